@@ -1,0 +1,247 @@
+/**
+ * Reading and writing XDR units (RFC 4506): four bytes, big-endian.
+ *
+ * Decoding is suspicious, since the peer may be hostile: every length is checked against its bound and against the
+ * bytes left before anything is taken. Encoding trusts its values, since they are ours.
+ */
+
+/** The bytes are not what the type says. The only error that decoding throws. */
+export class XdrError extends Error {
+  override name = 'XdrError';
+}
+
+/** Above this a payload is not copied into the stream but kept beside it, see {@link XdrWriter.payload}. */
+export const PAYLOAD_COPY_MAX = 8192;
+
+const TWO_32 = 0x1_0000_0000;
+
+/** Bytes that fill the last unit of an opaque of `length` bytes. */
+export const padOf = (length: number): number => -length & 3;
+
+/** A payload that goes out behind the first `at` bytes of its writer, uncopied; its padding is in the writer. */
+export interface Splice {
+  readonly at: number;
+  readonly bytes: Buffer;
+}
+
+/** Writes units into one growing buffer. Meant to be kept and reused: `at = 0` starts anew. */
+export class XdrWriter {
+  buf: Buffer;
+  at = 0;
+  /** Payloads kept by reference, in order. */
+  splices: Splice[] = [];
+  #view: DataView;
+
+  constructor(buf: Buffer = Buffer.allocUnsafeSlow(512)) {
+    this.buf = buf;
+    this.#view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
+  }
+
+  /** Makes room for `count` more bytes and returns where they begin. */
+  reserve(count: number): number {
+    const at = this.at;
+    if (at + count > this.buf.length) this.#grow(at + count);
+    this.at = at + count;
+    return at;
+  }
+
+  uint32(value: number): void {
+    const at = this.reserve(4);
+    this.#view.setUint32(at, value);
+  }
+
+  int32(value: number): void {
+    const at = this.reserve(4);
+    this.#view.setInt32(at, value);
+  }
+
+  bool(value: boolean): void {
+    this.uint32(value ? 1 : 0);
+  }
+
+  /** A whole number from 0 to 2^53 - 1. */
+  size64(value: number): void {
+    const at = this.reserve(8);
+    this.#view.setUint32(at, Math.floor(value / TWO_32));
+    this.#view.setUint32(at + 4, value % TWO_32);
+  }
+
+  uint64(value: bigint): void {
+    const at = this.reserve(8);
+    this.#view.setBigUint64(at, value);
+  }
+
+  /** Bytes without a length, padded to whole units. */
+  bytes(bytes: Uint8Array): void {
+    const length = bytes.length;
+    const at = this.reserve(length + padOf(length));
+    if (length <= 64) {
+      for (let i = 0; i < length; i++) this.buf[at + i] = bytes[i]!;
+    } else {
+      this.buf.set(bytes, at);
+    }
+    this.#pad(at + length);
+  }
+
+  opaque(bytes: Uint8Array): void {
+    this.uint32(bytes.length);
+    this.bytes(bytes);
+  }
+
+  /** An opaque whose bytes, if they are many, stay where they are until the stream has been sent. */
+  payload(bytes: Buffer): void {
+    if (bytes.length <= PAYLOAD_COPY_MAX) {
+      this.opaque(bytes);
+      return;
+    }
+    this.uint32(bytes.length);
+    this.splices.push({ at: this.at, bytes });
+    const at = this.reserve(padOf(bytes.length));
+    this.#pad(at);
+  }
+
+  /** A string whose characters are bytes (latin1). */
+  string(value: string): void {
+    const length = value.length;
+    this.uint32(length);
+    const at = this.reserve(length + padOf(length));
+    if (length <= 32) {
+      for (let i = 0; i < length; i++) this.buf[at + i] = value.charCodeAt(i);
+    } else {
+      this.buf.write(value, at, 'latin1');
+    }
+    this.#pad(at + length);
+  }
+
+  /** Overwrites the unit at `at`, for lengths known only afterwards. */
+  patchUint32(at: number, value: number): void {
+    this.#view.setUint32(at, value);
+  }
+
+  /** Everything written, as one buffer of its own. */
+  toBuffer(): Buffer {
+    return Buffer.concat(this.parts());
+  }
+
+  /** Everything written, as the buffers to send in order: views, good until the writer is used again. */
+  parts(): Buffer[] {
+    if (this.splices.length === 0) return [this.buf.subarray(0, this.at)];
+    const parts: Buffer[] = [];
+    let from = 0;
+    for (const { at, bytes } of this.splices) {
+      if (at > from) parts.push(this.buf.subarray(from, at));
+      parts.push(bytes);
+      from = at;
+    }
+    if (this.at > from) parts.push(this.buf.subarray(from, this.at));
+    return parts;
+  }
+
+  /** Takes back everything from `at` on. */
+  truncate(at: number): void {
+    this.at = at;
+    while (this.splices.length > 0 && this.splices.at(-1)!.at > at) this.splices.pop();
+  }
+
+  #pad(from: number): void {
+    for (let i = from; i < this.at; i++) this.buf[i] = 0;
+  }
+
+  #grow(size: number): void {
+    const bigger = Buffer.allocUnsafeSlow(Math.max(size, this.buf.length * 2));
+    this.buf.copy(bigger, 0, 0, this.at);
+    this.buf = bigger;
+    this.#view = new DataView(bigger.buffer, bigger.byteOffset, bigger.byteLength);
+  }
+}
+
+/** Reads units from a part of a buffer. Meant to be kept and reused, see {@link XdrReader.reset}. */
+export class XdrReader {
+  #buf: Buffer;
+  #view: DataView;
+  #at: number;
+  #end: number;
+
+  constructor(buf: Buffer, at = 0, end = buf.length) {
+    this.#buf = buf;
+    this.#view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
+    this.#at = at;
+    this.#end = end;
+  }
+
+  /** Starts over at `at` of `buf`; costs a new DataView only when the buffer is another one. */
+  reset(buf: Buffer, at: number, end: number): this {
+    if (buf !== this.#buf) {
+      this.#buf = buf;
+      this.#view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
+    }
+    this.#at = at;
+    this.#end = end;
+    return this;
+  }
+
+  get at(): number {
+    return this.#at;
+  }
+
+  get left(): number {
+    return this.#end - this.#at;
+  }
+
+  uint32(): number {
+    return this.#view.getUint32(this.#take(4));
+  }
+
+  int32(): number {
+    return this.#view.getInt32(this.#take(4));
+  }
+
+  bool(): boolean {
+    const value = this.uint32();
+    if (value > 1) throw new XdrError(`a boolean of ${value}`);
+    return value === 1;
+  }
+
+  /** A size or an offset. What is above 2^53 - 1 reads as Infinity, which no limit lets pass. */
+  size64(): number {
+    const at = this.#take(8);
+    const high = this.#view.getUint32(at);
+    return high > 0x1f_ffff ? Infinity : high * TWO_32 + this.#view.getUint32(at + 4);
+  }
+
+  uint64(): bigint {
+    return this.#view.getBigUint64(this.#take(8));
+  }
+
+  /** Bytes and their padding. A view, not a copy: what is kept must be copied, or it pins the whole record. */
+  bytes(length: number): Buffer {
+    const at = this.#take(length + padOf(length));
+    return this.#buf.subarray(at, at + length);
+  }
+
+  /** The length of an opaque, string or array of at most `max` units of at least `unit` bytes each. */
+  length(max: number, unit = 1): number {
+    const length = this.uint32();
+    if (length > max) throw new XdrError(`length ${length} is over the bound ${max}`);
+    if (length * unit > this.left) throw new XdrError(`length ${length}, but ${this.left} bytes left`);
+    return length;
+  }
+
+  opaque(max: number): Buffer {
+    return this.bytes(this.length(max));
+  }
+
+  /** One character a byte (latin1): names are bytes, and every one of them survives. */
+  string(max: number): string {
+    const length = this.length(max);
+    const at = this.#take(length + padOf(length));
+    return this.#buf.toString('latin1', at, at + length);
+  }
+
+  #take(count: number): number {
+    const at = this.#at;
+    if (count > this.#end - at) throw new XdrError(`need ${count} bytes, ${this.#end - at} left`);
+    this.#at = at + count;
+    return at;
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * What can go wrong below the actors, in the words of the operating system. Node's own errors carry the same `code`,
+ * so they pass as they are; whoever refuses by himself throws `new FsError('EROFS')`.
+ */
+import { constants } from 'node:os';
+
+/** EDQUOT … ENOTCONN included; EJUKEBOX (Linux 528) is for "ask again later", NFS3ERR_JUKEBOX on the wire. */
+const MORE = { EDQUOT: 122, EREMOTEIO: 121, ENODATA: 61, EJUKEBOX: 528, ENOTSUPP: 524, EBADHANDLE: 521 } as const;
+
+export type Errno = keyof typeof constants.errno | keyof typeof MORE;
+
+const CODES: ReadonlyMap<number, Errno> = new Map(
+  Object.entries({ ...constants.errno, ...MORE }).map(([code, number]) => [number, code as Errno]),
+);
+
+/** The number of each errno on this machine. */
+export const ERRNO: Readonly<Record<Errno, number>> = { ...constants.errno, ...MORE };
+
+export class FsError extends Error {
+  override name = 'FsError';
+  readonly code: Errno;
+
+  constructor(code: Errno, message: string = code, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** From the `errno` that a system call left. */
+  static of(errno: number, what: string): FsError {
+    const code = CODES.get(errno) ?? 'EIO';
+    return new FsError(code, `${code}: ${what}`);
+  }
+}
+
+/** The errno of anything that was thrown; `undefined` for what is no error of the file system's: a bug of ours. */
+export function errnoOf(error: unknown): Errno | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' && error.code in ERRNO ? (error.code as Errno) : undefined;
+}

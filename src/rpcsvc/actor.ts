@@ -1,0 +1,47 @@
+import type { Codec } from '#protocols/xdr/codec.ts';
+import type { Credentials } from './auth/scheme.ts';
+
+/** The other end of a transport. */
+export interface Peer {
+  /** IPv4 in dotted form, also when it came in over an IPv6 socket; IPv6 in its shortest form. */
+  readonly address: string;
+  readonly port: number;
+  readonly transport: 'tcp' | 'udp';
+  /** Aborted when the connection is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** One call under way. */
+export interface Call {
+  readonly xid: number;
+  readonly peer: Peer;
+  readonly credentials: Credentials;
+  /** Runs `then` when the reply has been handed to the socket and its payload may be used for something else. */
+  afterSend(then: () => void): void;
+}
+
+/** One procedure of one program: how its arguments and results look, and what it does. */
+export interface Actor<Context, Args = any, Res = any> {
+  readonly name: string;
+  readonly args: Codec<Args>;
+  readonly res: Codec<Res>;
+  /** False when a repeat may answer differently, so the reply must be kept for retries. */
+  readonly idempotent: boolean;
+  /** The weakest authentication it takes, where that is not the program's. */
+  readonly minAuth?: number;
+  /** What it throws is a bug of ours: SYSTEM_ERR. `args` may be views into the record: good until it answers. */
+  run(context: Context, args: Args): Promise<Res> | Res;
+}
+
+/** One version of one program. */
+export interface Program<Context = any> {
+  readonly name: string;
+  readonly number: number;
+  readonly version: number;
+  /** The weakest authentication its actors take: an auth_flavor, by strength (AUTH_NONE < AUTH_SYS). */
+  readonly minAuth: number;
+  /** Indexed by procedure number. */
+  readonly actors: Readonly<Record<number, Actor<Context>>>;
+  /** What the actors are given of a call. */
+  contextOf(call: Call): Context;
+}

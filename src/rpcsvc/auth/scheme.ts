@@ -1,0 +1,31 @@
+import type { auth_stat, opaque_auth } from '#protocols/rpc.ts';
+
+/** Who calls, by the word of an auth scheme. */
+export interface Credentials {
+  readonly flavor: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly machinename: string;
+}
+
+/** The scheme refuses: MSG_DENIED, AUTH_ERROR with this reason (RFC 5531, 9). */
+export class AuthError extends Error {
+  override name = 'AuthError';
+  readonly why: auth_stat;
+
+  constructor(why: auth_stat, message: string) {
+    super(message);
+    this.why = why;
+  }
+}
+
+/** A way to say who calls. */
+export interface AuthScheme {
+  readonly name: string;
+  readonly flavor: number;
+  /** How much it proves; a program's `minAuth` is compared by this. */
+  readonly strength: number;
+  /** @throws {AuthError} */
+  authenticate(cred: opaque_auth, verf: opaque_auth): Credentials;
+}

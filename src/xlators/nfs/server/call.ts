@@ -1,0 +1,51 @@
+/**
+ * What the actors of NFS and MOUNT are given: the call, the exports, and the way from a file handle to an inode and
+ * back. `src/xlators/nfs/server/` implements it.
+ */
+import type { Frame } from '../../../graph/frame.ts';
+import type { Iatt } from '../../../graph/iatt.ts';
+import type { Xlator } from '../../../graph/xlator.ts';
+import type { Inode } from '../../../inode/inode.ts';
+import type { InodeTable } from '../../../inode/table.ts';
+import type { Log } from '../../../log.ts';
+import type { Call } from '../../../rpcsvc/actor.ts';
+import type { NfsOptions } from './options.ts';
+
+/** A child of `nfs/server`: what is mounted as `/NAME`. */
+export interface Volume {
+  readonly name: string;
+  /** 16 bytes, the same in every start. */
+  readonly id: Buffer;
+  readonly top: Xlator;
+  readonly table: InodeTable;
+}
+
+/** A file handle made out: the object, where it is exported, and as whom the caller acts there. */
+export interface Resolved {
+  readonly volume: Volume;
+  readonly inode: Inode;
+  /** Squashed as the export says. */
+  readonly frame: Frame;
+  readonly readOnly: boolean;
+}
+
+/** The context of NFS3's actors, one for each call. */
+export interface NfsCall {
+  readonly call: Call;
+  readonly options: NfsOptions;
+  /** 8 bytes, RFC 1813, 3.3.7: changes whenever unstable data may have been lost. */
+  readonly writeVerifier: Buffer;
+  readonly log: Log;
+  /**
+   * The object of a handle, if the caller may use the export at all. Answers at once when the inode is known, with a
+   * promise when the graph must be asked.
+   * @throws {FsError} EBADHANDLE (no handle of ours), ESTALE (gone), EACCES (the export refuses), EJUKEBOX (not now)
+   */
+  resolve(handle: Buffer): Resolved | Promise<Resolved>;
+  /** As resolve, and EROFS where the export is read-only. */
+  resolveForChange(handle: Buffer): Resolved | Promise<Resolved>;
+  /** The handle of an object found in the same export as `near`. */
+  handleOf(near: Resolved, iatt: Iatt): Buffer;
+  /** Notes in the inode table that `name` in `parent` is this object, and returns its inode. */
+  link(parent: Resolved, name: string, iatt: Iatt): Inode;
+}
