@@ -137,10 +137,10 @@ export class XdrWriter {
     return parts;
   }
 
-  /** Takes back everything from `at` on. */
-  truncate(at: number): void {
+  /** Takes back everything from `at` on, and all splices but the first `splices`. */
+  truncate(at: number, splices: number): void {
     this.at = at;
-    while (this.splices.length > 0 && this.splices.at(-1)!.at > at) this.splices.pop();
+    this.splices.length = splices;
   }
 
   #pad(from: number): void {

@@ -21,14 +21,19 @@ export interface XlatorConfig<O extends OptionTable = OptionTable> {
   /** Where the volfile declares it, as `file:line`. */
   readonly where: string;
   readonly options: OptionValues<O>;
+  /** Where each option that is set was set, as `file:line`, by its name in the volfile. */
+  readonly origins?: ReadonlyMap<string, string>;
   readonly children: readonly Xlator[];
   /** Its own index into `Inode.slots` and `Fd.slots`. */
   readonly slot: number;
   readonly env: GraphEnv;
 }
 
-/** Events between the xlators of a graph: `parent-up` passes down, the others up. */
-export type GraphEvent = 'parent-up' | 'child-up' | 'child-down';
+/**
+ * Events between the xlators of a graph: `parent-up` passes down, the others up. `unstable-lost`: data written UNSTABLE
+ * may be gone (a sync failed, a brick has reconnected), so clients must be made to send it again.
+ */
+export type GraphEvent = 'parent-up' | 'child-up' | 'child-down' | 'unstable-lost';
 
 export interface XlatorClass {
   new (config: XlatorConfig<any>): Xlator;
@@ -39,13 +44,14 @@ export interface XlatorClass {
 }
 
 /** Every fop passes to the first child: see below, where they are made from this list. */
+// prettier-ignore
 const FOPS = [
   'lookup', 'discover', 'stat', 'fstat', 'readlink', 'access', 'mknod', 'mkdir', 'symlink', 'create', 'link',
   'unlink', 'rmdir', 'rename', 'setattr', 'fsetattr', 'truncate', 'ftruncate', 'open', 'readv', 'writev', 'flush',
   'fsync', 'fallocate', 'discard', 'zerofill', 'seek', 'opendir', 'readdir', 'readdirp', 'fsyncdir', 'statfs',
   'getxattr', 'fgetxattr', 'setxattr', 'fsetxattr', 'removexattr', 'fremovexattr', 'xattrop', 'fxattrop',
   'inodelk', 'finodelk', 'entrylk', 'fentrylk', 'lk',
-] as const satisfies readonly Fop[]; // prettier-ignore
+] as const satisfies readonly Fop[];
 
 export const ALL_FOPS: readonly Fop[] = FOPS;
 
@@ -64,16 +70,19 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   readonly children: readonly Xlator[];
   readonly parents: Xlator[] = [];
   protected readonly options: OptionValues<O>;
+  protected readonly origins: ReadonlyMap<string, string>;
   protected readonly slot: number;
   protected readonly env: GraphEnv;
   protected readonly log: Log;
   readonly #first: Xlator | undefined;
+  #parentUp = false;
 
   constructor(config: XlatorConfig<O>) {
     this.name = config.name;
     this.type = config.type;
     this.where = config.where;
     this.options = config.options;
+    this.origins = config.origins ?? new Map();
     this.children = config.children;
     this.slot = config.slot;
     this.env = config.env;
@@ -92,7 +101,11 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   notify(event: GraphEvent, _from?: Xlator): void {
     if (event !== 'parent-up') {
       for (const parent of this.parents) parent.notify(event, this);
-    } else if (this.children.length === 0) {
+      return;
+    }
+    if (this.#parentUp) return; // there are several ways from the top to here
+    this.#parentUp = true;
+    if (this.children.length === 0) {
       this.notify('child-up');
     } else {
       for (const child of this.children) child.notify(event, this);
@@ -110,7 +123,10 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   /** The seam through which every fop goes on to the first child. */
   protected wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
     const child = this.#first;
-    if (child === undefined) throw new FsError('EOPNOTSUPP', `${this.type} has no ${fop}, and no child to ask`);
+    if (child === undefined) {
+      const error = new FsError('EOPNOTSUPP', `${this.type} has no ${fop}, and no child to ask`);
+      return Promise.reject(error) as ReturnType<Fops[F]>;
+    }
     return (child as any)[fop](...args);
   }
 }

@@ -40,6 +40,8 @@ export interface Program<Context = any> {
   readonly version: number;
   /** The weakest authentication its actors take: an auth_flavor, by strength (AUTH_NONE < AUTH_SYS). */
   readonly minAuth: number;
+  /** Served in datagrams, too. */
+  readonly udp?: boolean;
   /** Indexed by procedure number. */
   readonly actors: Readonly<Record<number, Actor<Context>>>;
   /** What the actors are given of a call. */

@@ -1,24 +1,11 @@
-/**
- * What the actors of NFS and MOUNT are given: the call, the exports, and the way from a file handle to an inode and
- * back. `src/xlators/nfs/server/` implements it.
- */
+/** What NFS3's actors are given: the call, and the way from a file handle to an inode and back. */
 import type { Frame } from '../../../graph/frame.ts';
 import type { Iatt } from '../../../graph/iatt.ts';
-import type { Xlator } from '../../../graph/xlator.ts';
 import type { Inode } from '../../../inode/inode.ts';
-import type { InodeTable } from '../../../inode/table.ts';
 import type { Log } from '../../../log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
 import type { NfsOptions } from './options.ts';
-
-/** A child of `nfs/server`: what is mounted as `/NAME`. */
-export interface Volume {
-  readonly name: string;
-  /** 16 bytes, the same in every start. */
-  readonly id: Buffer;
-  readonly top: Xlator;
-  readonly table: InodeTable;
-}
+import type { Volume } from './volume.ts';
 
 /** A file handle made out: the object, where it is exported, and as whom the caller acts there. */
 export interface Resolved {
@@ -27,6 +14,9 @@ export interface Resolved {
   /** Squashed as the export says. */
   readonly frame: Frame;
   readonly readOnly: boolean;
+  readonly exportId: number;
+  /** Whether the inode is where the export begins: its `..` is itself, or a client could walk out of the export. */
+  readonly atTop: boolean;
 }
 
 /** The context of NFS3's actors, one for each call. */

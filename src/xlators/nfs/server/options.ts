@@ -1,11 +1,77 @@
-/** The options of nfs/server that the actors look at; the whole table follows gNFS's names. */
+/** The options of nfs/server: gNFS's names and, where gNFS has none, names of its kind. */
+import { bool, choice, each, integer, list, path, size, text, uuid } from '../../../graph/options.ts';
+import type { OptionValues } from '../../../graph/options.ts';
+
+const MiB = 1024 * 1024;
+const ioSize = { min: 4096, max: MiB, default: MiB } as const;
+const id = { min: 0, max: 0xffff_fffe, default: 65_534 } as const;
+const on = { default: true } as const;
+const off = { default: false } as const;
+const none = { default: undefined } as const;
+const required = { required: true } as const; // of a pattern: each that is set has a value
+const hosts = 'addresses, networks (10.0.0.0/8), wildcards (10.0.*) and host names, separated by commas, or *';
+
+export const OPTIONS = {
+  'nfs.port': integer({ min: 0, max: 65_535, default: 2049 }, 'the TCP and UDP port; 0 lets the kernel choose'),
+  'nfs.bind-address': text({ default: '127.0.0.1' }, 'the address to listen on; :: is all of them, IPv4 and IPv6'),
+  'nfs.mem-factor': integer({ min: 1, max: 1024, default: 15 }, 'how many unused inodes are kept: 32768 times this'),
+  'nfs.enable-ino32': bool(off, 'file ids and cookies of 32 bits, for clients that know no others'),
+  'nfs.dynamic-volumes': bool(on, 'a volume whose brick is down at the start is served as soon as it is up'),
+  'nfs.rdirplus': bool(on, 'READDIRPLUS is answered'),
+  'nfs.mount-udp': bool(on, 'MOUNT is served over UDP as well'),
+  'nfs.mount-rmtab': text(none, 'the file that remembers who has mounted what; - for none'),
+  'nfs.server-aux-gids': bool(off, 'groups of a user are looked up here, not taken from the client (for more than 16)'),
+  'nfs.outstanding-rpc-limit': integer(
+    { min: 1, max: 65_536, default: 512, aliases: ['rpc.outstanding-rpc-limit'] },
+    'calls that one client may have under way at a time',
+  ),
+  'rpc.register-with-portmap': bool(on, 'the programs are registered with rpcbind at the start'),
+  'nfs3.read-size': size(ioSize, 'the most that one READ gives'),
+  'nfs3.write-size': size(ioSize, 'the most that one WRITE takes'),
+  'nfs3.readdir-size': size(ioSize, 'the most that one READDIR or READDIRPLUS gives'),
+  'nfs3.export-volumes': bool(on, 'each volume is exported as /VOLUME'),
+  'nfs3.export-dirs': bool(on, 'directories in volumes may be mounted as /VOLUME/DIR'),
+  'nfs3.*.export-dir': each(text(required, 'the directories that may be mounted, each with its hosts: /a(10.0.0.0/8),/b')),
+  'nfs3.*.export-as': each(list(path(required, ''), required, 'more paths that the volume is mounted by')),
+  'nfs3.*.volume-access': each(choice(['read-write', 'read-only'], required, 'what may be done with the volume')),
+  'nfs3.*.volume-id': each(uuid(required, 'what tells the volume in file handles; by default its name does')),
+  'nfs3.*.trusted-sync': each(bool(required, 'every WRITE and COMMIT is answered as if it were durable')),
+  'nfs3.*.trusted-write': each(bool(required, 'UNSTABLE writes are answered as FILE_SYNC')),
+  'nfs3.*.squash': each(choice(['none', 'root', 'all'], required, 'which users become the anonymous one')),
+  'nfs3.*.anonuid': each(integer(id, 'the uid of the anonymous user')),
+  'nfs3.*.anongid': each(integer(id, 'the gid of the anonymous user')),
+  'rpc-auth.auth-null': bool(on, 'AUTH_NONE is taken'),
+  'rpc-auth.auth-null.*': each(bool(on, 'AUTH_NONE is taken for this volume')),
+  'rpc-auth.auth-unix': bool(on, 'AUTH_SYS is taken'),
+  'rpc-auth.auth-unix.*': each(bool(on, 'AUTH_SYS is taken for this volume')),
+  'rpc-auth.addr.allow': text({ default: '*' }, `who may mount: ${hosts}`),
+  'rpc-auth.addr.reject': text(none, `who may not mount, whatever is allowed: ${hosts}`),
+  'rpc-auth.addr.*.allow': each(text(required, `who may mount this volume: ${hosts}`)),
+  'rpc-auth.addr.*.reject': each(text(required, `who may not mount this volume: ${hosts}`)),
+  'rpc-auth.ports.insecure': bool(off, 'clients may use ports from 1024 on, which any user of theirs can'),
+  'rpc-auth.ports.*.insecure': each(bool(off, 'clients of this volume may use ports from 1024 on')),
+};
+
+export type NfsOptionValues = OptionValues<typeof OPTIONS>;
+
+/** What the actors look at. */
 export interface NfsOptions {
   /** Bytes that FSINFO announces and READ, WRITE and READDIR keep to. */
   readonly readSize: number;
   readonly writeSize: number;
   readonly readdirSize: number;
-  /** 32-bit file ids and cookies, for clients that know no others (nfs.enable-ino32). */
+  /** 32-bit file ids and cookies, for clients that know no others. */
   readonly ino32: boolean;
-  /** Answer READDIRPLUS (nfs.rdirplus); NFS3ERR_NOTSUPP otherwise. */
+  /** Answer READDIRPLUS; NFS3ERR_NOTSUPP otherwise. */
   readonly readdirplus: boolean;
+}
+
+export function actorOptions(values: NfsOptionValues): NfsOptions {
+  return {
+    readSize: values['nfs3.read-size'],
+    writeSize: values['nfs3.write-size'],
+    readdirSize: values['nfs3.readdir-size'],
+    ino32: values['nfs.enable-ino32'],
+    readdirplus: values['nfs.rdirplus'],
+  };
 }

@@ -1,0 +1,25 @@
+import { joinMountPath, splitMountPath } from '#src/xlators/nfs/server/mount-path.ts';
+import type { MountCall, Mounted } from '#src/xlators/nfs/server/mount-call.ts';
+import { failureOf, type MountFailure } from './status.ts';
+
+/**
+ * What both versions of MNT do: finds the directory and, unless `refuse` has something against it, notes the mount.
+ * `refuse` throws an FsError.
+ */
+export async function mountDirectory(
+  mount: MountCall,
+  asked: string,
+  refuse: (mounted: Mounted) => void = () => {},
+): Promise<Mounted | MountFailure> {
+  try {
+    const path = joinMountPath(splitMountPath(asked));
+    const mounted = await mount.mount(path);
+    refuse(mounted);
+    const { address } = mount.call.peer;
+    mount.mounts.add(address, path);
+    mount.log.info({ client: address, path }, 'mounted');
+    return mounted;
+  } catch (error) {
+    return failureOf(mount, asked, error);
+  }
+}

@@ -1,0 +1,27 @@
+import { MOUNT_PROGRAM, MOUNT_V3, MOUNTPROC3 } from '#protocols/mount.ts';
+import { auth_flavor } from '#protocols/rpc.ts';
+import type { Actor, Call, Program } from '#src/rpcsvc/actor.ts';
+import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
+import { dump } from '../mount/dump.ts';
+import { exportActor } from '../mount/export.ts';
+import { umnt } from '../mount/umnt.ts';
+import { umntall } from '../mount/umntall.ts';
+import { nullActor } from '../null.ts';
+import { mnt } from './mnt.ts';
+
+/** MOUNT, version 3. Clients mount before they know what auth flavors there are (RFC 2623, 2.3.2): AUTH_NONE will do. */
+export const mount3 = (contextOf: (call: Call) => MountCall): Program<MountCall> => ({
+  name: 'MOUNT3',
+  number: MOUNT_PROGRAM,
+  version: MOUNT_V3,
+  minAuth: auth_flavor.AUTH_NONE,
+  actors: {
+    [MOUNTPROC3.NULL]: nullActor,
+    [MOUNTPROC3.MNT]: mnt,
+    [MOUNTPROC3.DUMP]: dump,
+    [MOUNTPROC3.UMNT]: umnt,
+    [MOUNTPROC3.UMNTALL]: umntall,
+    [MOUNTPROC3.EXPORT]: exportActor,
+  } satisfies Record<MOUNTPROC3, Actor<MountCall>>,
+  contextOf,
+});

@@ -1,0 +1,86 @@
+/** The frame around every NFS3 actor: the handle is made out before it, failures become the RFC's failure arms after. */
+import { nfsstat3 } from '#protocols/nfs3/constants.ts';
+import type { Failure } from '#protocols/nfs3/types.ts';
+import type { Codec } from '#protocols/xdr/codec.ts';
+import { errnoOf } from '#src/errno.ts';
+import type { Actor } from '#src/rpcsvc/actor.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
+import { statusOf } from './status.ts';
+
+export interface Nfs3Actor<Args, Res> {
+  readonly name: string;
+  readonly args: Codec<Args>;
+  readonly res: Codec<Res>;
+  /** See {@link Actor.idempotent}. */
+  readonly idempotent: boolean;
+  readonly minAuth?: number;
+  /** It changes what the handle stands for: an export that is read-only refuses. */
+  readonly changes: boolean;
+  /** The handle that the call is about. */
+  handle(args: Args): Buffer;
+  /** What happens when all goes well; failures are thrown, with an errno or as a StatusError. */
+  run(nfs: NfsCall, at: Resolved, args: Args): Promise<Res>;
+  /** The failure arm. `at` is absent when the handle could not be made out. It must not fail itself. */
+  failed(nfs: NfsCall, status: Failure, at: Resolved | undefined, error: unknown, args: Args): Promise<Res> | Res;
+}
+
+export function nfs3Actor<Args, Res>(actor: Nfs3Actor<Args, Res>): Actor<NfsCall, Args, Res> {
+  const { name, args, res, idempotent, changes, minAuth } = actor;
+  return {
+    name,
+    args,
+    res,
+    idempotent,
+    ...(minAuth !== undefined && { minAuth }),
+    async run(nfs, args) {
+      let at: Resolved | undefined;
+      try {
+        const handle = actor.handle(args);
+        const found = changes ? nfs.resolveForChange(handle) : nfs.resolve(handle);
+        at = found instanceof Promise ? await found : found;
+        at.volume.table.ref(at.inode);
+        return await actor.run(nfs, at, args);
+      } catch (error) {
+        return await failure(actor, nfs, at, args, error);
+      } finally {
+        at?.volume.table.unref(at.inode);
+      }
+    },
+  };
+}
+
+async function failure<Args, Res>(
+  actor: Nfs3Actor<Args, Res>,
+  nfs: NfsCall,
+  at: Resolved | undefined,
+  args: Args,
+  error: unknown,
+): Promise<Res> {
+  const status = statusOf(error);
+  if (status === undefined) {
+    const { xid, peer } = nfs.call;
+    nfs.log.error({ err: error, procedure: actor.name, xid, client: peer.address }, 'a bug: NFS3ERR_SERVERFAULT');
+  }
+  // What a read-only export refuses to change, it still shows.
+  const shown = at ?? (errnoOf(error) === 'EROFS' ? await resolveQuietly(nfs, actor.handle(args)) : undefined);
+  return actor.failed(nfs, status ?? nfsstat3.NFS3ERR_SERVERFAULT, shown, error, args);
+}
+
+/** For calls about two objects: the second one is in use while `work` runs, as the first is while the actor does. */
+export async function using<T>({ volume, inode }: Resolved, work: () => Promise<T>): Promise<T> {
+  volume.table.ref(inode);
+  try {
+    return await work();
+  } finally {
+    volume.table.unref(inode);
+  }
+}
+
+/** For failure arms: the object of a handle, if it can be had. */
+export async function resolveQuietly(nfs: NfsCall, handle: Buffer): Promise<Resolved | undefined> {
+  try {
+    return await nfs.resolve(handle);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,93 @@
+/** Attributes between the graph's words and the wire's. */
+import { time_how } from '#protocols/nfs3/constants.ts';
+import type { fattr3, nfstime3, post_op_attr, sattr3, set_time } from '#protocols/nfs3/types.ts';
+import { FsError } from '#src/errno.ts';
+import { FopError, type SetAttr, type Time } from '#src/graph/fops.ts';
+import type { Iatt } from '#src/graph/iatt.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
+
+const UINT32_MAX = 0xffff_ffff;
+const LOW_32 = 0xffff_ffffn;
+
+/** nfstime3 knows 1970 to 2106: what lies outside shows as the nearest end. */
+export function toTime3(sec: number, nsec: number): nfstime3 {
+  return { seconds: sec < 0 ? 0 : sec > UINT32_MAX ? UINT32_MAX : sec, nseconds: nsec };
+}
+
+/** A file id as this client can take it: folded to 32 bits if so configured (nfs.enable-ino32). */
+export function fileidOf(nfs: NfsCall, ino: bigint): bigint {
+  return nfs.options.ino32 ? (ino >> 32n) ^ (ino & LOW_32) : ino;
+}
+
+export function toFattr3(nfs: NfsCall, iatt: Iatt): fattr3 {
+  return {
+    type: iatt.type,
+    mode: iatt.mode,
+    nlink: iatt.nlink,
+    uid: iatt.uid,
+    gid: iatt.gid,
+    size: iatt.size,
+    used: iatt.used,
+    rdev: { specdata1: iatt.rdevMajor, specdata2: iatt.rdevMinor },
+    fsid: iatt.fsid,
+    fileid: fileidOf(nfs, iatt.ino),
+    atime: toTime3(iatt.atime, iatt.atimeNsec),
+    mtime: toTime3(iatt.mtime, iatt.mtimeNsec),
+    ctime: toTime3(iatt.ctime, iatt.ctimeNsec),
+  };
+}
+
+/** An object's attributes now, if they can be had: they accompany an answer and must not make it fail. */
+export async function postOp(nfs: NfsCall, at: Resolved | undefined): Promise<post_op_attr> {
+  if (at === undefined) return undefined;
+  try {
+    return toFattr3(nfs, await at.volume.top.stat(at.frame, at.inode));
+  } catch {
+    return undefined;
+  }
+}
+
+/** As {@link postOp} after a failure, which may know the attributes already. */
+export function postOpAfter(nfs: NfsCall, at: Resolved | undefined, error: unknown): Promise<post_op_attr> {
+  const known = error instanceof FopError ? error.wcc.after : undefined;
+  return known ? Promise.resolve(toFattr3(nfs, known)) : postOp(nfs, at);
+}
+
+/** Above 10^9 lie also utimensat(2)'s own codes for "now" and "leave it", which must not come from outside. */
+function toTime({ seconds, nseconds }: nfstime3): Time {
+  if (nseconds >= 1_000_000_000) throw new FsError('EINVAL', `a time with ${nseconds} nanoseconds`);
+  return { sec: seconds, nsec: nseconds };
+}
+
+function timeToSet(time: set_time): Time | 'now' | undefined {
+  if (time.set_it === time_how.DONT_CHANGE) return undefined;
+  return time.set_it === time_how.SET_TO_SERVER_TIME ? 'now' : toTime(time.time);
+}
+
+/** To chown(2) the highest id means "leave it": nobody has it, and nobody is given it. */
+function idToSet(id: number, what: string): number {
+  if (id === UINT32_MAX) throw new FsError('EINVAL', `a ${what} of ${id}`);
+  return id;
+}
+
+/** The attributes of an object other than a regular file: of those `size` is of no meaning and left out. */
+export function toSetAttr(sattr: sattr3): SetAttr {
+  const attr: SetAttr = {};
+  const atime = timeToSet(sattr.atime);
+  const mtime = timeToSet(sattr.mtime);
+  if (sattr.mode !== undefined) attr.mode = sattr.mode & 0o7777;
+  if (sattr.uid !== undefined) attr.uid = idToSet(sattr.uid, 'uid');
+  if (sattr.gid !== undefined) attr.gid = idToSet(sattr.gid, 'gid');
+  if (atime !== undefined) attr.atime = atime;
+  if (mtime !== undefined) attr.mtime = mtime;
+  return attr;
+}
+
+/** The attributes of a regular file, with its size. */
+export function toFileAttr(sattr: sattr3): SetAttr {
+  const attr = toSetAttr(sattr);
+  if (sattr.size === undefined) return attr;
+  if (sattr.size > Number.MAX_SAFE_INTEGER) throw new FsError('EFBIG', 'a size above 2^53 - 1');
+  attr.size = sattr.size;
+  return attr;
+}

@@ -1,0 +1,59 @@
+/** What READDIR and READDIRPLUS share: a page of a directory that is exactly as long as the client allows. */
+import { nfsstat3 } from '#protocols/nfs3/constants.ts';
+import { LIST_BYTES } from '#protocols/nfs3/directory.ts';
+import { FsError } from '#src/errno.ts';
+import type { Dirent, DirList } from '#src/graph/fops.ts';
+import { FileType, type Iatt } from '#src/graph/iatt.ts';
+import type { Resolved } from '#src/xlators/nfs/server/call.ts';
+import { StatusError } from './status.ts';
+
+/** A brick's cookies are positions: 63 bits. */
+const COOKIE_MAX = 0x7fff_ffff_ffff_ffffn;
+/** Bytes asked of a brick at least, so that the longest name fits in. */
+const ASKED_MIN = 1024;
+
+/**
+ * Always zero. RFC 1813, 3.3.16 lets a server refuse the cookies of a directory that has changed; ours stay good, so
+ * there is nothing to verify, and a client that comes with another's verifier goes on all the same.
+ */
+export const COOKIEVERF = Buffer.alloc(8);
+
+export interface Page<Entry> {
+  readonly dir: Iatt;
+  readonly entries: Entry[];
+  readonly eof: boolean;
+}
+
+/**
+ * Entries behind `cookie` for as long as `take` makes one of them; `undefined` from it says that the page is full.
+ * @throws {StatusError} TOOSMALL when not even the first fits, or not even the end of the list
+ */
+export async function pageOf<Entry>(
+  at: Resolved,
+  fop: 'readdir' | 'readdirp',
+  cookie: bigint,
+  bytes: { asked: number; room: number },
+  take: (entry: Dirent) => Entry | undefined,
+): Promise<Page<Entry>> {
+  if (at.inode.type !== FileType.DIR) throw new FsError('ENOTDIR');
+  if (cookie > COOKIE_MAX) throw new StatusError(nfsstat3.NFS3ERR_BAD_COOKIE, `cookie ${cookie}`);
+  if (bytes.room < LIST_BYTES) throw tooSmall(bytes.room);
+  const asked = Math.max(ASKED_MIN, bytes.asked);
+  const list: DirList = await at.volume.top[fop](at.frame, at.inode.fd, asked, cookie);
+  const entries: Entry[] = [];
+  for (const dirent of list.entries) {
+    const entry = take(dirent);
+    if (entry === undefined) {
+      if (entries.length === 0) throw tooSmall(bytes.room);
+      return { dir: list.iatt, entries, eof: false };
+    }
+    entries.push(entry);
+  }
+  // No entry and no end: the client would ask the same for ever.
+  if (entries.length === 0 && !list.eof) throw new FsError('EIO', 'a directory that neither goes on nor ends');
+  return { dir: list.iatt, entries, eof: list.eof };
+}
+
+function tooSmall(room: number): StatusError {
+  return new StatusError(nfsstat3.NFS3ERR_TOOSMALL, `no entry fits into ${room} bytes`);
+}

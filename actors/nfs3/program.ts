@@ -1,0 +1,57 @@
+import { NFS_PROGRAM, NFS_V3, NFSPROC3 } from '#protocols/nfs3/constants.ts';
+import { auth_flavor } from '#protocols/rpc.ts';
+import type { Actor, Call, Program } from '#src/rpcsvc/actor.ts';
+import type { NfsCall } from '#src/xlators/nfs/server/call.ts';
+import { nullActor } from '../null.ts';
+import { access } from './access.ts';
+import { commit } from './commit.ts';
+import { create } from './create.ts';
+import { fsinfo } from './fsinfo.ts';
+import { fsstat } from './fsstat.ts';
+import { getattr } from './getattr.ts';
+import { link } from './link.ts';
+import { lookup } from './lookup.ts';
+import { mkdir } from './mkdir.ts';
+import { mknod } from './mknod.ts';
+import { pathconf } from './pathconf.ts';
+import { read } from './read.ts';
+import { readdir } from './readdir.ts';
+import { readdirplus } from './readdirplus.ts';
+import { readlink } from './readlink.ts';
+import { remove } from './remove.ts';
+import { rename } from './rename.ts';
+import { rmdir } from './rmdir.ts';
+import { setattr } from './setattr.ts';
+import { symlink } from './symlink.ts';
+import { write } from './write.ts';
+
+/** `satisfies` makes a missing procedure a type error. */
+const actors = {
+  [NFSPROC3.NULL]: nullActor,
+  [NFSPROC3.GETATTR]: getattr,
+  [NFSPROC3.SETATTR]: setattr,
+  [NFSPROC3.LOOKUP]: lookup,
+  [NFSPROC3.ACCESS]: access,
+  [NFSPROC3.READLINK]: readlink,
+  [NFSPROC3.READ]: read,
+  [NFSPROC3.WRITE]: write,
+  [NFSPROC3.CREATE]: create,
+  [NFSPROC3.MKDIR]: mkdir,
+  [NFSPROC3.SYMLINK]: symlink,
+  [NFSPROC3.MKNOD]: mknod,
+  [NFSPROC3.REMOVE]: remove,
+  [NFSPROC3.RMDIR]: rmdir,
+  [NFSPROC3.RENAME]: rename,
+  [NFSPROC3.LINK]: link,
+  [NFSPROC3.READDIR]: readdir,
+  [NFSPROC3.READDIRPLUS]: readdirplus,
+  [NFSPROC3.FSSTAT]: fsstat,
+  [NFSPROC3.FSINFO]: fsinfo,
+  [NFSPROC3.PATHCONF]: pathconf,
+  [NFSPROC3.COMMIT]: commit,
+} satisfies Record<NFSPROC3, Actor<NfsCall>>;
+
+/** NFS version 3, for calls that `contextOf` gives their exports and inodes. */
+export function nfs3Program(contextOf: (call: Call) => NfsCall): Program<NfsCall> {
+  return { name: 'NFS3', number: NFS_PROGRAM, version: NFS_V3, minAuth: auth_flavor.AUTH_SYS, actors, contextOf };
+}

@@ -1,0 +1,37 @@
+import { nfsstat3 } from '#protocols/nfs3/constants.ts';
+import { type entry3, entry3Bytes, LIST_BYTES, READDIR3args, READDIR3res } from '#protocols/nfs3/directory.ts';
+import type { Dirent } from '#src/graph/fops.ts';
+import { nfs3Actor } from './actor.ts';
+import { fileidOf, postOpAfter, toFattr3 } from './attributes.ts';
+import { COOKIEVERF, pageOf } from './listing.ts';
+
+export const readdir = nfs3Actor({
+  name: 'READDIR',
+  args: READDIR3args,
+  res: READDIR3res,
+  idempotent: true,
+  changes: false,
+  handle: args => args.dir,
+
+  async run(nfs, at, { cookie, count }) {
+    const room = Math.min(count, nfs.options.readdirSize);
+    let left = room - LIST_BYTES;
+
+    function take({ name, ino, cookie }: Dirent): entry3 | undefined {
+      left -= entry3Bytes(name);
+      return left < 0 ? undefined : { fileid: fileidOf(nfs, ino), name, cookie };
+    }
+
+    const { dir, entries, eof } = await pageOf(at, 'readdir', cookie, { asked: room, room }, take);
+    return {
+      status: nfsstat3.NFS3_OK,
+      dir_attributes: toFattr3(nfs, dir),
+      cookieverf: COOKIEVERF,
+      reply: { entries, eof },
+    };
+  },
+
+  async failed(nfs, status, at, error) {
+    return { status, dir_attributes: await postOpAfter(nfs, at, error) };
+  },
+});

@@ -1,0 +1,59 @@
+import { nfsstat3 } from '#protocols/nfs3/constants.ts';
+import { entry3Bytes, type entryplus3, entryplus3Bytes, LIST_BYTES } from '#protocols/nfs3/directory.ts';
+import { READDIRPLUS3args, READDIRPLUS3res } from '#protocols/nfs3/directory.ts';
+import { FsError } from '#src/errno.ts';
+import type { Dirent } from '#src/graph/fops.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
+import { nfs3Actor } from './actor.ts';
+import { fileidOf, postOpAfter, toFattr3 } from './attributes.ts';
+import { COOKIEVERF, pageOf } from './listing.ts';
+
+/** An entry's part of the reply over its part of what the brick is asked for, roughly: names are short. */
+const REPLY_PER_NAME = 5;
+
+/** Entries are not linked into the inode table: a handle finds its object without, and a listing is no use of them. */
+function entryOf(nfs: NfsCall, at: Resolved, { name, ino, cookie, iatt }: Dirent): entryplus3 {
+  if (iatt === undefined || (name === '..' && at.atTop)) {
+    return { fileid: fileidOf(nfs, ino), name, cookie, name_attributes: undefined, name_handle: undefined };
+  }
+  const name_attributes = toFattr3(nfs, iatt);
+  return { fileid: name_attributes.fileid, name, cookie, name_attributes, name_handle: nfs.handleOf(at, iatt) };
+}
+
+export const readdirplus = nfs3Actor({
+  name: 'READDIRPLUS',
+  args: READDIRPLUS3args,
+  res: READDIRPLUS3res,
+  idempotent: true,
+  changes: false,
+  handle: args => args.dir,
+
+  async run(nfs, at, { cookie, dircount, maxcount }) {
+    if (!nfs.options.readdirplus) throw new FsError('ENOTSUPP', 'nfs.rdirplus is off');
+    const room = Math.min(maxcount, nfs.options.readdirSize);
+    let left = room - LIST_BYTES;
+    let dirLeft = dircount;
+
+    function take(dirent: Dirent): entryplus3 | undefined {
+      const { name } = dirent;
+      dirLeft -= entry3Bytes(name);
+      if (dirLeft < 0 || left < entry3Bytes(name)) return undefined;
+      const entry = entryOf(nfs, at, dirent);
+      left -= entryplus3Bytes(name, entry.name_handle?.length ?? 0);
+      return left < 0 ? undefined : entry;
+    }
+
+    const asked = Math.min(dircount, Math.ceil(room / REPLY_PER_NAME));
+    const { dir, entries, eof } = await pageOf(at, 'readdirp', cookie, { asked, room }, take);
+    return {
+      status: nfsstat3.NFS3_OK,
+      dir_attributes: toFattr3(nfs, dir),
+      cookieverf: COOKIEVERF,
+      reply: { entries, eof },
+    };
+  },
+
+  async failed(nfs, status, at, error) {
+    return { status, dir_attributes: await postOpAfter(nfs, at, error) };
+  },
+});

@@ -1,0 +1,101 @@
+/** A graph of xlators at work. */
+import { Gate } from './gate.ts';
+import { type GraphSource, type Plan, planGraph, type PlannedVolume } from './plan.ts';
+import { shown, VolfileError } from './volfile-error.ts';
+import type { GraphEnv, Xlator } from './xlator.ts';
+
+/** An xlator has thrown while it was made or started: `file:line`, who, and why. */
+function failure({ stanza }: PlannedVolume, cause: unknown): VolfileError {
+  if (cause instanceof VolfileError) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new VolfileError(stanza.where, `volume ${shown(stanza.name)} (${stanza.type}) cannot start: ${why}`, {
+    cause,
+  });
+}
+
+function construct(plan: Plan, env: GraphEnv): Map<string, Xlator> {
+  const xlators = new Map<string, Xlator>();
+  for (const [slot, volume] of plan.volumes.entries()) {
+    const { name, type, where, subvolumes } = volume.stanza;
+    const children = subvolumes.map(child => xlators.get(child.name)!);
+    const { values: options, origins } = volume.read;
+    try {
+      xlators.set(name, new volume.xlatorClass({ name, type, where, options, origins, children, slot, env }));
+    } catch (error) {
+      throw failure(volume, error);
+    }
+  }
+  return xlators;
+}
+
+export class Graph implements AsyncDisposable {
+  readonly plan: Plan;
+  readonly env: GraphEnv;
+  /** By the names of their volumes, children before their parents. */
+  readonly xlators: ReadonlyMap<string, Xlator>;
+  /** The last volume of the volfile. */
+  readonly top: Xlator;
+  /** Entered by each call into this graph. */
+  readonly gate = new Gate();
+  #started: Xlator[] = [];
+  #stopped: Promise<void> | undefined;
+
+  /** Xlators constructed, nothing started. */
+  private constructor(plan: Plan, env: GraphEnv) {
+    this.plan = plan;
+    this.env = env;
+    this.xlators = construct(plan, env);
+    this.top = [...this.xlators.values()].at(-1)!;
+  }
+
+  /**
+   * From a volfile to a graph that is up: {@link planGraph}, {@link prepare}, {@link up}.
+   * @throws {VolfileError} nothing is left running then
+   */
+  static async load(source: GraphSource & { readonly env: GraphEnv }): Promise<Graph> {
+    const graph = await Graph.prepare(await planGraph(source), source.env);
+    graph.up();
+    return graph;
+  }
+
+  /** Constructs and initialises, bottom-up. When one fails, those before it are taken down again. */
+  static async prepare(plan: Plan, env: GraphEnv): Promise<Graph> {
+    const graph = new Graph(plan, env);
+    for (const volume of plan.volumes) {
+      const xlator = graph.xlators.get(volume.stanza.name)!;
+      try {
+        await xlator.init();
+      } catch (error) {
+        await graph.stop();
+        throw failure(volume, error);
+      }
+      graph.#started.push(xlator);
+    }
+    for (const warning of plan.warnings) env.log.warn(warning);
+    return graph;
+  }
+
+  /** Sends `parent-up` down; as bricks come up, `child-up` comes back. */
+  up(): void {
+    this.top.notify('parent-up');
+  }
+
+  /** Takes all down, parents first. Errors of `fini` are logged: the others go down nevertheless. Safe to call twice. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    for (const xlator of this.#started.reverse()) {
+      try {
+        await xlator.fini();
+      } catch (err) {
+        this.env.log.error({ err, xlator: xlator.name }, `volume ${shown(xlator.name)} did not stop cleanly`);
+      }
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { Setting, Stanza } from './volfile.ts';
+import { shown, VolfileError } from './volfile-error.ts';
+
+/** A shell pattern with `*` and `?`, as GlusterFS takes for the volumes of --xlator-option. */
+function globOf(pattern: string): RegExp {
+  const source = RegExp.escape(pattern).replaceAll('\\*', '.*').replaceAll('\\?', '.');
+  return new RegExp(`^${source}$`, 's');
+}
+
+/** Which volumes `NAME.OPTION` means: names and options may both have dots in them, the shortest name that fits wins. */
+function target(path: string, stanzas: readonly Stanza[]): { names: Set<string>; option: string } | undefined {
+  for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
+    const glob = globOf(path.slice(0, dot));
+    const names = stanzas.map(stanza => stanza.name).filter(name => glob.test(name));
+    const option = path.slice(dot + 1);
+    if (names.length > 0 && option !== '') return { names: new Set(names), option };
+  }
+  return undefined;
+}
+
+/**
+ * The stanzas with options replaced or added as `NAME.OPTION=VALUE` say; NAME may have `*` and `?`.
+ * @throws {VolfileError} an override is not of that form, or no volume is called so
+ */
+export function applyOverrides(stanzas: readonly Stanza[], overrides: readonly string[]): Stanza[] {
+  let result = [...stanzas];
+  for (const override of overrides) {
+    const where = `--xlator-option ${override}`;
+    const [, path, value] = /^([^=]+)=(.*)$/s.exec(override) ?? [];
+    if (path === undefined || value === undefined || !path.includes('.')) {
+      throw VolfileError.expected(where, 'NAME.OPTION=VALUE, NAME being a volume of the volfile', shown(override));
+    }
+    const to = target(path, stanzas);
+    if (!to) {
+      const names = stanzas.map(stanza => stanza.name).join(', ');
+      throw VolfileError.expected(where, `a volume of the volfile (${names})`, shown(path));
+    }
+    const setting: Setting = { value, where, override: true };
+    result = result.map(stanza =>
+      to.names.has(stanza.name) ? { ...stanza, options: new Map(stanza.options).set(to.option, setting) } : stanza,
+    );
+  }
+  return result;
+}

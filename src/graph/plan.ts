@@ -1,0 +1,81 @@
+/** A volfile made out: every volume with its class and its options, before anything is started. */
+import { applyOverrides } from './overrides.ts';
+import { type ReadOptions, readOptions } from './read-options.ts';
+import { didYouMean } from './closest.ts';
+import { FILE_TYPE, loadUserXlator } from './user-xlator.ts';
+import { parseVolfile, printVolfile, type Stanza } from './volfile.ts';
+import { shown, VolfileError } from './volfile-error.ts';
+import type { XlatorClass } from './xlator.ts';
+
+/** Types of volfiles and how to get their classes. See `src/xlators/registry.ts`. */
+export type Registry = Readonly<Record<string, () => Promise<XlatorClass>>>;
+
+export interface GraphSource {
+  /** The volfile. */
+  readonly text: string;
+  /** Its path: for messages, and `type file:…` is relative to its folder. */
+  readonly file: string;
+  readonly registry: Registry;
+  /** `NAME.OPTION=VALUE`, as --xlator-option has them. */
+  readonly overrides?: readonly string[];
+}
+
+export interface PlannedVolume {
+  readonly stanza: Stanza;
+  readonly xlatorClass: XlatorClass;
+  readonly read: ReadOptions<any>;
+}
+
+export interface Plan {
+  /** In the volfile's order: a volume's subvolumes come before it. The last one is the top. */
+  readonly volumes: readonly PlannedVolume[];
+  /** One line each: options that nobody knows, volumes that nobody uses. */
+  readonly warnings: readonly string[];
+}
+
+async function classOf(stanza: Stanza, source: GraphSource): Promise<XlatorClass> {
+  const { type, typeWhere } = stanza;
+  if (type.startsWith(FILE_TYPE)) return loadUserXlator(type, source.file, typeWhere);
+  const known = Object.keys(source.registry);
+  if (!known.includes(type)) {
+    const expected = `a type that is known (${known.join(', ')}, or file:PATH)`;
+    throw VolfileError.expected(typeWhere, expected, `${shown(type)}${didYouMean(type, known)}`);
+  }
+  return source.registry[type]!();
+}
+
+function checkChildren({ name, type, subvolumes, where }: Stanza, xlatorClass: XlatorClass): void {
+  const [min, max] = xlatorClass.children ?? [1, 1];
+  const count = subvolumes.length;
+  if (count >= min && count <= max) return;
+  const number = min === max ? `${min === 0 ? 'no' : min}` : max === Infinity ? `at least ${min}` : `${min} to ${max}`;
+  const expected = `${number} subvolume${max === 1 ? '' : 's'} for ${type} in volume ${shown(name)}`;
+  throw VolfileError.expected(subvolumes[max]?.where ?? where, expected, `${count === 0 ? 'none' : count}`);
+}
+
+/**
+ * Checks a volfile as far as that goes without starting it.
+ * @throws {VolfileError} one line with `file:line` and what was expected
+ */
+export async function planGraph(source: GraphSource): Promise<Plan> {
+  const stanzas = applyOverrides(parseVolfile(source.text, source.file), source.overrides ?? []);
+  const volumes: PlannedVolume[] = [];
+  for (const stanza of stanzas) {
+    const xlatorClass = await classOf(stanza, source);
+    checkChildren(stanza, xlatorClass);
+    volumes.push({ stanza, xlatorClass, read: readOptions(xlatorClass.options ?? {}, stanza) });
+  }
+  const used = new Set(stanzas.flatMap(stanza => stanza.subvolumes.map(({ name }) => name)));
+  const unused = stanzas.slice(0, -1).filter(({ name }) => !used.has(name));
+  const top = shown(stanzas.at(-1)!.name);
+  const warnings = [
+    ...volumes.flatMap(({ read }) => read.unknown),
+    ...unused.map(({ name, where }) => `${where}: volume ${shown(name)} is a subvolume of none, and ${top} is the top`),
+  ];
+  return { volumes, warnings };
+}
+
+/** The effective graph: the volfile with the overrides in it. */
+export function printPlan(plan: Plan): string {
+  return printVolfile(plan.volumes.map(volume => volume.stanza));
+}

@@ -1,0 +1,71 @@
+import { Graph } from './graph.ts';
+import { type GraphSource, planGraph } from './plan.ts';
+
+export interface LiveGraphOptions {
+  /** How long the calls in an old graph may take to finish, in milliseconds. */
+  readonly graceMs: number;
+  /**
+   * From now on calls go to `next`. It is initialised, but not up yet; `previous` still runs. When this throws, the
+   * reload has failed and `previous` goes on.
+   */
+  swap(next: Graph, previous: Graph): void | Promise<void>;
+}
+
+/** The graph that serves now, to be replaced by another while calls are under way. */
+export class LiveGraph implements AsyncDisposable {
+  #current: Graph;
+  readonly #options: LiveGraphOptions;
+  /** Reloads and the stop, one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
+
+  constructor(graph: Graph, options: LiveGraphOptions) {
+    this.#current = graph;
+    this.#options = options;
+  }
+
+  get current(): Graph {
+    return this.#current;
+  }
+
+  /**
+   * Brings up the graph of `source` beside the present one, swaps them, lets the old one's calls finish and stops it.
+   * @throws {VolfileError} the new one is not good; nothing has changed
+   */
+  reload(source: GraphSource): Promise<Graph> {
+    if (this.#stopped) return Promise.reject(new Error('the graph is stopping, it takes no new volfile'));
+    const reloaded = this.#last.then(() => this.#reload(source));
+    this.#last = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#last.then(() => this.#drain(this.#current));
+    return this.#stopped;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #reload(source: GraphSource): Promise<Graph> {
+    const previous = this.#current;
+    const next = await Graph.prepare(await planGraph(source), previous.env);
+    try {
+      await this.#options.swap(next, previous);
+    } catch (error) {
+      await next.stop();
+      throw error;
+    }
+    this.#current = next;
+    next.up();
+    await this.#drain(previous);
+    return next;
+  }
+
+  async #drain(graph: Graph): Promise<void> {
+    const left = await graph.gate.close(this.#options.graceMs);
+    if (left > 0) graph.env.log.warn(`${left} calls did not finish within ${this.#options.graceMs} ms`);
+    await graph.stop();
+  }
+}

@@ -1,0 +1,22 @@
+import type { Inode } from '../inode/inode.ts';
+import { Xlator } from './xlator.ts';
+
+/** `top` and all that is below it, each once, parents before their children. */
+export function subtree(top: Xlator): Xlator[] {
+  const found = new Set<Xlator>();
+  const visit = (xlator: Xlator) => {
+    if (found.has(xlator)) return;
+    for (const child of xlator.children) visit(child);
+    found.add(xlator);
+  };
+  visit(top);
+  return [...found].reverse();
+}
+
+/** What an inode table calls when it lets an inode go: tells those of the volume that hold something of inodes. */
+export function forgetOf(top: Xlator): (inode: Inode) => void {
+  const holders = subtree(top).filter(xlator => xlator.forget !== Xlator.prototype.forget);
+  return inode => {
+    for (const holder of holders) holder.forget(inode);
+  };
+}

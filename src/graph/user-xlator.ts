@@ -1,0 +1,60 @@
+/** Xlators of the user's own: `type file:./my-xlator.ts`. */
+import { stat } from 'node:fs/promises';
+import { registerHooks } from 'node:module';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { shown, VolfileError } from './volfile-error.ts';
+import { Xlator, type XlatorClass } from './xlator.ts';
+
+export const FILE_TYPE = 'file:';
+
+/** Wherever such a module lies, `bricknfs/…` is our own `src/…`. */
+const HOME = new URL('../', import.meta.url);
+registerHooks({
+  resolve(specifier, context, next) {
+    const ours = specifier.startsWith('bricknfs/')
+      ? new URL(specifier.slice('bricknfs/'.length), HOME).href
+      : specifier;
+    return next(ours, context);
+  },
+});
+
+const isXlatorClass = (value: unknown): value is XlatorClass =>
+  typeof value === 'function' && value.prototype instanceof Xlator;
+
+/** Of a syntax error, Node says the place on the first line of the stack only. */
+function placeOf(error: unknown): string {
+  const [, place] = /^file:\/\/[^\s]*?:(\d+)\n/.exec(error instanceof Error ? (error.stack ?? '') : '') ?? [];
+  return place === undefined ? '' : ` (line ${place})`;
+}
+
+/**
+ * The class that the module exports by default. An edited file is another module: it is loaded anew.
+ * @param type `file:` and a path, relative to the folder of `volfile`
+ * @throws {VolfileError} at `where`: no such file, it cannot be loaded, or exports no xlator
+ */
+export async function loadUserXlator(type: string, volfile: string, where: string): Promise<XlatorClass> {
+  const given = type.startsWith('file://') ? fileURLToPath(type) : type.slice(FILE_TYPE.length);
+  const path = resolve(dirname(resolve(volfile)), given);
+  const file = await stat(path, { bigint: true }).catch(() => undefined);
+  if (!file?.isFile()) throw VolfileError.expected(where, 'a module with an xlator', `no file ${shown(path)}`);
+
+  const url = pathToFileURL(path);
+  url.search = `version=${file.mtimeNs}-${file.size}`;
+  let module: { readonly default?: unknown };
+  try {
+    module = await import(url.href);
+  } catch (cause) {
+    const why = cause instanceof Error ? `${cause.name}: ${cause.message.split('\n')[0]}` : String(cause);
+    throw new VolfileError(where, `cannot load ${path}${placeOf(cause)}: ${why}`, { cause });
+  }
+  if (!isXlatorClass(module.default)) {
+    const found = module.default === undefined ? 'no default export' : `a default export that is none`;
+    throw VolfileError.expected(
+      where,
+      `${path} to export by default a class that extends Xlator (of 'bricknfs/graph/xlator.ts')`,
+      found,
+    );
+  }
+  return module.default;
+}

@@ -1,0 +1,199 @@
+/**
+ * A record in, a reply out (RFC 5531), without I/O: the header, the credentials, the program, the actor. Whatever goes
+ * wrong is answered with the RFC's own error; only what is no call at all throws.
+ */
+import { accept_stat, AUTH_BODY_MAX, auth_stat, msg_type, type opaque_auth, reject_stat } from '#protocols/rpc.ts';
+import { reply_stat, RPC_VERSION } from '#protocols/rpc.ts';
+import { XdrError, type XdrReader, type XdrWriter } from '#protocols/xdr/stream.ts';
+import type { Log } from '../log.ts';
+import type { Actor, Call, Peer, Program } from './actor.ts';
+import { type AuthRegistry, strengthOf } from './auth/registry.ts';
+import { AuthError, type Credentials } from './auth/scheme.ts';
+import { isMissing, type ProgramRegistry } from './registry.ts';
+
+/** Where calls come from and replies go to: a connection, or a datagram's sender. */
+export interface Transport {
+  readonly peer: Peer;
+  /** The credentials of the last call, which most often are the next one's too. */
+  lastAuth: LastAuth | undefined;
+  /** A call goes on after dispatch has returned: keep its arguments' buffer. Returns what {@link ended} is given. */
+  began(): unknown;
+  ended(token: unknown): void;
+  /** Has the reply written by `write`; `sent` run once it is on its way. The writer is good only during the call. */
+  reply(write: (to: XdrWriter) => void, sent: (() => void)[] | undefined): void;
+}
+
+export interface LastAuth {
+  readonly flavor: number;
+  readonly body: Buffer;
+  readonly credentials: Credentials;
+}
+
+/** What a service's calls are looked up in. `programs` is replaced when a new graph takes over. */
+export interface Service {
+  programs: ProgramRegistry;
+  readonly auth: AuthRegistry;
+  readonly log: Log;
+}
+
+class RpcCall implements Call {
+  readonly xid: number;
+  readonly peer: Peer;
+  readonly credentials: Credentials;
+  sent: (() => void)[] | undefined;
+
+  constructor(xid: number, peer: Peer, credentials: Credentials) {
+    this.xid = xid;
+    this.peer = peer;
+    this.credentials = credentials;
+  }
+
+  afterSend(then: () => void): void {
+    (this.sent ??= []).push(then);
+  }
+}
+
+/**
+ * Answers the call in `from`, now or later.
+ * @throws {XdrError} it is no call: the peer does not speak RPC
+ */
+export function dispatch(service: Service, transport: Transport, from: XdrReader): void {
+  const xid = from.uint32();
+  const type = from.uint32();
+  if (type !== msg_type.CALL) throw new XdrError(`a message of type ${type}, not a call`);
+  if (from.uint32() !== RPC_VERSION) {
+    deny(transport, xid, reject_stat.RPC_MISMATCH, RPC_VERSION, RPC_VERSION);
+    return;
+  }
+  const number = from.uint32();
+  const version = from.uint32();
+  const procedure = from.uint32();
+
+  let credentials: Credentials;
+  try {
+    credentials = authenticate(service.auth, transport, from);
+  } catch (error) {
+    if (!(error instanceof AuthError)) throw error;
+    service.log.debug({ client: transport.peer.address, why: error.message }, 'credentials refused');
+    deny(transport, xid, reject_stat.AUTH_ERROR, error.why);
+    return;
+  }
+
+  const program = service.programs.find(number, version);
+  if (isMissing(program)) {
+    if (program.missing === 'program') accept(transport, xid, accept_stat.PROG_UNAVAIL);
+    else accept(transport, xid, accept_stat.PROG_MISMATCH, program.low, program.high);
+    return;
+  }
+  const actor = program.actors[procedure];
+  if (actor === undefined) {
+    accept(transport, xid, accept_stat.PROC_UNAVAIL);
+    return;
+  }
+  if (strengthOf(credentials.flavor) < strengthOf(actor.minAuth ?? program.minAuth)) {
+    deny(transport, xid, reject_stat.AUTH_ERROR, auth_stat.AUTH_TOOWEAK);
+    return;
+  }
+
+  let args: unknown;
+  try {
+    args = actor.args.decode(from);
+    if (from.left > 0) throw new XdrError(`${from.left} bytes after the arguments`);
+  } catch (error) {
+    if (!(error instanceof XdrError)) throw error;
+    service.log.debug({ client: transport.peer.address, actor: actor.name, why: error.message }, 'garbage arguments');
+    accept(transport, xid, accept_stat.GARBAGE_ARGS);
+    return;
+  }
+  run(service, transport, program, actor, new RpcCall(xid, transport.peer, credentials), args);
+}
+
+function run(service: Service, transport: Transport, program: Program, actor: Actor<any>, call: RpcCall, args: unknown) {
+  let result: unknown;
+  try {
+    result = actor.run(program.contextOf(call), args);
+  } catch (error) {
+    bug(service, transport, program, actor, call, error);
+    return;
+  }
+  if (!(result instanceof Promise)) {
+    succeed(service, transport, program, actor, call, result);
+    return;
+  }
+  const token = transport.began();
+  result.then(
+    value => {
+      succeed(service, transport, program, actor, call, value);
+      transport.ended(token);
+    },
+    (error: unknown) => {
+      bug(service, transport, program, actor, call, error);
+      transport.ended(token);
+    },
+  );
+}
+
+function succeed(s: Service, transport: Transport, program: Program, actor: Actor<any>, call: RpcCall, value: unknown) {
+  try {
+    transport.reply(to => {
+      acceptedHeader(to, call.xid, accept_stat.SUCCESS);
+      actor.res.encode(to, value);
+    }, call.sent);
+  } catch (error) {
+    bug(s, transport, program, actor, call, error);
+  }
+}
+
+/** What an actor throws is not the file system's error but a mistake in this program: it is logged, and life goes on. */
+function bug(s: Service, transport: Transport, program: Program, actor: Actor<any>, call: RpcCall, error: unknown) {
+  const { address } = call.peer;
+  s.log.error({ err: error, client: address, xid: call.xid, actor: `${program.name}.${actor.name}` }, 'actor failed');
+  transport.reply(to => acceptedHeader(to, call.xid, accept_stat.SYSTEM_ERR), call.sent);
+}
+
+function authenticate(auth: AuthRegistry, transport: Transport, from: XdrReader): Credentials {
+  const cred = opaqueAuth(from, auth_stat.AUTH_BADCRED);
+  const verf = opaqueAuth(from, auth_stat.AUTH_BADVERF);
+  const last = transport.lastAuth;
+  if (last !== undefined && verf.body.length === 0 && verf.flavor === 0) {
+    if (last.flavor === cred.flavor && last.body.equals(cred.body)) return last.credentials;
+  }
+  const credentials = auth.authenticate(cred, verf);
+  transport.lastAuth = { flavor: cred.flavor, body: Buffer.from(cred.body), credentials };
+  return credentials;
+}
+
+function opaqueAuth(from: XdrReader, why: auth_stat): opaque_auth {
+  try {
+    return { flavor: from.uint32(), body: from.opaque(AUTH_BODY_MAX) };
+  } catch (error) {
+    if (!(error instanceof XdrError)) throw error;
+    throw new AuthError(why, error.message);
+  }
+}
+
+function accept(transport: Transport, xid: number, stat: accept_stat, ...data: number[]) {
+  transport.reply(to => {
+    acceptedHeader(to, xid, stat);
+    for (const value of data) to.uint32(value);
+  }, undefined);
+}
+
+function acceptedHeader(to: XdrWriter, xid: number, stat: accept_stat) {
+  to.uint32(xid);
+  to.uint32(msg_type.REPLY);
+  to.uint32(reply_stat.MSG_ACCEPTED);
+  to.uint32(0); // verf: AUTH_NONE,
+  to.uint32(0); // of no bytes
+  to.uint32(stat);
+}
+
+function deny(transport: Transport, xid: number, stat: number, ...data: number[]) {
+  transport.reply(to => {
+    to.uint32(xid);
+    to.uint32(msg_type.REPLY);
+    to.uint32(reply_stat.MSG_DENIED);
+    to.uint32(stat);
+    for (const value of data) to.uint32(value);
+  }, undefined);
+}

@@ -1,0 +1,67 @@
+/** Accepts TCP connections and passes on their bare descriptors, so that any stage can take them over. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Log } from '../log.ts';
+import { duplicate } from '../sys/duplicate.ts';
+import { plainAddress } from './address.ts';
+
+export interface Accepted {
+  /** Now the taker's, who closes it. */
+  readonly fd: number;
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface ListenAt {
+  /** An IPv4 or IPv6 address; `::` takes both kinds. */
+  readonly host: string;
+  /** 0 lets the kernel choose. */
+  readonly port: number;
+}
+
+/** The accepted socket's descriptor: Node has no public name for it. */
+function descriptorOf(socket: Socket): number {
+  return (socket as unknown as { _handle: { fd: number } })._handle.fd;
+}
+
+export class Listener implements AsyncDisposable {
+  readonly #server: Server;
+  #closed: Promise<unknown> | undefined;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** Begins to listen; rejects with the reason when the address cannot be had. */
+  static async start(at: ListenAt, take: (accepted: Accepted) => void, log: Log): Promise<Listener> {
+    const server = createServer({ pauseOnConnect: true }, socket => {
+      const { remoteAddress, remotePort } = socket;
+      try {
+        // Gone already, or out of descriptors: the peer sees it closed, and asks again.
+        if (remoteAddress === undefined || remotePort === undefined) return;
+        take({ fd: duplicate(descriptorOf(socket)), address: plainAddress(remoteAddress), port: remotePort });
+      } catch (error) {
+        log.warn({ err: error, client: remoteAddress }, 'connection refused');
+      } finally {
+        socket.destroy();
+      }
+    });
+    server.on('error', error => log.error({ err: error }, 'listener'));
+    server.listen({ host: at.host, port: at.port, backlog: 1024 });
+    await once(server, 'listening');
+    return new Listener(server);
+  }
+
+  get address(): AddressInfo {
+    return this.#server.address() as AddressInfo;
+  }
+
+  close(): Promise<unknown> {
+    this.#closed ??= new Promise(resolve => this.#server.close(resolve));
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

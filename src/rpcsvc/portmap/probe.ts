@@ -1,0 +1,74 @@
+/** Whether a registered program still answers, or whoever registered it is gone. */
+import { createSocket } from 'node:dgram';
+import { call_header, msg_type, NO_AUTH, reply_header, RPC_VERSION } from '#protocols/rpc.ts';
+import { decode, encode, nothing } from '#protocols/xdr/codec.ts';
+import { XdrError } from '#protocols/xdr/stream.ts';
+import { RpcClient } from '../client.ts';
+import { RpcError } from '../client-error.ts';
+import { isWildcard, parseIp } from '../ip.ts';
+import type { Registered } from './mapper.ts';
+import { NETIDS } from './table.ts';
+
+const NULL_PROCEDURE = 0;
+
+/** Calls procedure 0. Whatever RPC reply comes counts: somebody is there. */
+export async function answers(registered: Registered, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  const { program, version, netid, port } = registered;
+  const ip = parseIp(registered.address ?? '127.0.0.1');
+  if (!ip || port === 0) return false;
+  const loopback = ip.family === 4 ? '127.0.0.1' : '::1';
+  const host = isWildcard(ip) ? loopback : registered.address!;
+  if (NETIDS[netid].proto === 'udp') return answersUdp(host, registered, timeoutMs, signal);
+  const procedure = { name: 'NULL', prog: program, vers: version, proc: NULL_PROCEDURE, args: nothing, res: nothing };
+  try {
+    await using client = await RpcClient.connect({ target: { host, port }, timeoutMs, signal });
+    await client.call(procedure, undefined);
+    return true;
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    return !GONE.has(error.code);
+  }
+}
+
+const GONE: ReadonlySet<string> = new Set(['CANNOT_CONNECT', 'TIMED_OUT', 'CLOSED', 'ABORTED', 'BAD_REPLY']);
+
+function answersUdp(host: string, { program, version, port }: Registered, timeoutMs: number, signal: AbortSignal) {
+  const call = encode(call_header, {
+    xid: 1,
+    mtype: msg_type.CALL,
+    rpcvers: RPC_VERSION,
+    prog: program,
+    vers: version,
+    proc: NULL_PROCEDURE,
+    cred: NO_AUTH,
+    verf: NO_AUTH,
+  });
+  return new Promise<boolean>(resolve => {
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    const end = (found: boolean) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', gone);
+      socket.off('error', gone).on('error', () => {});
+      socket.close();
+      resolve(found);
+    };
+    const gone = () => end(false);
+    const timer = setTimeout(gone, timeoutMs);
+    signal.addEventListener('abort', gone, { once: true });
+    socket.once('error', gone);
+    socket.on('message', message => {
+      if (isReply(message)) end(true);
+    });
+    // Connected, so that the kernel tells of a port where nobody listens.
+    socket.connect(port, host, () => socket.send(call));
+  });
+}
+
+function isReply(message: Buffer): boolean {
+  try {
+    return decode(reply_header, message).xid === 1;
+  } catch (error) {
+    if (error instanceof XdrError) return false;
+    throw error;
+  }
+}

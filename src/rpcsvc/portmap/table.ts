@@ -1,0 +1,72 @@
+/** What this server offers and where: registered with the machine's port mapper, or served by a built-in one. */
+import { NC_TPI } from '#protocols/rpcbind.ts';
+
+/** The transports, by their netid (RFC 5665, 5.1). */
+export const NETIDS = {
+  tcp: { family: 4, protofmly: 'inet', proto: 'tcp', semantics: NC_TPI.COTS_ORD },
+  udp: { family: 4, protofmly: 'inet', proto: 'udp', semantics: NC_TPI.CLTS },
+  tcp6: { family: 6, protofmly: 'inet6', proto: 'tcp', semantics: NC_TPI.COTS_ORD },
+  udp6: { family: 6, protofmly: 'inet6', proto: 'udp', semantics: NC_TPI.CLTS },
+} as const;
+export type Netid = keyof typeof NETIDS;
+
+export function isNetid(text: string): text is Netid {
+  return Object.hasOwn(NETIDS, text);
+}
+
+/** One version of one program on one transport. */
+export interface PortEntry {
+  /** For messages: `NFS3`. */
+  readonly name: string;
+  readonly program: number;
+  readonly version: number;
+  readonly netid: Netid;
+  /** Where it listens: an IP address, `0.0.0.0` or `::` for all of them. */
+  readonly address: string;
+  readonly port: number;
+  /** Who may unregister it, in rpcbind's words. */
+  readonly owner: string;
+}
+
+const keyOf = (program: number, version: number, netid: Netid) => `${program}.${version}.${netid}`;
+
+/** One entry for each program, version and transport; the service fills it as its listeners come up. */
+export class PortTable {
+  readonly #entries = new Map<string, PortEntry>();
+
+  /** Takes the place of an earlier entry for the same program, version and transport. */
+  add(entry: PortEntry): void {
+    this.#entries.set(keyOf(entry.program, entry.version, entry.netid), entry);
+  }
+
+  remove(program: number, version: number, netid: Netid): boolean {
+    return this.#entries.delete(keyOf(program, version, netid));
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  [Symbol.iterator](): Iterator<PortEntry> {
+    return this.#entries.values();
+  }
+
+  findExact(program: number, version: number, netid: Netid): PortEntry | undefined {
+    return this.#entries.get(keyOf(program, version, netid));
+  }
+
+  /**
+   * As {@link findExact}, or else another version of the program: the caller then asks there and learns from
+   * PROG_MISMATCH which versions there are. So do other port mappers (RFC 1833, 2.2.1 leaves it open).
+   */
+  find(program: number, version: number, netid: Netid): PortEntry | undefined {
+    const exact = this.findExact(program, version, netid);
+    if (exact) return exact;
+    let found: PortEntry | undefined;
+    for (const entry of this.#entries.values()) {
+      if (entry.program !== program || entry.netid !== netid) continue;
+      if (!found || entry.version > found.version) found = entry;
+    }
+    return found;
+  }
+}

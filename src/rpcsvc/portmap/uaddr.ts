@@ -1,0 +1,56 @@
+/** Universal addresses (RFC 5665, 5.2.3): the host's address, then the port's two bytes, all with dots. */
+import { endianness } from 'node:os';
+import { bytesOfIp, formatIp, type Ip, ipOfBytes, parseIp } from '../ip.ts';
+
+export interface HostPort {
+  /** As {@link formatIp} writes it. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `10.0.0.1` and 2049 are `10.0.0.1.8.1`; `::` and 111 are `::.0.111`. */
+export function encodeUaddr({ host, port }: HostPort): string {
+  return `${host}.${port >>> 8}.${port & 255}`;
+}
+
+/** `undefined` for what is none of TCP's or UDP's: a unix socket's path, an empty string, nonsense. */
+export function decodeUaddr(text: string): HostPort | undefined {
+  const parts = /^(.*)\.(\d{1,3})\.(\d{1,3})$/.exec(text);
+  if (!parts) return undefined;
+  const ip = parseIp(parts[1]!);
+  const high = Number(parts[2]);
+  const low = Number(parts[3]);
+  if (!ip || high > 255 || low > 255) return undefined;
+  return { host: formatIp(ip), port: high * 256 + low };
+}
+
+const AF_INET = 2;
+/** Linux's numbers: a "transport address" is the machine's own sockaddr, and of no use on another kind of machine. */
+const AF_INET6 = 10;
+const SOCKADDR_IN_BYTES = 16;
+const SOCKADDR_IN6_BYTES = 28;
+
+/** A sockaddr_in or sockaddr_in6, for UADDR2TADDR. */
+export function encodeTaddr({ host, port }: HostPort): Buffer {
+  const ip = parseIp(host) as Ip;
+  const bytes = Buffer.alloc(ip.family === 4 ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES);
+  writeFamily(bytes, ip.family === 4 ? AF_INET : AF_INET6);
+  bytes.writeUInt16BE(port, 2);
+  bytesOfIp(ip).copy(bytes, ip.family === 4 ? 4 : 8);
+  return bytes;
+}
+
+/** `undefined` for what is no sockaddr of these two kinds. */
+export function decodeTaddr(bytes: Buffer): HostPort | undefined {
+  if (bytes.length < SOCKADDR_IN_BYTES) return undefined;
+  const family = endianness() === 'LE' ? bytes.readUInt16LE(0) : bytes.readUInt16BE(0);
+  const port = bytes.readUInt16BE(2);
+  if (family === AF_INET) return { host: formatIp(ipOfBytes(bytes.subarray(4, 8))), port };
+  if (family !== AF_INET6 || bytes.length < SOCKADDR_IN6_BYTES) return undefined;
+  return { host: formatIp(ipOfBytes(bytes.subarray(8, 24))), port };
+}
+
+function writeFamily(bytes: Buffer, family: number): void {
+  if (endianness() === 'LE') bytes.writeUInt16LE(family, 0);
+  else bytes.writeUInt16BE(family, 0);
+}

@@ -1,0 +1,35 @@
+import type { LogOptions } from '../log.ts';
+import type { ConnectionLimits } from '../rpcsvc/connection.ts';
+import type { ListenAt } from '../rpcsvc/listener.ts';
+
+/** What a server is started with; plain data, since it is posted to the stages. */
+export interface ServerConfig {
+  /** The volfile, */
+  readonly text: string;
+  /** its path, for messages and relative paths in it, */
+  readonly file: string;
+  /** and `NAME.OPTION=VALUE`s that go before it. */
+  readonly overrides: readonly string[];
+  readonly stateDir: string;
+  readonly log: LogOptions;
+  /** Event loops: 1 is this thread alone. */
+  readonly stages: number;
+  /** How long a stop waits for the calls under way, in milliseconds. */
+  readonly graceMs: number;
+  readonly limits: ConnectionLimits;
+  /** TCP connections at a time. */
+  readonly connectionsMax: number;
+  /** Where the built-in portmapper listens, if it is wanted. */
+  readonly portmapper: ListenAt | undefined;
+}
+
+const MiB = 1024 * 1024;
+
+export const LIMITS: ConnectionLimits = {
+  recordBytesMax: MiB + 64 * 1024, // the largest WRITE and its header
+  fragmentsMax: 512,
+  unsentBytesMax: 8 * MiB,
+  idleMs: 6 * 3600 * 1000,
+  partialMs: 120 * 1000,
+  sendMs: 120 * 1000,
+};

@@ -1,0 +1,71 @@
+/** Calls between threads: one side names a method of the other's and gets its result or its error. */
+import type { MessagePort, Worker } from 'node:worker_threads';
+
+type Methods = Record<string, (argument: any) => unknown>;
+
+interface Message {
+  readonly id: number;
+  readonly method?: string;
+  readonly argument?: unknown;
+  readonly result?: unknown;
+  readonly error?: unknown;
+}
+
+interface Waiting {
+  resolve(result: any): void;
+  reject(error: unknown): void;
+}
+
+export class Link {
+  readonly #port: MessagePort | Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #id = 0;
+  #gone: Error | undefined;
+
+  /** `methods` are what the other side may call; what is structured-cloneable can be passed. */
+  constructor(port: MessagePort | Worker, methods: Methods) {
+    this.#port = port;
+    port.on('message', (message: Message) => {
+      if (message.method === undefined) this.#answered(message);
+      else void this.#answer(message, methods[message.method]!);
+    });
+  }
+
+  call<R>(method: string, argument?: unknown): Promise<R> {
+    if (this.#gone) return Promise.reject(this.#gone);
+    const id = ++this.#id;
+    return new Promise<R>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#port.postMessage({ id, method, argument } satisfies Message);
+    });
+  }
+
+  /** As call, when nobody waits for the result. */
+  tell(method: string, argument?: unknown): void {
+    this.#port.postMessage({ id: 0, method, argument } satisfies Message);
+  }
+
+  /** The other side is gone: whoever waits is told. */
+  close(error: Error): void {
+    this.#gone = error;
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+
+  #answered({ id, result, error }: Message): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error !== undefined) waiting?.reject(error);
+    else waiting?.resolve(result);
+  }
+
+  async #answer({ id, argument }: Message, method: (argument: unknown) => unknown): Promise<void> {
+    let reply: Message;
+    try {
+      reply = { id, result: await method(argument) };
+    } catch (error) {
+      reply = { id, error };
+    }
+    if (id !== 0) this.#port.postMessage(reply);
+  }
+}

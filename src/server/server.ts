@@ -1,0 +1,209 @@
+/** The whole server: its parts come up from the disk outwards, and go down in the opposite order. */
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { Log } from '../log.ts';
+import type { Program } from '../rpcsvc/actor.ts';
+import { AuthRegistry } from '../rpcsvc/auth/registry.ts';
+import { type Accepted, Listener } from '../rpcsvc/listener.ts';
+import { ProgramRegistry } from '../rpcsvc/registry.ts';
+import { Clients } from '../rpcsvc/client-limits.ts';
+import { Stage } from '../rpcsvc/stage.ts';
+import { UdpListener } from '../rpcsvc/udp.ts';
+import { type PortEntry, PortTable } from '../rpcsvc/portmap/table.ts';
+import { MountList } from '../xlators/nfs/server/mount-table.ts';
+import type { NfsServer } from '../xlators/nfs/server/server.ts';
+import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
+import type { ServerConfig } from './config.ts';
+import { ServerStage, type StageStats } from './stage.ts';
+import { handleKey, openStateDir } from './state.ts';
+import { type RemoteStage, startWorker } from './worker.ts';
+
+export interface Parts {
+  /** The programs of nfs/server, */
+  programsOf(server: NfsServer): Program[];
+  /** those of the built-in portmapper, */
+  portmapPrograms(ports: PortTable): Program[];
+  /** and the module that runs a worker stage. */
+  readonly workerEntry: URL;
+}
+
+export class Server implements AsyncDisposable {
+  readonly config: ServerConfig;
+  readonly log: Log;
+  /** What is served where. */
+  readonly ports = new PortTable();
+  readonly startedAt = new Date();
+  readonly verifier: WriteVerifier;
+  readonly #parts: Parts;
+  readonly #stages: RemoteStage[] = [];
+  readonly #running = new AsyncDisposableStack();
+  #first: ServerStage | undefined;
+  #mounts: MountList | undefined;
+  #listener: Listener | undefined;
+  #text: string;
+  #stopped: Promise<void> | undefined;
+  #reloading: Promise<unknown> = Promise.resolve();
+  readonly #failed = Promise.withResolvers<never>();
+
+  private constructor(config: ServerConfig, parts: Parts, log: Log) {
+    this.config = config;
+    this.log = log;
+    this.verifier = new WriteVerifier();
+    this.#parts = parts;
+    this.#text = config.text;
+    this.#failed.promise.catch(() => {});
+  }
+
+  /** @throws {VolfileError} and whatever keeps it from listening; nothing is left running then */
+  static async start(config: ServerConfig, parts: Parts, log: Log): Promise<Server> {
+    await openStateDir(config.stateDir);
+    const key = await handleKey(config.stateDir);
+    const server = new Server(config, parts, log);
+    try {
+      await server.#startStages(key);
+      await server.#listen();
+      return server;
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+  }
+
+  /** The stage of this thread. */
+  get first(): ServerStage {
+    return this.#first!;
+  }
+
+  /** The mount table, one for all stages. */
+  get mounts(): MountList {
+    return this.#mounts!;
+  }
+
+  get nfs(): NfsServer {
+    return this.first.nfs;
+  }
+
+  get address(): AddressInfo {
+    return this.#listener!.address;
+  }
+
+  /** The volfile that is served now. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Rejects when a stage has died. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  stats(): Promise<StageStats[]> {
+    return Promise.all(this.#stages.map(stage => stage.stats()));
+  }
+
+  /** Another volfile takes over in all stages or in none. @throws {VolfileError} nothing has changed */
+  reload(text: string): Promise<void> {
+    const reloaded = this.#reloading.then(() => this.#reload(text));
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  /** Takes no new call, answers those under way, closes all. Safe to call twice. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#running.disposeAsync());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** Runs `stop` when the server stops, before everything that is up now. */
+  beforeStop(stop: () => Promise<unknown> | void): void {
+    this.#running.defer(async () => void (await stop()));
+  }
+
+  async #startStages(key: Buffer): Promise<void> {
+    const { config, verifier, log } = this;
+    const { programsOf, workerEntry } = this.#parts;
+    const mounts = () => this.mounts;
+    const host = {
+      handleKey: key,
+      verifier,
+      programsOf,
+      get mounts() {
+        return mounts(); // the graph says in which file it is kept
+      },
+    };
+    const first = await ServerStage.start(0, config, host, log);
+    this.#first = first;
+    this.#stages.push(first);
+    this.#running.defer(() => first.stop());
+    const rmtab = this.nfs.settings['nfs.mount-rmtab'] ?? join(config.stateDir, 'rmtab');
+    this.#mounts = this.#running.use(await MountList.open({ log, rmtab }));
+    for (let stage = 1; stage < config.stages; stage++) {
+      const input = { stage, config, handleKey: key, verifier: verifier.shared };
+      // oxlint-disable-next-line no-await-in-loop -- one failure tells all that needs to be told
+      const worker = await startWorker(workerEntry, input, this.mounts, error => this.#failed.reject(error));
+      this.#stages.push(worker);
+      this.#running.defer(() => worker.stop());
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const { settings } = this.nfs;
+    const host = settings['nfs.bind-address'];
+    const listener = await Listener.start({ host, port: settings['nfs.port'] }, accepted => this.#deal(accepted), this.log);
+    this.#listener = listener;
+    this.#running.use(listener);
+    const { port } = listener.address;
+    this.#announce('tcp', host, port, this.first.service.programs);
+    if (settings['nfs.mount-udp']) {
+      const { udp } = this.first;
+      this.#running.use(await UdpListener.start({ host, port }, udp));
+      this.#announce('udp', host, port, udp.programs);
+    }
+    if (this.config.portmapper) await this.#portmapper(this.config.portmapper.host, this.config.portmapper.port);
+  }
+
+  /** The built-in portmapper, on a stage of its own in this thread. */
+  async #portmapper(host: string, wanted: number): Promise<void> {
+    const programs = new ProgramRegistry(this.#parts.portmapPrograms(this.ports));
+    const service = { programs, auth: new AuthRegistry(), log: this.log };
+    const limits = { ...this.config.limits, recordBytesMax: 64 * 1024, connectionsMax: 256 };
+    const stage = new Stage(service, new Clients(64), limits);
+    this.#running.defer(() => stage.stop(this.config.graceMs));
+    const listener = await Listener.start({ host, port: wanted }, accepted => stage.accept(accepted), this.log);
+    this.#running.use(listener);
+    const { port } = listener.address;
+    this.#announce('tcp', host, port, programs);
+    this.#running.use(await UdpListener.start({ host, port }, service));
+    this.#announce('udp', host, port, programs);
+  }
+
+  #announce(transport: 'tcp' | 'udp', host: string, port: number, programs: Iterable<Program>): void {
+    const both = host === '::';
+    for (const { name, number: program, version } of programs) {
+      const entry = { name, program, version, port, owner: 'bricknfs' };
+      const add = (more: Pick<PortEntry, 'netid' | 'address'>) => this.ports.add({ ...entry, ...more });
+      if (host.includes(':')) add({ netid: `${transport}6`, address: host });
+      if (both || !host.includes(':')) add({ netid: transport, address: both ? '0.0.0.0' : host });
+    }
+  }
+
+  /** To the stage that the client's address hashes to: its calls, inodes and limits stay together. */
+  #deal(accepted: Accepted): void {
+    let hash = 0;
+    for (let i = 0; i < accepted.address.length; i++) hash = (hash * 31 + accepted.address.charCodeAt(i)) >>> 0;
+    this.#stages[hash % this.#stages.length]!.accept(accepted);
+  }
+
+  async #reload(text: string): Promise<void> {
+    if (this.#stopped) throw new Error('the server is stopping');
+    const prepared = await Promise.allSettled(this.#stages.map(stage => stage.prepare(text)));
+    const failed = prepared.find(result => result.status === 'rejected');
+    for (const stage of this.#stages) stage.decide(failed === undefined);
+    if (failed) throw failed.reason;
+    this.#text = text;
+    this.log.info({ file: this.config.file }, 'the new volfile has taken over');
+  }
+}

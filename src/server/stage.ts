@@ -1,0 +1,163 @@
+/** One event loop with all it needs to answer calls: its own graph, programs and connections. */
+import { Graph } from '../graph/graph.ts';
+import type { Gate } from '../graph/gate.ts';
+import type { GraphSource } from '../graph/plan.ts';
+import { planGraph } from '../graph/plan.ts';
+import { LiveGraph } from '../graph/reload.ts';
+import { VolfileError } from '../graph/volfile-error.ts';
+import type { Log } from '../log.ts';
+import type { Call, Program } from '../rpcsvc/actor.ts';
+import { AuthRegistry } from '../rpcsvc/auth/registry.ts';
+import { Clients } from '../rpcsvc/client-limits.ts';
+import type { Service } from '../rpcsvc/dispatch.ts';
+import type { Accepted } from '../rpcsvc/listener.ts';
+import { ProgramRegistry } from '../rpcsvc/registry.ts';
+import { type ClientStats, Stage } from '../rpcsvc/stage.ts';
+import { type NfsHost, NfsServer } from '../xlators/nfs/server/server.ts';
+import { XLATORS } from '../xlators/registry.ts';
+import type { ServerConfig } from './config.ts';
+import { type GraphStats, graphStats } from './stats.ts';
+
+export interface StageStats {
+  readonly stage: number;
+  readonly connections: number;
+  readonly clients: readonly ClientStats[];
+  readonly graph: GraphStats;
+}
+
+/** A new volfile that is ready to take over, and waits to be told. */
+interface Prepared {
+  readonly reloaded: Promise<Graph>;
+  decide(go: boolean): void;
+}
+
+export class ServerStage {
+  readonly number: number;
+  readonly service: Service;
+  /** The programs that are served in datagrams. */
+  readonly udp: Service;
+  readonly #stage: Stage;
+  readonly #live: LiveGraph;
+  readonly #host: NfsHost;
+  readonly #config: ServerConfig;
+  #prepared: Prepared | undefined;
+  /** What {@link LiveGraph} asks before it swaps. */
+  #mayTakeOver: (() => Promise<boolean>) | undefined;
+
+  private constructor(number: number, graph: Graph, config: ServerConfig, host: NfsHost, log: Log) {
+    this.number = number;
+    this.#config = config;
+    this.#host = host;
+    this.service = { programs: this.#take(graph), auth: new AuthRegistry(), log };
+    this.udp = { ...this.service, programs: overUdp(this.service.programs) };
+    const callsMax = nfsOf(graph).settings['nfs.outstanding-rpc-limit'];
+    const connectionsMax = Math.ceil(config.connectionsMax / config.stages);
+    this.#stage = new Stage(this.service, new Clients(callsMax), { ...config.limits, connectionsMax });
+    this.#live = new LiveGraph(graph, { graceMs: config.graceMs, swap: next => this.#swap(next) });
+  }
+
+  /** @throws {VolfileError} */
+  static async start(number: number, config: ServerConfig, host: NfsHost, log: Log): Promise<ServerStage> {
+    const env = { log, stateDir: config.stateDir, stage: number };
+    const graph = await Graph.prepare(await planGraph(sourceOf(config, config.text)), env);
+    try {
+      const stage = new ServerStage(number, graph, config, host, log);
+      graph.up();
+      return stage;
+    } catch (error) {
+      await graph.stop();
+      throw error;
+    }
+  }
+
+  get nfs(): NfsServer {
+    return nfsOf(this.#live.current);
+  }
+
+  get graph(): Graph {
+    return this.#live.current;
+  }
+
+  get connections(): number {
+    return this.#stage.connections;
+  }
+
+  accept(accepted: Accepted): void {
+    this.#stage.accept(accepted);
+  }
+
+  stats(): StageStats {
+    return {
+      stage: this.number,
+      connections: this.#stage.connections,
+      clients: this.#stage.clients(),
+      graph: graphStats(this.#live.current),
+    };
+  }
+
+  /** Brings up another volfile's graph beside the present one. @throws {VolfileError} nothing has changed */
+  async prepare(text: string): Promise<void> {
+    const ready = Promise.withResolvers<void>();
+    const decision = Promise.withResolvers<boolean>();
+    this.#mayTakeOver = () => {
+      ready.resolve();
+      return decision.promise;
+    };
+    const reloaded = this.#live.reload(sourceOf(this.#config, text));
+    reloaded.catch(ready.reject);
+    await ready.promise;
+    this.#prepared = { reloaded, decide: decision.resolve };
+  }
+
+  /** The prepared graph takes over (`go`), or is dropped. The old graph's calls finish in the background. */
+  decide(go: boolean): void {
+    this.#prepared?.reloaded.catch(() => {});
+    this.#prepared?.decide(go);
+    this.#prepared = undefined;
+  }
+
+  async stop(): Promise<void> {
+    this.decide(false);
+    await this.#stage.stop(this.#config.graceMs);
+    await this.#live.stop();
+  }
+
+  async #swap(next: Graph): Promise<void> {
+    const programs = this.#take(next);
+    if (!(await this.#mayTakeOver!())) throw new VolfileError(next.top.where, 'another stage could not load it');
+    this.service.programs = programs;
+    this.udp.programs = overUdp(programs);
+  }
+
+  #take(graph: Graph): ProgramRegistry {
+    const nfs = nfsOf(graph);
+    nfs.attach(this.#host);
+    return new ProgramRegistry(nfs.programs().map(program => gated(program, graph.gate)));
+  }
+}
+
+function overUdp(programs: ProgramRegistry): ProgramRegistry {
+  return new ProgramRegistry([...programs].filter(({ udp }) => udp));
+}
+
+/** @throws {VolfileError} the top is no nfs/server */
+export function nfsOf({ top }: Graph): NfsServer {
+  if (top instanceof NfsServer) return top;
+  throw VolfileError.expected(top.where, 'nfs/server as the last volume, the top of the graph', top.type);
+}
+
+/** The graph of a program's calls is not taken down before they are answered. */
+function gated(program: Program, gate: Gate): Program {
+  const leave = () => gate.leave();
+  return {
+    ...program,
+    contextOf(call: Call) {
+      if (gate.enter()) call.afterSend(leave);
+      return program.contextOf(call);
+    },
+  };
+}
+
+function sourceOf({ file, overrides }: ServerConfig, text: string): GraphSource {
+  return { text, file, overrides, registry: XLATORS };
+}

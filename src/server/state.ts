@@ -1,0 +1,51 @@
+/** The folder of the server's own that survives restarts: the key of file handles, rmtab, the bricks' indexes. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+const KEY_BYTES = 16;
+
+/** `/var/lib/bricknfs` for root, below the home directory for others (XDG Base Directory Specification). */
+export function defaultStateDir(env: NodeJS.ProcessEnv = process.env): string {
+  if (process.geteuid?.() === 0) return '/var/lib/bricknfs';
+  return join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'bricknfs');
+}
+
+export async function openStateDir(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new Error(`expected a state directory that can be written (--state-dir), found ${path}: ${why}`, { cause });
+  }
+}
+
+/** The key of file handles: made at the first start, the same from then on, or no handle would outlive a restart. */
+export async function handleKey(stateDir: string): Promise<Buffer> {
+  const path = join(stateDir, 'handle.key');
+  try {
+    return await read(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  try {
+    await using file = await open(path, 'wx', 0o600);
+    await file.write(randomBytes(KEY_BYTES));
+    await file.sync();
+    await using dir = await open(stateDir, 'r');
+    await dir.sync();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // another server was faster: take its key
+  }
+  return read(path);
+}
+
+async function read(path: string): Promise<Buffer> {
+  const key = await readFile(path);
+  if (key.length !== KEY_BYTES) {
+    const found = `${key.length} in ${path}`;
+    throw new Error(`expected a key of ${KEY_BYTES} bytes, found ${found}; without it no client's handle is good`);
+  }
+  return key;
+}

@@ -1,0 +1,121 @@
+/** What may be mounted, by whom and as whom: the options of nfs/server made into rules. */
+import { createHash } from 'node:crypto';
+import { VolfileError } from '../../../graph/volfile-error.ts';
+import { HostRules } from './hosts.ts';
+import type { NfsOptionValues } from './options.ts';
+
+export type Squash = 'none' | 'root' | 'all';
+
+/** A setting, and where it was made: `file:line`, or `default`. */
+export interface Rule<T> {
+  readonly value: T;
+  readonly option: string;
+  readonly where: string;
+}
+
+/** The rules that hold for a whole volume. */
+export interface VolumeRules {
+  readonly authNone: Rule<boolean>;
+  readonly authSys: Rule<boolean>;
+  readonly reject: Rule<HostRules | undefined>;
+  readonly allow: Rule<HostRules>;
+  readonly insecurePorts: Rule<boolean>;
+  readonly readOnly: Rule<boolean>;
+  readonly squash: Rule<Squash>;
+  readonly anonUid: number;
+  readonly anonGid: number;
+  readonly auxGids: boolean;
+}
+
+export interface Export {
+  /** Within the volume: 0 for the whole, else made from the directory's path, so that it stays when others come. */
+  readonly id: number;
+  readonly volume: string;
+  /** The directory's names from the volume's root on; none for the whole volume. */
+  readonly dir: readonly string[];
+  /** The paths it is mounted by. */
+  readonly paths: readonly string[];
+  /** Who may mount this directory, besides the volume's rules. */
+  readonly hosts: Rule<HostRules | undefined>;
+  readonly rules: VolumeRules;
+  /** The gfid of the directory, once it has been looked up. */
+  top?: Buffer;
+}
+
+export type Origins = ReadonlyMap<string, string>;
+
+/** The names of a path; empty ones and `.` do not count. */
+export function namesOf(path: string): string[] {
+  return path.split('/').filter(name => name !== '' && name !== '.');
+}
+
+/** The lists that decide on a client's address. */
+export function hostRulesOf({ hosts, rules }: Export): HostRules[] {
+  return [rules.reject.value, rules.allow.value, hosts.value].filter(list => list !== undefined);
+}
+
+/** All exports of the volumes. @throws {VolfileError} */
+export function exportsOf(volumes: readonly string[], values: NfsOptionValues, origins: Origins): Export[] {
+  return volumes.flatMap(volume => volumeExports(volume, values, origins));
+}
+
+function volumeExports(volume: string, values: NfsOptionValues, origins: Origins): Export[] {
+  const rules = rulesOf(volume, values, origins);
+  const exports: Export[] = [];
+  const anywhere: Rule<HostRules | undefined> = { value: undefined, option: 'nfs3.*.export-dir', where: 'default' };
+  const also = values['nfs3.*.export-as'].get(volume) ?? [];
+  if (values['nfs3.export-volumes']) {
+    exports.push({ id: 0, volume, dir: [], paths: [`/${volume}`, ...also], hosts: anywhere, rules });
+  }
+  const option = `nfs3.${volume}.export-dir`;
+  const where = origins.get(option) ?? 'default';
+  const dirs = values['nfs3.*.export-dir'].get(volume);
+  for (const { dir, hosts } of dirs === undefined ? [] : HostRules.parseDirs(dirs, where)) {
+    const names = namesOf(dir);
+    const id = dirId(names);
+    const paths = [`/${volume}/${names.join('/')}`, ...also.map(path => [path, ...names].join('/'))];
+    if (exports.some(other => other.id === id)) throw VolfileError.expected(where, 'each directory once', dir);
+    exports.push({ id, volume, dir: names, paths, hosts: { value: hosts, option, where }, rules });
+  }
+  return exports;
+}
+
+function dirId(names: readonly string[]): number {
+  const hash = createHash('sha256').update(names.join('/'), 'latin1').digest();
+  return Math.max(1, hash.readUInt16BE());
+}
+
+function rulesOf(volume: string, values: NfsOptionValues, origins: Origins): VolumeRules {
+  const rule = <T>(value: T, ...options: string[]): Rule<T> => {
+    const option = options.find(name => origins.has(name)) ?? options.at(-1)!;
+    return { value, option, where: origins.get(option) ?? 'default' };
+  };
+  const hosts = (option: 'allow' | 'reject'): Rule<HostRules | undefined> => {
+    const text = values[`rpc-auth.addr.*.${option}`].get(volume) ?? values[`rpc-auth.addr.${option}`];
+    const found = rule(text, `rpc-auth.addr.${volume}.${option}`, `rpc-auth.addr.${option}`);
+    return { ...found, value: text === undefined ? undefined : HostRules.parse(text, found.where) };
+  };
+  const own = (option: 'auth-null' | 'auth-unix') =>
+    rule(
+      values[`rpc-auth.${option}.*`].get(volume) ?? values[`rpc-auth.${option}`],
+      `rpc-auth.${option}.${volume}`,
+      `rpc-auth.${option}`,
+    );
+  const allow = hosts('allow');
+  return {
+    authNone: own('auth-null'),
+    authSys: own('auth-unix'),
+    reject: hosts('reject'),
+    allow: { ...allow, value: allow.value ?? HostRules.parse('*', allow.where) },
+    insecurePorts: rule(
+      values['rpc-auth.ports.*.insecure'].get(volume) ?? values['rpc-auth.ports.insecure'],
+      `rpc-auth.ports.${volume}.insecure`,
+      'rpc-auth.ports.insecure',
+    ),
+    readOnly: rule(values['nfs3.*.volume-access'].get(volume) === 'read-only', `nfs3.${volume}.volume-access`),
+    squash: rule(values['nfs3.*.squash'].get(volume) ?? 'none', `nfs3.${volume}.squash`),
+    anonUid: values['nfs3.*.anonuid'].get(volume) ?? 65_534,
+    anonGid: values['nfs3.*.anongid'].get(volume) ?? 65_534,
+    auxGids: values['nfs.server-aux-gids'],
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * The addresses of host names and the names of addresses, looked up in the background: whoever asks gets what is known
+ * by now, and asks again with the next call. What was known stays in use while it is looked up anew.
+ */
+import { lookup, Resolver } from 'node:dns/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatIp, parseIp } from '../../../rpcsvc/ip.ts';
+
+/** What is known now. `found` is empty as long as nothing is; `reason` says why. */
+export interface Known {
+  readonly found: ReadonlySet<string>;
+  readonly reason: string;
+}
+
+export interface NameService {
+  addressesOf(name: string): Promise<string[]>;
+  namesOf(address: string): Promise<string[]>;
+}
+
+/** The system's own way for names (hosts file, DNS, whatever it is set up with), DNS for the way back. */
+export const systemNames: NameService = {
+  async addressesOf(name) {
+    return (await lookup(name, { all: true })).map(({ address }) => address);
+  },
+  namesOf: address => new Resolver({ timeout: 2000, tries: 2 }).reverse(address),
+};
+
+const FRESH_MS = 60_000;
+const RETRY_MS = 10_000;
+/** A name server that is down for less does not lock clients out. */
+const STALE_MS_MAX = 3_600_000;
+/** Names of clients that are kept; those of the configuration come on top. */
+const ADDRESSES_MAX = 4096;
+/** Lookups of names take a thread of the pool each, which is there for disks. */
+const LOOKUPS_AT_ONCE = 1;
+const LOOKUPS_WAITING_MAX = 1024;
+
+interface Entry {
+  known: Known;
+  /** When `known.found` was true. */
+  foundAtMs: number;
+  askAgainAtMs: number;
+  pending: Promise<void> | undefined;
+}
+
+const NOT_YET: Known = { found: new Set(), reason: 'is being looked up' };
+
+export class HostNames {
+  readonly #service: NameService;
+  readonly #nowMs: () => number;
+  readonly #names = new Map<string, Entry>();
+  readonly #addresses = new Map<string, Entry>();
+  readonly #queue: (() => Promise<void>)[] = [];
+  #running = 0;
+  #generation = 0;
+
+  constructor(service: NameService = systemNames, nowMs: () => number = () => performance.now()) {
+    this.#service = service;
+    this.#nowMs = nowMs;
+  }
+
+  /** Another number whenever an answer has changed. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The addresses of a name, as {@link formatIp} writes them. */
+  addressesOf(name: string): Known {
+    return this.#ask(this.#names, name, () => this.#forward(name));
+  }
+
+  /**
+   * The names of an address, in lower case: those that lead back to it. Who owns an address may claim any name for it,
+   * but not make the name's owner agree.
+   */
+  namesOf(address: string): Known {
+    if (!this.#addresses.has(address) && this.#addresses.size >= ADDRESSES_MAX) {
+      const [oldest] = this.#addresses.keys();
+      this.#addresses.delete(oldest!);
+    }
+    return this.#ask(this.#addresses, address, async () => {
+      const names = (await this.#service.namesOf(address)).slice(0, 8).map(name => name.toLowerCase());
+      const back = await Promise.all(names.map(name => this.#forward(name).catch(() => new Set<string>())));
+      return new Set(names.filter((_, i) => back[i]!.has(address)));
+    });
+  }
+
+  /** Waits for what is being looked up for an address and for `names`, `timeoutMs` at most. */
+  async settled(address: string, names: readonly string[], timeoutMs: number): Promise<void> {
+    const entries = [this.#addresses.get(address), ...names.map(name => this.#names.get(name))];
+    const pending = entries.flatMap(entry => entry?.pending ?? []);
+    if (pending.length === 0) return;
+    const over = new AbortController();
+    await Promise.race([Promise.all(pending), sleep(timeoutMs, undefined, { signal: over.signal }).catch(() => {})]);
+    over.abort();
+  }
+
+  #ask(entries: Map<string, Entry>, key: string, look: () => Promise<Set<string>>): Known {
+    const nowMs = this.#nowMs();
+    let entry = entries.get(key);
+    if (!entry) {
+      entry = { known: NOT_YET, foundAtMs: -Infinity, askAgainAtMs: -Infinity, pending: undefined };
+      entries.set(key, entry);
+    }
+    if (nowMs >= entry.askAgainAtMs && !entry.pending) entry.pending = this.#refresh(entry, look);
+    return entry.known;
+  }
+
+  async #refresh(entry: Entry, look: () => Promise<Set<string>>): Promise<void> {
+    try {
+      const found = await look();
+      entry.foundAtMs = this.#nowMs();
+      entry.askAgainAtMs = entry.foundAtMs + FRESH_MS;
+      this.#learn(entry, { found, reason: found.size === 0 ? 'has no name that leads back to it' : '' });
+    } catch (error) {
+      const nowMs = this.#nowMs();
+      entry.askAgainAtMs = nowMs + RETRY_MS;
+      const { code, message } = error as NodeJS.ErrnoException;
+      const found = nowMs - entry.foundAtMs < STALE_MS_MAX ? entry.known.found : NOT_YET.found;
+      this.#learn(entry, { found, reason: `cannot be looked up (${code ?? message})` });
+    } finally {
+      entry.pending = undefined;
+    }
+  }
+
+  #learn(entry: Entry, known: Known): void {
+    const before = entry.known.found;
+    if (before.size !== known.found.size || !before.isSubsetOf(known.found)) this.#generation++;
+    else if (entry.known.reason !== known.reason) this.#generation++;
+    entry.known = known;
+  }
+
+  /** One after the other; the queue is bounded. */
+  #forward(name: string): Promise<Set<string>> {
+    if (this.#queue.length >= LOOKUPS_WAITING_MAX) return Promise.reject(new Error('too many lookups wait'));
+    return new Promise((resolve, reject) => {
+      this.#queue.push(() =>
+        this.#service.addressesOf(name).then(
+          addresses => resolve(new Set(addresses.flatMap(address => plain(address) ?? []))),
+          (error: unknown) => reject(error instanceof Error ? error : new Error(String(error))),
+        ),
+      );
+      this.#run();
+    });
+  }
+
+  #run(): void {
+    while (this.#running < LOOKUPS_AT_ONCE && this.#queue.length > 0) {
+      this.#running++;
+      const next = this.#queue.shift()!;
+      void next().finally(() => {
+        this.#running--;
+        this.#run();
+      });
+    }
+  }
+}
+
+/** Shared by all rules of this thread. */
+export const hostNames = new HostNames();
+
+function plain(address: string): string | undefined {
+  const ip = parseIp(address);
+  return ip && formatIp(ip);
+}

@@ -1,0 +1,102 @@
+import { FsError } from '../../../errno.ts';
+import type { Frame } from '../../../graph/frame.ts';
+import type { Iatt } from '../../../graph/iatt.ts';
+import type { Inode } from '../../../inode/inode.ts';
+import type { Log } from '../../../log.ts';
+import type { Call } from '../../../rpcsvc/actor.ts';
+import type { Access } from './access.ts';
+import type { NfsCall, Resolved } from './call.ts';
+import type { HandleParts } from './handle.ts';
+import type { NfsOptions } from './options.ts';
+import type { NfsServer } from './server.ts';
+import type { Volume } from './volume.ts';
+
+class ResolvedHandle implements Resolved {
+  readonly volume: Volume;
+  readonly inode: Inode;
+  readonly #access: Access;
+
+  constructor(volume: Volume, inode: Inode, access: Access) {
+    this.volume = volume;
+    this.inode = inode;
+    this.#access = access;
+  }
+
+  get frame(): Frame {
+    return this.#access.frame;
+  }
+
+  get readOnly(): boolean {
+    return this.#access.on.rules.readOnly.value;
+  }
+
+  get exportId(): number {
+    return this.#access.on.id;
+  }
+
+  get atTop(): boolean {
+    const { on } = this.#access;
+    if (on.dir.length === 0) return this.inode === this.volume.table.root;
+    // Not known yet which directory it is: nobody gets above anything until it is.
+    return on.top === undefined || on.top.equals(this.inode.gfid);
+  }
+}
+
+/** A call of NFS3, made by {@link NfsServer} for its actors. */
+export class ServedNfsCall implements NfsCall {
+  readonly call: Call;
+  readonly #server: NfsServer;
+
+  constructor(server: NfsServer, call: Call) {
+    this.#server = server;
+    this.call = call;
+  }
+
+  get options(): NfsOptions {
+    return this.#server.actorOptions;
+  }
+
+  get writeVerifier(): Buffer {
+    return this.#server.host.verifier.bytes;
+  }
+
+  get log(): Log {
+    return this.#server.serverLog;
+  }
+
+  resolve(handle: Buffer): Resolved | Promise<Resolved> {
+    const parts = this.#server.handles.decode(handle);
+    if (parts === undefined) throw new FsError('EBADHANDLE', 'not a handle of this server');
+    const { volume, on } = this.#server.exportOf(parts.volumeKey, parts.exportId);
+    const access = this.#server.accesses.of(this.call, on);
+    if (access instanceof Promise) return access.then(access => this.#object(volume, access, parts));
+    return this.#object(volume, access, parts);
+  }
+
+  resolveForChange(handle: Buffer): Resolved | Promise<Resolved> {
+    const resolved = this.resolve(handle);
+    return resolved instanceof Promise ? resolved.then(writable) : writable(resolved);
+  }
+
+  handleOf({ volume, exportId }: Resolved, { gfid, hint }: Iatt): Buffer {
+    return this.#server.handles.encode(volume.key, exportId, gfid, hint);
+  }
+
+  link({ volume, inode }: Resolved, name: string, iatt: Iatt): Inode {
+    return volume.table.link(iatt, inode, name);
+  }
+
+  #object(volume: Volume, access: Access, { gfid, hint }: HandleParts): Resolved | Promise<Resolved> {
+    const inode = volume.table.find(gfid);
+    if (inode !== undefined) return new ResolvedHandle(volume, inode, access);
+    const { frame } = access;
+    return volume.top
+      .discover(frame, gfid, hint)
+      .then(iatt => new ResolvedHandle(volume, volume.table.link(iatt), access));
+  }
+}
+
+function writable(resolved: Resolved): Resolved {
+  if (resolved.readOnly) throw new FsError('EROFS', 'exported read-only');
+  return resolved;
+}

@@ -1,0 +1,41 @@
+/** The file of the mounts that clients have told of, as rmtab(5) has it: a `host:path:0x00000001` on each line. */
+import { MNTNAMLEN, MNTPATHLEN } from '#protocols/mount.ts';
+import type { MountEntry } from './mount-table.ts';
+
+/** What would end a line or a field, as mtab writes such: a backslash and three octal digits. */
+const escaped = (text: string) =>
+  text.replace(/[\n\r\\]/g, char => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`);
+
+const unescaped = (text: string) =>
+  text.replace(/\\([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+
+/** Latin1, a byte for each character. */
+export function formatRmtab(entries: Iterable<MountEntry>): string {
+  let text = '';
+  for (const { host, path } of entries) text += `${escaped(host)}:${escaped(path)}:0x00000001\n`;
+  return text;
+}
+
+export interface Rmtab {
+  readonly entries: MountEntry[];
+  /** The numbers of the lines that are none. */
+  readonly bad: number[];
+}
+
+/** A host may have colons in it (IPv6) and so may a path: the path begins at the first `:/`. */
+const LINE = /^([^/\s]+?):(\/.*):0x[0-9a-fA-F]{1,8}$/;
+
+export function parseRmtab(text: string): Rmtab {
+  const entries: MountEntry[] = [];
+  const bad: number[] = [];
+  text.split('\n').forEach((line, i) => {
+    if (line === '') return;
+    const parts = LINE.exec(line);
+    const host = unescaped(parts?.[1] ?? '');
+    const path = unescaped(parts?.[2] ?? '');
+    // DUMP could not send what is longer.
+    if (parts && host.length <= MNTNAMLEN && path.length <= MNTPATHLEN) entries.push({ host, path });
+    else bad.push(i + 1);
+  });
+  return { entries, bad };
+}

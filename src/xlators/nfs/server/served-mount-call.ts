@@ -1,0 +1,73 @@
+import { auth_flavor } from '#protocols/rpc.ts';
+import { FsError } from '../../../errno.ts';
+import { FileType } from '../../../graph/iatt.ts';
+import type { Log } from '../../../log.ts';
+import type { Call } from '../../../rpcsvc/actor.ts';
+import { verdict } from './access.ts';
+import { type Export, hostRulesOf } from './exports.ts';
+import type { ExportEntry, MountCall, Mounted } from './mount-call.ts';
+import { splitMountPath } from './mount-path.ts';
+import type { MountTable } from './mount-table.ts';
+import type { NfsServer } from './server.ts';
+import { walk } from './walk.ts';
+
+/** A call of MOUNT, made by {@link NfsServer} for its actors. */
+export class ServedMountCall implements MountCall {
+  readonly call: Call;
+  readonly #server: NfsServer;
+
+  constructor(server: NfsServer, call: Call) {
+    this.#server = server;
+    this.call = call;
+  }
+
+  get log(): Log {
+    return this.#server.serverLog;
+  }
+
+  get mounts(): MountTable {
+    return this.#server.host.mounts;
+  }
+
+  async mount(path: string): Promise<Mounted> {
+    const names = splitMountPath(path);
+    const found = this.#server.exportPaths.find(names);
+    const { peer } = this.call;
+    if (found === undefined) {
+      const exported = this.#server.exports.flatMap(({ paths }) => paths);
+      this.log.warn({ client: peer.address, path, exported }, 'refused: no such export');
+      throw new FsError('EACCES', `${path} is not exported`);
+    }
+    const { value: on, rest } = found;
+    await Promise.all(hostRulesOf(on).map(hosts => hosts.ready(peer.address)));
+    // RFC 2623, 2.3.2: clients call MNT without the credentials that they use later.
+    const { allowed, rule, where, reason } = verdict(on, peer, auth_flavor.AUTH_SYS);
+    if (!allowed) {
+      this.log.warn({ client: peer.address, port: peer.port, path, rule, where, reason }, 'refused');
+      throw new FsError('EACCES', `${reason} (${rule}, ${where})`);
+    }
+    if (rest.length > 0 && !this.#server.settings['nfs3.export-dirs']) {
+      throw new FsError('EACCES', 'directories inside of the volume are not exported (nfs3.export-dirs)');
+    }
+    return this.#enter(on, rest);
+  }
+
+  exports(): readonly ExportEntry[] {
+    return this.#server.exports.flatMap(({ paths, hosts, rules }) => {
+      const groups = (hosts.value ?? rules.allow.value).words.filter(word => word !== '*');
+      return paths.map(directory => ({ directory, groups }));
+    });
+  }
+
+  async #enter(on: Export, rest: readonly string[]): Promise<Mounted> {
+    const { volume } = this.#server.exportOf(this.#server.volumes.get(on.volume)!.key, on.id);
+    const frame = this.#server.frame(this.call);
+    const inode = await walk(volume, frame, [...on.dir, ...rest]);
+    if (inode.type !== FileType.DIR) throw new FsError('ENOTDIR', 'only directories can be mounted');
+    if (rest.length === 0) on.top = inode.gfid;
+    const flavors: number[] = [];
+    if (on.rules.authSys.value) flavors.push(auth_flavor.AUTH_SYS);
+    if (on.rules.authNone.value) flavors.push(auth_flavor.AUTH_NONE);
+    return { handle: this.#server.handles.encode(volume.key, on.id, inode.gfid, inode.hint), flavors };
+  }
+}

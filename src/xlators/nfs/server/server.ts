@@ -1,0 +1,135 @@
+/**
+ * `nfs/server`: the top of a graph. Its children are the volumes; it knows what of them is exported to whom, and makes
+ * out of the file handles of NFS3 and the paths of MOUNT the inodes that fops take. Its programs are handed to it,
+ * since what procedures do is the actors' part.
+ */
+import { FsError } from '../../../errno.ts';
+import { ROOT } from '../../../graph/identity.ts';
+import type { Frame } from '../../../graph/frame.ts';
+import { forgetOf } from '../../../graph/subtree.ts';
+import { VolfileError } from '../../../graph/volfile-error.ts';
+import { type GraphEvent, Xlator } from '../../../graph/xlator.ts';
+import { InodeTable } from '../../../inode/table.ts';
+import type { Log } from '../../../log.ts';
+import type { Call, Program } from '../../../rpcsvc/actor.ts';
+import { Accesses } from './access.ts';
+import { type Export, exportsOf } from './exports.ts';
+import { Handles } from './handle.ts';
+import { PathTree } from './mount-path.ts';
+import type { MountTable } from './mount-table.ts';
+import { actorOptions, type NfsOptions, OPTIONS } from './options.ts';
+import type { WriteVerifier } from './verifier.ts';
+import { Volume } from './volume.ts';
+
+/** What the server's stages have in common, and each graph of theirs is given. */
+export interface NfsHost {
+  /** Of file handles: 16 bytes. */
+  readonly handleKey: Buffer;
+  readonly verifier: WriteVerifier;
+  readonly mounts: MountTable;
+  programsOf(server: NfsServer): Program[];
+}
+
+/** Inodes that nobody uses and are yet remembered: `nfs.mem-factor` times this. */
+const INODES_PER_MEM_FACTOR = 32_768;
+
+export class NfsServer extends Xlator<typeof OPTIONS> {
+  static readonly options = OPTIONS;
+  static readonly children = [1, Infinity] as const;
+
+  readonly volumes = new Map<string, Volume>();
+  exports: readonly Export[] = [];
+  /** By the paths they are mounted by. */
+  readonly exportPaths = new PathTree<Export>();
+  readonly accesses = new Accesses(this.log);
+  readonly actorOptions: NfsOptions = actorOptions(this.options);
+  readonly #byKey = new Map<number, Volume>();
+  readonly #exportById = new Map<number, Export>();
+  #host: NfsHost | undefined;
+  #handles: Handles | undefined;
+
+  /** For who serves its calls. */
+  get serverLog(): Log {
+    return this.log;
+  }
+
+  /** The option values, for who starts the service. */
+  get settings(): typeof this.options {
+    return this.options;
+  }
+
+  get host(): NfsHost {
+    if (this.#host === undefined) throw new Error('nfs/server is not attached to a host yet');
+    return this.#host;
+  }
+
+  get handles(): Handles {
+    return (this.#handles ??= new Handles(this.host.handleKey));
+  }
+
+  /** To be called once before any call. */
+  attach(host: NfsHost): void {
+    this.#host = host;
+  }
+
+  programs(): Program[] {
+    return this.host.programsOf(this);
+  }
+
+  override async init(): Promise<void> {
+    const limit = this.options['nfs.mem-factor'] * INODES_PER_MEM_FACTOR;
+    for (const child of this.children) {
+      const table = new InodeTable({ limit, forget: forgetOf(child) });
+      const volume = new Volume(child, table, this.options['nfs3.*.volume-id'].get(child.name));
+      const twin = this.#byKey.get(volume.key);
+      if (twin !== undefined) {
+        const expected = `an option nfs3.${child.name}.volume-id of its own`;
+        throw VolfileError.expected(child.where, expected, `the one of ${twin.name}`);
+      }
+      this.#byKey.set(volume.key, volume);
+      this.volumes.set(child.name, volume);
+    }
+    this.exports = exportsOf([...this.volumes.keys()], this.options, this.origins);
+    for (const one of this.exports) {
+      this.#exportById.set(exportKey(this.volumes.get(one.volume)!, one.id), one);
+      for (const path of one.paths) {
+        if (!this.exportPaths.add(path, one)) throw VolfileError.expected(this.where, 'each path exported once', path);
+      }
+    }
+  }
+
+  override notify(event: GraphEvent, from?: Xlator): void {
+    const volume = from === undefined ? undefined : this.volumes.get(from.name);
+    if (event === 'child-up' && volume !== undefined) {
+      if (!volume.up) this.log.debug({ volume: volume.name }, 'volume is up');
+      volume.up = true;
+    } else if (event === 'child-down' && volume !== undefined) {
+      volume.up = false;
+      this.log.warn({ volume: volume.name }, 'volume is down: its calls are answered "try again later"');
+      this.#host?.verifier.change(); // what the brick had not synced may be gone when it comes back
+    } else if (event === 'unstable-lost') {
+      this.log.warn({ volume: volume?.name }, 'unstable writes may be lost: clients are made to send them again');
+      this.#host?.verifier.change();
+    } else {
+      super.notify(event, from);
+    }
+  }
+
+  /** The volume and export of a handle. @throws {FsError} ESTALE: neither is here any more; EJUKEBOX: not now */
+  exportOf(volumeKey: number, exportId: number): { volume: Volume; on: Export } {
+    const volume = this.#byKey.get(volumeKey);
+    const on = volume && this.#exportById.get(exportKey(volume, exportId));
+    if (on === undefined) throw new FsError('ESTALE', 'the volume or directory is exported no more');
+    if (!volume!.up) throw new FsError('EJUKEBOX', `volume ${volume!.name} is down`);
+    return { volume: volume!, on };
+  }
+
+  /** A frame of the server's own, for walking to what is mounted. */
+  frame(call: Call): Frame {
+    return { identity: ROOT, client: call.peer.address, signal: call.peer.signal };
+  }
+}
+
+function exportKey(volume: Volume, id: number): number {
+  return volume.key * 0x1_0000 + id;
+}

@@ -1,0 +1,16 @@
+import { FsError } from '../../../errno.ts';
+import type { Frame } from '../../../graph/frame.ts';
+import type { Inode } from '../../../inode/inode.ts';
+import type { Volume } from './volume.ts';
+
+/** From the root of the volume along `names`. @throws {FsError} ENOENT, ENOTDIR … */
+export async function walk(volume: Volume, frame: Frame, names: readonly string[]): Promise<Inode> {
+  let inode = volume.table.root;
+  for (const name of names) {
+    if (name === '..') throw new FsError('EACCES', 'a path with ..');
+    // oxlint-disable-next-line no-await-in-loop -- each name is looked up in the directory before it
+    const { iatt } = await volume.top.lookup(frame, inode, name);
+    inode = volume.table.link(iatt, inode, name);
+  }
+  return inode;
+}

@@ -1,0 +1,214 @@
+/** The table against a dumb second one that remembers everything until it is told that the real one forgot. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import t from 'tap';
+import { FileType } from '#src/graph/iatt.ts';
+import type { Inode } from '#src/inode/inode.ts';
+import { InodeTable } from '#src/inode/table.ts';
+import { gfidOf, iattOf } from '../support/iatt.ts';
+
+/** 1 is the root, up to 6 are directories, the others files. */
+const DIRS = 6;
+const OBJECTS = 16;
+const PURGED_MAX = 8;
+
+interface Known {
+  readonly inode: Inode;
+  refs: number;
+}
+
+class Model {
+  readonly known = new Map<number, Known>();
+  /** `parent/name` to number; in the order in which they were noted. */
+  readonly names = new Map<string, number>();
+  /** Objects that somebody still holds although the table has them no more. */
+  readonly ghosts = new Map<Inode, number>();
+
+  parentOf(number: number): number | undefined {
+    const path = [...this.names].findLast(([, other]) => other === number)?.[0];
+    return path === undefined ? undefined : Number(path.split('/')[0]);
+  }
+
+  hasNames(number: number): boolean {
+    return [...this.names.keys()].some(path => path.startsWith(`${number}/`));
+  }
+
+  isAbove(number: number, directory: number | undefined): boolean {
+    for (let at = directory; at !== undefined; at = this.parentOf(at)) if (at === number) return true;
+    return false;
+  }
+
+  note(parent: number, name: string, number: number): void {
+    const path = `${parent}/${name}`;
+    if (this.names.get(path) === number || parent > DIRS || number === 1) return;
+    if (number <= DIRS && this.isAbove(number, parent)) return;
+    if (number <= DIRS) for (const [other, inode] of this.names) if (inode === number) this.names.delete(other);
+    this.names.delete(path);
+    this.names.set(path, number);
+  }
+
+  drop(number: number): void {
+    const { inode, refs } = this.known.get(number)!;
+    this.known.delete(number);
+    if (refs > 0) this.ghosts.set(inode, refs);
+    for (const [path, other] of this.names) if (other === number) this.names.delete(path);
+    // What was in it is not found there any more; the table keeps those names as long as the objects, unreachable.
+    for (const path of this.names.keys()) if (path.startsWith(`${number}/`)) this.names.delete(path);
+  }
+}
+
+class Real {
+  readonly table: InodeTable;
+  forgotten: Inode[] = [];
+
+  constructor(limit: number) {
+    this.table = new InodeTable({ limit, forget: inode => void this.forgotten.push(inode) });
+  }
+}
+
+const numberOf = (inode: Inode) => inode.gfid.readUInt32BE(12);
+
+/** Follows what the real table has purged, if it may have, and compares all there is. */
+function settle(model: Model, real: Real, expected: readonly Inode[] = []): void {
+  const purged = real.forgotten.filter(inode => !expected.includes(inode));
+  assert(purged.length <= PURGED_MAX);
+  for (const inode of purged) {
+    const number = numberOf(inode);
+    const known = model.known.get(number);
+    assert.equal(known?.inode, inode, 'what is forgotten was known');
+    assert.equal(known!.refs, 0, 'nobody holds what is purged');
+    assert(number !== 1);
+  }
+  // In their order: when several went in one call, children went before their directories.
+  for (const inode of purged) {
+    const number = numberOf(inode);
+    assert(!model.hasNames(number), 'a directory stays as long as an entry of it');
+    model.drop(number);
+  }
+  real.forgotten = [];
+
+  for (let number = 1; number <= OBJECTS; number++) {
+    assert.equal(real.table.find(gfidOf(number)), model.known.get(number)?.inode);
+  }
+  for (const { inode } of model.known.values()) {
+    for (const name of ['a', 'b', 'c']) {
+      const child = model.names.get(`${numberOf(inode)}/${name}`);
+      assert.equal(real.table.lookup(inode, name), child === undefined ? undefined : model.known.get(child)!.inode);
+    }
+  }
+  const { inodes, inUse } = real.table.stats();
+  assert.equal(inodes, model.known.size);
+  assert.equal(inUse, [...model.known.values()].filter(({ refs }) => refs > 0).length);
+}
+
+const command = (
+  text: string,
+  needs: readonly number[],
+  run: (model: Model, real: Real, inodes: Inode[]) => readonly Inode[] | void,
+): fc.Command<Model, Real> => ({
+  check: model => needs.every(number => model.known.has(number)),
+  run(model, real) {
+    const expected =
+      run(
+        model,
+        real,
+        needs.map(number => model.known.get(number)!.inode),
+      ) ?? [];
+    settle(model, real, expected);
+  },
+  toString: () => text,
+});
+
+const anyObject = fc.integer({ min: 1, max: OBJECTS });
+const anyName = fc.constantFrom('a', 'b', 'c');
+const iatt = (number: number) => iattOf({ gfid: gfidOf(number), type: number <= DIRS ? FileType.DIR : FileType.REG });
+
+/** The most of what happens. */
+const named = fc.tuple(anyObject, anyObject, anyName).map(([number, parent, name]) =>
+  command(`link ${number} as ${parent}/${name}`, [parent], (model, { table }, [directory]) => {
+    const inode = table.link(iatt(number), directory, name);
+    if (!model.known.has(number)) model.known.set(number, { inode, refs: 0 });
+    model.note(parent, name, number);
+  }),
+);
+
+const commands = [
+  anyObject.map(number =>
+    command(`link ${number}`, [], (model, { table }) => {
+      const inode = table.link(iatt(number));
+      const known = model.known.get(number);
+      if (known) assert.equal(inode, known.inode);
+      else model.known.set(number, { inode, refs: 0 });
+    }),
+  ),
+  fc.tuple(anyObject, anyName).map(([parent, name]) =>
+    command(`unlink ${parent}/${name}`, [parent], (model, { table }, [directory]) => {
+      const number = model.names.get(`${parent}/${name}`);
+      assert.equal(table.unlink(directory!, name), number && model.known.get(number)!.inode);
+      model.names.delete(`${parent}/${name}`);
+    }),
+  ),
+  fc.tuple(anyObject, anyName, anyObject, anyName).map(([from, fromName, to, toName]) =>
+    command(`rename ${from}/${fromName} to ${to}/${toName}`, [from, to], (model, { table }, [source, target]) => {
+      const moved = model.names.get(`${from}/${fromName}`);
+      const replaced = model.names.get(`${to}/${toName}`);
+      table.rename(source!, fromName, target!, toName);
+      if (moved !== undefined && moved === replaced) return;
+      model.names.delete(`${to}/${toName}`);
+      if (moved === undefined) return;
+      model.names.delete(`${from}/${fromName}`);
+      model.note(to, toName, moved);
+    }),
+  ),
+  anyObject.map(number =>
+    command(`ref ${number}`, [number], (model, { table }, [inode]) => {
+      table.ref(inode!);
+      model.known.get(number)!.refs++;
+    }),
+  ),
+  anyObject.map(number =>
+    command(`unref ${number}`, [number], (model, { table }, [inode]) => {
+      const known = model.known.get(number)!;
+      if (known.refs <= (number === 1 ? 1 : 0)) return;
+      known.refs--;
+      table.unref(inode!);
+    }),
+  ),
+  fc.constant(
+    command('unref a ghost', [], (model, { table }) => {
+      const [ghost, refs] = model.ghosts.entries().next().value ?? [];
+      if (!ghost || !refs) return [];
+      if (refs > 1) model.ghosts.set(ghost, refs - 1);
+      else model.ghosts.delete(ghost);
+      table.unref(ghost);
+      return refs === 1 ? [ghost] : [];
+    }),
+  ),
+  anyObject.map(number =>
+    command(`invalidate ${number}`, [number], (model, { table, forgotten }, [inode]) => {
+      table.invalidate(inode!);
+      if (number === 1) return [];
+      if (model.known.get(number)!.refs === 0) assert(forgotten.includes(inode!));
+      model.drop(number);
+      return [inode!];
+    }),
+  ),
+  ...Array.from({ length: 5 }, () => named),
+  anyObject.map(number => command(`forget ${number}`, [number], (_model, { table }, [inode]) => table.forget(inode!))),
+];
+
+t.test('whatever is done to the table, it knows what a dumb one knows', async () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 8 }),
+      fc.commands(commands, { maxCommands: 120, size: 'max' }),
+      (limit, steps) => {
+        const real = new Real(limit);
+        const model = new Model();
+        model.known.set(1, { inode: real.table.root, refs: 1 });
+        fc.modelRun(() => ({ model, real }), steps);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});

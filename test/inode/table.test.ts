@@ -1,0 +1,284 @@
+import t from 'tap';
+import { FileType } from '#src/graph/iatt.ts';
+import { DENTRIES_MAX, DEPTH_MAX } from '#src/inode/dentries.ts';
+import type { Inode } from '#src/inode/inode.ts';
+import { InodeTable, ROOT_GFID } from '#src/inode/table.ts';
+import { gfidOf, iattOf } from '../support/iatt.ts';
+
+const file = (number: number) => iattOf({ gfid: gfidOf(number) });
+const dir = (number: number) => iattOf({ gfid: gfidOf(number), type: FileType.DIR });
+
+function tableWith(limit: number) {
+  const forgotten: Inode[] = [];
+  return { table: new InodeTable({ limit, forget: inode => void forgotten.push(inode) }), forgotten };
+}
+
+t.test('the root is there from the start and never goes', async t => {
+  const { table, forgotten } = tableWith(1);
+  t.equal(table.find(ROOT_GFID), table.root);
+  t.equal(table.find(Buffer.from('00000000000000000000000000000001', 'hex')), table.root);
+  table.invalidate(table.root);
+  table.forget(table.root);
+  for (let i = 2; i < 100; i++) table.link(file(i), table.root, `f${i}`);
+  t.equal(table.find(ROOT_GFID), table.root);
+  t.notOk(forgotten.includes(table.root));
+  t.equal(table.path(table.root), '/');
+});
+
+t.test('an inode is one object, found by its gfid wherever that stands', async t => {
+  const { table } = tableWith(10);
+  const inode = table.link(file(7));
+  t.equal(table.link(file(7)), inode);
+  t.equal(table.find(gfidOf(7)), inode);
+  t.equal(table.findAt(Buffer.concat([Buffer.alloc(9), gfidOf(7)]), 9), inode);
+  t.equal(table.find(gfidOf(8)), undefined);
+  t.equal(table.find(gfidOf(7).subarray(0, 15)), undefined);
+  t.throws(() => table.link(iattOf({ gfid: Buffer.alloc(3) })), RangeError);
+});
+
+t.test('the gfid of a handle stays apart from the record it came in', async t => {
+  const { table } = tableWith(10);
+  const record = Buffer.concat([Buffer.alloc(9), gfidOf(7)]);
+  table.link(file(7));
+  table.findAt(record, 9);
+  record.fill(0xff);
+  t.same(table.find(gfidOf(7))?.gfid, gfidOf(7));
+});
+
+t.test('hard links: one inode under several names', async t => {
+  const { table } = tableWith(10);
+  const a = table.link(dir(2), table.root, 'a');
+  const inode = table.link(file(3), table.root, 'x');
+  table.link(file(3), a, 'y');
+  t.equal(table.lookup(table.root, 'x'), inode);
+  t.equal(table.lookup(a, 'y'), inode);
+  t.equal(table.path(inode), '/a/y');
+  t.equal(table.unlink(a, 'y'), inode);
+  t.equal(table.unlink(a, 'y'), undefined);
+  t.equal(table.lookup(table.root, 'x'), inode);
+  t.equal(table.path(inode), '/x');
+});
+
+t.test('of very many hard links the oldest are forgotten', async t => {
+  const { table } = tableWith(10);
+  const inode = table.link(file(3));
+  for (let i = 0; i <= DENTRIES_MAX; i++) table.link(file(3), table.root, `${i}`);
+  t.equal(table.lookup(table.root, '0'), undefined);
+  t.equal(table.lookup(table.root, '1'), inode);
+  t.equal(table.lookup(table.root, `${DENTRIES_MAX}`), inode);
+});
+
+t.test('a directory has one name: a new one replaces the old', async t => {
+  const { table } = tableWith(10);
+  const a = table.link(dir(2), table.root, 'a');
+  table.link(dir(2), table.root, 'b');
+  t.equal(table.lookup(table.root, 'a'), undefined);
+  t.equal(table.lookup(table.root, 'b'), a);
+});
+
+t.test('a name that now is another object', async t => {
+  const { table } = tableWith(10);
+  table.link(file(2), table.root, 'a');
+  const other = table.link(file(3), table.root, 'a');
+  t.equal(table.lookup(table.root, 'a'), other);
+  t.equal(table.path(table.find(gfidOf(2))!), `<gfid:${gfidOf(2).toString('hex')}>`);
+});
+
+t.test('rename', async t => {
+  const { table } = tableWith(20);
+  const a = table.link(dir(2), table.root, 'a');
+  const b = table.link(dir(3), table.root, 'b');
+  const x = table.link(file(4), a, 'x');
+  const y = table.link(file(5), b, 'y');
+  t.equal(table.rename(a, 'x', b, 'y'), x);
+  t.equal(table.lookup(a, 'x'), undefined);
+  t.equal(table.lookup(b, 'y'), x);
+  t.equal(table.path(y), `<gfid:${gfidOf(5).toString('hex')}>`);
+
+  t.test('of a name that is not remembered: what it replaces is gone all the same', async t => {
+    t.equal(table.rename(a, 'unknown', b, 'y'), undefined);
+    t.equal(table.lookup(b, 'y'), undefined);
+  });
+  t.test('of two names of one inode: both stay, rename(2)', async t => {
+    const inode = table.link(file(6), a, 'one');
+    table.link(file(6), b, 'two');
+    t.equal(table.rename(a, 'one', b, 'two'), inode);
+    t.equal(table.lookup(a, 'one'), inode);
+    t.equal(table.lookup(b, 'two'), inode);
+  });
+  t.test('of a directory: what is below goes with it', async t => {
+    const inode = table.link(file(7), a, 'z');
+    table.rename(table.root, 'a', b, 'c');
+    t.equal(table.path(inode), '/b/c/z');
+  });
+  t.test('onto itself', async t => {
+    t.equal(table.rename(b, 'c', b, 'c'), a);
+    t.equal(table.lookup(b, 'c'), a);
+  });
+});
+
+t.test('a directory below itself is refused', async t => {
+  const { table } = tableWith(20);
+  const a = table.link(dir(2), table.root, 'a');
+  const b = table.link(dir(3), a, 'b');
+  const c = table.link(dir(4), b, 'c');
+  t.equal(table.link(dir(2), c, 'a again'), a, 'the inode is given nevertheless');
+  t.equal(table.lookup(c, 'a again'), undefined);
+  table.link(dir(3), b, 'itself');
+  t.equal(table.lookup(b, 'itself'), undefined);
+  table.link(iattOf({ gfid: ROOT_GFID, type: FileType.DIR }), c, 'root');
+  t.equal(table.lookup(c, 'root'), undefined);
+  t.equal(table.stats().cyclesRefused, 2);
+  t.equal(table.path(c), '/a/b/c');
+});
+
+t.test('a tree deeper than can be checked takes no more directories, but files', async t => {
+  const { table } = tableWith(1e6);
+  let at = table.root;
+  for (let i = 2; i < DEPTH_MAX + 2; i++) at = table.link(dir(i), at, 'd');
+  const next = table.link(dir(1e6), at, 'd');
+  t.equal(table.lookup(at, 'd'), undefined);
+  t.equal(table.lookup(at, 'f'), undefined);
+  t.equal(table.link(file(2e6), at, 'f'), table.lookup(at, 'f'));
+  t.ok(table.path(at).startsWith('…/d/d/'));
+  t.ok(table.path(at).length < 100);
+  t.equal(next.type, FileType.DIR);
+});
+
+t.test('names that say nothing are not noted', async t => {
+  const { table } = tableWith(10);
+  const a = table.link(dir(2), table.root, 'a');
+  const f = table.link(file(3), table.root, 'f');
+  for (const name of ['', '.', '..']) {
+    table.link(file(3), a, name);
+    t.equal(table.lookup(a, name), undefined);
+  }
+  table.link(file(4), f, 'below a file');
+  t.equal(table.lookup(f, 'below a file'), undefined);
+});
+
+t.test('names are bytes; in messages they are text', async t => {
+  const { table } = tableWith(10);
+  const name = Buffer.from('dürr').toString('latin1');
+  t.equal(table.path(table.link(file(3), table.root, name)), '/dürr');
+});
+
+t.test('what nobody uses goes when there is too much, the least lately used first', async t => {
+  const { table, forgotten } = tableWith(4);
+  const inodes = [2, 3, 4, 5].map(number => table.link(file(number)));
+  table.find(gfidOf(2));
+  table.link(file(6));
+  t.same(forgotten, [inodes[1]]);
+  t.equal(table.find(gfidOf(3)), undefined);
+  t.equal(table.find(gfidOf(2)), inodes[0]);
+  t.not(table.link(file(3)), inodes[1], 'another object when it comes back');
+});
+
+t.test('even if all are used all the time, there are no more than the limit', async t => {
+  const { table, forgotten } = tableWith(100);
+  for (let i = 2; i < 2000; i++) {
+    table.link(file(i));
+    const before = forgotten.length;
+    for (let j = 2; j <= i; j++) table.find(gfidOf(j));
+    t.ok(forgotten.length - before <= 8);
+    if (table.stats().inodes > 102) t.fail(`${table.stats().inodes}`);
+    if (i > 300) break;
+  }
+});
+
+t.test('what is in use stays, and goes later', async t => {
+  const { table, forgotten } = tableWith(2);
+  const held = [2, 3, 4, 5, 6].map(number => table.ref(table.link(file(number))));
+  for (let i = 100; i < 200; i++) table.link(file(i));
+  t.notOk(held.some(inode => forgotten.includes(inode)));
+  t.strictSame(table.stats().inUse, 6);
+  table.ref(held[0]!);
+  for (const inode of held) table.unref(inode);
+  t.equal(table.stats().inUse, 2, 'the root, and what is held twice');
+  t.ok(table.stats().inodes <= 2 + 2);
+  table.unref(held[0]!);
+  t.ok(table.stats().inodes <= 1 + 2);
+  const inode = table.link(file(9));
+  t.throws(() => table.unref(inode), { message: `an inode is let go that nobody holds: ${table.path(inode)}` });
+});
+
+t.test('a directory stays as long as an entry of it is remembered', async t => {
+  const { table, forgotten } = tableWith(3);
+  const a = table.link(dir(2), table.root, 'a');
+  const b = table.link(dir(3), a, 'b');
+  const f = table.ref(table.link(file(4), b, 'f'));
+  for (let i = 100; i < 200; i++) table.link(file(i));
+  t.equal(table.path(f), '/a/b/f');
+  table.unref(f);
+  for (let i = 100; i < 200; i++) table.link(file(i));
+  t.same(new Set([a, b, f].map(inode => forgotten.includes(inode))), new Set([true]));
+  t.ok(table.stats().inodes <= 4);
+});
+
+t.test('invalidate: found no more, forgotten when nobody holds it', async t => {
+  const { table, forgotten } = tableWith(10);
+  const inode = table.ref(table.link(file(2), table.root, 'f'));
+  table.invalidate(inode);
+  table.invalidate(inode);
+  t.equal(table.find(gfidOf(2)), undefined);
+  t.equal(table.lookup(table.root, 'f'), undefined);
+  t.same(forgotten, []);
+  t.equal(table.stats().inUse, 1);
+  const other = table.link(file(2), table.root, 'f');
+  t.not(other, inode);
+  table.unref(inode);
+  t.same(forgotten, [inode]);
+  t.equal(table.find(gfidOf(2)), other);
+
+  t.test('what is used after it had gone is forgotten again, since slots may have been filled', async () => {
+    table.ref(inode);
+    table.unref(inode);
+    t.same(forgotten, [inode, inode]);
+    t.equal(table.stats().inUse, 1);
+  });
+});
+
+t.test('a directory that is gone takes no names and has none', async t => {
+  const { table } = tableWith(10);
+  const a = table.link(dir(2), table.root, 'a');
+  const f = table.link(file(3), a, 'f');
+  table.invalidate(a);
+  t.equal(table.lookup(a, 'f'), undefined);
+  table.link(file(4), a, 'g');
+  t.equal(table.lookup(a, 'g'), undefined);
+  t.equal(table.path(f), `<gfid:${gfidOf(2).toString('hex')}>/f`);
+  table.invalidate(f);
+  t.equal(table.stats().inodes, 2);
+});
+
+t.test('a gfid that turns out to be another kind of object is another inode', async t => {
+  const { table, forgotten } = tableWith(10);
+  const before = table.link(file(2), table.root, 'f');
+  const after = table.link(dir(2), table.root, 'f');
+  t.equal(after.type, FileType.DIR);
+  t.same(forgotten, [before]);
+  t.equal(table.find(gfidOf(2)), after);
+});
+
+t.test('forget: gone when it was taken back as often as it was given out', async t => {
+  const { table, forgotten } = tableWith(10);
+  const inode = table.link(file(2));
+  table.link(file(2));
+  table.forget(inode, 1);
+  t.same(forgotten, []);
+  table.ref(inode);
+  table.forget(inode);
+  t.same(forgotten, []);
+  table.unref(inode);
+  table.forget(inode);
+  table.forget(inode);
+  t.same(forgotten, [inode]);
+});
+
+t.test('an inode of many thousands is found', async t => {
+  const { table } = tableWith(100_000);
+  for (let i = 2; i < 50_000; i++) table.link(file(i));
+  let wrong = 0;
+  for (let i = 2; i < 50_000; i++) if (table.find(gfidOf(i))?.gfid.readUInt32BE(12) !== i) wrong++;
+  t.equal(wrong, 0);
+});

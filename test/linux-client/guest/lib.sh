@@ -1,0 +1,111 @@
+# Helpers for the suites; sourced by bash in the guest. A suite starts in an empty directory ($WORK) of the mount ($MNT).
+# What it puts in $RESULTS comes back to the host.
+LC_PASS=0 LC_FAIL=0
+
+now_ms() {
+  local t=${EPOCHREALTIME/[.,]/}
+  echo "$((t / 1000))"
+}
+
+# step NAME COMMAND...: runs it in a subshell with its output in $RESULTS/NAME.log, prints one line.
+step() {
+  local name=$1 log from rc took
+  shift
+  log=$RESULTS/${name//[^A-Za-z0-9._-]/_}.log
+  from=$(now_ms)
+  case $1 in
+  remount) "$@" >"$log" 2>&1 </dev/null ;; # it changes the directory
+  *) ("$@") >"$log" 2>&1 </dev/null ;;
+  esac
+  rc=$?
+  took=$(($(now_ms) - from))
+  took=$((took / 1000)).$((took % 1000 / 100))
+  if [ $rc = 0 ]; then
+    LC_PASS=$((LC_PASS + 1))
+    echo "ok   $LC_SUITE: $name (${took}s)"
+  else
+    LC_FAIL=$((LC_FAIL + 1))
+    echo "FAIL $LC_SUITE: $name: exit $rc (${took}s)"
+    tail -n 12 "$log" | sed 's/^/     | /'
+  fi
+  echo "$LC_PASS $LC_FAIL" >"$RESULTS/totals"
+  return $rc
+}
+totals() { [ "$LC_FAIL" = 0 ] && [ "$LC_PASS" -gt 0 ]; }
+
+# want EXPECTED ACTUAL [WHAT]
+want() {
+  [ "$1" = "$2" ] && return
+  echo "${3:-value}: expected '$1', got '$2'"
+  return 1
+}
+
+# refuse MESSAGE COMMAND...: the command must fail and say so.
+refuse() {
+  local message=$1 out
+  shift
+  if out=$("$@" 2>&1); then
+    echo "'$*' succeeded, expected: $message"
+    return 1
+  fi
+  case $out in
+  *"$message"*) return 0 ;;
+  *)
+    echo "'$*' failed with: $out; expected: $message"
+    return 1
+    ;;
+  esac
+}
+
+# as UID:GID[:GROUP,GROUP...] COMMAND...
+as() {
+  local uid gid groups
+  IFS=: read -r uid gid groups <<<"$1"
+  shift
+  if [ -n "$groups" ]; then groups=--groups=$groups; else groups=--clear-groups; fi
+  setpriv --reuid "$uid" --regid "$gid" "$groups" "$@"
+}
+
+# Drops what the client cached, so that the server is asked again.
+fresh() {
+  sync
+  echo 3 >/proc/sys/vm/drop_caches
+}
+remount() {
+  cd /
+  umount "$MNT" && mount -t nfs -o "$LC_OPTIONS" "$LC_SOURCE" "$MNT" && cd "$WORK"
+}
+
+# mount_at POINT [OPTIONS]: one more mount of the export, with caches of its own.
+mount_at() {
+  mkdir -p "$1"
+  timeout 60 mount -t nfs -o "$LC_OPTIONS,nosharecache${2:+,$2}" "$LC_SOURCE" "$1"
+}
+# there POINT: this suite's directory, seen through the mount at POINT.
+there() { echo "$1/${WORK#"$MNT"/}"; }
+
+# What mount.nfs wants to find running when it is not told nolock.
+start_statd() {
+  modprobe lockd
+  mkdir -p /run/rpcbind /run/sendsigs.omit.d
+  chown _rpc: /run/rpcbind
+  pidof rpcbind >/dev/null || rpcbind || return
+  pidof rpc.statd >/dev/null || rpc.statd --no-notify
+}
+
+# host WORDS...: the host does it (run's --hook); returns when it is done, with its exit status.
+host() {
+  local status
+  [ -n "$LC_HOOK" ] || {
+    echo 'host: run has no --hook'
+    return 125
+  }
+  echo "$*" >&7
+  read -r -t 90 status <&7 || {
+    echo "host: no answer to '$*'"
+    return 124
+  }
+  [ "$status" = 0 ] || echo "host: '$*' gave status $status, see hook.log"
+  return "${status:-125}"
+}
+export -f host

@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { echo } from '../support/echo.ts';
+import { hex } from '../support/hex.ts';
+import { LIMITS, mark, servePrograms } from '../support/rpc.ts';
+
+const head = (xid: number, proc: number) => {
+  const header = hex('00000000 00000000 00000002 20000001 00000002 00000000 00000000 00000000 00000000 00000000');
+  header.writeUInt32BE(xid, 0);
+  header.writeUInt32BE(proc, 20);
+  return header;
+};
+const call = (xid: number, proc: number, data?: Buffer) => {
+  if (data === undefined) return head(xid, proc);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(data.length);
+  return Buffer.concat([head(xid, proc), length, data, Buffer.alloc(-data.length & 3)]);
+};
+const xidOf = (reply: Buffer) => reply.readUInt32BE(0);
+
+t.test('calls in one write are all answered, in whatever order', async t => {
+  const client = (await servePrograms(t, [echo])).connect();
+  const wanted = Array.from({ length: 200 }, (_, i) => i);
+  client.socket.write(Buffer.concat(wanted.map(xid => mark(call(xid, xid % 2 ? 2 : 1, Buffer.alloc(xid))))));
+  const replies = await Promise.all(wanted.map(() => client.reply()));
+  t.strictSame(replies.map(xidOf).sort((a, b) => a - b), wanted);
+  t.ok(replies.every(reply => reply.readUInt32BE(24) === xidOf(reply)), 'each with the bytes of its own call');
+});
+
+t.test('large payloads go through unharmed, both ways', async t => {
+  const client = (await servePrograms(t, [echo])).connect();
+  for (const size of [8191, 8193, 65_536, 1_048_576]) {
+    const data = Buffer.from(Array.from({ length: size }, (_, i) => (i * 7) & 255));
+    for (const proc of [1, 2]) {
+      const reply = await client.exchange(call(size, proc, data));
+      t.equal(reply.readUInt32BE(24), size);
+      t.ok(reply.subarray(28, 28 + size).equals(data), `${size} bytes by procedure ${proc}`);
+    }
+  }
+});
+
+t.test('a call that never ends holds up no other', async t => {
+  const client = (await servePrograms(t, [echo])).connect();
+  client.socket.write(mark(call(1, 5)));
+  t.equal(xidOf(await client.exchange(call(2, 0))), 2);
+});
+
+t.test('a client with too many calls waits, and is served when they end; another is not held up', async t => {
+  const served = await servePrograms(t, [echo], { ...LIMITS, callsMax: 4 });
+  const busy = served.connect();
+  busy.socket.write(Buffer.concat(Array.from({ length: 100 }, (_, xid) => mark(call(xid, 2, Buffer.alloc(8))))));
+  const replies = [];
+  for (let i = 0; i < 100; i++) {
+    replies.push(await busy.reply());
+    t.ok(served.stage.clients().every(({ callsUnderWay }) => callsUnderWay <= 4));
+  }
+  t.equal(new Set(replies.map(xidOf)).size, 100);
+});
+
+t.test('who does not read his replies is not read from', async t => {
+  const served = await servePrograms(t, [echo], { ...LIMITS, unsentBytesMax: 1024 * 1024 });
+  const deaf = served.connect();
+  deaf.socket.pause();
+  const record = mark(call(1, 1, Buffer.alloc(256 * 1024)));
+  let taken = 0;
+  while (deaf.socket.writableLength < 4 * 1024 * 1024 && taken < 400) {
+    deaf.socket.write(record);
+    taken++;
+    await sleep(1);
+  }
+  t.ok(deaf.socket.writableLength >= 1024 * 1024, 'the socket has filled up');
+  t.ok(taken < 400, 'before everything was taken');
+  t.equal(xidOf(await served.connect().exchange(call(2, 0))), 2, 'another client is served');
+  deaf.socket.resume();
+  for (let i = 0; i < taken; i++) t.equal((await deaf.reply()).length, 28 + 256 * 1024);
+});
+
+t.test('a record that does not end, a peer that reads nothing, an idle one: closed in time', async t => {
+  const limits = { ...LIMITS, idleMs: 0, partialMs: 0, sendMs: 0 };
+  const { connect, stage } = await servePrograms(t, [echo], limits);
+  const client = connect();
+  client.socket.write(hex('80000010 00'));
+  await sleep(50);
+  t.equal(stage.connections, 1);
+  stage.check(performance.now() + 1);
+  await client.closed;
+  await sleep(20);
+  t.equal(stage.connections, 0);
+});
+
+t.test('who has sent all still gets his replies', async t => {
+  const client = (await servePrograms(t, [echo])).connect();
+  client.socket.end(mark(call(7, 2, Buffer.alloc(3))));
+  t.equal(xidOf(await client.reply()), 7);
+  await client.closed;
+});
+
+t.test('stop: what is under way is answered, what comes later is not, and all is closed', async t => {
+  const { connect, stage } = await servePrograms(t, [echo]);
+  const client = connect();
+  client.socket.write(mark(call(1, 2, Buffer.alloc(4))));
+  await sleep(2);
+  const stopped = stage.stop(2000);
+  client.socket.write(mark(call(2, 0)));
+  t.equal(xidOf(await client.reply()), 1);
+  await t.rejects(client.reply(), /closed/);
+  await stopped;
+  t.equal(stage.connections, 0);
+});
+
+t.test('stop: a call that never ends is waited for no longer than the grace period', async t => {
+  const { connect, stage } = await servePrograms(t, [echo]);
+  connect().socket.write(mark(call(1, 5)));
+  await sleep(20);
+  await stage.stop(50);
+  t.equal(stage.connections, 0);
+});
+
+t.test('beyond the limit of connections a new one is refused, the old ones go on', async t => {
+  const { connect } = await servePrograms(t, [echo], { ...LIMITS, connectionsMax: 2 });
+  const kept = [connect(), connect()];
+  for (const client of kept) await client.exchange(call(1, 0));
+  await t.rejects(connect().exchange(call(2, 0)), /closed/);
+  for (const client of kept) t.equal(xidOf(await client.exchange(call(3, 0))), 3);
+});

@@ -1,0 +1,61 @@
+/** What holds of every wire type. A type exported from a protocol's module is tested without a line of its own. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { Test } from 'tap';
+import { type Codec, decode, encode } from '#protocols/xdr/codec.ts';
+import { XdrError } from '#protocols/xdr/stream.ts';
+import { arbitraryOf } from './arbitrary.ts';
+
+export const isCodec = (value: unknown): value is Codec<unknown> =>
+  typeof value === 'object' && value !== null && 'shape' in value && 'encode' in value && 'decode' in value;
+
+const refuses = (codec: Codec<unknown>, bytes: Buffer) => assert.throws(() => decode(codec, bytes), XdrError);
+
+/** Tests every codec that `module` exports; fails when it exports none. */
+export function codecProperties(t: Test, module: Readonly<Record<string, unknown>>): void {
+  const codecs = Object.entries(module).filter((entry): entry is [string, Codec<unknown>] => isCodec(entry[1]));
+  t.ok(codecs.length > 0, 'there are wire types to test');
+  for (const [name, codec] of codecs) oneCodec(t, name, codec);
+}
+
+export function oneCodec(t: Test, name: string, codec: Codec<unknown>): void {
+  const values = arbitraryOf(codec);
+
+  t.test(`${name}: what is written reads back, in whole units`, async () => {
+    fc.assert(
+      fc.property(values, value => {
+        const bytes = encode(codec, value);
+        assert.equal(bytes.length % 4, 0);
+        assert.deepEqual(decode(codec, bytes), value);
+      }),
+    );
+  });
+
+  t.test(`${name}: cut short or with bytes behind it, it is refused`, async () => {
+    fc.assert(
+      fc.property(values, fc.nat(), (value, at) => {
+        const bytes = encode(codec, value);
+        if (bytes.length > 0) refuses(codec, bytes.subarray(0, at % bytes.length));
+        refuses(codec, Buffer.concat([bytes, Buffer.alloc(4)]));
+      }),
+    );
+  });
+
+  t.test(`${name}: made-up bytes are refused as such, never worse`, async () => {
+    const small = fc.nat(12).map(value => Buffer.from([0, 0, 0, value]));
+    const junk = fc.oneof(
+      fc.uint8Array({ maxLength: 256 }).map(bytes => Buffer.from(bytes)),
+      fc.array(small, { maxLength: 64 }).map(units => Buffer.concat(units)),
+      fc.nat(64).map(units => Buffer.alloc(units * 4, 0xff)),
+    );
+    fc.assert(
+      fc.property(junk, bytes => {
+        try {
+          decode(codec, bytes);
+        } catch (error) {
+          assert(error instanceof XdrError, String(error));
+        }
+      }),
+    );
+  });
+}

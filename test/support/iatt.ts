@@ -1,0 +1,33 @@
+import { FileType, type Iatt } from '#src/graph/iatt.ts';
+
+/** The gfid whose last bytes are `number`; 1 is the root's. */
+export function gfidOf(number: number): Buffer {
+  const gfid = Buffer.alloc(16);
+  gfid.writeUInt32BE(number, 12);
+  return gfid;
+}
+
+/** Attributes of an object that is as plain as can be, but for what is given. */
+export function iattOf(parts: Partial<Iatt> = {}): Iatt {
+  return {
+    gfid: gfidOf(2),
+    type: FileType.REG,
+    mode: 0o644,
+    nlink: 1,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    used: 0,
+    rdevMajor: 0,
+    rdevMinor: 0,
+    fsid: 1n,
+    ino: 2n,
+    atime: 0,
+    atimeNsec: 0,
+    mtime: 0,
+    mtimeNsec: 0,
+    ctime: 0,
+    ctimeNsec: 0,
+    ...parts,
+  };
+}

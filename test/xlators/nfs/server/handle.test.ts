@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import t from 'tap';
+import { HANDLE_BYTES_MAX, Handles } from '#src/xlators/nfs/server/handle.ts';
+
+const bytes = (min: number, max: number) =>
+  fc.uint8Array({ minLength: min, maxLength: max }).map(array => Buffer.from(array));
+const handles = new Handles(Buffer.alloc(16, 1));
+const parts = fc.record({
+  volumeKey: fc.nat(0xffff_ffff),
+  exportId: fc.nat(0xffff),
+  gfid: bytes(16, 16),
+  hint: fc.option(bytes(1, 24), { nil: undefined }),
+});
+const encode = ({ volumeKey, exportId, gfid, hint }: { volumeKey: number; exportId: number; gfid: Buffer; hint: Buffer | undefined }) =>
+  handles.encode(volumeKey, exportId, gfid, hint);
+
+t.test('what a handle was made of is read from it', async () => {
+  fc.assert(
+    fc.property(parts, of => {
+      const handle = encode(of);
+      assert(handle.length <= HANDLE_BYTES_MAX);
+      assert.deepEqual(handles.decode(handle), { ...of });
+    }),
+  );
+});
+
+t.test('without a hint it is 32 bytes, as MOUNT version 1 needs; with the longest 56, as VMware takes', async t => {
+  t.equal(handles.encode(1, 0, Buffer.alloc(16)).length, 32);
+  t.equal(handles.encode(1, 0, Buffer.alloc(16), Buffer.alloc(24)).length, 56);
+  t.equal(HANDLE_BYTES_MAX, 56);
+});
+
+t.test('with any bit changed, cut, made longer, or made under another key it is no handle', async () => {
+  const others = new Handles(Buffer.alloc(16, 2));
+  fc.assert(
+    fc.property(parts, fc.nat(), (of, at) => {
+      const handle = encode(of);
+      assert.equal(others.decode(handle), undefined);
+      assert.equal(handles.decode(handle.subarray(0, at % handle.length)), undefined);
+      assert.equal(handles.decode(Buffer.concat([handle, Buffer.alloc(4)])), undefined);
+      const bit = at % (handle.length * 8);
+      handle[bit >> 3]! ^= 1 << (bit & 7);
+      assert.equal(handles.decode(handle), undefined);
+    }),
+  );
+});
+
+t.test('junk is no handle', async () => {
+  fc.assert(fc.property(bytes(0, 64), junk => assert.equal(handles.decode(junk), undefined)));
+});
