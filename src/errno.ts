@@ -9,9 +9,11 @@ const MORE = { EDQUOT: 122, EREMOTEIO: 121, ENODATA: 61, EJUKEBOX: 528, ENOTSUPP
 
 export type Errno = keyof typeof constants.errno | keyof typeof MORE;
 
-const CODES: ReadonlyMap<number, Errno> = new Map(
-  Object.entries({ ...constants.errno, ...MORE }).map(([code, number]) => [number, code as Errno]),
-);
+/** Where a number has several names (EAGAIN and EWOULDBLOCK), the first. */
+const CODES = new Map<number, Errno>();
+for (const [code, number] of Object.entries({ ...constants.errno, ...MORE })) {
+  if (!CODES.has(number)) CODES.set(number, code as Errno);
+}
 
 /** The number of each errno on this machine. */
 export const ERRNO: Readonly<Record<Errno, number>> = { ...constants.errno, ...MORE };

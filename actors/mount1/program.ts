@@ -15,6 +15,7 @@ export const mount1 = (contextOf: (call: Call) => MountCall): Program<MountCall>
   number: MOUNT_PROGRAM,
   version: MOUNT_V1,
   minAuth: auth_flavor.AUTH_NONE,
+  udp: true,
   actors: {
     [MOUNTPROC.NULL]: nullActor,
     [MOUNTPROC.MNT]: mnt,

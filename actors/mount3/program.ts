@@ -15,6 +15,7 @@ export const mount3 = (contextOf: (call: Call) => MountCall): Program<MountCall>
   number: MOUNT_PROGRAM,
   version: MOUNT_V3,
   minAuth: auth_flavor.AUTH_NONE,
+  udp: true,
   actors: {
     [MOUNTPROC3.NULL]: nullActor,
     [MOUNTPROC3.MNT]: mnt,

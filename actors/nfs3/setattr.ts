@@ -23,7 +23,8 @@ export const setattr = nfs3Actor({
   },
 
   async failed(nfs, status, at, error, { guard }) {
-    const guarded = guard !== undefined && errnoOf(error) === 'EAGAIN';
+    const errno = errnoOf(error);
+    const guarded = guard !== undefined && (errno === 'EAGAIN' || errno === 'EWOULDBLOCK');
     return {
       status: guarded ? nfsstat3.NFS3ERR_NOT_SYNC : status,
       obj_wcc: await wccAfter(nfs, at, error),

@@ -58,6 +58,7 @@ export const portmap2 = (table: PortTable): Program<PortmapCall> => ({
   number: PMAP_PROGRAM,
   version: PMAP_VERSION,
   minAuth: auth_flavor.AUTH_NONE,
+  udp: true,
   actors: {
     [PMAPPROC.NULL]: nullActor,
     [PMAPPROC.SET]: { ...refuse, name: 'SET' },

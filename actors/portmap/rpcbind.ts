@@ -145,6 +145,7 @@ export const rpcbind3 = (table: PortTable): Program<PortmapCall> => ({
   number: RPCB_PROGRAM,
   version: RPCB_V3,
   minAuth: auth_flavor.AUTH_NONE,
+  udp: true,
   actors: common satisfies Record<Served3, Actor<PortmapCall>>,
   contextOf: call => ({ call, table }),
 });
@@ -155,6 +156,7 @@ export const rpcbind4 = (table: PortTable): Program<PortmapCall> => ({
   number: RPCB_PROGRAM,
   version: RPCB_V4,
   minAuth: auth_flavor.AUTH_NONE,
+  udp: true,
   actors: {
     ...common,
     [RPCBPROC4.GETVERSADDR]: getversaddr,

@@ -180,6 +180,11 @@ export class XdrReader {
     return this;
   }
 
+  /** What is read from: from `at` on, `left` bytes. */
+  get buffer(): Buffer {
+    return this.#buf;
+  }
+
   get at(): number {
     return this.#at;
   }

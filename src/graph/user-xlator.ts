@@ -1,9 +1,9 @@
 /** Xlators of the user's own: `type file:./my-xlator.ts`. */
 import { stat } from 'node:fs/promises';
 import { registerHooks } from 'node:module';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { shown, VolfileError } from './volfile-error.ts';
+import { VolfileError } from './volfile-error.ts';
 import { Xlator, type XlatorClass } from './xlator.ts';
 
 export const FILE_TYPE = 'file:';
@@ -22,10 +22,12 @@ registerHooks({
 const isXlatorClass = (value: unknown): value is XlatorClass =>
   typeof value === 'function' && value.prototype instanceof Xlator;
 
-/** Of a syntax error, Node says the place on the first line of the stack only. */
-function placeOf(error: unknown): string {
-  const [, place] = /^file:\/\/[^\s]*?:(\d+)\n/.exec(error instanceof Error ? (error.stack ?? '') : '') ?? [];
-  return place === undefined ? '' : ` (line ${place})`;
+/** Where in the module it is: of a syntax error, Node says so on the first line of the stack only. */
+function placeOf(error: unknown, path: string): string {
+  const file = RegExp.escape(basename(pathToFileURL(path).pathname));
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const [, line] = new RegExp(`/${file}(?:\\?[\\w=-]*)?:(\\d+)`).exec(stack) ?? [];
+  return line === undefined ? '' : ` (line ${line})`;
 }
 
 /**
@@ -37,7 +39,7 @@ export async function loadUserXlator(type: string, volfile: string, where: strin
   const given = type.startsWith('file://') ? fileURLToPath(type) : type.slice(FILE_TYPE.length);
   const path = resolve(dirname(resolve(volfile)), given);
   const file = await stat(path, { bigint: true }).catch(() => undefined);
-  if (!file?.isFile()) throw VolfileError.expected(where, 'a module with an xlator', `no file ${shown(path)}`);
+  if (!file?.isFile()) throw VolfileError.expected(where, 'a module with an xlator', `no file ${path}`);
 
   const url = pathToFileURL(path);
   url.search = `version=${file.mtimeNs}-${file.size}`;
@@ -46,7 +48,7 @@ export async function loadUserXlator(type: string, volfile: string, where: strin
     module = await import(url.href);
   } catch (cause) {
     const why = cause instanceof Error ? `${cause.name}: ${cause.message.split('\n')[0]}` : String(cause);
-    throw new VolfileError(where, `cannot load ${path}${placeOf(cause)}: ${why}`, { cause });
+    throw new VolfileError(where, `cannot load ${path}${placeOf(cause, path)}: ${why}`, { cause });
   }
   if (!isXlatorClass(module.default)) {
     const found = module.default === undefined ? 'no default export' : `a default export that is none`;

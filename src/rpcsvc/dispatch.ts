@@ -10,6 +10,7 @@ import type { Actor, Call, Peer, Program } from './actor.ts';
 import { type AuthRegistry, strengthOf } from './auth/registry.ts';
 import { AuthError, type Credentials } from './auth/scheme.ts';
 import { isMissing, type ProgramRegistry } from './registry.ts';
+import { type CachedReply, type CallKey, checksumOf, type ReplyCache } from './reply-cache.ts';
 
 /** Where calls come from and replies go to: a connection, or a datagram's sender. */
 export interface Transport {
@@ -34,6 +35,19 @@ export interface Service {
   programs: ProgramRegistry;
   readonly auth: AuthRegistry;
   readonly log: Log;
+  /** Without one, a call that comes again is done again. */
+  readonly replies?: ReplyCache;
+}
+
+/** What answers a call, and where to. */
+interface Context {
+  readonly service: Service;
+  readonly transport: Transport;
+  readonly program: Program;
+  readonly actor: Actor<any>;
+  readonly call: RpcCall;
+  /** Where the reply is kept for retries. */
+  readonly cached: CachedReply | undefined;
 }
 
 class RpcCall implements Call {
@@ -95,60 +109,84 @@ export function dispatch(service: Service, transport: Transport, from: XdrReader
     return;
   }
 
+  const { peer } = transport;
+  let cached: CachedReply | undefined;
+  if (!actor.idempotent && service.replies !== undefined) {
+    const checksum = checksumOf(from.buffer, from.at, from.at + from.left);
+    const key: CallKey = { client: peer.address, xid, program: number, version, procedure, checksum };
+    const known = service.replies.find(key);
+    if (known !== undefined) {
+      // Still under way: its reply will answer the retry as well.
+      if (known.reply !== undefined) replay(transport, known.reply);
+      return;
+    }
+    cached = service.replies.begin(key);
+  }
+
   let args: unknown;
   try {
     args = actor.args.decode(from);
     if (from.left > 0) throw new XdrError(`${from.left} bytes after the arguments`);
   } catch (error) {
     if (!(error instanceof XdrError)) throw error;
-    service.log.debug({ client: transport.peer.address, actor: actor.name, why: error.message }, 'garbage arguments');
+    if (cached !== undefined) service.replies!.drop(cached);
+    service.log.debug({ client: peer.address, actor: actor.name, why: error.message }, 'garbage arguments');
     accept(transport, xid, accept_stat.GARBAGE_ARGS);
     return;
   }
-  run(service, transport, program, actor, new RpcCall(xid, transport.peer, credentials), args);
+  run({ service, transport, program, actor, call: new RpcCall(xid, peer, credentials), cached }, args);
 }
 
-function run(service: Service, transport: Transport, program: Program, actor: Actor<any>, call: RpcCall, args: unknown) {
+function run(context: Context, args: unknown): void {
+  const { transport, program, actor, call } = context;
   let result: unknown;
   try {
     result = actor.run(program.contextOf(call), args);
   } catch (error) {
-    bug(service, transport, program, actor, call, error);
+    bug(context, error);
     return;
   }
   if (!(result instanceof Promise)) {
-    succeed(service, transport, program, actor, call, result);
+    succeed(context, result);
     return;
   }
   const token = transport.began();
   result.then(
     value => {
-      succeed(service, transport, program, actor, call, value);
+      succeed(context, value);
       transport.ended(token);
     },
     (error: unknown) => {
-      bug(service, transport, program, actor, call, error);
+      bug(context, error);
       transport.ended(token);
     },
   );
 }
 
-function succeed(s: Service, transport: Transport, program: Program, actor: Actor<any>, call: RpcCall, value: unknown) {
+function succeed(context: Context, value: unknown): void {
+  const { service, transport, actor, call, cached } = context;
   try {
     transport.reply(to => {
+      const begin = to.at;
       acceptedHeader(to, call.xid, accept_stat.SUCCESS);
       actor.res.encode(to, value);
+      if (cached !== undefined) service.replies!.end(cached, Buffer.from(to.buf.subarray(begin, to.at)));
     }, call.sent);
   } catch (error) {
-    bug(s, transport, program, actor, call, error);
+    bug(context, error);
   }
 }
 
 /** What an actor throws is not the file system's error but a mistake in this program: it is logged, and life goes on. */
-function bug(s: Service, transport: Transport, program: Program, actor: Actor<any>, call: RpcCall, error: unknown) {
-  const { address } = call.peer;
-  s.log.error({ err: error, client: address, xid: call.xid, actor: `${program.name}.${actor.name}` }, 'actor failed');
+function bug({ service, transport, program, actor, call, cached }: Context, error: unknown): void {
+  const client = call.peer.address;
+  service.log.error({ err: error, client, xid: call.xid, actor: `${program.name}.${actor.name}` }, 'actor failed');
+  if (cached !== undefined) service.replies!.drop(cached);
   transport.reply(to => acceptedHeader(to, call.xid, accept_stat.SYSTEM_ERR), call.sent);
+}
+
+function replay(transport: Transport, reply: Buffer): void {
+  transport.reply(to => to.bytes(reply), undefined);
 }
 
 function authenticate(auth: AuthRegistry, transport: Transport, from: XdrReader): Credentials {

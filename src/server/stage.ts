@@ -12,6 +12,7 @@ import { Clients } from '../rpcsvc/client-limits.ts';
 import type { Service } from '../rpcsvc/dispatch.ts';
 import type { Accepted } from '../rpcsvc/listener.ts';
 import { ProgramRegistry } from '../rpcsvc/registry.ts';
+import { ReplyCache } from '../rpcsvc/reply-cache.ts';
 import { type ClientStats, Stage } from '../rpcsvc/stage.ts';
 import { type NfsHost, NfsServer } from '../xlators/nfs/server/server.ts';
 import { XLATORS } from '../xlators/registry.ts';
@@ -48,7 +49,13 @@ export class ServerStage {
     this.number = number;
     this.#config = config;
     this.#host = host;
-    this.service = { programs: this.#take(graph), auth: new AuthRegistry(), log };
+    const drcBytes = nfsOf(graph).settings['nfs.drc'] ? nfsOf(graph).settings['nfs.drc-size'] : 0;
+    this.service = {
+      programs: this.#take(graph),
+      auth: new AuthRegistry(),
+      log,
+      ...(drcBytes > 0 && { replies: new ReplyCache(drcBytes) }),
+    };
     this.udp = { ...this.service, programs: overUdp(this.service.programs) };
     const callsMax = nfsOf(graph).settings['nfs.outstanding-rpc-limit'];
     const connectionsMax = Math.ceil(config.connectionsMax / config.stages);

@@ -1,7 +1,7 @@
 /** Errors of system calls, made cheaply: they are answers to clients, not bugs, so nobody wants their stack. */
 import { type Errno, FsError } from '../errno.ts';
 import { FopError } from '../graph/fops.ts';
-import type { Iatt } from '../graph/iatt.ts';
+import type { Iatt, Wcc } from '../graph/iatt.ts';
 import { errno } from './libc.ts';
 
 /** Runs `make` without the 2 µs that a stack trace costs. */
@@ -26,4 +26,10 @@ export const fsError = (code: Errno, what: string): FsError => stackless(() => n
 export const withWcc = (error: unknown, before: Iatt | undefined, after: Iatt | undefined): unknown =>
   error instanceof FsError && !(error instanceof FopError)
     ? stackless(() => new FopError(error.code, error.message, { before, after }))
+    : error;
+
+/** As {@link withWcc}, of the two directories of a rename. */
+export const withBoth = (error: unknown, from: Wcc, to: Wcc): unknown =>
+  error instanceof FsError && !(error instanceof FopError)
+    ? stackless(() => new FopError(error.code, error.message, from, to))
     : error;

@@ -9,6 +9,7 @@ import { Clients } from '#src/rpcsvc/client-limits.ts';
 import type { Service } from '#src/rpcsvc/dispatch.ts';
 import { Listener } from '#src/rpcsvc/listener.ts';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
+import type { ReplyCache } from '#src/rpcsvc/reply-cache.ts';
 import { Stage, type StageLimits } from '#src/rpcsvc/stage.ts';
 
 export const LIMITS: StageLimits & { callsMax: number } = {
@@ -83,8 +84,18 @@ export interface ServedPrograms {
 }
 
 /** Serves `programs` until the test ends. */
-export async function servePrograms(t: Test, programs: Iterable<Program>, limits = LIMITS): Promise<ServedPrograms> {
-  const service: Service = { programs: new ProgramRegistry(programs), auth: new AuthRegistry(), log: silent };
+export async function servePrograms(
+  t: Test,
+  programs: Iterable<Program>,
+  limits = LIMITS,
+  replies?: ReplyCache,
+): Promise<ServedPrograms> {
+  const service: Service = {
+    programs: new ProgramRegistry(programs),
+    auth: new AuthRegistry(),
+    log: silent,
+    ...(replies && { replies }),
+  };
   const stage = new Stage(service, new Clients(limits.callsMax), limits);
   const listener = await Listener.start({ host: '127.0.0.1', port: 0 }, fd => stage.accept(fd), silent);
   const clients: RecordClient[] = [];

@@ -5,7 +5,7 @@ import { decode, encode, nothing } from '#protocols/xdr/codec.ts';
 import { XdrError } from '#protocols/xdr/stream.ts';
 import { RpcClient } from '../client.ts';
 import { RpcError } from '../client-error.ts';
-import { isWildcard, parseIp } from '../ip.ts';
+import { formatIp, isWildcard, parseIp } from '../ip.ts';
 import type { Registered } from './mapper.ts';
 import { NETIDS } from './table.ts';
 
@@ -15,9 +15,9 @@ const NULL_PROCEDURE = 0;
 export async function answers(registered: Registered, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
   const { program, version, netid, port } = registered;
   const ip = parseIp(registered.address ?? '127.0.0.1');
-  if (!ip || port === 0) return false;
+  if (!ip || port === 0 || signal.aborted) return false;
   const loopback = ip.family === 4 ? '127.0.0.1' : '::1';
-  const host = isWildcard(ip) ? loopback : registered.address!;
+  const host = isWildcard(ip) ? loopback : formatIp(ip);
   if (NETIDS[netid].proto === 'udp') return answersUdp(host, registered, timeoutMs, signal);
   const procedure = { name: 'NULL', prog: program, vers: version, proc: NULL_PROCEDURE, args: nothing, res: nothing };
   try {

@@ -2,6 +2,7 @@
  * Registers this server with the machine's port mapper, so that clients that know no port find it. Nobody needs that
  * who mounts with `port=`: so whatever fails is one warning that says so, and never an error.
  */
+import { PMAP_PROGRAM } from '#protocols/portmap.ts';
 import type { Log } from '../../log.ts';
 import type { RpcTarget } from '../client-socket.ts';
 import { isWildcard, parseIp } from '../ip.ts';
@@ -46,7 +47,8 @@ export class PortmapRegistrar implements AsyncDisposable {
 
   /** Registers `entries`, one call after the other. Never rejects: what failed has been warned of. */
   register(entries: Iterable<PortEntry>): Promise<void> {
-    const wanted = [...entries];
+    // A port mapper, built in, is nothing to register with another.
+    const wanted = [...entries].filter(({ program }) => program !== PMAP_PROGRAM);
     const done = this.#work.then(() => this.#register(wanted));
     this.#work = done;
     return done;

@@ -25,7 +25,15 @@ t.test('what is not to be set is absent', async t => {
 });
 
 t.test('what is to be set', async t => {
-  const sattr = { ...NOTHING, mode: 0o100_644, uid: 1, gid: 2, size: 3, atime: { set_it: 1 } as const, mtime: at(4, 5) };
+  const sattr = {
+    ...NOTHING,
+    mode: 0o100_644,
+    uid: 1,
+    gid: 2,
+    size: 3,
+    atime: { set_it: 1 } as const,
+    mtime: at(4, 5),
+  };
   const attr = { mode: 0o644, uid: 1, gid: 2, atime: 'now', mtime: { sec: 4, nsec: 5 } } as const;
   t.strictSame(toFileAttr(sattr), { ...attr, size: 3 });
   t.strictSame(toSetAttr(sattr), attr, 'what is no file has no size to set');

@@ -19,9 +19,15 @@ t.test('every procedure has its actor, under its own name', async t => {
 
 t.test('replies that must be kept for retries', async t => {
   const expected = 'SETATTR WRITE CREATE MKDIR SYMLINK MKNOD REMOVE RMDIR RENAME LINK';
-  t.equal(namesOf(({ idempotent }) => !idempotent), expected);
+  t.equal(
+    namesOf(({ idempotent }) => !idempotent),
+    expected,
+  );
 });
 
 t.test('what AUTH_NONE may do (RFC 2623, 2.3.2)', async t => {
-  t.equal(namesOf(({ minAuth }) => minAuth === 0), 'NULL GETATTR FSINFO');
+  t.equal(
+    namesOf(({ minAuth }) => minAuth === 0),
+    'NULL GETATTR FSINFO',
+  );
 });

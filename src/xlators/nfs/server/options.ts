@@ -25,6 +25,8 @@ export const OPTIONS = {
     { min: 1, max: 65_536, default: 512, aliases: ['rpc.outstanding-rpc-limit'] },
     'calls that one client may have under way at a time',
   ),
+  'nfs.drc': bool(on, 'replies of calls that are not idempotent are kept for clients that ask again'),
+  'nfs.drc-size': size({ min: 0, max: 1024 * MiB, default: 16 * MiB }, 'what each stage keeps of them'),
   'rpc.register-with-portmap': bool(on, 'the programs are registered with rpcbind at the start'),
   'nfs3.read-size': size(ioSize, 'the most that one READ gives'),
   'nfs3.write-size': size(ioSize, 'the most that one WRITE takes'),

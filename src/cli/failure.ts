@@ -1,0 +1,60 @@
+/** What ends a command: one line for people, and an exit code. */
+import { VolfileError } from '../graph/volfile-error.ts';
+
+export const EXIT = {
+  OK: 0,
+  /** It could not be done: a port that is taken, no server to ask. */
+  FAILED: 1,
+  /** The command line or the volfile is not as it must be. */
+  USAGE: 2,
+  /** A bug of ours (EX_SOFTWARE, sysexits(3)). */
+  BUG: 70,
+} as const;
+
+export class CliError extends Error {
+  override name = 'CliError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT.FAILED, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
+/** The command line is not as it must be. */
+export function usageError(message: string): CliError {
+  return new CliError(message, EXIT.USAGE);
+}
+
+interface SystemError extends Error {
+  readonly code?: string;
+  readonly syscall?: string;
+  readonly address?: string;
+  readonly port?: number;
+}
+
+/** The line that an error is worth, and the exit code. */
+export function failureOf(error: unknown): { message: string; exitCode: number } {
+  if (error instanceof VolfileError) return { message: error.message, exitCode: EXIT.USAGE };
+  if (error instanceof CliError) return { message: `bricknfs: ${error.message}`, exitCode: error.exitCode };
+  if (!(error instanceof Error)) return { message: `bricknfs: ${String(error)}`, exitCode: EXIT.FAILED };
+  return { message: `bricknfs: ${listenFailure(error) ?? error.message.split('\n')[0]!}`, exitCode: EXIT.FAILED };
+}
+
+/** Why it cannot listen, and what to do; `undefined` if that is not what the error says. */
+function listenFailure({ code, syscall, address, port }: SystemError): string | undefined {
+  if (syscall !== 'listen' && syscall !== 'bind') return undefined;
+  const tried = `cannot listen on port ${port} of ${address}`;
+  const isPortmapper = port === 111;
+  const option = isPortmapper ? '--portmapper PORT' : '--port PORT';
+  switch (code) {
+    case 'EADDRINUSE':
+      return `${tried}: another program has it; stop that one, or choose another port with ${option}`;
+    case 'EACCES':
+      return `${tried}: ports below 1024 are for root; choose another with ${option}`;
+    case 'EADDRNOTAVAIL':
+      return `${tried}: it is no address of this machine; choose one with --host (0.0.0.0 or :: for all)`;
+    default:
+      return undefined;
+  }
+}

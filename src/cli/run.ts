@@ -1,0 +1,91 @@
+/** The command line: finds the command, runs it, and makes one line and an exit code of what goes wrong. */
+import yargs, { type Argv } from 'yargs';
+import { didYouMean } from '../graph/closest.ts';
+import type { Parts } from '../server/server.ts';
+import { check } from './check.ts';
+import type { Command } from './command.ts';
+import { explain } from './explain.ts';
+import { exports } from './exports.ts';
+import { type CliError, EXIT, failureOf, usageError } from './failure.ts';
+import { mounts } from './mounts.ts';
+import { serve } from './serve.ts';
+import { status } from './status.ts';
+import { VERSION } from './version.ts';
+
+// oxlint-disable-next-line typescript/no-explicit-any -- each command has options of its own
+const COMMANDS: readonly Command<any>[] = [serve, check, exports, mounts, status, explain];
+
+const nameOf = ({ usage }: Command) => usage.split(' ')[0]!;
+
+/** Runs what `argv` says; answers the exit code. Never rejects. */
+export async function runCli(argv: readonly string[], parts: Parts): Promise<number> {
+  try {
+    return await run(argv, parts);
+  } catch (error) {
+    const { message, exitCode } = failureOf(error);
+    process.stderr.write(`${message}\n`);
+    return exitCode;
+  }
+}
+
+async function run(argv: readonly string[], parts: Parts): Promise<number> {
+  let exitCode: number = EXIT.OK;
+  const cli = yargs()
+    .scriptName('bricknfs')
+    .usage('$0 COMMAND\n\nAn NFSv3 server in user space. `bricknfs COMMAND --help` tells more.')
+    .version(VERSION)
+    .parserConfiguration({
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'greedy-arrays': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+    })
+    .locale('en')
+    .wrap(Math.min(120, process.stdout.columns || 120))
+    .exitProcess(false)
+    .demandCommand(1, `expected a command: ${COMMANDS.map(nameOf).join(', ')} (or --help)`)
+    .strict()
+    .fail((message, error) => {
+      throw error ?? refusal(message, argv);
+    });
+  for (const one of COMMANDS) {
+    cli.command(
+      one.usage,
+      one.describe,
+      y => withOptions(y, one),
+      async ({ dirs, _: words, ...options }) => {
+        // What stands behind `--` comes with the command's name.
+        const behind = words.slice(1).map(String);
+        exitCode = await one.run(options as never, [...((dirs as string[] | undefined) ?? []), ...behind], parts);
+      },
+    );
+  }
+  await cli.parseAsync([...argv]);
+  return exitCode;
+}
+
+function withOptions(y: Argv, { usage, describe, options, examples }: Command): Argv {
+  y.usage(`bricknfs ${usage}\n\n${describe}`).options(options);
+  if (usage.includes('[dirs..]')) y.positional('dirs', { type: 'string', array: true, describe: 'what to serve' });
+  for (const [line, what] of examples) y.example(line, what);
+  return y;
+}
+
+/** What yargs finds wrong, in our words: with the flag as it was written, and the one that was meant. */
+function refusal(message: string, argv: readonly string[]): CliError {
+  const [, unknown] = /^Unknown arguments?: (.*)$/s.exec(message) ?? [];
+  if (unknown === undefined) return usageError(message);
+  const word = unknown.split(', ')[0]!;
+  const command = COMMANDS.find(one => argv.includes(nameOf(one)));
+  const flag = argv.find(arg => arg === `--${word}` || arg.startsWith(`--${word}=`));
+  if (flag !== undefined || argv.some(arg => /^-[^-]/.test(arg) && arg.includes(word))) {
+    const written = flag === undefined ? `-${word}` : `--${word}`;
+    const flags = Object.keys(command?.options ?? {}).map(name => `--${name}`);
+    return usageError(`unknown option ${written}${didYouMean(written, flags)}; --help shows them all`);
+  }
+  if (command) return usageError(`${nameOf(command)} takes no argument "${word}"; --help shows what it takes`);
+  const known = COMMANDS.map(nameOf);
+  return usageError(`expected a command (${known.join(', ')}), found "${word}"${didYouMean(word, known)}`);
+}

@@ -1,0 +1,142 @@
+/**
+ * The control socket: a unix socket for the command line of the same user. A request is a line of JSON,
+ * `{"method": "status", "params": {…}}`, its answer one too: `{"result": …}` or `{"error": "…"}`.
+ */
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Log } from '../log.ts';
+
+export type ControlMethods = Readonly<Record<string, (params: unknown) => unknown>>;
+
+/** What a request may not do, said to who asked. */
+export class ControlError extends Error {
+  override name = 'ControlError';
+}
+
+const REQUEST_BYTES_MAX = 64 * 1024;
+const CONNECTIONS_MAX = 16;
+const IDLE_MS = 30_000;
+/** Longer paths do not fit into sun_path, and are silently cut by some. */
+const PATH_BYTES_MAX = 107;
+const OWNER_ONLY = 0o177;
+
+export class ControlSocket implements AsyncDisposable {
+  readonly path: string;
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
+  #closed: Promise<void> | undefined;
+
+  private constructor(path: string, methods: ControlMethods, log: Log) {
+    this.path = path;
+    this.#server = createServer(socket => this.#serve(socket, methods, log));
+    this.#server.maxConnections = CONNECTIONS_MAX;
+  }
+
+  /** Listens at `path`, in place of a socket that nobody answers at any more. */
+  static async start(path: string, methods: ControlMethods, log: Log): Promise<ControlSocket> {
+    if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
+      throw new Error(`expected a path of at most ${PATH_BYTES_MAX} bytes for the control socket, found ${path}`);
+    }
+    await removeStale(path);
+    const control = new ControlSocket(path, methods, log);
+    await control.#listen();
+    control.#server.on('error', err => log.error({ err }, 'control socket'));
+    return control;
+  }
+
+  /** The socket is gone then. Safe to call twice. */
+  close(): Promise<void> {
+    return (this.#closed ??= new Promise(resolve => {
+      this.#server.close(() => resolve()); // which unlinks it
+      for (const socket of this.#open) socket.destroy();
+    }));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #listen(): Promise<void> {
+    const listening = once(this.#server, 'listening');
+    const umask = process.umask(OWNER_ONLY); // never, not even for a moment, is it open to others
+    try {
+      this.#server.listen(this.path);
+    } finally {
+      process.umask(umask);
+    }
+    await listening;
+  }
+
+  #serve(socket: Socket, methods: ControlMethods, log: Log): void {
+    this.#open.add(socket);
+    socket.on('close', () => this.#open.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.setTimeout(IDLE_MS, () => socket.destroy());
+    socket.setEncoding('utf8');
+    let text = '';
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      const end = text.indexOf('\n');
+      if (end < 0 && text.length <= REQUEST_BYTES_MAX) return;
+      socket.pause(); // one request at a time
+      const line = text.slice(0, end);
+      text = text.slice(end + 1);
+      if (end < 0 || end > REQUEST_BYTES_MAX) {
+        socket.end(`${JSON.stringify({ error: `expected a line of at most ${REQUEST_BYTES_MAX} bytes` })}\n`);
+        return;
+      }
+      void answer(line, methods, log).then(reply => {
+        socket.write(`${JSON.stringify(reply)}\n`);
+        socket.resume();
+        if (text.includes('\n')) socket.emit('data', '');
+      });
+    });
+  }
+}
+
+async function answer(line: string, methods: ControlMethods, log: Log): Promise<object> {
+  let method = '';
+  try {
+    const request = parse(line);
+    method = request.method;
+    if (!Object.hasOwn(methods, method)) {
+      throw new ControlError(`expected one of ${Object.keys(methods).join(', ')} as method`);
+    }
+    return { result: await methods[method]!(request.params ?? {}) };
+  } catch (error) {
+    if (error instanceof ControlError) return { error: error.message };
+    log.error({ err: error, method }, 'control request failed');
+    return { error: `the server failed at it: ${(error as Error).message}` };
+  }
+}
+
+function parse(line: string): { method: string; params?: unknown } {
+  let request: unknown;
+  try {
+    request = JSON.parse(line);
+  } catch {
+    throw new ControlError('expected a line of JSON');
+  }
+  const { method } = (request ?? {}) as { method?: unknown };
+  if (typeof method !== 'string') throw new ControlError('expected {"method": …}');
+  return request as { method: string; params?: unknown };
+}
+
+/** @throws {Error} somebody answers there, or it is no socket of ours to remove */
+async function removeStale(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ECONNREFUSED') throw error;
+    await unlink(path);
+    return;
+  } finally {
+    socket.destroy();
+  }
+  throw new Error(`another server answers at ${path}; choose another socket with --control`);
+}

@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Fop, Fops } from '../../graph/fops.ts';
+import { integer, percent } from '../../graph/options.ts';
+import { ALL_FOPS, Xlator } from '../../graph/xlator.ts';
+import { fopList } from './fop-list.ts';
+import { randomFrom } from './random.ts';
+
+const options = {
+  'delay-percentage': percent({ default: 10 }, 'How many of the calls are delayed, by chance.'),
+  'delay-duration': integer(
+    { default: 100_000, min: 1, max: 999_999_999 },
+    'For how long, in microseconds; timers are exact to a millisecond.',
+  ),
+  enable: fopList({ default: ALL_FOPS, aliases: ['fops'] }, 'The fops that may be delayed; all unless set.'),
+  seed: integer({ default: 1, min: 0, max: 2 ** 31 - 1 }, 'The same seed delays the same calls.'),
+};
+
+/** debug/delay-gen: lets some of the calls wait before they go on. */
+export class DelayGen extends Xlator<typeof options> {
+  static readonly options = options;
+  readonly #fops: ReadonlySet<Fop> = new Set(this.options.enable);
+  readonly #share: number = this.options['delay-percentage'] / 100;
+  /** The stages of a server delay differently. */
+  readonly #random: () => number = randomFrom(this.options.seed + this.env.stage);
+
+  protected override wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
+    if (!this.#fops.has(fop) || this.#random() >= this.#share) return super.wind(fop, ...args);
+    return this.#later(fop, args) as ReturnType<Fops[F]>;
+  }
+
+  async #later<F extends Fop>(fop: F, args: Parameters<Fops[F]>) {
+    const [{ signal }] = args;
+    // When nobody waits for the answer any more there is no point in dawdling, but the call still has to be made.
+    await sleep(this.options['delay-duration'] / 1000, undefined, { signal }).catch(() => {});
+    return super.wind(fop, ...args);
+  }
+}

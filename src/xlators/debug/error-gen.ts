@@ -1,0 +1,37 @@
+import { ERRNO, type Errno, FsError } from '../../errno.ts';
+import type { Fop, Fops } from '../../graph/fops.ts';
+import { choice, integer, list, percent } from '../../graph/options.ts';
+import { ALL_FOPS, Xlator } from '../../graph/xlator.ts';
+import { fopList } from './fop-list.ts';
+import { randomFrom } from './random.ts';
+
+const options = {
+  failure: percent({ default: 0 }, 'How many of the calls fail, by chance.'),
+  'error-no': choice(Object.keys(ERRNO) as Errno[], { default: 'EIO' }, 'The error that they fail with.'),
+  enable: fopList({ default: ALL_FOPS, aliases: ['fops'] }, 'The fops that may fail; all unless set.'),
+  nth: list(
+    integer({ default: 1, min: 1, max: 2 ** 31 }, 'The number of a call.'),
+    { default: [] },
+    'Calls of those fops that fail, counted from 1.',
+  ),
+  seed: integer({ default: 1, min: 0, max: 2 ** 31 - 1 }, 'The same seed gives the same failures.'),
+};
+
+/** debug/error-gen: fails some of the calls, before anything below has seen them. */
+export class ErrorGen extends Xlator<typeof options> {
+  static readonly options = options;
+  readonly #fops: ReadonlySet<Fop> = new Set(this.options.enable);
+  readonly #nth: ReadonlySet<number> = new Set(this.options.nth);
+  readonly #share: number = this.options.failure / 100;
+  /** The stages of a server fail differently. */
+  readonly #random: () => number = randomFrom(this.options.seed + this.env.stage);
+  #calls = 0;
+
+  protected override wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
+    if (!this.#fops.has(fop)) return super.wind(fop, ...args);
+    const call = ++this.#calls;
+    if (!this.#nth.has(call) && (this.#share === 0 || this.#random() >= this.#share)) return super.wind(fop, ...args);
+    const code = this.options['error-no'];
+    return Promise.reject(new FsError(code, `${code}: ${this.name} fails call ${call}`)) as ReturnType<Fops[F]>;
+  }
+}

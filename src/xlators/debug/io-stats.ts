@@ -1,0 +1,74 @@
+import type { Fop, Fops, ReadReply, Written } from '../../graph/fops.ts';
+import { bool } from '../../graph/options.ts';
+import { ALL_FOPS, Xlator } from '../../graph/xlator.ts';
+import { HISTOGRAM_LENGTH, type IoStatsSnapshot } from './io-stats-snapshot.ts';
+
+const options = {
+  'latency-measurement': bool({ default: true }, 'Measure how long each fop takes.'),
+  'count-fop-hits': bool({ default: true }, 'Count the fops that pass, and their errors.'),
+};
+
+class Counter {
+  started = 0;
+  finished = 0;
+  errors = 0;
+  usTotal = 0;
+  usMax = 0;
+  readonly histogram: number[] = Array.from({ length: HISTOGRAM_LENGTH }, () => 0);
+
+  finish(sinceMs: number): void {
+    this.finished++;
+    if (sinceMs === 0) return; // not measured
+    const us = (performance.now() - sinceMs) * 1000;
+    this.usTotal += us;
+    if (us > this.usMax) this.usMax = us;
+    const bucket = us < 0x7fff_ffff ? 32 - Math.clz32(us) : 32;
+    this.histogram[bucket < HISTOGRAM_LENGTH ? bucket : HISTOGRAM_LENGTH - 1]!++;
+  }
+}
+
+/** debug/io-stats: counts and times every fop that passes. */
+export class IoStats extends Xlator<typeof options> {
+  static readonly options = options;
+  readonly #counters = new Map<Fop, Counter>(ALL_FOPS.map(fop => [fop, new Counter()]));
+  #bytesRead = 0;
+  #bytesWritten = 0;
+  readonly #since = performance.now();
+  readonly #counts: boolean = this.options['count-fop-hits'];
+  readonly #measures: boolean = this.options['latency-measurement'];
+
+  protected override wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
+    if (!this.#counts) return super.wind(fop, ...args);
+    const sinceMs = this.#measures ? performance.now() : 0;
+    const reply = super.wind(fop, ...args);
+    this.#watch(fop, reply, sinceMs);
+    return reply;
+  }
+
+  /** Plain data, that another thread can be sent. */
+  stats(): IoStatsSnapshot {
+    const fops: IoStatsSnapshot['fops'] = {};
+    for (const [fop, { started, finished, errors, usTotal, usMax, histogram }] of this.#counters) {
+      if (started === 0) continue;
+      fops[fop] = { calls: finished, underWay: started - finished, errors, usTotal, usMax, histogram: [...histogram] };
+    }
+    const seconds = (performance.now() - this.#since) / 1000;
+    return { seconds, bytesRead: this.#bytesRead, bytesWritten: this.#bytesWritten, fops };
+  }
+
+  #watch(fop: Fop, reply: Promise<unknown>, sinceMs: number): void {
+    const counter = this.#counters.get(fop)!;
+    counter.started++;
+    reply.then(
+      result => {
+        counter.finish(sinceMs);
+        if (fop === 'readv') this.#bytesRead += (result as ReadReply).data.length;
+        else if (fop === 'writev') this.#bytesWritten += (result as Written).count;
+      },
+      () => {
+        counter.finish(sinceMs);
+        counter.errors++;
+      },
+    );
+  }
+}

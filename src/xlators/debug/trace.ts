@@ -1,0 +1,47 @@
+import type { Fop, Fops } from '../../graph/fops.ts';
+import type { Frame } from '../../graph/frame.ts';
+import { choice } from '../../graph/options.ts';
+import { ALL_FOPS, Xlator } from '../../graph/xlator.ts';
+import { errnoOf } from '../../errno.ts';
+import { fopList } from './fop-list.ts';
+import { short } from './short.ts';
+
+/** GlusterFS's log levels, and ours. */
+const LEVELS = { ERROR: 'error', WARNING: 'warn', INFO: 'info', DEBUG: 'debug', TRACE: 'trace' } as const;
+const levels = Object.keys(LEVELS) as (keyof typeof LEVELS)[];
+
+const options = {
+  'include-ops': fopList({ default: ALL_FOPS, aliases: ['fops'] }, 'The fops that are logged; all unless set.'),
+  'exclude-ops': fopList({ default: [] }, 'Fops that are not logged.'),
+  'force-log-level': choice(levels, { default: 'INFO' }, 'The level at which they are logged.'),
+};
+
+/** debug/trace: logs the fops that pass, what they are called with, what they answer and how long they take. */
+export class Trace extends Xlator<typeof options> {
+  static readonly options = options;
+  readonly #level = LEVELS[this.options['force-log-level']];
+  readonly #fops: ReadonlySet<Fop> = new Set(this.options['include-ops']).difference(
+    new Set(this.options['exclude-ops']),
+  );
+
+  protected override wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
+    if (!this.#fops.has(fop) || !this.log.isLevelEnabled(this.#level)) return super.wind(fop, ...args);
+    const sinceMs = performance.now();
+    const reply = super.wind(fop, ...args);
+    this.#watch(fop, args, reply, sinceMs);
+    return reply;
+  }
+
+  #watch(fop: Fop, [frame, ...args]: unknown[], reply: Promise<unknown>, sinceMs: number): void {
+    const { identity, client } = frame as Frame;
+    const call = `${fop}(${args.map(arg => short(arg)).join(', ')})`;
+    const say = (answer: string) => {
+      const us = Math.round((performance.now() - sinceMs) * 1000);
+      this.log[this.#level]({ fop, uid: identity.uid, gid: identity.gid, client, us }, `${call} = ${answer}`);
+    };
+    reply.then(
+      result => say(short(result)),
+      (error: unknown) => say(errnoOf(error) ?? String(error)),
+    );
+  }
+}

@@ -1,0 +1,81 @@
+import { constants } from 'node:fs';
+import { Access, type Fop, FopError, type Fops } from '../../graph/fops.ts';
+import type { Fd } from '../../graph/fd.ts';
+import type { Frame } from '../../graph/frame.ts';
+import type { Iatt, Wcc } from '../../graph/iatt.ts';
+import { bool } from '../../graph/options.ts';
+import { Xlator } from '../../graph/xlator.ts';
+import type { Inode } from '../../inode/inode.ts';
+
+const options = {
+  'read-only': bool({ default: true }, 'Refuse what would change the volume.'),
+};
+
+/** The fops that change something, and where among their arguments the inodes are whose attributes a client wants. */
+const CHANGES: Partial<Record<Fop, readonly number[]>> = {
+  mknod: [1],
+  mkdir: [1],
+  symlink: [1],
+  create: [1],
+  link: [2],
+  unlink: [1],
+  rmdir: [1],
+  rename: [1, 3],
+  setattr: [1],
+  fsetattr: [1],
+  truncate: [1],
+  ftruncate: [1],
+  writev: [1],
+  fallocate: [1],
+  discard: [1],
+  zerofill: [1],
+  setxattr: [1],
+  fsetxattr: [1],
+  removexattr: [1],
+  fremovexattr: [1],
+  xattrop: [1],
+  fxattrop: [1],
+};
+
+const CHANGING_FLAGS =
+  constants.O_WRONLY | constants.O_RDWR | constants.O_TRUNC | constants.O_CREAT | constants.O_APPEND;
+
+/** features/read-only: reads pass, changes fail with EROFS. */
+export class ReadOnly extends Xlator<typeof options> {
+  static readonly options = options;
+  readonly #on: boolean = this.options['read-only'];
+
+  protected override wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
+    const objects = this.#on ? CHANGES[fop] : undefined;
+    if (!objects) return super.wind(fop, ...args);
+    const found = objects.map(at => (args as readonly unknown[])[at] as Inode | Fd);
+    return this.#refuse(fop, args[0], found) as ReturnType<Fops[F]>;
+  }
+
+  override open(frame: Frame, inode: Inode, flags: number): Promise<Fd> {
+    if (this.#on && flags & CHANGING_FLAGS) return this.#refuse('open', frame, [inode]);
+    return this.wind('open', frame, inode, flags);
+  }
+
+  override async access(frame: Frame, inode: Inode, mask: number): ReturnType<Fops['access']> {
+    const { granted, iatt } = await this.wind('access', frame, inode, mask);
+    return { granted: this.#on ? granted & ~Access.WRITE : granted, iatt };
+  }
+
+  override async statfs(frame: Frame, inode: Inode): ReturnType<Fops['statfs']> {
+    const statfs = await this.wind('statfs', frame, inode);
+    return { ...statfs, readOnly: this.#on || statfs.readOnly };
+  }
+
+  /** A client is told what the objects look like, as with any failure (RFC 1813, 2.6: wcc_data). */
+  async #refuse(fop: Fop, frame: Frame, objects: readonly (Inode | Fd)[]): Promise<never> {
+    const [wcc, toWcc] = await Promise.all(objects.map(object => this.#unchanged(frame, object)));
+    throw new FopError('EROFS', `EROFS: ${this.name} refuses ${fop}`, wcc!, toWcc);
+  }
+
+  async #unchanged(frame: Frame, object: Inode | Fd): Promise<Wcc> {
+    const inode = 'inode' in object ? object.inode : object;
+    const iatt: Iatt | undefined = await this.wind('stat', frame, inode).catch(() => undefined);
+    return { before: iatt, after: iatt };
+  }
+}

@@ -1,0 +1,12 @@
+import type { Registry } from '../graph/plan.ts';
+
+/** The types that a volfile may name; each is loaded when one does. The path is the type. */
+export const XLATORS = {
+  'debug/delay-gen': async () => (await import('./debug/delay-gen.ts')).DelayGen,
+  'debug/error-gen': async () => (await import('./debug/error-gen.ts')).ErrorGen,
+  'debug/io-stats': async () => (await import('./debug/io-stats.ts')).IoStats,
+  'debug/trace': async () => (await import('./debug/trace.ts')).Trace,
+  'features/read-only': async () => (await import('./features/read-only.ts')).ReadOnly,
+  'nfs/server': async () => (await import('./nfs/server/server.ts')).NfsServer,
+  'storage/posix': async () => (await import('./storage/posix/posix.ts')).Posix,
+} as const satisfies Registry;

@@ -1,0 +1,70 @@
+import type { Frame } from '../../../graph/frame.ts';
+import type { Iatt, Wcc } from '../../../graph/iatt.ts';
+import type { Inode } from '../../../inode/inode.ts';
+import type { Log } from '../../../log.ts';
+import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
+import { asCaller } from '../../../sys/identity.ts';
+import { statFd } from '../../../sys/statx.ts';
+import { iattOf } from './attributes.ts';
+import type { BufferPool } from './buffers.ts';
+import type { Known } from './known.ts';
+import type { Objects } from './objects.ts';
+
+/** What the parts of one brick share. */
+export interface Brick {
+  readonly objects: Objects;
+  readonly buffers: BufferPool;
+  readonly log: Log;
+  /** Each change of metadata is durable before it is answered. */
+  readonly syncMetadata: boolean;
+  /** Data that was answered UNSTABLE may be lost: an error of writing back. */
+  unstableLost(): void;
+  /** Until when (ms) writes go through the thread pool, as the kernel was seen to make a writer wait. */
+  slowWritesUntilMs: number;
+}
+
+/** What a change of a directory made of it. */
+export interface Changed<T> {
+  readonly value: T;
+  readonly wcc: Wcc;
+  readonly dir: Known;
+}
+
+/**
+ * Runs `change` as the caller on the directory's descriptor, with its attributes from right before and right after,
+ * also if it throws. All in one go: nothing else of this event loop comes in between.
+ */
+export function inDirectory<T>(
+  { objects }: Brick,
+  frame: Frame,
+  parent: Inode,
+  change: (fd: number, dir: Known) => T,
+): Changed<T> {
+  const dir = objects.of(parent);
+  const fd = objects.stat(dir);
+  const before = iattOf(dir);
+  let value: T;
+  try {
+    asCaller(frame.identity);
+    value = change(fd, dir);
+  } catch (error) {
+    throw withWcc(error, before, iattNow(dir, fd));
+  }
+  return { value, wcc: { before, after: iattNow(dir, fd) }, dir };
+}
+
+/** Its attributes as they are now; `undefined` if they cannot be had. */
+export const iattNow = (known: Known, fd: number): Iatt | undefined => (statFd(fd) < 0 ? undefined : iattOf(known));
+
+/** As {@link iattNow}, for fops that cannot do without. */
+export function iattNeeded(known: Known, fd: number): Iatt {
+  if (statFd(fd) < 0) throw lastError('statx');
+  return iattOf(known);
+}
+
+export const isDot = (name: string): boolean => name === '.' || name === '..';
+
+/** `.` and `..` are there already (RFC 1813, 3.3.8 and following). */
+export function refuseDots(name: string): void {
+  if (isDot(name)) throw fsError('EEXIST', `${name} is always there`);
+}

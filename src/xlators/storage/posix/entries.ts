@@ -1,0 +1,143 @@
+/** Names of objects: given, taken away, changed. */
+import type { Made, Renamed } from '../../../graph/fops.ts';
+import type { Errno } from '../../../errno.ts';
+import type { Frame } from '../../../graph/frame.ts';
+import type { Iatt } from '../../../graph/iatt.ts';
+import type { Inode } from '../../../inode/inode.ts';
+import { close as closePooled } from 'node:fs';
+import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, S_IFDIR, S_IFMT } from '../../../sys/constants.ts';
+import { fsError, lastError, withBoth, withWcc } from '../../../sys/failure.ts';
+import { asCaller } from '../../../sys/identity.ts';
+import { linkat, renameat, unlinkat } from '../../../sys/libc.ts';
+import { cName, cName2, procFd } from '../../../sys/names.ts';
+import { stat, statName } from '../../../sys/statx.ts';
+import { iattOf } from './attributes.ts';
+import { type Brick, type Changed, iattNow, inDirectory, isDot, refuseDots } from './brick.ts';
+import type { Known } from './known.ts';
+import type { Mount } from './mount.ts';
+import { note } from './place-index.ts';
+
+/** Bytes: giving back the blocks of larger files is left to the thread pool. */
+const LARGE = 16 * 1024 * 1024;
+
+export function link(brick: Brick, frame: Frame, inode: Inode, parent: Inode, name: string): Changed<Made['iatt']> {
+  const { objects } = brick;
+  return inDirectory(brick, frame, parent, (fd, dir) => {
+    refuseDots(name);
+    const known = objects.of(inode);
+    const own = objects.stat(known);
+    asCaller(frame.identity);
+    if (linkat(AT_FDCWD, procFd(own), fd, cName(name), AT_SYMLINK_FOLLOW) < 0) throw lastError('link');
+    note(objects.index, known, dir, name);
+    objects.stat(known);
+    return iattOf(known);
+  });
+}
+
+/** An object that is about to lose a name. */
+interface Leaving {
+  readonly mount: Mount;
+  readonly ino: number | bigint;
+  /** It has no other one. */
+  readonly last: boolean;
+  /** Held open, so that its blocks are given back when this is closed. */
+  readonly held: number | undefined;
+}
+
+/** Who has the name now; `undefined` if nobody has. */
+function leaving({ objects }: Brick, fd: number, name: Buffer): Leaving | undefined {
+  if (statName(fd, name) < 0) return undefined;
+  const mount = objects.mounts.peek();
+  if (!mount) return undefined; // something is mounted here: the kernel refuses
+  const last = stat.nlink === 1 || (stat.mode & S_IFMT) === S_IFDIR;
+  const ino = stat.inoKey;
+  const held = last && stat.nlink === 1 && stat.used > LARGE ? objects.openPath(fd, name) : undefined;
+  return { mount, ino, last, held };
+}
+
+/** The name was taken away, or (`taken` is false) it was not. */
+function left({ objects }: Brick, object: Leaving | undefined, taken: boolean): void {
+  if (!object) return;
+  if (taken && object.last) objects.gone(object.mount, object.ino);
+  if (object.held !== undefined) closePooled(object.held);
+}
+
+function remove(brick: Brick, frame: Frame, parent: Inode, name: string, flags: number): Changed<undefined> {
+  return inDirectory(brick, frame, parent, (fd, dir) => {
+    const bytes = cName(name);
+    const object = leaving(brick, fd, bytes);
+    const removed = unlinkat(fd, bytes, flags) === 0;
+    const error = removed ? undefined : lastError(flags === 0 ? 'unlink' : 'rmdir');
+    left(brick, object, removed);
+    if (error) throw error;
+    brick.objects.index?.removed(dir.gfid, name, object?.last === true);
+    return undefined;
+  });
+}
+
+export function unlink(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<undefined> {
+  if (isDot(name)) return refused(brick, parent, 'EISDIR', 'unlink of a directory');
+  return remove(brick, frame, parent, name, 0);
+}
+
+export function rmdir(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<undefined> {
+  // RFC 1813, 3.3.13: INVAL for ".", EXIST for "..".
+  if (isDot(name)) return refused(brick, parent, name === '.' ? 'EINVAL' : 'EEXIST', `rmdir of ${name}`);
+  return remove(brick, frame, parent, name, AT_REMOVEDIR);
+}
+
+function refused(brick: Brick, parent: Inode, code: Errno, what: string): never {
+  const { objects } = brick;
+  const dir = objects.of(parent);
+  objects.stat(dir);
+  const iatt = iattOf(dir);
+  throw withWcc(fsError(code, what), iatt, iatt);
+}
+
+export interface Moved {
+  readonly wcc: Renamed;
+  readonly from: Known;
+  readonly to: Known;
+}
+
+export function rename(brick: Brick, frame: Frame, from: Inode, fromName: string, to: Inode, toName: string): Moved {
+  const { objects } = brick;
+  const fromDir = objects.of(from);
+  const fromFd = objects.stat(fromDir);
+  const fromBefore = iattOf(fromDir);
+  let toBefore: Iatt | undefined;
+  try {
+    const toDir = objects.of(to);
+    const toFd = objects.stat(toDir);
+    toBefore = iattOf(toDir);
+    asCaller(frame.identity);
+    renameNow(brick, [fromDir, fromFd, fromName], [toDir, toFd, toName]);
+    const wcc = {
+      from: { before: fromBefore, after: iattNow(fromDir, fromFd) },
+      to: { before: toBefore, after: iattNow(toDir, toFd) },
+    };
+    return { wcc, from: fromDir, to: toDir };
+  } catch (error) {
+    const toAfter = toBefore && iattNow(objects.of(to), objects.fd(objects.of(to)));
+    throw withBoth(error, { before: fromBefore, after: iattNow(fromDir, fromFd) }, { before: toBefore, after: toAfter });
+  }
+}
+
+type Entry = readonly [dir: Known, fd: number, name: string];
+
+function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toFd, toName]: Entry): void {
+  // RFC 1813, 3.3.14.
+  if (isDot(fromName) || isDot(toName)) throw fsError('EINVAL', 'rename of . or ..');
+  const fromBytes = cName(fromName);
+  const toBytes = cName2(toName);
+  const ino = statName(fromFd, fromBytes) === 0 ? stat.inoKey : -1;
+  const object = leaving(brick, toFd, toBytes);
+  const renamed = renameat(fromFd, fromBytes, toFd, toBytes) === 0;
+  const error = renamed ? undefined : lastError('rename');
+  const replaced = renamed && object !== undefined && object.ino !== ino;
+  left(brick, object, replaced);
+  if (error) throw error;
+  const { index } = brick.objects;
+  if (index && replaced) index.removed(toDir.gfid, toName, object.last);
+  index?.renamed(fromDir.gfid, fromName, toDir.gfid, toName);
+}

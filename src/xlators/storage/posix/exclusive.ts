@@ -1,0 +1,62 @@
+/** CREATE of a name that is taken, and the verifier of exclusive creation (RFC 1813, 3.3.8). */
+import type { CreateHow } from '../../../graph/fops.ts';
+import type { Frame } from '../../../graph/frame.ts';
+import { ERRNO } from '../../../errno.ts';
+import { S_IFMT, S_IFREG } from '../../../sys/constants.ts';
+import { fsError, systemError } from '../../../sys/failure.ts';
+import { asCaller } from '../../../sys/identity.ts';
+import { errno } from '../../../sys/libc.ts';
+import { cName } from '../../../sys/names.ts';
+import { stat, statName } from '../../../sys/statx.ts';
+import type { Brick } from './brick.ts';
+import type { Known } from './known.ts';
+import { setTimes, truncateTo } from './setattr.ts';
+
+/**
+ * The mode of a file that exclusive creation has made but not yet given its verifier; a mode that nothing else uses. A
+ * server that is killed in between leaves it behind, and the client that asks again gets it.
+ */
+export const HALF_MADE = 0o1000;
+const STARTED_MS = Date.now() - process.uptime() * 1000;
+
+/** 31 bits for each time: what every file system keeps. */
+const secondsOf = (verifier: Buffer, at: number): number => verifier.readUInt32BE(at) & 0x7fff_ffff;
+
+/** The verifier is kept in the times, as knfsd does: they survive a restart, and the client sets them afterwards. */
+export function keepVerifier(fd: number, verifier: Buffer): void {
+  setTimes(fd, { sec: secondsOf(verifier, 4), nsec: 0 }, { sec: secondsOf(verifier, 0), nsec: 0 });
+}
+
+const hasVerifier = (verifier: Buffer): boolean =>
+  stat.size === 0 && stat.mtime === secondsOf(verifier, 0) && stat.atime === secondsOf(verifier, 4);
+
+const isHalfMade = ({ identity }: Frame): boolean =>
+  (stat.mode & 0o7777) === HALF_MADE &&
+  stat.size === 0 &&
+  stat.nlink === 1 &&
+  stat.uid === identity.uid &&
+  stat.ctime * 1000 + stat.ctimeNsec / 1e6 < STARTED_MS;
+
+/** What `how` makes of the object that has the name already; `undefined` if it is gone again. */
+export function existing(brick: Brick, frame: Frame, fd: number, name: string, how: CreateHow): Known | undefined {
+  const { objects } = brick;
+  asCaller(frame.identity);
+  const bytes = cName(name);
+  if (statName(fd, bytes) < 0) {
+    const number = errno();
+    if (number === ERRNO.ENOENT) return undefined;
+    throw systemError(number, 'create');
+  }
+  if ((stat.mode & S_IFMT) !== S_IFREG || how.mode === 'guarded') throw fsError('EEXIST', 'create');
+  const known = objects.seen(fd, bytes);
+  if (how.mode === 'exclusive') {
+    if (hasVerifier(how.verifier)) return known;
+    if (!isHalfMade(frame)) throw fsError('EEXIST', 'create');
+    keepVerifier(objects.fd(known), how.verifier);
+  } else if (how.attr.size !== undefined) {
+    // Of an existing file only the size is set, the way open(2) with O_CREAT has it.
+    truncateTo(brick, known, objects.fd(known), frame.identity, how.attr.size);
+  }
+  objects.stat(known);
+  return known;
+}

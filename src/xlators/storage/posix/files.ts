@@ -1,0 +1,112 @@
+/** Regular files, open for input and output: one descriptor for each inode, whoever the callers are. */
+import { close as closePooled, fdatasync } from 'node:fs';
+import { errnoOf } from '../../../errno.ts';
+import {
+  AT_FDCWD,
+  O_CLOEXEC,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+} from '../../../sys/constants.ts';
+import { asServer, canSwitch, SERVER } from '../../../sys/identity.ts';
+import { close, openat } from '../../../sys/libc.ts';
+import { procFd } from '../../../sys/names.ts';
+import { stat, statFd } from '../../../sys/statx.ts';
+import type { Brick } from './brick.ts';
+import type { Descriptor } from './descriptors.ts';
+import { Flush } from './flush.ts';
+import type { Known } from './known.ts';
+import type { Objects } from './objects.ts';
+import { setMode } from './setattr.ts';
+
+const FLAGS = O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+
+/**
+ * The file's descriptor, opened with the server's rights: whether the caller may read or write is for the fop to ask.
+ * To be called only for regular files.
+ */
+export function openFile({ objects }: Pick<Brick, 'objects'>, known: Known, writable: boolean): Descriptor {
+  const open = known.file;
+  const { files } = objects.caches;
+  if (open !== undefined && (open.writable || !writable)) {
+    files.use(open);
+    return open;
+  }
+  const from = objects.fd(known);
+  asServer();
+  const fd = openAgain(objects, from, (writable ? O_RDWR : O_RDONLY) | FLAGS);
+  if (open) files.drop(open);
+  return (known.file = files.add(known, fd, writable));
+}
+
+function openAgain(objects: Objects, from: number, flags: number): number {
+  const open = () => openat(AT_FDCWD, procFd(from), flags, 0);
+  try {
+    return objects.opened(open, 'open');
+  } catch (error) {
+    if (canSwitch || errnoOf(error) !== 'EACCES') throw error;
+    return withOwnersRights(objects, from, open, error);
+  }
+}
+
+/**
+ * Not root, and the mode forbids the owner (us) what the owner of a file may do through NFS: `git` writes to files that
+ * it made read-only. So the mode gives way for a moment.
+ */
+function withOwnersRights(objects: Objects, from: number, open: () => number, error: unknown): number {
+  if (statFd(from) < 0 || stat.uid !== SERVER.uid) throw error;
+  const mode = stat.mode & 0o7777;
+  setMode(from, mode | 0o600);
+  try {
+    return objects.opened(open, 'open');
+  } finally {
+    setMode(from, mode);
+  }
+}
+
+/** Makes the file (or directory) durable, sharing a flush with whoever else asks. Rejects with the error of that. */
+export function syncFile(brick: Brick, known: Known, dataOnly: boolean): Promise<void> {
+  known.flush ??= new Flush(() => {
+    const file = known.file ?? openFile(brick, known, false);
+    file.pin();
+    file.dirty = false;
+    const finish = (error: Error | null) => {
+      if (error) lostData(brick, error);
+      file.unpin();
+    };
+    return { fd: file.fd, finish };
+  });
+  return known.flush.sync(dataOnly);
+}
+
+function lostData(brick: Brick, error: Error): void {
+  brick.log.error({ err: error }, 'writing back failed: what was written and not committed may be lost');
+  brick.unstableLost();
+}
+
+/** How a file's descriptor is closed: what was written through it is made durable first, or nobody would hear of errors. */
+export class FileCloser {
+  readonly #closing = new Set<Promise<void>>();
+  brick: Brick | undefined;
+
+  readonly close = (descriptor: Descriptor): void => {
+    if (!descriptor.dirty) {
+      close(descriptor.fd);
+      return;
+    }
+    const closed = new Promise<void>(resolve => {
+      fdatasync(descriptor.fd, error => {
+        if (error && this.brick) lostData(this.brick, error);
+        closePooled(descriptor.fd, () => resolve());
+      });
+    });
+    this.#closing.add(closed);
+    void closed.then(() => this.#closing.delete(closed));
+  };
+
+  /** Until all are closed. */
+  async settled(): Promise<void> {
+    while (this.#closing.size > 0) await Promise.all(this.#closing);
+  }
+}

@@ -1,0 +1,91 @@
+/** Finding objects, and asking about them. */
+import type { Found } from '../../../graph/fops.ts';
+import type { Frame } from '../../../graph/frame.ts';
+import type { Iatt } from '../../../graph/iatt.ts';
+import type { Inode } from '../../../inode/inode.ts';
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../../sys/constants.ts';
+import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
+import { asCaller } from '../../../sys/identity.ts';
+import { openat, readlinkat } from '../../../sys/libc.ts';
+import { cName, DOT_DOT, EMPTY, procFd } from '../../../sys/names.ts';
+import { statName } from '../../../sys/statx.ts';
+import { iattOf } from './attributes.ts';
+import { type Brick, iattNow } from './brick.ts';
+import type { Known } from './known.ts';
+import { note } from './place-index.ts';
+import { permitted } from './permission.ts';
+
+const PATH_MAX = 4096;
+const text = Buffer.alloc(PATH_MAX);
+
+export function lookup(brick: Brick, frame: Frame, parent: Inode, name: string): Found {
+  const { objects } = brick;
+  const dir = objects.of(parent);
+  const fd = objects.fd(dir);
+  try {
+    const known = name === '.' ? dir : name === '..' ? above(brick, frame, dir, fd) : named(brick, frame, fd, dir, name);
+    if (known === dir) objects.stat(dir);
+    const iatt = iattOf(known);
+    objects.stat(dir);
+    return { iatt, parent: iattOf(dir) };
+  } catch (error) {
+    objects.stat(dir); // ESTALE if it was removed: then that is the answer
+    throw withWcc(error, undefined, iattOf(dir));
+  }
+}
+
+function named({ objects }: Brick, frame: Frame, fd: number, dir: Known, name: string): Known {
+  asCaller(frame.identity);
+  const bytes = cName(name);
+  if (statName(fd, bytes) < 0) throw lastError('lookup');
+  const known = objects.seen(fd, bytes);
+  note(objects.index, known, dir, name);
+  return known;
+}
+
+/** The directory above; never outside of the volume, wherever a directory may have been moved to. */
+function above({ objects }: Brick, frame: Frame, dir: Known, fd: number): Known {
+  if (dir === objects.root) return dir;
+  asCaller(frame.identity);
+  const parent = objects.opened(() => openat(fd, DOT_DOT, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), 'lookup of ..');
+  const root = pathOf(objects.root.path!.fd);
+  const path = pathOf(parent);
+  const known = objects.met(parent);
+  if (path !== root && !path.startsWith(root === '/' ? root : `${root}/`)) {
+    known.close();
+    throw fsError('ENOENT', 'the directory is not in the volume any more');
+  }
+  return known;
+}
+
+/** Where a directory is now, as latin1. */
+function pathOf(fd: number): string {
+  const length = readlinkat(AT_FDCWD, procFd(fd), text, PATH_MAX);
+  if (length < 0) throw lastError('readlink of /proc/self/fd');
+  return text.toString('latin1', 0, length);
+}
+
+export function discover({ objects }: Brick, gfid: Buffer, hint: Buffer | undefined): Iatt {
+  return iattOf(objects.find(gfid, hint));
+}
+
+export function getattr({ objects }: Brick, inode: Inode): Iatt {
+  const known = objects.of(inode);
+  objects.stat(known);
+  return iattOf(known);
+}
+
+export function access({ objects }: Brick, frame: Frame, inode: Inode, mask: number): { granted: number; iatt: Iatt } {
+  const known = objects.of(inode);
+  const fd = objects.stat(known);
+  const granted = permitted(known, fd, frame.identity, mask);
+  return { granted, iatt: iattOf(known) };
+}
+
+export function readlink({ objects }: Brick, inode: Inode): { target: string; iatt: Iatt } {
+  const known = objects.of(inode);
+  const fd = objects.stat(known);
+  const length = readlinkat(fd, EMPTY, text, PATH_MAX);
+  if (length < 0) throw withWcc(lastError('readlink'), undefined, iattNow(known, fd));
+  return { target: text.toString('latin1', 0, length), iatt: iattOf(known) };
+}

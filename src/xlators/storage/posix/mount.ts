@@ -1,0 +1,58 @@
+import { Magic } from '../../../sys/constants.ts';
+import { handle, openHandle, takeHandle } from '../../../sys/handles.ts';
+import { close } from '../../../sys/libc.ts';
+import { statfs, statfsFd } from '../../../sys/statfs.ts';
+import { InoMap } from './ino-map.ts';
+import type { Known } from './known.ts';
+
+/** Inodes that a mount remembers by number, see {@link Mount.inodes}. */
+const INODES_MAX = 65_536;
+
+/** A file system as it is mounted at or below the volume's root. Its objects' gfids begin with its tag. */
+export class Mount {
+  readonly tag: number;
+  readonly mountId: number;
+  readonly dev: number;
+  /** Open for reading (the kernel takes no O_PATH), what handles are opened against. */
+  readonly fd: number;
+  /** For `Iatt.fsid`: the file system's own id, which stays the same across restarts, or else the device. */
+  readonly fsid: bigint;
+  /** statfs(2)'s f_type. */
+  readonly type: number;
+  /** Bytes of its handles; 0 if it gives none. */
+  readonly handleBytes: number;
+  /** Whether handles can be opened; otherwise objects are found by the index. */
+  readonly byHandle: boolean;
+  /**
+   * Spares asking for handles again. A number is that inode's if we hold it open, or if its birth time is the same and
+   * lay some clock ticks back when we asked for the handle (`settled`): a number may be used again within a tick.
+   */
+  readonly inodes = new InoMap<Known>(INODES_MAX);
+  /** Whether preadv2 takes RWF_NOWAIT, until it was seen not to. */
+  nowait = true;
+
+  constructor(fd: number, id: { tag: number; mountId: number; dev: number }, allowHandles: boolean) {
+    this.fd = fd;
+    this.tag = id.tag;
+    this.mountId = id.mountId;
+    this.dev = id.dev;
+    const known = statfsFd(fd) === 0;
+    this.type = known ? statfs.type : 0;
+    this.fsid = known && statfs.fsid !== 0n ? statfs.fsid : BigInt(id.dev);
+    const given = takeHandle(fd) === 0;
+    this.handleBytes = given ? handle.length : 0;
+    this.byHandle = given && allowHandles && this.#opens();
+  }
+
+  /** Reads of it never wait for a disk. */
+  get inMemory(): boolean {
+    return this.type === Magic.TMPFS || this.type === Magic.RAMFS;
+  }
+
+  #opens(): boolean {
+    const opened = openHandle(this.fd, handle.type, Buffer.from(handle.bytes), 0, handle.length);
+    if (opened < 0) return false;
+    close(opened);
+    return true;
+  }
+}

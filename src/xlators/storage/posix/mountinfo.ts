@@ -1,0 +1,24 @@
+/** One line of /proc/PID/mountinfo, as far as it matters here. Paths are latin1. */
+export interface MountLine {
+  readonly id: number;
+  readonly parent: number;
+  /** Which part of the file system is mounted; `/` unless it is a bind mount. */
+  readonly root: string;
+  readonly point: string;
+  readonly fsType: string;
+}
+
+/** proc(5): space, tab, newline and backslash are octal. */
+const unescape = (text: string) => text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+
+export function parseMountInfo(text: string): MountLine[] {
+  const lines: MountLine[] = [];
+  for (const line of text.split('\n')) {
+    const [before, after] = line.split(' - ');
+    const [id, parent, , root, point] = (before ?? '').split(' ');
+    if (root === undefined || point === undefined || after === undefined) continue;
+    const fsType = after.split(' ')[0] ?? '';
+    lines.push({ id: Number(id), parent: Number(parent), root: unescape(root), point: unescape(point), fsType });
+  }
+  return lines;
+}

@@ -1,0 +1,141 @@
+/** The file systems mounted at and below the volume's root. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Log } from '../../../log.ts';
+import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, S_IFDIR, S_IFMT, S_IFREG } from '../../../sys/constants.ts';
+import { fsError, lastError } from '../../../sys/failure.ts';
+import { asServer } from '../../../sys/identity.ts';
+import { close, openat } from '../../../sys/libc.ts';
+import { cText } from '../../../sys/names.ts';
+import { stat, statFd } from '../../../sys/statx.ts';
+import { statfs, statfsFd } from '../../../sys/statfs.ts';
+import { type MountLine, parseMountInfo } from './mountinfo.ts';
+import { Mount } from './mount.ts';
+
+/** A directory tree of more file systems than this is refused. */
+const MOUNTS_MAX = 4096;
+/** How often the mount table is read again in search of a file system that is not known. */
+const SEARCH_MS = 1000;
+
+export class Mounts {
+  readonly root: Mount;
+  readonly #allowHandles: boolean;
+  readonly #log: Log;
+  readonly #all: Mount[] = [];
+  #last: Mount;
+  #searchedMs = 0;
+
+  /** `rootFd` is the root directory, open for reading; `stat` holds its attributes. */
+  constructor(rootFd: number, allowHandles: boolean, log: Log) {
+    this.#allowHandles = allowHandles;
+    this.#log = log;
+    this.root = new Mount(rootFd, { tag: 0, mountId: stat.mountId, dev: stat.dev }, allowHandles);
+    this.#all.push(this.root);
+    this.#last = this.root;
+  }
+
+  /** The mount of the object that `stat` tells of, and that `open` opens (for the server, O_RDONLY) if it is new. */
+  of(open: (flags: number) => number): Mount {
+    const { mountId, dev } = stat;
+    const last = this.#last;
+    if (last.dev === dev && last.mountId === mountId) return last;
+    const known = this.#all.find(mount => mount.dev === dev && mount.mountId === mountId);
+    return (this.#last = known ?? this.#discover(open, (stat.mode & S_IFMT) as number));
+  }
+
+  /** The mount of the object that `stat` tells of, if it is known. */
+  peek(): Mount | undefined {
+    const { mountId, dev } = stat;
+    return this.#all.find(mount => mount.dev === dev && mount.mountId === mountId);
+  }
+
+  /** The mount of that tag, searched below the root if it is not known yet. EJUKEBOX if it is not mounted (now). */
+  byTag(tag: number): Mount {
+    if (tag === 0) return this.root;
+    const known = this.#all.find(mount => mount.tag === tag);
+    if (known) return known;
+    const now = Date.now();
+    if (now - this.#searchedMs >= SEARCH_MS) {
+      this.#searchedMs = now;
+      const found = this.#search(tag);
+      if (found) return found;
+      this.#log.warn({ tag }, 'a handle is of a file system that is not mounted below the volume: callers are kept waiting');
+    }
+    throw fsError('EJUKEBOX', 'the file system of this object is not mounted');
+  }
+
+  close(): void {
+    for (const fd of new Set(this.#all.map(mount => mount.fd))) close(fd);
+    this.#all.length = 0;
+  }
+
+  #discover(open: (flags: number) => number, type: number): Mount {
+    if (type !== S_IFDIR && type !== S_IFREG) throw fsError('EACCES', 'a special file is mounted here');
+    asServer();
+    const fd = open(O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) throw lastError('opening what is mounted here');
+    return this.#add(fd);
+  }
+
+  /** Takes over `fd`. */
+  #add(fd: number): Mount {
+    if (statFd(fd) < 0) {
+      const error = lastError('statx of a mount');
+      close(fd);
+      throw error;
+    }
+    const { mountId, dev } = stat;
+    if (this.#all.length >= MOUNTS_MAX) {
+      close(fd);
+      throw fsError('EMFILE', `more than ${MOUNTS_MAX} file systems are mounted below the volume`);
+    }
+    // One mount may have several devices (subvolumes of btrfs): their handles are told apart by the file system.
+    const sibling = mountId === 0 ? undefined : this.#all.find(mount => mount.mountId === mountId);
+    const line = sibling ? undefined : mountTable().find(({ id }) => id === mountId);
+    const tag = sibling?.tag ?? tagOfMount(fd, line);
+    const mount = new Mount(fd, { tag, mountId, dev }, this.#allowHandles);
+    // The same file system mounted twice may share a tag: either mount opens its handles.
+    if (!sibling && this.#all.some(other => other.tag === tag && other.fsid !== mount.fsid)) {
+      close(fd);
+      throw fsError('EXDEV', 'this file system cannot be told from another one below the volume');
+    }
+    this.#all.push(mount);
+    return mount;
+  }
+
+  #search(tag: number): Mount | undefined {
+    const table = mountTable();
+    const top = table.find(({ id }) => id === this.root.mountId);
+    if (!top) return undefined;
+    asServer();
+    for (const line of table) {
+      if (line.id === top.id || line.fsType === 'autofs' || this.#all.some(mount => mount.mountId === line.id)) continue;
+      if (!isBelow(line, top, table)) continue;
+      const fd = openat(AT_FDCWD, cText(line.point), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+      if (fd < 0) continue;
+      const tagHere = statFd(fd) === 0 && stat.mountId === line.id ? tagOfMount(fd, line) : undefined;
+      if (tagHere === tag) return this.#add(fd);
+      close(fd);
+    }
+    return undefined;
+  }
+}
+
+const mountTable = () => parseMountInfo(readFileSync('/proc/self/mountinfo', 'latin1'));
+
+/** Whether `line` is mounted on `top`, or on what is. */
+function isBelow(line: MountLine, top: MountLine, table: readonly MountLine[]): boolean {
+  for (let at: MountLine | undefined = line, depth = 0; at && depth < 64; depth++) {
+    const { parent }: MountLine = at;
+    if (parent === top.id) return true;
+    at = table.find(({ id }) => id === parent);
+  }
+  return false;
+}
+
+/** Of the file system's id and of which part of it is mounted; never 0, the root's. */
+function tagOfMount(fd: number, line: MountLine | undefined): number {
+  if (statfsFd(fd) < 0) throw lastError('statfs of a mount');
+  const hash = createHash('sha256').update(`${statfs.type} ${statfs.fsid} ${line?.root ?? '/'}`).digest();
+  return hash.readUIntBE(0, 3) || 1;
+}

@@ -1,0 +1,269 @@
+/**
+ * From inodes and names to objects of the file system, and to open descriptors of them.
+ *
+ * Whatever answers with a {@link Known} leaves its attributes in `stat`, unless it says otherwise.
+ */
+import { ERRNO } from '../../../errno.ts';
+import type { Inode } from '../../../inode/inode.ts';
+import type { Log } from '../../../log.ts';
+import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../../../sys/constants.ts';
+import { fsError, lastError, systemError } from '../../../sys/failure.ts';
+import { handle, openHandle, takeHandle } from '../../../sys/handles.ts';
+import { asServer } from '../../../sys/identity.ts';
+import { close, errno, openat } from '../../../sys/libc.ts';
+import { procFd } from '../../../sys/names.ts';
+import { stat, statFd } from '../../../sys/statx.ts';
+import { Descriptor, type DescriptorCache } from './descriptors.ts';
+import { gfidOfHandle, gfidOfInode, type GfidAndHint, handleOf, inoInHandle, isRoot, ROOT_GFID, tagOf } from './gfid.ts';
+import type { PlaceIndex } from './place-index.ts';
+import { Known } from './known.ts';
+import type { Mount } from './mount.ts';
+import { Mounts } from './mounts.ts';
+
+/** An inode number is not used again within this time of the inode's birth without the birth time telling. */
+const SETTLED_MS = 10;
+
+export interface Caches {
+  readonly paths: DescriptorCache;
+  readonly files: DescriptorCache;
+  readonly lists: DescriptorCache;
+}
+
+export interface ObjectsOptions extends Caches {
+  /** The root directory, open for reading. Taken over. */
+  readonly rootFd: number;
+  /** The xlator's index into `Inode.slots`. */
+  readonly slot: number;
+  readonly allowHandles: boolean;
+  readonly log: Log;
+}
+
+export class Objects {
+  readonly root: Known;
+  readonly mounts: Mounts;
+  readonly caches: Caches;
+  /** Where objects are found whose handles cannot be opened; set once the root is known. */
+  index: PlaceIndex | undefined;
+  readonly #slot: number;
+
+  constructor({ rootFd, slot, allowHandles, log, ...caches }: ObjectsOptions) {
+    if (statFd(rootFd) < 0) throw lastError('statx of the volume’s directory');
+    const ino = stat.inoKey;
+    this.#slot = slot;
+    this.caches = caches;
+    this.mounts = new Mounts(rootFd, allowHandles, log);
+    this.root = new Known(this.mounts.root, ROOT_GFID, undefined);
+    this.root.ino = ino;
+    this.root.path = new Descriptor(rootFd, this.root, caches.paths, false);
+    this.root.path.dropped = true; // never in the cache: open until the end
+  }
+
+  /** The object of an inode. `stat` is not set. ESTALE if it is gone. */
+  of(inode: Inode): Known {
+    return (inode.slots[this.#slot] as Known | undefined) ?? this.#adopt(inode);
+  }
+
+  /** A descriptor, good for `…at` calls and for those that take AT_EMPTY_PATH. Good until the next fop. */
+  fd(known: Known): number {
+    const { path, file } = known;
+    if (path !== undefined) {
+      this.caches.paths.use(path);
+      return path.fd;
+    }
+    if (file !== undefined) {
+      this.caches.files.use(file);
+      return file.fd;
+    }
+    const fd = this.#open(known.mount, known.gfid, known.hint);
+    known.path = this.caches.paths.add(known, fd);
+    return fd;
+  }
+
+  /** Fills `stat`, and answers with a descriptor as {@link fd}. */
+  stat(known: Known): number {
+    const fd = this.fd(known);
+    if (statFd(fd) < 0) throw lastError('statx');
+    return stat.nlink === 0 ? this.#recheck(known) : fd;
+  }
+
+  /** The object that `gfid` and `hint` tell of, whether an inode remembers it or not. */
+  find(gfid: Buffer, hint: Buffer | undefined): Known {
+    if (isRoot(gfid)) {
+      this.stat(this.root);
+      return this.root;
+    }
+    const mount = this.#mountOf(gfid, hint);
+    const found = this.#remembered(mount, gfid, hint);
+    if (found) {
+      this.stat(found);
+      return found;
+    }
+    return this.met(this.#open(mount, gfid, hint), { gfid: Buffer.from(gfid), hint });
+  }
+
+  /** The object called `name` in the directory `dirfd`, which `stat` has just told of. */
+  seen(dirfd: number, name: Buffer): Known {
+    return this.recall(flags => openat(dirfd, name, flags, 0)) ?? this.met(this.openPath(dirfd, name));
+  }
+
+  /** What `stat` tells of, if we know that it can be no other; `open` opens it should it be of an unknown mount. */
+  recall(open: (flags: number) => number): Known | undefined {
+    const mount = this.mounts.of(open);
+    const known = mount.inodes.get(stat.inoKey);
+    if (known === undefined) return undefined;
+    if (known.path !== undefined || known.file !== undefined) return known;
+    const same = known.settled && known.btimeNsec === stat.btimeNsec && known.btime === stat.btime && stat.hasBtime;
+    return same ? known : undefined;
+  }
+
+  /** O_PATH, without following a symlink. */
+  openPath(dirfd: number, name: Buffer): number {
+    return this.opened(() => openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0), 'open');
+  }
+
+  /** Takes over an O_PATH descriptor, or another of a new object; `id` spares asking who it is. */
+  met(fd: number, id?: GfidAndHint): Known {
+    try {
+      if (statFd(fd) < 0) throw lastError('statx');
+      const mount = this.mounts.of(flags => openat(AT_FDCWD, procFd(fd), flags & ~O_NOFOLLOW, 0));
+      if (statFd(fd) < 0) throw lastError('statx'); // a mount that is new was asked for itself
+      if (mount === this.root.mount && stat.inoKey === this.root.ino) {
+        close(fd);
+        return this.root;
+      }
+      const known = this.#known(mount, id ?? this.identify(mount, fd));
+      if (known.path === undefined) known.path = this.caches.paths.add(known, fd);
+      else close(fd);
+      return known;
+    } catch (error) {
+      close(fd);
+      throw error;
+    }
+  }
+
+  /** The object of that gfid, whom `stat` tells of. */
+  #known(mount: Mount, { gfid, hint }: GfidAndHint): Known {
+    const ino = stat.inoKey;
+    const before = mount.inodes.get(ino);
+    const known = before?.gfid.equals(gfid) === true ? before : new Known(mount, gfid, hint);
+    known.ino = ino;
+    known.btime = stat.btime;
+    known.btimeNsec = stat.btimeNsec;
+    known.settled = stat.hasBtime && Date.now() - (stat.btime * 1000 + stat.btimeNsec / 1e6) > SETTLED_MS;
+    if (known !== before) mount.inodes.set(ino, known);
+    return known;
+  }
+
+  /** A new object that was made as `name`, open as `fd` for reading and writing: taken over as its file. */
+  made(fd: number): Known {
+    try {
+      if (statFd(fd) < 0) throw lastError('statx');
+      const mount = this.mounts.of(flags => openat(AT_FDCWD, procFd(fd), flags & ~O_NOFOLLOW, 0));
+      const known = this.#known(mount, this.identify(mount, fd));
+      known.file = this.caches.files.add(known, fd, true);
+      return known;
+    } catch (error) {
+      close(fd);
+      throw error;
+    }
+  }
+
+  /** As {@link seen}, but keeps no descriptor if the handle alone can tell who it is: for listings. */
+  glimpsed(dirfd: number, name: Buffer): Known {
+    const known = this.recall(flags => openat(dirfd, name, flags, 0));
+    if (known) return known;
+    const mount = this.mounts.of(flags => openat(dirfd, name, flags, 0));
+    if (takeHandle(dirfd, name) === 0) {
+      const { bytes, type } = handle;
+      const id = gfidOfHandle(mount.tag, type, bytes, mount.handleBytes);
+      // Between the two calls the name may have come to stand for another object.
+      const same = inoInHandle(mount.type, { type, bytes, at: 0, length: bytes.length }) === stat.inoKey;
+      if (id && same && stat.inoKey !== this.root.ino) return this.#known(mount, id);
+    }
+    return this.met(this.openPath(dirfd, name));
+  }
+
+  /** Who `fd` is, whom `stat` tells of. */
+  identify(mount: Mount, fd: number): GfidAndHint {
+    const id =
+      takeHandle(fd) === 0 ? gfidOfHandle(mount.tag, handle.type, handle.bytes, mount.handleBytes) : undefined;
+    return id ?? this.#idByInode(mount);
+  }
+
+  /** `open`, and once more after closing what is idle if there are too many descriptors. */
+  opened(open: () => number, what: string): number {
+    let fd = open();
+    if (fd >= 0) return fd;
+    let number = errno();
+    if (number === ERRNO.EMFILE || number === ERRNO.ENFILE || number === ERRNO.ENOMEM) {
+      for (const cache of Object.values(this.caches) as DescriptorCache[]) cache.evict(1 + (cache.count >> 1));
+      fd = open();
+      if (fd >= 0) return fd;
+      number = ERRNO.EJUKEBOX;
+    }
+    throw systemError(number, what);
+  }
+
+  /** The object has lost its last name: it is not to be kept alive, nor its number to be taken for it. */
+  gone(mount: Mount, ino: number | bigint): void {
+    const known = mount.inodes.get(ino);
+    mount.inodes.delete(ino);
+    if (!known) return;
+    if (known.file) known.file.dirty = false; // nobody can ask for the data any more
+    known.close();
+  }
+
+  close(): void {
+    for (const cache of Object.values(this.caches) as DescriptorCache[]) cache.clear();
+    this.mounts.close();
+  }
+
+  #idByInode(mount: Mount): GfidAndHint {
+    const id = gfidOfInode(mount.tag, stat.inoKey, stat.btime, stat.btimeNsec);
+    return this.index ? this.index.identify(mount, id) : id;
+  }
+
+  #adopt(inode: Inode): Known {
+    const known = isRoot(inode.gfid) ? this.root : this.find(inode.gfid, inode.hint);
+    inode.slots[this.#slot] = known;
+    return known;
+  }
+
+  #mountOf(gfid: Buffer, hint: Buffer | undefined): Mount {
+    const tag = tagOf(hint ?? gfid);
+    // The index finds objects by way of their directories, so the mount need not be known beforehand.
+    return this.mounts.root.byHandle ? this.mounts.byTag(tag) : this.mounts.root;
+  }
+
+  #remembered(mount: Mount, gfid: Buffer, hint: Buffer | undefined): Known | undefined {
+    const at = handleOf(gfid, hint, mount.handleBytes);
+    const ino = at && inoInHandle(mount.type, at);
+    const known = ino === undefined ? undefined : mount.inodes.get(ino);
+    return known?.gfid.equals(gfid) === true ? known : undefined;
+  }
+
+  /** O_PATH. ESTALE if the object is gone. */
+  #open(mount: Mount, gfid: Buffer, hint: Buffer | undefined): number {
+    const at = mount.byHandle ? handleOf(gfid, hint, mount.handleBytes) : undefined;
+    if (at === undefined) {
+      if (this.index) return this.index.open(gfid);
+      throw fsError('ESTALE', 'the object has no handle, and there is no index');
+    }
+    asServer();
+    try {
+      return this.opened(() => openHandle(mount.fd, at.type, at.bytes, at.at, at.length), 'open_by_handle_at');
+    } catch (error) {
+      const { code } = error as { code?: string };
+      throw code === 'ENOENT' || code === 'EINVAL' ? fsError('ESTALE', 'the object is gone') : error;
+    }
+  }
+
+  /** All its names are gone, but for what we hold open ourselves: is it open elsewhere? */
+  #recheck(known: Known): number {
+    if (known === this.root) throw fsError('ESTALE', 'the volume’s directory was removed');
+    known.close();
+    const fd = this.fd(known);
+    if (statFd(fd) < 0) throw lastError('statx');
+    return fd;
+  }
+}

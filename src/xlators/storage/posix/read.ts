@@ -1,0 +1,123 @@
+import { read as readPooled } from 'node:fs';
+import { ERRNO } from '../../../errno.ts';
+import { Access, type ReadReply } from '../../../graph/fops.ts';
+import type { Frame } from '../../../graph/frame.ts';
+import { FileType } from '../../../graph/iatt.ts';
+import type { Inode } from '../../../inode/inode.ts';
+import { RWF_NOWAIT } from '../../../sys/constants.ts';
+import { fsError, lastError, systemError, withWcc } from '../../../sys/failure.ts';
+import { errno, pread, preadv2 } from '../../../sys/libc.ts';
+import { stat, statFd } from '../../../sys/statx.ts';
+import { iattOf } from './attributes.ts';
+import type { Brick } from './brick.ts';
+import type { PooledBuffer } from './buffers.ts';
+import type { Descriptor } from './descriptors.ts';
+import { openFile } from './files.ts';
+import type { Known } from './known.ts';
+import { permitted } from './permission.ts';
+
+/** Bytes: above all that a client may ask for. */
+const READ_MAX = 16 * 1024 * 1024;
+
+/** What is in memory is answered at once, the rest by the thread pool. */
+export function read(
+  brick: Brick,
+  frame: Frame,
+  inode: Inode,
+  size: number,
+  offset: number,
+): ReadReply | Promise<ReadReply> {
+  refuseOthers(inode.type);
+  const known = brick.objects.of(inode);
+  const file = openFile(brick, known, false);
+  const wanted = Math.min(size, READ_MAX);
+  const buffer = brick.buffers.take(wanted);
+  try {
+    const count = readNow(known, file, buffer, wanted, offset);
+    // Asked after the data was read, so that the attributes are not older than the data; what was read for somebody who
+    // may not is simply not handed out.
+    mayRead(brick, known, file, frame);
+    if (count === wanted || offset + count >= stat.size) return reply(brick, known, buffer, count, offset);
+    return readRest(brick, known, buffer, { wanted, offset, count });
+  } catch (error) {
+    brick.buffers.give(buffer);
+    throw error;
+  }
+}
+
+export function refuseOthers(type: FileType): void {
+  if (type === FileType.REG) return;
+  throw fsError(type === FileType.DIR ? 'EISDIR' : 'EINVAL', 'only a file has data');
+}
+
+/** How much of it was in memory; 0 also when nothing was. */
+function readNow(known: Known, file: Descriptor, { bytes, iovec }: PooledBuffer, size: number, offset: number): number {
+  const { mount } = known;
+  if (mount.nowait) {
+    iovec.writeUInt32LE(size, 8);
+    const count = preadv2(file.fd, iovec, 1, offset, RWF_NOWAIT);
+    if (count >= 0) return count;
+    const number = errno();
+    if (number === ERRNO.EAGAIN) return 0;
+    if (number !== ERRNO.EOPNOTSUPP && number !== ERRNO.ENOSYS) throw systemError(number, 'read');
+    mount.nowait = false;
+  }
+  if (!mount.inMemory) return 0;
+  const count = pread(file.fd, bytes, size, offset);
+  if (count < 0) throw lastError('read');
+  return count;
+}
+
+/** Leaves the attributes in `stat`. The owner may always; who may execute may read, as the client does it for him. */
+function mayRead({ objects }: Brick, known: Known, file: Descriptor, { identity }: Frame): void {
+  if (statFd(file.fd) < 0) throw lastError('statx');
+  const fd = stat.nlink === 0 ? objects.stat(known) : file.fd;
+  if (stat.uid === identity.uid) return;
+  if (permitted(known, fd, identity, Access.READ) !== 0) return;
+  if (permitted(known, fd, identity, Access.EXECUTE) !== 0) return;
+  throw withWcc(fsError('EACCES', 'read'), undefined, iattOf(known));
+}
+
+function reply(brick: Brick, known: Known, buffer: PooledBuffer, count: number, offset: number): ReadReply {
+  return {
+    data: buffer.bytes.subarray(0, count),
+    eof: offset + count >= stat.size,
+    iatt: iattOf(known),
+    release: () => brick.buffers.give(buffer),
+  };
+}
+
+interface Progress {
+  readonly wanted: number;
+  readonly offset: number;
+  count: number;
+}
+
+async function readRest(brick: Brick, known: Known, buffer: PooledBuffer, progress: Progress): Promise<ReadReply> {
+  const file = openFile(brick, known, false);
+  file.pin();
+  try {
+    const { wanted, offset } = progress;
+    while (progress.count < wanted) {
+      const count = await readSome(file.fd, buffer.bytes, progress.count, wanted - progress.count, offset);
+      if (count === 0) break;
+      progress.count += count;
+    }
+    if (statFd(file.fd) < 0) throw lastError('statx');
+    return reply(brick, known, buffer, progress.count, offset);
+  } catch (error) {
+    brick.buffers.give(buffer);
+    throw error;
+  } finally {
+    file.unpin();
+  }
+}
+
+function readSome(fd: number, into: Buffer, at: number, size: number, offset: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    readPooled(fd, into, at, size, offset + at, (error, count) => {
+      if (error) reject(error);
+      else resolve(count);
+    });
+  });
+}

@@ -1,0 +1,167 @@
+import { write as writePooled } from 'node:fs';
+import { ERRNO } from '../../../errno.ts';
+import { Access, Stable, type Written } from '../../../graph/fops.ts';
+import type { Frame } from '../../../graph/frame.ts';
+import type { Iatt, Wcc } from '../../../graph/iatt.ts';
+import type { Inode } from '../../../inode/inode.ts';
+import { S_ISGID, S_ISUID } from '../../../sys/constants.ts';
+import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
+import { asCaller, asServer } from '../../../sys/identity.ts';
+import { errno, pwrite } from '../../../sys/libc.ts';
+import { stat, statFd } from '../../../sys/statx.ts';
+import { iattOf } from './attributes.ts';
+import { type Brick, iattNow } from './brick.ts';
+import type { Descriptor } from './descriptors.ts';
+import { openFile, syncFile } from './files.ts';
+import type { Known } from './known.ts';
+import { keepGrant, permitted } from './permission.ts';
+import { refuseOthers } from './read.ts';
+import { setMode } from './setattr.ts';
+
+/** A write to memory that takes this long had to wait for the disk: there is too much not yet written back. */
+const SLOW_MS = 5;
+/** For how long writes are then left to the thread pool. */
+const SLOW_FOR_MS = 1000;
+
+interface Target {
+  readonly known: Known;
+  readonly file: Descriptor;
+  readonly before: Iatt;
+}
+
+export function write(
+  brick: Brick,
+  frame: Frame,
+  inode: Inode,
+  data: Buffer,
+  offset: number,
+  stable: Stable,
+): Written | Promise<Written> {
+  const target = prepare(brick, frame, inode);
+  const start = performance.now();
+  if (start < brick.slowWritesUntilMs) return writeLater(brick, frame, target, data, offset, stable);
+  const { known, file, before } = target;
+  asCaller(frame.identity);
+  const count = writeNow(target, data, offset);
+  if (performance.now() - start > SLOW_MS) brick.slowWritesUntilMs = start + SLOW_FOR_MS;
+  const after = afterWrite(known, file, before);
+  file.dirty = true;
+  if (stable === Stable.UNSTABLE) return { count, stable, before, after };
+  return durable(brick, known, { count, stable, before, after });
+}
+
+/** Opens the file and asks whether the caller may write; its owner may, whatever the mode says. */
+function prepare(brick: Brick, { identity }: Frame, inode: Inode): Target {
+  refuseOthers(inode.type);
+  const { objects } = brick;
+  const known = objects.of(inode);
+  const fd = objects.stat(known);
+  const before = iattOf(known);
+  try {
+    if (stat.uid !== identity.uid && permitted(known, fd, identity, Access.WRITE) === 0) {
+      throw fsError('EACCES', 'write');
+    }
+    return { known, file: openFile(brick, known, true), before };
+  } catch (error) {
+    throw withWcc(error, before, before);
+  }
+}
+
+/** The bytes written: fewer than given only if no more could be. As the caller, so that the kernel clears set-id bits. */
+function writeNow({ known, file, before }: Target, data: Buffer, offset: number): number {
+  let count = 0;
+  while (count < data.length) {
+    const rest = count === 0 ? data : data.subarray(count);
+    const written = pwrite(file.fd, rest, rest.length, offset + count);
+    if (written > 0) count += written;
+    else if (written < 0 && errno() === ERRNO.EINTR) continue;
+    else if (count > 0) break;
+    else throw withWcc(written < 0 ? lastError('write') : fsError('EIO', 'write'), before, iattNow(known, file.fd));
+  }
+  return count;
+}
+
+/** The attributes after a change of ours; permissions stay what they were if owner and mode did. */
+function afterWrite(known: Known, file: Descriptor, before: Iatt): Iatt | undefined {
+  if (statFd(file.fd) < 0) return undefined;
+  const same = (stat.mode & 0o7777) === before.mode && stat.uid === before.uid && stat.gid === before.gid;
+  if (same) keepGrant(known, before.ctime, before.ctimeNsec);
+  return iattOf(known);
+}
+
+async function durable(brick: Brick, known: Known, written: Written): Promise<Written> {
+  try {
+    await syncFile(brick, known, written.stable === Stable.DATA_SYNC);
+  } catch (error) {
+    throw withWcc(error, written.before, written.after);
+  }
+  return written;
+}
+
+/** In the thread pool, with the server's rights: what the kernel does on a caller's write is done here. */
+async function writeLater(
+  brick: Brick,
+  frame: Frame,
+  { known, file, before }: Target,
+  data: Buffer,
+  offset: number,
+  stable: Stable,
+): Promise<Written> {
+  const setId = before.mode & (S_ISUID | ((before.mode & 0o10) !== 0 ? S_ISGID : 0));
+  if (setId !== 0 && frame.identity.uid !== 0) {
+    asServer();
+    setMode(file.fd, before.mode & ~setId);
+  }
+  file.pin();
+  let count = 0;
+  try {
+    count = await writeAll(file.fd, data, offset);
+    file.dirty = true;
+    // Others' changes may have come in between, so there is no telling what was right before.
+    const after = iattNow(known, file.fd);
+    if (stable === Stable.UNSTABLE) return { count, stable, before: undefined, after };
+    return await durable(brick, known, { count, stable, before: undefined, after });
+  } finally {
+    file.unpin();
+  }
+}
+
+async function writeAll(fd: number, data: Buffer, offset: number): Promise<number> {
+  let count = 0;
+  while (count < data.length) {
+    try {
+      const written = await writeSome(fd, data, count, offset + count);
+      if (written === 0) break;
+      count += written;
+    } catch (error) {
+      if (count === 0) throw error;
+      break;
+    }
+  }
+  return count;
+}
+
+function writeSome(fd: number, data: Buffer, at: number, offset: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writePooled(fd, data, at, data.length - at, offset, (error, count) => {
+      if (error) reject(error);
+      else resolve(count);
+    });
+  });
+}
+
+/** Makes durable what was written, and answers with how the file is then. */
+export async function commit(brick: Brick, inode: Inode, dataOnly: boolean): Promise<Wcc> {
+  refuseOthers(inode.type);
+  const { objects } = brick;
+  const known = objects.of(inode);
+  objects.stat(known);
+  const before = iattOf(known);
+  try {
+    await syncFile(brick, known, dataOnly);
+  } catch (error) {
+    throw withWcc(error, before, before);
+  }
+  const fd = objects.stat(known);
+  return { before, after: iattNow(known, fd) };
+}

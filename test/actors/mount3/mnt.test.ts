@@ -1,0 +1,93 @@
+import pino from 'pino';
+import t from 'tap';
+import { FsError } from '#src/errno.ts';
+import { hex } from '../../support/hex.ts';
+import { ACCEPTED, mountCall, serveMount } from '../../support/mount.ts';
+
+const mounted = { handle: Buffer.from('a handle'), flavors: [1, 0] };
+const paths = {
+  '/data': mounted,
+  '/data/sub': mounted,
+  '/perm': new FsError('EPERM'),
+  '/io': new FsError('EIO'),
+  '/down': new FsError('ENOTCONN'),
+  '/later': new FsError('EJUKEBOX'),
+  '/no': new FsError('EACCES'),
+  '/file': new FsError('ENOTDIR'),
+  '/inval': new FsError('EINVAL'),
+  '/long': new FsError('ENAMETOOLONG'),
+  '/nosys': new FsError('EOPNOTSUPP'),
+  '/gone': new FsError('ESTALE'),
+  '/bug': new TypeError('a bug'),
+};
+
+const call = (path: string) => {
+  const bytes = Buffer.from(path, 'latin1');
+  const padded = Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
+  return mountCall('00000003', '00000001', bytes.length.toString(16).padStart(8, '0') + padded.toString('hex'));
+};
+
+const cases = [
+  {
+    name: 'a directory: its handle and its flavors',
+    call: mountCall('00000003', '00000001', '00000005 2f646174 61000000'),
+    reply: `${ACCEPTED} 00000000
+      00000000                          // MNT3_OK
+      00000008 61206861 6e646c65        // fhandle: 8 bytes, "a handle"
+      00000002 00000001 00000000        // AUTH_SYS, AUTH_NONE`,
+  },
+  { name: 'MNT3ERR_NOENT', call: call('/nowhere'), reply: `${ACCEPTED} 00000000 00000002` },
+  { name: 'MNT3ERR_PERM', call: call('/perm'), reply: `${ACCEPTED} 00000000 00000001` },
+  { name: 'MNT3ERR_IO', call: call('/io'), reply: `${ACCEPTED} 00000000 00000005` },
+  { name: 'MNT3ERR_IO: a brick that is down', call: call('/down'), reply: `${ACCEPTED} 00000000 00000005` },
+  { name: 'MNT3ERR_IO: not now', call: call('/later'), reply: `${ACCEPTED} 00000000 00000005` },
+  { name: 'MNT3ERR_ACCES', call: call('/no'), reply: `${ACCEPTED} 00000000 0000000d` },
+  { name: 'MNT3ERR_ACCES: ".." in the path', call: call('/data/../etc'), reply: `${ACCEPTED} 00000000 0000000d` },
+  { name: 'MNT3ERR_NOTDIR', call: call('/file'), reply: `${ACCEPTED} 00000000 00000014` },
+  { name: 'MNT3ERR_INVAL', call: call('/inval'), reply: `${ACCEPTED} 00000000 00000016` },
+  { name: 'MNT3ERR_INVAL: no path', call: call(''), reply: `${ACCEPTED} 00000000 00000016` },
+  { name: 'MNT3ERR_INVAL: a relative path', call: call('data'), reply: `${ACCEPTED} 00000000 00000016` },
+  { name: 'MNT3ERR_INVAL: a NUL', call: call('/da\0ta'), reply: `${ACCEPTED} 00000000 00000016` },
+  { name: 'MNT3ERR_NAMETOOLONG', call: call('/long'), reply: `${ACCEPTED} 00000000 0000003f` },
+  { name: 'MNT3ERR_NAMETOOLONG: 1,025 bytes', call: call(`/${'x'.repeat(1024)}`), reply: `${ACCEPTED} 00000000 0000003f` },
+  { name: 'MNT3ERR_NOTSUPP', call: call('/nosys'), reply: `${ACCEPTED} 00000000 00002714` },
+  { name: 'MNT3ERR_NOENT: gone', call: call('/gone'), reply: `${ACCEPTED} 00000000 00000002` },
+  { name: 'MNT3ERR_SERVERFAULT: a bug of ours', call: call('/bug'), reply: `${ACCEPTED} 00000000 00002716` },
+  { name: 'a path over 4,096 bytes: GARBAGE_ARGS', call: call(`/${'x'.repeat(4096)}`), reply: `${ACCEPTED} 00000004` },
+  {
+    name: 'a path that ends before its length says: GARBAGE_ARGS',
+    call: mountCall('00000003', '00000001', '00000009 2f646174 61000000'),
+    reply: `${ACCEPTED} 00000004`,
+  },
+  { name: 'no path at all: GARBAGE_ARGS', call: mountCall('00000003', '00000001'), reply: `${ACCEPTED} 00000004` },
+  {
+    name: 'bytes behind the path: GARBAGE_ARGS',
+    call: mountCall('00000003', '00000001', '00000005 2f646174 61000000 00000000'),
+    reply: `${ACCEPTED} 00000004`,
+  },
+];
+
+for (const { name, call, reply } of cases) {
+  t.test(name, async t => {
+    const { exchange } = await serveMount(t, { paths });
+    t.equal((await exchange(call)).toString('hex'), hex(reply).toString('hex'));
+  });
+}
+
+t.test('what is mounted is noted under one spelling, what is refused is not', async t => {
+  const { exchange, mounts } = await serveMount(t, { paths });
+  for (const path of ['//data//sub/', '/data/./sub', '/no', '/bug', '/nowhere']) await exchange(call(path));
+  t.strictSame(await mounts.list(), [{ host: '127.0.0.1', path: '/data/sub' }]);
+});
+
+t.test('a refusal says why in the log, a bug with its stack', async t => {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: line => void lines.push(JSON.parse(line) as Record<string, unknown>) });
+  const { exchange } = await serveMount(t, { paths, log });
+  await exchange(call('/no'));
+  await exchange(call('/bug'));
+  t.match(lines, [
+    { level: 30, msg: 'mount refused', client: '127.0.0.1', path: '/no', errno: 'EACCES' },
+    { level: 50, msg: 'MNT failed', path: '/bug', err: { message: 'a bug', stack: String } },
+  ]);
+});

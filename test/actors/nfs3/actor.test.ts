@@ -1,0 +1,200 @@
+/** What holds of every actor of NFS3, whatever it is asked and however the graph answers. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import t from 'tap';
+import { nfs3Program } from '#actors/nfs3/program.ts';
+import { statusOf } from '#actors/nfs3/status.ts';
+import { ftype3, NFSPROC3, nfsstat3 } from '#protocols/nfs3/constants.ts';
+import { decode, encode } from '#protocols/xdr/codec.ts';
+import { ERRNO, type Errno, FsError } from '#src/errno.ts';
+import { type Fop, FopError, type Fops } from '#src/graph/fops.ts';
+import type { Frame } from '#src/graph/frame.ts';
+import { type FileType, type Wcc } from '#src/graph/iatt.ts';
+import { ROOT } from '#src/graph/identity.ts';
+import { Xlator } from '#src/graph/xlator.ts';
+import { InodeTable } from '#src/inode/table.ts';
+import { silent } from '#src/log.ts';
+import type { Call } from '#src/rpcsvc/actor.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
+import { Volume } from '#src/xlators/nfs/server/volume.ts';
+import { arbitraryOf } from '../../support/arbitrary.ts';
+import { gfidOf, iattOf } from '../../support/iatt.ts';
+
+const signal = new AbortController().signal;
+const frame: Frame = { identity: ROOT, client: '127.0.0.1', signal };
+const peer = { address: '127.0.0.1', port: 1, transport: 'tcp', signal } as const;
+const call: Call = {
+  xid: 1,
+  peer,
+  credentials: { flavor: 1, uid: 0, gid: 0, groups: [], machinename: '' },
+  afterSend() {},
+};
+const iatt = iattOf({ gfid: gfidOf(7) });
+const before = iattOf({ gfid: gfidOf(7), size: 99 });
+const wcc: Wcc = { before, after: iatt };
+
+/** A brick whose every fop, and every way to a handle, does as `answer` says. */
+class Answering extends Xlator {
+  readonly #answer: (fop: Fop) => unknown;
+
+  constructor(answer: (fop: Fop) => unknown) {
+    const env = { log: silent, stateDir: '/', stage: 0 };
+    super({ name: 'test', type: 'test/answering', where: 'here:1', options: {}, children: [], slot: 0, env });
+    this.#answer = answer;
+  }
+
+  protected override wind<F extends Fop>(fop: F, ..._args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
+    return new Promise<unknown>(resolve => resolve(this.#answer(fop))) as ReturnType<Fops[F]>;
+  }
+}
+
+interface Setting {
+  readonly answer?: (fop: Fop) => unknown;
+  readonly type?: FileType;
+  readonly readOnly?: boolean;
+  readonly resolve?: (at: Resolved) => Resolved | Promise<Resolved>;
+}
+
+function serve({ answer = fop => ANSWERS[fop], type = 2, readOnly = false, resolve = at => at }: Setting) {
+  const errors: object[] = [];
+  const volume = new Volume(new Answering(answer), new InodeTable({ limit: 100 }), undefined);
+  const inode = volume.table.link(iattOf({ gfid: gfidOf(9), type }));
+  const at: Resolved = { volume, inode, frame, readOnly, exportId: 0, atTop: false };
+  const log = Object.assign(Object.create(silent), { error: (what: object) => errors.push(what) }) as typeof silent;
+  const nfs: NfsCall = {
+    call,
+    options: { readSize: 65_536, writeSize: 65_536, readdirSize: 65_536, ino32: true, readdirplus: true },
+    writeVerifier: Buffer.alloc(8),
+    log,
+    resolve: () => resolve(at),
+    resolveForChange() {
+      if (readOnly) throw new FsError('EROFS');
+      return resolve(at);
+    },
+    handleOf: () => Buffer.alloc(32),
+    link: (parent, name, iatt) => volume.table.link(iatt, parent.inode, name),
+  };
+  return { nfs, errors, inUse: () => volume.table.stats().inUse };
+}
+
+const made = { iatt, parent: wcc };
+const ANSWERS: Partial<Record<Fop, unknown>> = {
+  lookup: { iatt, parent: iatt },
+  stat: iatt,
+  readlink: { target: 'target', iatt },
+  access: { granted: 7, iatt },
+  mknod: made,
+  mkdir: made,
+  symlink: made,
+  create: made,
+  link: made,
+  unlink: { parent: wcc },
+  rmdir: { parent: wcc },
+  rename: { from: wcc, to: wcc },
+  setattr: wcc,
+  readv: { data: Buffer.from('data'), eof: true, iatt },
+  writev: { ...wcc, count: 1, stable: 2 },
+  fsync: wcc,
+  readdir: { entries: [{ name: 'a', ino: 1n, cookie: 1n }], eof: true, iatt },
+  readdirp: { entries: [{ name: 'a', ino: 1n, cookie: 1n, iatt }], eof: true, iatt },
+  statfs: {
+    bytesTotal: 1,
+    bytesFree: 1,
+    bytesAvailable: 1,
+    filesTotal: 1,
+    filesFree: 1,
+    filesAvailable: 1,
+    nameMax: 255,
+    linkMax: 127,
+    fileSizeMax: 2 ** 63,
+    timeGranularity: 1,
+    caseInsensitive: false,
+    readOnly: false,
+  },
+};
+
+const actors = Object.entries(
+  nfs3Program(() => {
+    throw new Error('the actors are run as they are');
+  }).actors,
+)
+  .map(([number, actor]) => ({ number: Number(number), ...actor }))
+  .filter(({ number }) => number !== NFSPROC3.NULL);
+const types = fc.constantFrom<FileType>(...Object.values(ftype3));
+
+for (const actor of actors) {
+  const { name, args, res, idempotent, number } = actor;
+  const changes = !idempotent || number === NFSPROC3.COMMIT;
+
+  async function answer(setting: Setting, value: unknown) {
+    const served = serve(setting);
+    const inUse = served.inUse();
+    const result = await actor.run(served.nfs, decode(args, encode(args, value)));
+    assert.deepEqual(decode(res, encode(res, result)), result, 'the answer is of its type');
+    assert.equal(served.inUse(), inUse, 'no inode stays in use');
+    return { ...served, result };
+  }
+
+  t.test(`${name}: any arguments get an answer, and never a SERVERFAULT`, async () => {
+    await fc.assert(
+      fc.asyncProperty(arbitraryOf(args), types, async (value, type) => {
+        const { result, errors } = await answer({ type }, value);
+        assert.notEqual(result.status, nfsstat3.NFS3ERR_SERVERFAULT);
+        assert.deepEqual(errors, []);
+      }),
+    );
+  });
+
+  t.test(`${name}: when the graph fails, with that error's status and all that is known`, async () => {
+    const errnos = fc.constantFrom(...(Object.keys(ERRNO) as Errno[]));
+    await fc.assert(
+      fc.asyncProperty(arbitraryOf(args), types, errnos, fc.boolean(), async (value, type, errno, known) => {
+        const error = known ? new FopError(errno, errno, wcc, wcc) : new FsError(errno);
+        const fail = (): never => {
+          throw error;
+        };
+        const good = await answer({ type }, value);
+        const { result } = await answer({ type, answer: fail }, value);
+        if (good.result.status !== nfsstat3.NFS3_OK) return; // refused before the graph was asked
+        const guarded =
+          number === NFSPROC3.SETATTR &&
+          (value as { guard?: object }).guard !== undefined &&
+          ERRNO[errno] === ERRNO.EAGAIN;
+        assert.equal(result.status, guarded ? nfsstat3.NFS3ERR_NOT_SYNC : statusOf(error));
+        const wccs = Object.entries(result).filter(([name]) => name.endsWith('wcc'));
+        for (const [, data] of wccs)
+          assert.equal((data as { before?: { size: number } }).before?.size, known ? 99 : undefined);
+      }),
+    );
+  });
+
+  t.test(`${name}: a mistake of ours is logged, and answered SERVERFAULT`, async t => {
+    const value = fc.sample(arbitraryOf(args), 1)[0]!;
+    const bug = new TypeError('not a function');
+    const { result, errors } = await answer({ resolve: () => Promise.reject(bug) }, value);
+    t.equal(result.status, nfsstat3.NFS3ERR_SERVERFAULT);
+    t.match(errors, [{ err: bug, procedure: name, client: '127.0.0.1', xid: 1 }]);
+  });
+
+  t.test(`${name}: a handle that is none`, async t => {
+    const value = fc.sample(arbitraryOf(args), 1)[0]!;
+    const resolve = (): never => {
+      throw new FsError('EBADHANDLE');
+    };
+    const { result } = await answer({ resolve }, value);
+    t.equal(result.status, nfsstat3.NFS3ERR_BADHANDLE);
+  });
+
+  t.test(`${name}: an export that is read-only`, async t => {
+    for (const value of fc.sample(arbitraryOf(args), 10)) {
+      const { result } = await answer({ readOnly: true }, value);
+      if (!changes) {
+        t.not(result.status, nfsstat3.NFS3ERR_ROFS);
+        continue;
+      }
+      t.equal(result.status, nfsstat3.NFS3ERR_ROFS);
+      const shown = Object.values(result).filter(value => typeof value === 'object') as { after?: object }[];
+      for (const data of shown) t.match('after' in data ? data.after : data, { size: 0 }, 'still shows what it has');
+    }
+  });
+}

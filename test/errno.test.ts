@@ -1,0 +1,18 @@
+import t from 'tap';
+import { errnoOf, ERRNO, FsError } from '#src/errno.ts';
+
+t.test('numbers and names', async t => {
+  t.match(FsError.of(ERRNO.ENOENT, 'lookup of a'), { code: 'ENOENT', message: 'ENOENT: lookup of a' });
+  t.equal(FsError.of(11, '').code, 'EAGAIN', 'not its alias');
+  t.equal(FsError.of(35, '').code, 'EDEADLK');
+  t.equal(FsError.of(122, '').code, 'EDQUOT');
+  t.equal(FsError.of(9999, '').code, 'EIO', 'what has no name');
+});
+
+t.test('the errno of what was thrown', async t => {
+  t.equal(errnoOf(new FsError('EROFS')), 'EROFS');
+  t.equal(errnoOf(Object.assign(new Error('fs'), { code: 'ENOSPC' })), 'ENOSPC', "Node's own");
+  for (const other of [new Error('x'), Object.assign(new Error('x'), { code: 'ERR_ASSERTION' }), 'ENOENT', undefined, { code: 'EIO' }]) {
+    t.equal(errnoOf(other), undefined);
+  }
+});

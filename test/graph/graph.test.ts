@@ -1,0 +1,312 @@
+import t from 'tap';
+import { FsError } from '#src/errno.ts';
+import { Graph } from '#src/graph/graph.ts';
+import { bool, integer } from '#src/graph/options.ts';
+import { planGraph, printPlan, type Registry } from '#src/graph/plan.ts';
+import { forgetOf, subtree } from '#src/graph/subtree.ts';
+import { parseVolfile } from '#src/graph/volfile.ts';
+import { type GraphEvent, Xlator } from '#src/graph/xlator.ts';
+import { Inode } from '#src/inode/inode.ts';
+import { envOf, frame, graphOf, keptLog, stackOf, TEST_XLATORS } from '../support/graph.ts';
+import { gfidOf } from '../support/iatt.ts';
+
+/** Says what is done to it. */
+function recorder() {
+  const events: string[] = [];
+  const options = {
+    'fail-init': bool({ default: false }, ''),
+    'fail-new': bool({ default: false }, ''),
+    'fail-fini': bool({ default: false }, ''),
+    number: integer({ default: 5, min: 1, max: 10 }, ''),
+  };
+  class Layer extends Xlator<typeof options> {
+    static readonly options = options;
+    static readonly children: readonly [number, number] = [1, 3];
+
+    constructor(config: ConstructorParameters<typeof Xlator<typeof options>>[0]) {
+      super(config);
+      events.push(`new ${this.name} ${this.slot} ${this.options.number}`);
+      if (this.options['fail-new']) throw new Error('no memory');
+    }
+
+    override async init() {
+      await Promise.resolve();
+      if (this.options['fail-init']) throw new FsError('ENOENT', 'ENOENT: /srv is not there');
+      events.push(`init ${this.name}`);
+    }
+
+    override async fini() {
+      await Promise.resolve();
+      events.push(`fini ${this.name}`);
+      if (this.options['fail-fini']) throw new Error('stuck');
+    }
+
+    override notify(event: GraphEvent, from?: Xlator) {
+      events.push(`${event} ${this.name}${from ? ` from ${from.name}` : ''}`);
+      super.notify(event, from);
+    }
+  }
+  class Leaf extends Layer {
+    static override readonly children = [0, 0] as const;
+  }
+  const registry: Registry = { 'test/layer': async () => Layer, 'test/leaf': async () => Leaf };
+  return { events, registry };
+}
+
+const diamond = `
+volume brick
+  type test/leaf
+end-volume
+volume left
+  type test/layer
+  subvolumes brick
+end-volume
+volume right
+  type test/layer
+  subvolumes brick
+end-volume
+volume top
+  type test/layer
+  option number 7
+  subvolumes left right
+end-volume
+`;
+
+t.test('the life of a graph: made and started from the bottom up, taken down from the top', async t => {
+  const { events, registry } = recorder();
+  const graph = await graphOf(t, diamond, { registry });
+  t.equal(graph.top.name, 'top');
+  t.strictSame([...graph.xlators.keys()], ['brick', 'left', 'right', 'top']);
+  t.strictSame(graph.xlators.get('brick')!.parents, [graph.xlators.get('left'), graph.xlators.get('right')]);
+  await graph.stop();
+  await graph[Symbol.asyncDispose]();
+  t.strictSame(events, [
+    'new brick 0 5',
+    'new left 1 5',
+    'new right 2 5',
+    'new top 3 7',
+    'init brick',
+    'init left',
+    'init right',
+    'init top',
+    'parent-up top',
+    'parent-up left from top',
+    'parent-up brick from left',
+    'child-up brick',
+    'child-up left from brick',
+    'child-up top from left',
+    'child-up right from brick',
+    'child-up top from right',
+    'parent-up right from top',
+    'parent-up brick from right',
+    'fini top',
+    'fini right',
+    'fini left',
+    'fini brick',
+  ]);
+});
+
+t.test('child-down goes up', async t => {
+  const { events, registry } = recorder();
+  const graph = await graphOf(t, diamond, { registry });
+  events.length = 0;
+  graph.xlators.get('left')!.notify('child-down', graph.xlators.get('brick'));
+  t.strictSame(events, ['child-down left from brick', 'child-down top from left']);
+});
+
+t.test('when one cannot start, those below it are taken down', async t => {
+  const { events, registry } = recorder();
+  const overrides = ['right.fail-init=on'];
+  const promise = Graph.load({ text: diamond, file: 'd.vol', registry, overrides, env: envOf() });
+  await t.rejects(promise, {
+    name: 'VolfileError',
+    message: 'd.vol:9: volume "right" (test/layer) cannot start: ENOENT: /srv is not there',
+    cause: { code: 'ENOENT' },
+  });
+  t.strictSame(events.slice(4), ['init brick', 'init left', 'fini left', 'fini brick']);
+});
+
+t.test('when one cannot even be made, nothing is started', async t => {
+  const { events, registry } = recorder();
+  const promise = Graph.load({ text: diamond, file: 'd.vol', registry, overrides: ['top.fail-new=1'], env: envOf() });
+  await t.rejects(promise, { message: 'd.vol:13: volume "top" (test/layer) cannot start: no memory' });
+  t.equal(events.length, 4);
+});
+
+t.test('one that does not stop cleanly does not keep the others up', async t => {
+  const { events, registry } = recorder();
+  const { log, lines } = keptLog();
+  const graph = await graphOf(t, diamond, { registry, overrides: ['*.fail-fini=on'], env: envOf({ log }) });
+  events.length = 0;
+  await graph.stop();
+  t.strictSame(events, ['fini top', 'fini right', 'fini left', 'fini brick']);
+  t.equal(lines.length, 4);
+  t.match(lines[0], { level: 50, msg: 'volume "top" did not stop cleanly', err: { message: 'stuck' } });
+});
+
+t.test('options that nobody knows and volumes that nobody uses are reported, not refused', async t => {
+  const { log, lines } = keptLog();
+  const text = `
+volume spare
+  type test/memory
+end-volume
+volume brick
+  type test/memory
+  option flies a,b
+end-volume
+volume top
+  type debug/trace
+  subvolumes brick
+end-volume`;
+  const { plan } = await graphOf(t, text, { env: envOf({ log }) });
+  const warnings = [
+    'test.vol:7: volume "brick": test/memory has no option "flies" (did you mean "files"?), it is ignored',
+    'test.vol:2: volume "spare" is a subvolume of none, and "top" is the top',
+  ];
+  t.strictSame(plan.warnings, warnings);
+  t.strictSame(
+    lines.map(line => [line.level, line.msg]),
+    warnings.map(warning => [40, warning]),
+  );
+});
+
+t.test('a plan prints as the volfile with the overrides in it', async t => {
+  const { registry } = recorder();
+  const overrides = ['top.number=9', 'l*t.number=3', 'bric?.fail-fini=off'];
+  const plan = await planGraph({ text: diamond, file: 'd.vol', registry, overrides });
+  t.equal(
+    printPlan(plan),
+    `volume brick
+    type test/leaf
+    option fail-fini off
+end-volume
+
+volume left
+    type test/layer
+    option number 3
+    subvolumes brick
+end-volume
+
+volume right
+    type test/layer
+    subvolumes brick
+end-volume
+
+volume top
+    type test/layer
+    option number 9
+    subvolumes left right
+end-volume
+`,
+  );
+  t.equal(parseVolfile(printPlan(plan), 'again').length, 4);
+});
+
+t.test('an override of a volume and an option with dots in their names', async t => {
+  class Dotted extends Xlator {
+    static readonly children = [0, 0] as const;
+    static readonly options = { 'a.b': integer({ default: 0, min: 0, max: 9 }, '') };
+  }
+  const registry = { 'test/dotted': async () => Dotted };
+  const text = 'volume my.data\n type test/dotted\nend-volume';
+  const { volumes } = await planGraph({ text, file: 'f', registry, overrides: ['my.data.a.b=5'] });
+  t.strictSame(volumes[0]!.read.values, { 'a.b': 5 });
+  t.strictSame([...volumes[0]!.read.origins], [['a.b', '--xlator-option my.data.a.b=5']]);
+});
+
+const brick = 'volume brick\n type test/memory\nend-volume\n';
+const bad: [string, string, string[], string | RegExp][] = [
+  [
+    'a type that is not known',
+    'volume a\n type storage/posxi\nend-volume',
+    [],
+    /^f:2: expected a type that is known \(debug\/delay-gen, .*, or file:PATH\), found "storage\/posxi" \(did you mean "storage\/posix"\?\)$/,
+  ],
+  ['a type that is like none', 'volume a\n type constructor\nend-volume', [], /^f:2: .* found "constructor"$/],
+  [
+    'no child for a layer',
+    'volume a\n\n type debug/trace\nend-volume',
+    [],
+    'f:1: expected 1 subvolume for debug/trace in volume "a", found none',
+  ],
+  [
+    'two children for a layer of one',
+    `${brick}volume b\n type test/memory\nend-volume\nvolume a\n type debug/trace\n subvolumes brick\n  b\nend-volume`,
+    [],
+    'f:10: expected 1 subvolume for debug/trace in volume "a", found 2',
+  ],
+  [
+    'a child for a leaf',
+    `${brick}volume a\n type test/memory\n subvolumes brick\nend-volume`,
+    [],
+    'f:6: expected no subvolumes for test/memory in volume "a", found 1',
+  ],
+  [
+    'an option out of range',
+    `${brick}volume a\n type debug/delay-gen\n option delay-percentage 200\n subvolumes brick\nend-volume`,
+    [],
+    'f:6: expected a percentage from 0 to 100, such as 5, 0.1 or 50% for option delay-percentage, found "200"',
+  ],
+  [
+    'an override out of range',
+    `${brick}volume a\n type debug/delay-gen\n subvolumes brick\nend-volume`,
+    ['a.delay-percentage=x'],
+    '--xlator-option a.delay-percentage=x: expected a percentage from 0 to 100, such as 5, 0.1 or 50% for option delay-percentage, found "x"',
+  ],
+  [
+    'an override without a value',
+    brick,
+    ['brick.files'],
+    '--xlator-option brick.files: expected NAME.OPTION=VALUE, NAME being a volume of the volfile, found "brick.files"',
+  ],
+  [
+    'an override without a volume',
+    brick,
+    ['files=a.b'],
+    '--xlator-option files=a.b: expected NAME.OPTION=VALUE, NAME being a volume of the volfile, found "files=a.b"',
+  ],
+  [
+    'an override of a volume that is not there',
+    brick,
+    ['brik.files=a'],
+    '--xlator-option brik.files=a: expected a volume of the volfile (brick), found "brik.files"',
+  ],
+];
+
+for (const [name, text, overrides, message] of bad) {
+  t.test(`refused: ${name}`, async t => {
+    const source = { text, file: 'f', registry: TEST_XLATORS, overrides };
+    await t.rejects(planGraph(source), { name: 'VolfileError', message });
+  });
+}
+
+t.test('what an xlator does not override goes to the child, whose promise is the answer', async t => {
+  const graph = await graphOf(t, stackOf('debug/trace exclude-ops=lookup', 'test/memory files=a'));
+  const inode = new Inode(gfidOf(1), 2);
+  t.match(await graph.top.lookup(frame, inode, 'a'), { iatt: { type: 1 } });
+});
+
+t.test('a leaf refuses what it has not, with a promise', async t => {
+  const { registry } = recorder();
+  const graph = await graphOf(t, 'volume leaf\n type test/leaf\nend-volume', { registry });
+  const reply = graph.top.stat(frame, new Inode(gfidOf(1), 2));
+  await t.rejects(reply, { code: 'EOPNOTSUPP', message: 'test/leaf has no stat, and no child to ask' });
+});
+
+t.test('subtree: each once, parents first; forget: those who care', async t => {
+  const forgotten: string[] = [];
+  class Holder extends Xlator {
+    static readonly children: readonly [number, number] = [0, 2];
+    override forget() {
+      forgotten.push(this.name);
+    }
+  }
+  const registry = { ...recorder().registry, 'test/leaf': async () => Holder };
+  const graph = await graphOf(t, diamond, { registry });
+  t.strictSame(
+    subtree(graph.top).map(({ name }) => name),
+    ['top', 'right', 'left', 'brick'],
+  );
+  forgetOf(graph.top)(new Inode(gfidOf(7), 1));
+  t.strictSame(forgotten, ['brick']);
+});

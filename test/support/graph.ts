@@ -1,0 +1,69 @@
+import type { Test } from 'tap';
+import pino from 'pino';
+import type { Frame } from '#src/graph/frame.ts';
+import { Graph } from '#src/graph/graph.ts';
+import { ROOT } from '#src/graph/identity.ts';
+import type { GraphSource, Registry } from '#src/graph/plan.ts';
+import type { GraphEnv } from '#src/graph/xlator.ts';
+import type { Inode } from '#src/inode/inode.ts';
+import { InodeTable } from '#src/inode/table.ts';
+import { forgetOf } from '#src/graph/subtree.ts';
+import { silent } from '#src/log.ts';
+import { XLATORS } from '#src/xlators/registry.ts';
+import { Memory } from './memory.ts';
+
+/** The server's own types, and `test/memory`. */
+export const TEST_XLATORS: Registry = { ...XLATORS, 'test/memory': async () => Memory };
+
+export const frame: Frame = { identity: ROOT, client: '192.0.2.1', signal: new AbortController().signal };
+
+/** An environment that logs nothing and has no state. */
+export function envOf(parts: Partial<GraphEnv> = {}): GraphEnv {
+  return { log: silent, stateDir: '/nonexistent', stage: 0, ...parts };
+}
+
+/** A log that keeps its lines. */
+export function keptLog() {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino(
+    { base: null, timestamp: false, level: 'trace' },
+    { write: line => void lines.push(JSON.parse(line)) },
+  );
+  return { log, lines };
+}
+
+/** A graph of a volfile that is up, until the test ends. */
+export async function graphOf(t: Test, text: string, parts: Partial<GraphSource & { env: GraphEnv }> = {}) {
+  const graph = await Graph.load({ text, file: 'test.vol', registry: TEST_XLATORS, env: envOf(), ...parts });
+  t.teardown(() => graph.stop());
+  return graph;
+}
+
+/** A stack of layers over a brick: `type` or `type key=value …` each, from the top down. */
+export function stackOf(...layers: readonly string[]): string {
+  const blocks = layers.toReversed().map((layer, i) => {
+    const [type, ...options] = layer.split(' ');
+    return [
+      `volume v${i}`,
+      `    type ${type}`,
+      ...options.map(option => `    option ${option.replace('=', ' ')}`),
+      ...(i > 0 ? [`    subvolumes v${i - 1}`] : []),
+      'end-volume\n',
+    ].join('\n');
+  });
+  return blocks.join('\n');
+}
+
+/** A graph with an inode table over it, as `nfs/server` has for each volume. */
+export async function volumeOf(t: Test, text: string, parts: Partial<GraphSource & { env: GraphEnv }> = {}) {
+  const graph = await graphOf(t, text, parts);
+  const table = new InodeTable({ limit: 10_000, forget: forgetOf(graph.top) });
+  const { root } = table;
+  /** Looks up a path of names. */
+  const find = async (...names: string[]): Promise<Inode> => {
+    let inode = root;
+    for (const name of names) inode = table.link((await graph.top.lookup(frame, inode, name)).iatt, inode, name);
+    return inode;
+  };
+  return { graph, top: graph.top, table, root, find };
+}

@@ -1,0 +1,47 @@
+/** MOUNT's programs over a tree of a few paths, and calls in hex. */
+import type { Test } from 'tap';
+import { mount1 } from '#actors/mount1/program.ts';
+import { mount3 } from '#actors/mount3/program.ts';
+import { FsError } from '#src/errno.ts';
+import { type Log, silent } from '#src/log.ts';
+import type { Call } from '#src/rpcsvc/actor.ts';
+import type { ExportEntry, Mounted } from '#src/xlators/nfs/server/mount-call.ts';
+import { MountList } from '#src/xlators/nfs/server/mount-table.ts';
+import { hex } from './hex.ts';
+import { servePrograms } from './rpc.ts';
+
+export interface MountOptions {
+  /** What a path is: a directory with its handle, or the errno (or any error) that mounting it ends with. */
+  readonly paths?: Readonly<Record<string, Mounted | Error>>;
+  readonly exports?: readonly ExportEntry[];
+  readonly log?: Log;
+}
+
+export async function serveMount(t: Test, { paths = {}, exports = [], log = silent }: MountOptions = {}) {
+  const mounts = await MountList.open({ log, rmtab: '/-' });
+  const contextOf = (call: Call) => ({
+    call,
+    log,
+    mounts,
+    async mount(path: string) {
+      const found = paths[path] ?? new FsError('ENOENT', `nothing is exported as ${path}`);
+      if (found instanceof Error) throw found;
+      return found;
+    },
+    exports: () => exports,
+  });
+  const programs = [mount1(contextOf), mount3(contextOf)];
+  const served = await servePrograms(t, programs);
+  return { ...served, mounts, programs, contextOf };
+}
+
+/** A call of MOUNT: `version` and `procedure` as eight digits of hex each. */
+export const mountCall = (version: string, procedure: string, args = ''): Buffer =>
+  hex(`
+  0000002a 00000000 00000002            // xid 42, CALL, RPC version 2
+  000186a5 ${version} ${procedure}      // MOUNT
+  00000000 00000000 00000000 00000000   // cred and verf: AUTH_NONE
+  ${args}`);
+
+/** A reply's header: accepted, with no verifier; the accept_stat comes next. */
+export const ACCEPTED = '0000002a 00000001 00000000 00000000 00000000';

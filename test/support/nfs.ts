@@ -1,0 +1,144 @@
+/** A real NFS service over a real graph, for tests at the wire. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { mount1 } from '#actors/mount1/program.ts';
+import { mount3 } from '#actors/mount3/program.ts';
+import { nfs3Program } from '#actors/nfs3/program.ts';
+import { Graph } from '#src/graph/graph.ts';
+import { planGraph } from '#src/graph/plan.ts';
+import { silent } from '#src/log.ts';
+import type { Program } from '#src/rpcsvc/actor.ts';
+import { MountList } from '#src/xlators/nfs/server/mount-table.ts';
+import { ServedNfsCall } from '#src/xlators/nfs/server/nfs-call.ts';
+import { ServedMountCall } from '#src/xlators/nfs/server/served-mount-call.ts';
+import { NfsServer } from '#src/xlators/nfs/server/server.ts';
+import { WriteVerifier } from '#src/xlators/nfs/server/verifier.ts';
+import type { Volume } from '#src/xlators/nfs/server/volume.ts';
+import { XLATORS } from '#src/xlators/registry.ts';
+import { LIMITS, RecordClient, servePrograms, type ServedPrograms } from './rpc.ts';
+
+export const HANDLE_KEY = Buffer.alloc(16, 0x42);
+/** What WRITE and COMMIT answer with in these tests. */
+export const VERIFIER = 'b0b1b2b3b4b5b6b7';
+
+export interface ServedNfs extends ServedPrograms {
+  /** The exported directory: to be looked into and changed behind the server's back. */
+  readonly dir: string;
+  readonly graph: Graph;
+  readonly nfs: NfsServer;
+  readonly volume: Volume;
+  readonly mounts: MountList;
+  /** The handle of a path in the volume (`''` is its root), as a client would get it, in hex. */
+  handle(path: string): Promise<string>;
+}
+
+export interface ServeOptions {
+  /** Lines for nfs/server, such as `option nfs3.vol.volume-access read-only`. */
+  readonly options?: readonly string[];
+  /** Stanzas between the brick (`brick`) and the volume: each line of a stanza as one string; the last is `vol`. */
+  readonly layers?: string;
+  /** Another stage's or start's state, to serve the same handles. */
+  readonly dir?: string;
+  readonly stateDir?: string;
+}
+
+export function programsOf(server: NfsServer): Program[] {
+  const mountCall = (call: ConstructorParameters<typeof ServedMountCall>[1]) => new ServedMountCall(server, call);
+  return [nfs3Program(call => new ServedNfsCall(server, call)), mount3(mountCall), mount1(mountCall)];
+}
+
+export async function temporaryDir(t: Test, name: string): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), `bricknfs-${name}-`));
+  t.teardown(() => rm(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** Serves an empty directory as the volume `vol` until the test ends. */
+export async function serveNfs(t: Test, options: ServeOptions = {}): Promise<ServedNfs> {
+  const stateDir = options.stateDir ?? (await temporaryDir(t, 'state'));
+  const dir = options.dir ?? (await temporaryDir(t, 'vol'));
+  const layers = options.layers ?? 'volume vol\n type debug/io-stats\n subvolumes brick\nend-volume\n';
+  const text = `
+volume brick
+  type storage/posix
+  option directory ${dir}
+end-volume
+${layers}
+volume nfs
+  type nfs/server
+  option rpc-auth.ports.insecure on
+  ${(options.options ?? []).join('\n  ')}
+  subvolumes vol
+end-volume
+`;
+  const plan = await planGraph({ text, file: 'test.vol', registry: XLATORS });
+  const graph = await Graph.prepare(plan, { log: silent, stateDir, stage: 0 });
+  t.teardown(() => graph.stop());
+  const nfs = graph.top as NfsServer;
+  const mounts = await MountList.open({ log: silent, rmtab: '/-' });
+  const verifier = new WriteVerifier();
+  Buffer.from(VERIFIER, 'hex').copy(verifier.bytes);
+  nfs.attach({ handleKey: HANDLE_KEY, verifier, mounts, programsOf });
+  graph.up();
+  const served = await servePrograms(t, nfs.programs(), LIMITS);
+  const volume = nfs.volumes.get('vol')!;
+  return {
+    ...served,
+    dir,
+    graph,
+    nfs,
+    volume,
+    mounts,
+    async handle(path) {
+      const client = new RecordClient(served.port);
+      try {
+        return (await mountHandle(client, `/vol/${path}`)) ?? (await lookUp(client, path));
+      } finally {
+        client.socket.destroy();
+      }
+    },
+  };
+}
+
+const CALL = '00000001 00000000 00000002'.replaceAll(' ', '');
+const NO_AUTH = '00000000'.repeat(4);
+
+const hexString = (text: string) => {
+  const bytes = Buffer.from(text, 'latin1');
+  const padded = Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
+  return bytes.length.toString(16).padStart(8, '0') + padded.toString('hex');
+};
+
+/** The handle in a MNT3 reply, `undefined` when it is refused (a file, say). */
+async function mountHandle(client: RecordClient, path: string): Promise<string | undefined> {
+  const call = `${CALL}000186a5 00000003 00000001 ${NO_AUTH}${hexString(path)}`.replaceAll(' ', '');
+  const reply = await client.exchange(Buffer.from(call, 'hex'));
+  return handleAt(reply);
+}
+
+async function lookUp(client: RecordClient, path: string): Promise<string> {
+  const slash = path.lastIndexOf('/');
+  const parent = (await mountHandle(client, `/vol/${path.slice(0, Math.max(0, slash))}`))!;
+  const args = `${(parent.length / 2).toString(16).padStart(8, '0')}${parent}${hexString(path.slice(slash + 1))}`;
+  const call = `${CALL}000186a3 00000003 00000003 ${AUTH_ROOT}${args}`.replaceAll(' ', '');
+  const found = handleAt(await client.exchange(Buffer.from(call, 'hex')));
+  if (found === undefined) throw new Error(`no handle for ${path}`);
+  return found;
+}
+
+/** A reply's status is behind 24 bytes of header, and the handle behind it. */
+function handleAt(reply: Buffer): string | undefined {
+  if (reply.readUInt32BE(20) !== 0 || reply.readUInt32BE(24) !== 0) return undefined;
+  const length = reply.readUInt32BE(28);
+  return reply.toString('hex', 32, 32 + length);
+}
+
+/** AUTH_SYS credentials and an empty verifier, as hex. */
+export function authSys(uid: number, gid: number, gids: readonly number[] = []): string {
+  const words = [0, 0, uid, gid, gids.length, ...gids].map(word => word.toString(16).padStart(8, '0')).join('');
+  return `00000001${(words.length / 2).toString(16).padStart(8, '0')}${words}0000000000000000`;
+}
+
+export const AUTH_ROOT = authSys(0, 0);

@@ -1,0 +1,29 @@
+/** A table of ports, the built-in port mapper over it, and calls in hex. */
+import { portmap2 } from '#actors/portmap/portmap2.ts';
+import { rpcbind3, rpcbind4 } from '#actors/portmap/rpcbind.ts';
+import { type Netid, type PortEntry, PortTable } from '#src/rpcsvc/portmap/table.ts';
+import { hex } from './hex.ts';
+
+export function entry(
+  netid: Netid,
+  port: number,
+  { program = 100003, version = 3, address = netid.endsWith('6') ? '::1' : '127.0.0.1', name = 'NFS3' } = {},
+): PortEntry {
+  return { name, program, version, netid, address, port, owner: 'bricknfs' };
+}
+
+export function tableOf(...entries: PortEntry[]): PortTable {
+  const table = new PortTable();
+  for (const one of entries) table.add(one);
+  return table;
+}
+
+export const portMapper = (table: PortTable) => [portmap2(table), rpcbind3(table), rpcbind4(table)];
+
+/** A call of program 100000: `version` and `procedure` as eight digits of hex each. */
+export const portmapCall = (version: string, procedure: string, args = ''): Buffer =>
+  hex(`
+  0000002a 00000000 00000002            // xid 42, CALL, RPC version 2
+  000186a0 ${version} ${procedure}      // port mapper
+  00000000 00000000 00000000 00000000   // cred and verf: AUTH_NONE
+  ${args}`);

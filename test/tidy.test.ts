@@ -1,0 +1,92 @@
+/** Rules on the repository itself. */
+import { globSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import t from 'tap';
+import { mount1 } from '#actors/mount1/program.ts';
+import { mount3 } from '#actors/mount3/program.ts';
+import { nfs3Program } from '#actors/nfs3/program.ts';
+import { XLATORS } from '#src/xlators/registry.ts';
+
+const root = join(import.meta.dirname, '..');
+const find = (...patterns: string[]) => globSync(patterns, { cwd: root }).sort();
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const sources = find('src/**/*.ts', 'protocols/**/*.ts', 'actors/**/*.ts');
+const tests = find('test/**/*.test.ts', 'test/**/*.itest.ts');
+const testTexts = tests.map(read);
+
+t.test('no source file is long', async t => {
+  const long = sources.filter(file => read(file).split('\n').length > 400);
+  t.strictSame(long, []);
+});
+
+t.test('nothing is left over: no TODO, no debug output, no skipped test', async t => {
+  const left = /\b(TODO|FIXME|XXX|HACK)\b|console\.(log|error|debug)\(|\bdebugger\b/;
+  // What a command prints is its purpose.
+  const files = sources.filter(file => !file.startsWith('src/cli/'));
+  t.strictSame(files.filter(file => left.test(read(file))), []);
+  const skipped = /\bt\.(skip|todo|only)\(|\.(skip|only|todo)\(['"`]/;
+  t.strictSame(tests.filter(file => skipped.test(read(file)) && !file.endsWith('tidy.test.ts')), []);
+});
+
+t.test('`any` stays at the seams', async t => {
+  const counts = sources
+    .map(file => ({ file, count: read(file).match(/\bas any\b|: any\b|<any\b|, any\b|any\[\]/g)?.length ?? 0 }))
+    .filter(({ count }) => count > 0)
+    .map(({ file }) => file);
+  const seams = [
+    'protocols/xdr/codec.ts',
+    'src/graph/options.ts',
+    'src/graph/plan.ts',
+    'src/graph/xlator.ts',
+    'src/rpcsvc/actor.ts',
+    'src/rpcsvc/dispatch.ts',
+    'src/server/link.ts',
+  ];
+  t.strictSame(counts.filter(file => !seams.includes(file)), []);
+});
+
+t.test('every procedure has a table of wire cases', async t => {
+  const none = () => {
+    throw new Error('no call is made here');
+  };
+  const programs = { nfs3: nfs3Program(none), mount3: mount3(none), mount1: mount1(none) };
+  for (const [folder, { actors }] of Object.entries(programs)) {
+    for (const { name } of Object.values(actors)) {
+      const file = `test/actors/${folder}/${name.toLowerCase()}.test.ts`;
+      t.ok(tests.includes(file), `${file} is there`);
+      if (tests.includes(file)) t.match(read(file), /support\/(wire|hex)\.ts/, `${file} speaks bytes`);
+    }
+  }
+});
+
+t.test('every module of wire types is under the shared properties', async t => {
+  const modules = find('protocols/**/*.ts').filter(file => /\b(struct|union|enumOf|result3|list|array)\(/.test(read(file)));
+  for (const file of modules.filter(file => !file.startsWith('protocols/xdr/'))) {
+    const name = basename(file, '.ts');
+    const tested = testTexts.some(text => text.includes('codecProperties') && text.includes(`/${name}.ts'`));
+    t.ok(tested, `${file} is given to codecProperties`);
+  }
+});
+
+t.test('every xlator has tests, and passes the shared suite', async t => {
+  for (const type of Object.keys(XLATORS)) {
+    const own = tests.filter(file => file.startsWith(`test/xlators/${type}`));
+    t.ok(own.length > 0, `${type} has tests`);
+    if (type === 'nfs/server') continue; // the top: it takes no fops
+    t.ok(testTexts.some(text => text.includes('xlatorSuite') && text.includes(type)), `${type} passes the suite`);
+  }
+});
+
+t.test('folders of source say what belongs in them', async t => {
+  for (const folder of ['protocols', 'actors', 'src', 'src/xlators', 'test', 'test/linux-client', 'docker']) {
+    t.ok(find(`${folder}/README.md`).length === 1, `${folder}/README.md`);
+  }
+});
+
+t.test('READMEs name files that exist', async t => {
+  for (const file of find('README.md', '*/README.md', 'src/**/README.md', 'test/**/README.md')) {
+    for (const [, target] of read(file).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) {
+      t.ok(find(join(dirname(file), target!)).length > 0, `${file}: ${target}`);
+    }
+  }
+});
