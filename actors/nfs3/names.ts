@@ -6,11 +6,11 @@ import type { Resolved } from '#src/xlators/nfs/server/call.ts';
 export const NAME_BYTES_MAX = 255;
 const NO_NAME = /[/\0]/;
 
-/** A name to look up in `at`; `.` and `..` are names like others. */
+/** A name to look up in `at`; `.` and `..` are names like others. RFC 1813, 3.2: ACCES for one that cannot be. */
 export function checkName(at: Resolved, name: string): void {
   if (at.inode.type !== FileType.DIR) throw new FsError('ENOTDIR');
   if (name.length > NAME_BYTES_MAX) throw new FsError('ENAMETOOLONG');
-  if (name === '' || NO_NAME.test(name)) throw new FsError('EINVAL', 'a name that is empty, or has a / or a NUL');
+  if (name === '' || NO_NAME.test(name)) throw new FsError('EACCES', 'a name that is empty, or has a / or a NUL');
 }
 
 /** A name for something new in `at`: `.` and `..` are there already. */

@@ -134,10 +134,7 @@ const common = {
 
 type Served3 = Exclude<RPCBPROC, typeof RPCBPROC.CALLIT>;
 /** GETSTAT tells strangers who asks what here. */
-type Served4 = Exclude<
-  RPCBPROC4,
-  typeof RPCBPROC4.BCAST | typeof RPCBPROC4.INDIRECT | typeof RPCBPROC4.GETSTAT
->;
+type Served4 = Exclude<RPCBPROC4, typeof RPCBPROC4.BCAST | typeof RPCBPROC4.INDIRECT | typeof RPCBPROC4.GETSTAT>;
 
 /** rpcbind, version 3 (RFC 1833, 2.2.1). CALLIT is not served, for version 2's reasons. */
 export const rpcbind3 = (table: PortTable): Program<PortmapCall> => ({

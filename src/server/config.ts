@@ -1,6 +1,5 @@
 import type { LogOptions } from '../log.ts';
 import type { ConnectionLimits } from '../rpcsvc/connection.ts';
-import type { ListenAt } from '../rpcsvc/listener.ts';
 
 /** What a server is started with; plain data, since it is posted to the stages. */
 export interface ServerConfig {
@@ -19,8 +18,8 @@ export interface ServerConfig {
   readonly limits: ConnectionLimits;
   /** TCP connections at a time. */
   readonly connectionsMax: number;
-  /** Where the built-in portmapper listens, if it is wanted. */
-  readonly portmapper: ListenAt | undefined;
+  /** Where the built-in portmapper listens, if it is wanted: on the address of the others. */
+  readonly portmapperPort: number | undefined;
 }
 
 const MiB = 1024 * 1024;

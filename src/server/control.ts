@@ -1,6 +1,6 @@
 /**
  * The control socket: a unix socket for the command line of the same user. A request is a line of JSON,
- * `{"method": "status", "params": {…}}`, its answer one too: `{"result": …}` or `{"error": "…"}`.
+ * `{"method": "status", "params": {…}}`, its answer one too: `{"result": …}` or `{"error": "…"}`. One for a connection.
  */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -15,7 +15,7 @@ export class ControlError extends Error {
   override name = 'ControlError';
 }
 
-const REQUEST_BYTES_MAX = 64 * 1024;
+const REQUEST_CHARS_MAX = 64 * 1024;
 const CONNECTIONS_MAX = 16;
 const IDLE_MS = 30_000;
 /** Longer paths do not fit into sun_path, and are silently cut by some. */
@@ -76,23 +76,18 @@ export class ControlSocket implements AsyncDisposable {
     socket.setTimeout(IDLE_MS, () => socket.destroy());
     socket.setEncoding('utf8');
     let text = '';
-    socket.on('data', (chunk: string) => {
+    const take = (chunk: string) => {
       text += chunk;
       const end = text.indexOf('\n');
-      if (end < 0 && text.length <= REQUEST_BYTES_MAX) return;
-      socket.pause(); // one request at a time
-      const line = text.slice(0, end);
-      text = text.slice(end + 1);
-      if (end < 0 || end > REQUEST_BYTES_MAX) {
-        socket.end(`${JSON.stringify({ error: `expected a line of at most ${REQUEST_BYTES_MAX} bytes` })}\n`);
-        return;
-      }
-      void answer(line, methods, log).then(reply => {
-        socket.write(`${JSON.stringify(reply)}\n`);
-        socket.resume();
-        if (text.includes('\n')) socket.emit('data', '');
-      });
-    });
+      const long = (end < 0 ? text.length : end) > REQUEST_CHARS_MAX;
+      if (end < 0 && !long) return;
+      socket.off('data', take).resume(); // what else comes is dropped
+      const reply = long ? { error: `expected a line of at most ${REQUEST_CHARS_MAX} characters` } : undefined;
+      void Promise.resolve(reply ?? answer(text.slice(0, end), methods, log)).then(sent =>
+        socket.end(`${JSON.stringify(sent)}\n`),
+      );
+    };
+    socket.on('data', take);
   }
 }
 

@@ -134,19 +134,25 @@ export class Server implements AsyncDisposable {
         return mounts(); // the graph says in which file it is kept
       },
     };
+    this.#running.defer(() => this.#stopStages());
     const first = await ServerStage.start(0, config, host, log);
     this.#first = first;
     this.#stages.push(first);
-    this.#running.defer(() => first.stop());
     const rmtab = this.nfs.settings['nfs.mount-rmtab'] ?? join(config.stateDir, 'rmtab');
-    this.#mounts = this.#running.use(await MountList.open({ log, rmtab }));
+    this.#mounts = await MountList.open({ log, rmtab });
     for (let stage = 1; stage < config.stages; stage++) {
       const input = { stage, config, handleKey: key, verifier: verifier.shared };
       // oxlint-disable-next-line no-await-in-loop -- one failure tells all that needs to be told
       const worker = await startWorker(workerEntry, input, this.mounts, error => this.#failed.reject(error));
       this.#stages.push(worker);
-      this.#running.defer(() => worker.stop());
     }
+  }
+
+  /** All at the same time: one that waits for a slow call must not keep the others waiting. */
+  async #stopStages(): Promise<void> {
+    const stopped = await Promise.allSettled(this.#stages.map(stage => stage.stop()));
+    await this.#mounts?.[Symbol.asyncDispose]();
+    for (const result of stopped) if (result.status === 'rejected') throw result.reason;
   }
 
   async #listen(): Promise<void> {
@@ -162,7 +168,7 @@ export class Server implements AsyncDisposable {
       this.#running.use(await UdpListener.start({ host, port }, udp));
       this.#announce('udp', host, port, udp.programs);
     }
-    if (this.config.portmapper) await this.#portmapper(this.config.portmapper.host, this.config.portmapper.port);
+    if (this.config.portmapperPort !== undefined) await this.#portmapper(host, this.config.portmapperPort);
   }
 
   /** The built-in portmapper, on a stage of its own in this thread. */

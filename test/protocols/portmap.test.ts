@@ -30,6 +30,9 @@ t.test('a list of mappings as it is on the wire', async t => {
 
 t.test('CALLIT as it is on the wire', async t => {
   const call = { prog: 100003, vers: 3, proc: 0, args: Buffer.from('ab') };
-  t.equal(encode(portmap.call_args, call).toString('hex'), hex('000186a3 00000003 00000000 00000002 61620000').toString('hex'));
+  t.equal(
+    encode(portmap.call_args, call).toString('hex'),
+    hex('000186a3 00000003 00000000 00000002 61620000').toString('hex'),
+  );
   t.same(decode(portmap.call_result, hex('00000801 00000000')), { port: 2049, res: Buffer.alloc(0) });
 });

@@ -10,7 +10,17 @@ t.test('the numbers of RFC 1833, section 2', async t => {
   t.equal(rpcbind.RPCB_PROGRAM, 100000);
   t.equal(rpcbind.RPCB_V3, 3);
   t.equal(rpcbind.RPCB_V4, 4);
-  const three = { NULL: 0, SET: 1, UNSET: 2, GETADDR: 3, DUMP: 4, CALLIT: 5, GETTIME: 6, UADDR2TADDR: 7, TADDR2UADDR: 8 };
+  const three = {
+    NULL: 0,
+    SET: 1,
+    UNSET: 2,
+    GETADDR: 3,
+    DUMP: 4,
+    CALLIT: 5,
+    GETTIME: 6,
+    UADDR2TADDR: 7,
+    TADDR2UADDR: 8,
+  };
   t.strictSame(rpcbind.RPCBPROC, three);
   const { CALLIT: BCAST, ...same } = three;
   t.strictSame(rpcbind.RPCBPROC4, { ...same, BCAST, GETVERSADDR: 9, INDIRECT: 10, GETADDRLIST: 11, GETSTAT: 12 });

@@ -59,7 +59,7 @@ t.test('large arguments and results pass', async t => {
   t.ok((await client.call(PLAIN, value)).equals(value));
 });
 
-t.test('a result is its receiver\'s own: later ones do not overwrite it', async t => {
+t.test("a result is its receiver's own: later ones do not overwrite it", async t => {
   const { port } = await servePrograms(t, [echo]);
   const client = await connect(t, port);
   const first = await client.call(PLAIN, Buffer.from('first'));
@@ -170,14 +170,16 @@ const success = hex('00000001 00000000 00000000 00000000 00000000');
 
 t.test('an answer in fragments, a byte at a time', async t => {
   const port = await serve(t, socket => {
-    socket.once('data', async (call: Buffer) => {
+    socket.once('data', (call: Buffer) => {
       const reply = Buffer.concat([xidOf(call), success, hex('00000003 61626300')]);
-      const stream = Buffer.concat([mark(reply.subarray(0, 7), false), mark(Buffer.alloc(0), false), mark(reply.subarray(7))]);
+      const parts = [mark(reply.subarray(0, 7), false), mark(Buffer.alloc(0), false), mark(reply.subarray(7))];
+      const bytes = [...Buffer.concat(parts)];
       socket.setNoDelay(true);
-      for (const byte of stream) {
-        socket.write(Buffer.of(byte));
-        await new Promise(resolve => setImmediate(resolve));
-      }
+      const next = () => {
+        const byte = bytes.shift();
+        if (byte !== undefined) socket.write(Buffer.of(byte), () => setImmediate(next));
+      };
+      next();
     });
   });
   const client = await connect(t, port);

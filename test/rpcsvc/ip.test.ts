@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import { BlockList, isIP } from 'node:net';
 import fc from 'fast-check';
 import t from 'tap';
-import { bytesOfIp, formatIp, type Ip, ipOfBytes, isLoopback, isWildcard, maskWords, parseIp, sameUnder } from '#src/rpcsvc/ip.ts';
+import {
+  bytesOfIp,
+  formatIp,
+  type Ip,
+  ipOfBytes,
+  isLoopback,
+  isWildcard,
+  maskWords,
+  parseIp,
+  sameUnder,
+} from '#src/rpcsvc/ip.ts';
 
 const cases: [text: string, family: 4 | 6, words: number[], formatted: string][] = [
   ['10.0.0.1', 4, [0x0a000001], '10.0.0.1'],
@@ -27,7 +37,17 @@ for (const [text, family, words, formatted] of cases) {
 }
 
 t.test('what is no address is none', async t => {
-  for (const text of ['', '10', '10.0.0', '10.0.0.256', '010.0.0.1.1', '::1::', 'localhost', '10.0.0.1/8', '1.2.3.4 ']) {
+  for (const text of [
+    '',
+    '10',
+    '10.0.0',
+    '10.0.0.256',
+    '010.0.0.1.1',
+    '::1::',
+    'localhost',
+    '10.0.0.1/8',
+    '1.2.3.4 ',
+  ]) {
     t.equal(parseIp(text), undefined, text);
   }
 });
@@ -57,7 +77,7 @@ t.test('masks say the same as a BlockList', async () => {
     fc.property(pair, ([a, b, prefix]) => {
       const left = parseIp(a)!;
       const right = parseIp(b)!;
-      fc.pre(left.family === right.family && (left.family === 4 || !/^::ffff:/.test(formatIp(left))));
+      fc.pre(left.family === right.family && (left.family === 4 || !formatIp(left).startsWith('::ffff:')));
       fc.pre(prefix <= (left.family === 4 ? 32 : 128));
       const family = left.family === 4 ? 'ipv4' : 'ipv6';
       const list = new BlockList();

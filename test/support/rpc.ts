@@ -78,9 +78,9 @@ export interface ServedPrograms {
   readonly port: number;
   readonly stage: Stage;
   readonly service: Service;
-  connect(): RecordClient;
+  readonly connect: () => RecordClient;
   /** One call on a connection kept for it. */
-  exchange(record: Buffer): Promise<Buffer>;
+  readonly exchange: (record: Buffer) => Promise<Buffer>;
 }
 
 /** Serves `programs` until the test ends. */

@@ -1,8 +1,7 @@
 /** Whether a registered program still answers, or whoever registered it is gone. */
 import { createSocket } from 'node:dgram';
-import { call_header, msg_type, NO_AUTH, reply_header, RPC_VERSION } from '#protocols/rpc.ts';
-import { decode, encode, nothing } from '#protocols/xdr/codec.ts';
-import { XdrError } from '#protocols/xdr/stream.ts';
+import { call_header, msg_type, NO_AUTH, RPC_VERSION } from '#protocols/rpc.ts';
+import { encode, nothing } from '#protocols/xdr/codec.ts';
 import { RpcClient } from '../client.ts';
 import { RpcError } from '../client-error.ts';
 import { formatIp, isWildcard, parseIp } from '../ip.ts';
@@ -10,6 +9,7 @@ import type { Registered } from './mapper.ts';
 import { NETIDS } from './table.ts';
 
 const NULL_PROCEDURE = 0;
+const XID = 1;
 
 /** Calls procedure 0. Whatever RPC reply comes counts: somebody is there. */
 export async function answers(registered: Registered, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
@@ -34,7 +34,7 @@ const GONE: ReadonlySet<string> = new Set(['CANNOT_CONNECT', 'TIMED_OUT', 'CLOSE
 
 function answersUdp(host: string, { program, version, port }: Registered, timeoutMs: number, signal: AbortSignal) {
   const call = encode(call_header, {
-    xid: 1,
+    xid: XID,
     mtype: msg_type.CALL,
     rpcvers: RPC_VERSION,
     prog: program,
@@ -64,11 +64,7 @@ function answersUdp(host: string, { program, version, port }: Registered, timeou
   });
 }
 
+/** A reply to the call above begins with its xid and its kind. */
 function isReply(message: Buffer): boolean {
-  try {
-    return decode(reply_header, message).xid === 1;
-  } catch (error) {
-    if (error instanceof XdrError) return false;
-    throw error;
-  }
+  return message.length >= 8 && message.readUInt32BE(0) === XID && message.readUInt32BE(4) === msg_type.REPLY;
 }

@@ -29,12 +29,14 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCKADDR_IN_BYTES = 16;
 const SOCKADDR_IN6_BYTES = 28;
+/** Where the low byte of sa_family is, on this machine; the high one is 0. */
+const FAMILY_AT = endianness() === 'LE' ? 0 : 1;
 
 /** A sockaddr_in or sockaddr_in6, for UADDR2TADDR. */
 export function encodeTaddr({ host, port }: HostPort): Buffer {
   const ip = parseIp(host) as Ip;
   const bytes = Buffer.alloc(ip.family === 4 ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES);
-  writeFamily(bytes, ip.family === 4 ? AF_INET : AF_INET6);
+  bytes[FAMILY_AT] = ip.family === 4 ? AF_INET : AF_INET6;
   bytes.writeUInt16BE(port, 2);
   bytesOfIp(ip).copy(bytes, ip.family === 4 ? 4 : 8);
   return bytes;
@@ -43,14 +45,10 @@ export function encodeTaddr({ host, port }: HostPort): Buffer {
 /** `undefined` for what is no sockaddr of these two kinds. */
 export function decodeTaddr(bytes: Buffer): HostPort | undefined {
   if (bytes.length < SOCKADDR_IN_BYTES) return undefined;
-  const family = endianness() === 'LE' ? bytes.readUInt16LE(0) : bytes.readUInt16BE(0);
+  if (bytes[1 - FAMILY_AT] !== 0) return undefined;
+  const family = bytes[FAMILY_AT];
   const port = bytes.readUInt16BE(2);
   if (family === AF_INET) return { host: formatIp(ipOfBytes(bytes.subarray(4, 8))), port };
   if (family !== AF_INET6 || bytes.length < SOCKADDR_IN6_BYTES) return undefined;
   return { host: formatIp(ipOfBytes(bytes.subarray(8, 24))), port };
-}
-
-function writeFamily(bytes: Buffer, family: number): void {
-  if (endianness() === 'LE') bytes.writeUInt16LE(family, 0);
-  else bytes.writeUInt16BE(family, 0);
 }

@@ -1,13 +1,18 @@
 import { ERRNO, type Errno, FsError } from '../../errno.ts';
 import type { Fop, Fops } from '../../graph/fops.ts';
-import { choice, integer, list, percent } from '../../graph/options.ts';
+import { integer, list, option, percent } from '../../graph/options.ts';
 import { ALL_FOPS, Xlator } from '../../graph/xlator.ts';
 import { fopList } from './fop-list.ts';
 import { randomFrom } from './random.ts';
 
 const options = {
   failure: percent({ default: 0 }, 'How many of the calls fail, by chance.'),
-  'error-no': choice(Object.keys(ERRNO) as Errno[], { default: 'EIO' }, 'The error that they fail with.'),
+  'error-no': option(
+    { default: 'EIO' as Errno },
+    'the name of an errno, such as EIO or ENOSPC',
+    'The error that they fail with.',
+    text => (Object.hasOwn(ERRNO, text.toUpperCase()) ? (text.toUpperCase() as Errno) : undefined),
+  ),
   enable: fopList({ default: ALL_FOPS, aliases: ['fops'] }, 'The fops that may fail; all unless set.'),
   nth: list(
     integer({ default: 1, min: 1, max: 2 ** 31 }, 'The number of a call.'),

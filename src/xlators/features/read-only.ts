@@ -57,14 +57,15 @@ export class ReadOnly extends Xlator<typeof options> {
     return this.wind('open', frame, inode, flags);
   }
 
-  override async access(frame: Frame, inode: Inode, mask: number): ReturnType<Fops['access']> {
-    const { granted, iatt } = await this.wind('access', frame, inode, mask);
-    return { granted: this.#on ? granted & ~Access.WRITE : granted, iatt };
+  override access(frame: Frame, inode: Inode, mask: number): ReturnType<Fops['access']> {
+    const reply = this.wind('access', frame, inode, mask);
+    if (!this.#on) return reply;
+    return reply.then(({ granted, iatt }) => ({ granted: granted & ~Access.WRITE, iatt }));
   }
 
-  override async statfs(frame: Frame, inode: Inode): ReturnType<Fops['statfs']> {
-    const statfs = await this.wind('statfs', frame, inode);
-    return { ...statfs, readOnly: this.#on || statfs.readOnly };
+  override statfs(frame: Frame, inode: Inode): ReturnType<Fops['statfs']> {
+    const reply = this.wind('statfs', frame, inode);
+    return this.#on ? reply.then(statfs => ({ ...statfs, readOnly: true })) : reply;
   }
 
   /** A client is told what the objects look like, as with any failure (RFC 1813, 2.6: wcc_data). */

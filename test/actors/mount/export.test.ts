@@ -39,7 +39,10 @@ for (const version of ['00000001', '00000003']) {
 }
 
 t.test('what does not fit is left out: whole directories, never half of one', async t => {
-  const exports = Array.from({ length: 1000 }, (_, i) => ({ directory: `/dir${i}`, groups: ['10.0.0.1', 'x'.repeat(300)] }));
+  const exports = Array.from({ length: 1000 }, (_, i) => ({
+    directory: `/dir${i}`,
+    groups: ['10.0.0.1', 'x'.repeat(300)],
+  }));
   const { contextOf } = await serveMount(t, { exports });
   const got = await exportActor.run(contextOf(callFrom('10.0.0.1', 'udp')));
   t.ok(encode(exportsCodec, got).length <= 1400);

@@ -19,7 +19,10 @@ for (const version of ['00000001', '00000003']) {
       mounts.add('10.0.0.1', '/a');
       const got = await exchange(mountCall(version, '00000003', args));
       t.equal(got.toString('hex'), hex(`${ACCEPTED} 00000000`).toString('hex'));
-      t.strictSame((await mounts.list()).map(({ host, path }) => `${host} ${path}`), left);
+      t.strictSame(
+        (await mounts.list()).map(({ host, path }) => `${host} ${path}`),
+        left,
+      );
     });
   }
 

@@ -49,7 +49,11 @@ const cases = [
   { name: 'MNT3ERR_INVAL: a relative path', call: call('data'), reply: `${ACCEPTED} 00000000 00000016` },
   { name: 'MNT3ERR_INVAL: a NUL', call: call('/da\0ta'), reply: `${ACCEPTED} 00000000 00000016` },
   { name: 'MNT3ERR_NAMETOOLONG', call: call('/long'), reply: `${ACCEPTED} 00000000 0000003f` },
-  { name: 'MNT3ERR_NAMETOOLONG: 1,025 bytes', call: call(`/${'x'.repeat(1024)}`), reply: `${ACCEPTED} 00000000 0000003f` },
+  {
+    name: 'MNT3ERR_NAMETOOLONG: 1,025 bytes',
+    call: call(`/${'x'.repeat(1024)}`),
+    reply: `${ACCEPTED} 00000000 0000003f`,
+  },
   { name: 'MNT3ERR_NOTSUPP', call: call('/nosys'), reply: `${ACCEPTED} 00000000 00002714` },
   { name: 'MNT3ERR_NOENT: gone', call: call('/gone'), reply: `${ACCEPTED} 00000000 00000002` },
   { name: 'MNT3ERR_SERVERFAULT: a bug of ours', call: call('/bug'), reply: `${ACCEPTED} 00000000 00002716` },

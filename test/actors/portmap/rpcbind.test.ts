@@ -8,7 +8,8 @@ import { ACCEPTED } from '../../support/mount.ts';
 import { entry, portMapper, portmapCall, tableOf } from '../../support/portmap.ts';
 import { servePrograms } from '../../support/rpc.ts';
 
-const table = () => tableOf(entry('tcp', 2049), entry('tcp6', 2049), entry('udp', 2051, { program: 100005, version: 1 }));
+const table = () =>
+  tableOf(entry('tcp', 2049), entry('tcp6', 2049), entry('udp', 2051, { program: 100005, version: 1 }));
 
 const tcp = '00000003 74637000';
 const udp = '00000003 75647000';
@@ -108,7 +109,10 @@ t.test('a wildcard is answered as the address the caller can reach', async t => 
   t.equal(run(RPCBPROC4.GETADDR, '127.0.0.1', asked('tcp')), '127.0.0.1.8.1');
   t.equal(run(RPCBPROC4.GETADDR, '203.0.113.9', asked('tcp', '198.51.100.1.0.111')), '198.51.100.1.8.1');
   t.equal(run(RPCBPROC4.GETADDR, '::1', asked('')), '::1.8.1', 'a call over IPv6');
-  t.match(run(RPCBPROC4.GETADDRLIST, '203.0.113.9', asked('', '198.51.100.1.0.111')), [{ r_maddr: '198.51.100.1.8.1' }, {}]);
+  t.match(run(RPCBPROC4.GETADDRLIST, '203.0.113.9', asked('', '198.51.100.1.0.111')), [
+    { r_maddr: '198.51.100.1.8.1' },
+    {},
+  ]);
 });
 
 t.test('over UDP only this machine gets lists', async t => {

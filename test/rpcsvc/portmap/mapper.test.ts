@@ -45,7 +45,10 @@ t.test('no port mapper: an error for each place', async t => {
 t.test('the same entry: by address and port, or by port where there is no more', async t => {
   const of = { program: 100003, version: 3, netid: 'tcp' } as const;
   const same = (address: string | undefined, port: number) => isSame({ ...of, address, port }, entry('tcp', 2049));
-  t.strictSame([same('127.0.0.1', 2049), same(undefined, 2049), same('0.0.0.0', 2049), same('127.0.0.1', 1)], [true, true, false, false]);
+  t.strictSame(
+    [same('127.0.0.1', 2049), same(undefined, 2049), same('0.0.0.0', 2049), same('127.0.0.1', 1)],
+    [true, true, false, false],
+  );
 });
 
 t.test('the usual places', async t => {

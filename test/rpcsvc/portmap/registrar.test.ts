@@ -20,7 +20,15 @@ function writable(table: PortTable): Program[] {
     const { host, port } = decodeUaddr(r_addr)!;
     const there = table.findExact(r_prog, r_vers, r_netid as Netid);
     if (there) return there.port === port && there.address === host;
-    table.add({ name: '', program: r_prog, version: r_vers, netid: r_netid as Netid, address: host, port, owner: r_owner });
+    table.add({
+      name: '',
+      program: r_prog,
+      version: r_vers,
+      netid: r_netid as Netid,
+      address: host,
+      port,
+      owner: r_owner,
+    });
     return true;
   };
   const set2 = ({ prog, vers, prot, port }: mapping) => {
@@ -44,7 +52,10 @@ function writable(table: PortTable): Program[] {
 }
 
 async function setUp(t: Test, { table = tableOf(), versions = [2, 3, 4] as readonly number[] } = {}) {
-  const { port, service } = await servePrograms(t, writable(table).filter(({ version }) => versions.includes(version)));
+  const { port, service } = await servePrograms(
+    t,
+    writable(table).filter(({ version }) => versions.includes(version)),
+  );
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: line => void lines.push(JSON.parse(line) as Record<string, unknown>) });
   const registrar = new PortmapRegistrar({ log, targets: [{ host: '127.0.0.1', port }], timeoutMs: 1000 });
@@ -53,7 +64,9 @@ async function setUp(t: Test, { table = tableOf(), versions = [2, 3, 4] as reado
 }
 
 const textsOf = (entries: Iterable<PortEntry>) =>
-  [...entries].map(({ program, version, netid, address, port }) => `${program} ${version} ${netid} ${address} ${port}`).sort();
+  [...entries]
+    .map(({ program, version, netid, address, port }) => `${program} ${version} ${netid} ${address} ${port}`)
+    .sort();
 
 const wanted = [entry('tcp', 2049), entry('udp', 2049), entry('tcp6', 2049), entry('udp6', 2049)];
 const warnings = (lines: readonly Record<string, unknown>[]) => lines.filter(({ level }) => level === 40);
@@ -73,7 +86,11 @@ t.test('all transports are registered, and unregistered at the end; nobody else 
 
 t.test('a port mapper of version 2 takes what it can: IPv4', async t => {
   const { table, lines, registrar } = await setUp(t, { versions: [2] });
-  const any = [entry('tcp', 2049, { address: '0.0.0.0' }), entry('udp', 2049, { address: '0.0.0.0' }), entry('tcp6', 2049)];
+  const any = [
+    entry('tcp', 2049, { address: '0.0.0.0' }),
+    entry('udp', 2049, { address: '0.0.0.0' }),
+    entry('tcp6', 2049),
+  ];
   await registrar.register(any);
   t.strictSame(textsOf(table), textsOf(any.slice(0, 2)));
   await registrar.stop();
@@ -109,7 +126,9 @@ t.test('another server that answers is left alone, then and at the end, with a w
   t.strictSame(textsOf(table), textsOf([theirs, ours[1]!]));
   t.match(warnings(lines), [
     {
-      failed: [`ECHO version 2 on tcp 127.0.0.1 port 2049: another server is registered and answers (127.0.0.1, port ${port}); it is left alone`],
+      failed: [
+        `ECHO version 2 on tcp 127.0.0.1 port 2049: another server is registered and answers (127.0.0.1, port ${port}); it is left alone`,
+      ],
       msg: /mount with -o port=2049,mountport=2049,mountproto=tcp/,
     },
   ]);
@@ -134,7 +153,9 @@ t.test('refused: one warning that says what to do, and nothing to undo', async t
   const log = pino({ base: null }, { write: line => void lines.push(JSON.parse(line) as Record<string, unknown>) });
   const registrar = new PortmapRegistrar({ log, targets: [{ host: '127.0.0.1', port }] });
   await registrar.register([entry('tcp', 2049), entry('tcp', 20048, { program: 100005, name: 'MOUNT3' })]);
-  t.match(lines, [{ level: 40, failed: [/^NFS3 version 3 on tcp.*refuses/, /^MOUNT3.*refuses/], msg: /port=2049,mountport=20048/ }]);
+  t.match(lines, [
+    { level: 40, failed: [/^NFS3 version 3 on tcp.*refuses/, /^MOUNT3.*refuses/], msg: /port=2049,mountport=20048/ },
+  ]);
   t.strictSame(registrar.registered, []);
   await registrar.stop();
   t.equal(lines.length, 1);
@@ -143,11 +164,16 @@ t.test('refused: one warning that says what to do, and nothing to undo', async t
 t.test('no port mapper: one warning with every place that was tried', async t => {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: line => void lines.push(JSON.parse(line) as Record<string, unknown>) });
-  const targets = [{ path: '/nowhere/rpcbind.sock' }, { host: '127.0.0.1', port: await unusedPort(), reservedPort: true }];
+  const targets = [
+    { path: '/nowhere/rpcbind.sock' },
+    { host: '127.0.0.1', port: await unusedPort(), reservedPort: true },
+  ];
   const registrar = new PortmapRegistrar({ log, targets });
   await registrar.register(wanted);
   await registrar.stop();
-  t.match(lines, [{ level: 40, failed: [/nowhere\/rpcbind\.sock: .*ENOENT.*; 127\.0\.0\.1:\d+: .*ECONNREFUSED/], msg: /port=2049/ }]);
+  t.match(lines, [
+    { level: 40, failed: [/nowhere\/rpcbind\.sock: .*ENOENT.*; 127\.0\.0\.1:\d+: .*ECONNREFUSED/], msg: /port=2049/ },
+  ]);
   t.equal(lines.length, 1);
 });
 
@@ -175,15 +201,16 @@ t.test('a port mapper that says nothing holds nobody up for long', async t => {
 t.test('stopped between the SETs: those that were made are undone', async t => {
   const { table, registrar, service } = await setUp(t);
   const four = [...service.programs].find(({ version }) => version === 4)!;
-  const { run } = four.actors[RPCBPROC.SET]!;
+  const set = four.actors[RPCBPROC.SET]!;
   let stopping: Promise<void> | undefined;
   const slow = async (context: unknown, args: unknown) => {
     stopping ??= registrar.stop();
-    return run(context, args);
+    return set.run(context, args);
   };
-  (four.actors as any)[RPCBPROC.SET] = { ...four.actors[RPCBPROC.SET]!, run: slow };
+  (four.actors as any)[RPCBPROC.SET] = { ...set, run: slow };
   await registrar.register(wanted);
   await stopping;
+  await registrar[Symbol.asyncDispose]();
   t.equal(table.size, 0);
 });
 

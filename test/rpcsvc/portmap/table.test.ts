@@ -29,12 +29,23 @@ t.test('a later entry takes the place of an earlier one, and entries go', async 
   const table = new PortTable();
   table.add(entry(3, 30));
   table.add(entry(3, 40));
-  t.strictSame([...table].map(({ port }) => port), [40]);
+  t.strictSame(
+    [...table].map(({ port }) => port),
+    [40],
+  );
   t.ok(table.remove(100005, 3, 'tcp'));
   t.notOk(table.remove(100005, 3, 'tcp'));
   t.equal(table.size, 0);
 });
 
 t.test('netids are the four of RFC 5665 and no words of Object', async t => {
-  t.strictSame(['tcp', 'udp', 'tcp6', 'udp6', 'local', 'toString', ''].map(isNetid), [true, true, true, true, false, false, false]);
+  t.strictSame(['tcp', 'udp', 'tcp6', 'udp6', 'local', 'toString', ''].map(isNetid), [
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
 });

@@ -21,7 +21,17 @@ for (const { text, host, port } of cases) {
 }
 
 t.test('what is no universal address is none', async t => {
-  const none = ['', '/run/rpcbind.sock', '10.0.0.1', '10.0.0.1.8', '10.0.0.1.256.1', '10.0.0.1.8.', '10.0.0.1.-8.1', 'a.8.1', '.8.1'];
+  const none = [
+    '',
+    '/run/rpcbind.sock',
+    '10.0.0.1',
+    '10.0.0.1.8',
+    '10.0.0.1.256.1',
+    '10.0.0.1.8.',
+    '10.0.0.1.-8.1',
+    'a.8.1',
+    '.8.1',
+  ];
   for (const text of none) t.equal(decodeUaddr(text), undefined, text);
 });
 

@@ -68,11 +68,18 @@ function remove(brick: Brick, frame: Frame, parent: Inode, name: string, flags: 
     const object = leaving(brick, fd, bytes);
     const removed = unlinkat(fd, bytes, flags) === 0;
     const error = removed ? undefined : lastError(flags === 0 ? 'unlink' : 'rmdir');
+    const known = object?.mount.inodes.get(object.ino);
     left(brick, object, removed);
     if (error) throw error;
-    brick.objects.index?.removed(dir.gfid, name, object?.last === true);
+    noteRemoval(brick, known, dir, name);
     return undefined;
   });
+}
+
+function noteRemoval({ objects: { index } }: Brick, known: Known | undefined, dir: Known, name: string): void {
+  if (!index) return;
+  index.removed(dir, name);
+  if (known) known.placeParent = undefined; // should it get that name again, it is to be noted again
 }
 
 export function unlink(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<undefined> {
@@ -126,18 +133,20 @@ export function rename(brick: Brick, frame: Frame, from: Inode, fromName: string
 type Entry = readonly [dir: Known, fd: number, name: string];
 
 function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toFd, toName]: Entry): void {
+  const { objects } = brick;
   // RFC 1813, 3.3.14.
   if (isDot(fromName) || isDot(toName)) throw fsError('EINVAL', 'rename of . or ..');
   const fromBytes = cName(fromName);
   const toBytes = cName2(toName);
   const ino = statName(fromFd, fromBytes) === 0 ? stat.inoKey : -1;
+  const moved = ino === -1 ? undefined : objects.mounts.peek()?.inodes.get(ino);
   const object = leaving(brick, toFd, toBytes);
   const renamed = renameat(fromFd, fromBytes, toFd, toBytes) === 0;
   const error = renamed ? undefined : lastError('rename');
   const replaced = renamed && object !== undefined && object.ino !== ino;
   left(brick, object, replaced);
   if (error) throw error;
-  const { index } = brick.objects;
-  if (index && replaced) index.removed(toDir.gfid, toName, object.last);
-  index?.renamed(fromDir.gfid, fromName, toDir.gfid, toName);
+  if (objects.index === undefined || object?.ino === ino) return; // two names of one file: nothing was done
+  objects.index.renamed(fromDir, fromName, toDir, toName);
+  if (moved) moved.placeParent = undefined;
 }

@@ -11,6 +11,8 @@ export interface Listing {
   /** The directory's ctime when the reader's buffer was filled. */
   ctime: number;
   ctimeNsec: number;
+  /** It was read to its end. */
+  done: boolean;
 }
 
 /** What the brick knows of one object of the file system: who it is, what is open of it, and who may do what. */

@@ -1,18 +1,19 @@
 /** Listing directories, as the kernel streams them. */
-import { FileType } from '../../../graph/iatt.ts';
+import { errnoOf } from '../../../errno.ts';
 import { Access, type Dirent, type DirList } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import type { Inode } from '../../../inode/inode.ts';
-import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY } from '../../../sys/constants.ts';
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY, S_IFDIR, S_IFMT } from '../../../sys/constants.ts';
 import { DirentReader } from '../../../sys/dirents.ts';
 import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
 import { asCaller, asServer } from '../../../sys/identity.ts';
 import { openat } from '../../../sys/libc.ts';
 import { cName, procFd } from '../../../sys/names.ts';
-import { stat, statFd, statName } from '../../../sys/statx.ts';
+import { stat, statName } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
-import { type Brick, iattNeeded, isDot } from './brick.ts';
+import { type Brick, iattNeeded } from './brick.ts';
 import type { Known, Listing } from './known.ts';
+import { above } from './lookup.ts';
 import { note } from './place-index.ts';
 import { permitted } from './permission.ts';
 
@@ -42,19 +43,18 @@ export function list(
   let bytes = 0;
   let eof = false;
   for (;;) {
-    const before = reader.cookie;
     const found = reader.next(own);
     if (found < 0) throw lastError('getdents64');
     if (found === 0) {
-      eof = true;
+      eof = listing.done = true;
       break;
     }
     bytes += reader.name.length;
     if (entries.length > 0 && (bytes > size || entries.length >= ENTRIES_MAX)) {
-      reader.back(before);
+      reader.back();
       break;
     }
-    entries.push(plus ? direntPlus(brick, dir, own, reader) : dirent(brick, dir, reader));
+    entries.push(plus ? direntPlus(brick, frame, dir, own, reader) : dirent(brick, dir, reader));
   }
   return { entries, eof, iatt: iattNeeded(dir, own) };
 }
@@ -63,7 +63,7 @@ export function list(
 function openToList({ objects }: Brick, { identity }: Frame, dir: Known): number {
   const fd = objects.stat(dir);
   const iatt = () => iattOf(dir);
-  if ((stat.mode & 0o170000) !== 0o040000) throw withWcc(fsError('ENOTDIR', 'list'), undefined, iatt());
+  if ((stat.mode & S_IFMT) !== S_IFDIR) throw withWcc(fsError('ENOTDIR', 'list'), undefined, iatt());
   if (permitted(dir, fd, identity, Access.READ) === 0) throw withWcc(fsError('EACCES', 'list'), undefined, iatt());
   return fd;
 }
@@ -73,23 +73,24 @@ function listingAt({ objects }: Brick, dir: Known, fd: number, cookie: bigint): 
   const { ctime, ctimeNsec } = stat;
   const { lists: cache } = objects.caches;
   const open = (dir.lists ??= []);
-  let listing = open.find(({ reader }) => reader.isAt(cookie));
+  let listing =
+    open.find(({ reader }) => reader.isAt(cookie)) ??
+    open.find(({ reader, done }) => (done && cookie === 0n) || reader.holds(cookie)) ??
+    (open.length >= LISTINGS_MAX ? open[0] : undefined);
   if (listing) {
-    cache.use(listing.descriptor);
-  } else if (open.length >= LISTINGS_MAX) {
-    listing = open.shift()!;
-    open.push(listing);
+    open.push(...open.splice(open.indexOf(listing), 1)); // the first is the one used longest ago
     cache.use(listing.descriptor);
   } else {
     asServer();
     const flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     const own = objects.opened(() => openat(AT_FDCWD, procFd(fd), flags, 0), 'opendir');
-    listing = { descriptor: cache.add(dir, own), reader: new DirentReader(), ctime, ctimeNsec };
+    listing = { descriptor: cache.add(dir, own), reader: new DirentReader(), ctime, ctimeNsec, done: false };
     dir.lists = [...dir.lists, listing];
   }
   // What was read ahead is good as long as the directory is as it was; a listing from the start is always fresh.
   if (cookie === 0n || listing.ctime !== ctime || listing.ctimeNsec !== ctimeNsec) {
     listing.reader.reset();
+    listing.done = false;
     listing.ctime = ctime;
     listing.ctimeNsec = ctimeNsec;
   }
@@ -103,23 +104,29 @@ function dirent({ objects }: Brick, dir: Known, { name, ino, cookie }: DirentRea
 }
 
 /** With the attributes if the caller may have them, as for a local `ls -l`. */
-function direntPlus(brick: Brick, dir: Known, fd: number, reader: DirentReader): Dirent {
+function direntPlus(brick: Brick, frame: Frame, dir: Known, fd: number, reader: DirentReader): Dirent {
   const plain = dirent(brick, dir, reader);
-  const { objects } = brick;
-  const { name } = plain;
-  if (isDot(name)) {
-    if (name === '..') return plain;
-    return statFd(fd) < 0 ? plain : { ...plain, iatt: iattOf(dir) };
-  }
-  const bytes = cName(name);
-  if (statName(fd, bytes) < 0) return plain;
   try {
-    const known = objects.glimpsed(fd, bytes);
-    note(objects.index, known, dir, name);
-    return { ...plain, iatt: iattOf(known) };
-  } catch {
+    const known = knownOf(brick, frame, dir, fd, plain.name);
+    return known ? { ...plain, iatt: iattOf(known) } : plain;
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
     return plain; // gone in this moment, or not to be opened: the client looks it up if it wants it
   }
 }
 
-export const isDirectory = (inode: Inode): boolean => inode.type === FileType.DIR;
+/** Leaves the attributes in `stat`. */
+function knownOf(brick: Brick, frame: Frame, dir: Known, fd: number, name: string): Known | undefined {
+  const { objects } = brick;
+  if (name === '.') {
+    objects.stat(dir);
+    return dir;
+  }
+  if (name === '..') return dir === objects.root ? undefined : above(brick, frame, dir, fd);
+  asCaller(frame.identity);
+  const bytes = cName(name);
+  if (statName(fd, bytes) < 0) return undefined;
+  const known = objects.glimpsed(fd, bytes);
+  note(objects.index, known, dir, name);
+  return known;
+}

@@ -44,7 +44,7 @@ function named({ objects }: Brick, frame: Frame, fd: number, dir: Known, name: s
 }
 
 /** The directory above; never outside of the volume, wherever a directory may have been moved to. */
-function above({ objects }: Brick, frame: Frame, dir: Known, fd: number): Known {
+export function above({ objects }: Brick, frame: Frame, dir: Known, fd: number): Known {
   if (dir === objects.root) return dir;
   asCaller(frame.identity);
   const parent = objects.opened(() => openat(fd, DOT_DOT, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), 'lookup of ..');

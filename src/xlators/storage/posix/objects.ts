@@ -83,6 +83,7 @@ export class Objects {
   stat(known: Known): number {
     const fd = this.fd(known);
     if (statFd(fd) < 0) throw lastError('statx');
+    if (stat.btimeNsec !== known.btimeNsec && known !== this.root) this.#reborn(known);
     return stat.nlink === 0 ? this.#recheck(known) : fd;
   }
 
@@ -111,7 +112,10 @@ export class Objects {
     const mount = this.mounts.of(open);
     const known = mount.inodes.get(stat.inoKey);
     if (known === undefined) return undefined;
-    if (known.path !== undefined || known.file !== undefined) return known;
+    if (known.path !== undefined || known.file !== undefined) {
+      if (known.btimeNsec !== stat.btimeNsec || known.btime !== stat.btime) this.#reborn(known);
+      return known;
+    }
     const same = known.settled && known.btimeNsec === stat.btimeNsec && known.btime === stat.btime && stat.hasBtime;
     return same ? known : undefined;
   }
@@ -190,6 +194,15 @@ export class Objects {
     return id ?? this.#idByInode(mount);
   }
 
+  /** Who `fd` is. */
+  gfidOf(fd: number): Buffer {
+    if (statFd(fd) < 0) throw lastError('statx');
+    const mount = this.mounts.of(flags => openat(AT_FDCWD, procFd(fd), flags & ~O_NOFOLLOW, 0));
+    if (statFd(fd) < 0) throw lastError('statx');
+    if (mount === this.root.mount && stat.inoKey === this.root.ino) return ROOT_GFID;
+    return this.identify(mount, fd).gfid;
+  }
+
   /** `open`, and once more after closing what is idle if there are too many descriptors. */
   opened(open: () => number, what: string): number {
     let fd = open();
@@ -221,6 +234,14 @@ export class Objects {
   #idByInode(mount: Mount): GfidAndHint {
     const id = gfidOfInode(mount.tag, stat.inoKey, stat.btime, stat.btimeNsec);
     return this.index ? this.index.identify(mount, id) : id;
+  }
+
+  /** Overlayfs copies a file up when it is first changed: it is the same, with another birth time. */
+  #reborn(known: Known): void {
+    known.btime = stat.btime;
+    known.btimeNsec = stat.btimeNsec;
+    known.settled = false;
+    this.index?.reborn(known);
   }
 
   #adopt(inode: Inode): Known {

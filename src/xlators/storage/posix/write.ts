@@ -1,7 +1,7 @@
 import { write as writePooled } from 'node:fs';
 import { ERRNO } from '../../../errno.ts';
 import { Access, Stable, type Written } from '../../../graph/fops.ts';
-import type { Frame } from '../../../graph/frame.ts';
+import type { Frame, Identity } from '../../../graph/frame.ts';
 import type { Iatt, Wcc } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import { S_ISGID, S_ISUID } from '../../../sys/constants.ts';
@@ -107,11 +107,7 @@ async function writeLater(
   offset: number,
   stable: Stable,
 ): Promise<Written> {
-  const setId = before.mode & (S_ISUID | ((before.mode & 0o10) !== 0 ? S_ISGID : 0));
-  if (setId !== 0 && frame.identity.uid !== 0) {
-    asServer();
-    setMode(file.fd, before.mode & ~setId);
-  }
+  clearSetId(file.fd, frame.identity, before);
   file.pin();
   let count = 0;
   try {
@@ -124,6 +120,14 @@ async function writeLater(
   } finally {
     file.unpin();
   }
+}
+
+/** As the kernel does when somebody changes the data who is not root: for changes in the thread pool, made as root. */
+export function clearSetId(fd: number, identity: Identity, { mode }: Iatt): void {
+  const setId = mode & (S_ISUID | ((mode & 0o10) !== 0 ? S_ISGID : 0));
+  if (setId === 0 || identity.uid === 0) return;
+  asServer();
+  setMode(fd, mode & ~setId);
 }
 
 async function writeAll(fd: number, data: Buffer, offset: number): Promise<number> {

@@ -19,9 +19,23 @@ t.test('files of other servers are read: any count, any host', async t => {
 
 t.test('lines that are none are told by their number', async t => {
   const long = `h:/${'x'.repeat(1024)}:0x1`;
-  const text = ['h:/ok:0x1', 'nonsense', '', 'h:relative:0x1', 'h:/x', 'h:/x:1', ':/x:0x1', 'a b:/x:0x1', long, 'i:/ok:0x1'];
+  const text = [
+    'h:/ok:0x1',
+    'nonsense',
+    '',
+    'h:relative:0x1',
+    'h:/x',
+    'h:/x:1',
+    ':/x:0x1',
+    'a b:/x:0x1',
+    long,
+    'i:/ok:0x1',
+  ];
   const { entries, bad } = parseRmtab(text.join('\n'));
-  t.strictSame(entries.map(({ host }) => host), ['h', 'i']);
+  t.strictSame(
+    entries.map(({ host }) => host),
+    ['h', 'i'],
+  );
   t.strictSame(bad, [2, 4, 5, 6, 7, 8, 9]);
 });
 

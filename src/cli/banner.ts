@@ -1,0 +1,88 @@
+/** What is said at the start: how to mount, and what this server cannot do. */
+import { hostname, networkInterfaces } from 'node:os';
+import { basename } from 'node:path';
+import { isWildcard, parseIp } from '../rpcsvc/ip.ts';
+import type { Server } from '../server/server.ts';
+import { describeLimits, processCapabilities } from '../sys/capabilities.ts';
+import type { Export } from '../xlators/nfs/server/exports.ts';
+
+/** More exports are counted only. */
+const SHOWN_MAX = 20;
+
+export interface MountAt {
+  readonly host: string;
+  readonly port: number;
+  /** As the client asks for it. */
+  readonly path: string;
+  readonly insecure: boolean;
+}
+
+/** A word for a shell. */
+export function quoted(word: string): string {
+  return /^[\w./:@%+=,\-[\]]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+const inBrackets = (host: string) => (host.includes(':') ? `[${host}]` : host);
+
+export function linuxMount({ host, port, path }: MountAt): string {
+  const proto = host.includes(':') ? 'tcp6' : 'tcp';
+  const options = `vers=3,proto=${proto},port=${port},mountport=${port},mountproto=${proto},nolock`;
+  return `mount -t nfs -o ${options} ${quoted(`${inBrackets(host)}:${path}`)} /mnt`;
+}
+
+export function macMount({ host, port, path, insecure }: MountAt): string {
+  const options = `vers=3,tcp,port=${port},mountport=${port},nolocks,locallocks${insecure ? '' : ',resvport'}`;
+  return `mount -t nfs -o ${options} ${quoted(`${inBrackets(host)}:${path}`)} /mnt`;
+}
+
+/** By what others reach a server that listens at `address`: the address, or one of this machine's if it is all. */
+export function reachableHost(address: string, interfaces = networkInterfaces()): string {
+  const ip = parseIp(address);
+  if (!ip || !isWildcard(ip)) return address;
+  const own = Object.values(interfaces).flatMap(addresses => addresses ?? []);
+  const outward = own.filter(({ internal }) => !internal);
+  const found =
+    outward.find(({ family }) => family === 'IPv4') ??
+    (ip.family === 6 ? outward.find(one => one.family === 'IPv6' && !one.scopeid) : undefined);
+  return found?.address ?? (outward.length > 0 ? hostname() : '127.0.0.1');
+}
+
+/** Everything but the ready line. */
+export function banner(server: Server): string {
+  const { address, port } = server.address;
+  const host = reachableHost(address);
+  const { exports } = server.nfs;
+  const lines = exports.slice(0, SHOWN_MAX).flatMap(on => exportLines(on, host, port));
+  if (exports.length > SHOWN_MAX) lines.push(`… and ${exports.length - SHOWN_MAX} more: bricknfs exports`, '');
+  if (exports.length === 0) lines.push('Nothing is exported: see nfs3.export-volumes and nfs3.VOLUME.export-dir', '');
+  const limits = describeLimits(processCapabilities(), process.geteuid?.() ?? 0);
+  if (limits.length > 0) lines.push(`Limits: ${limits.join('; ')}`, '');
+  return lines.map(line => `${line}\n`).join('');
+}
+
+function exportLines({ paths, rules }: Export, host: string, port: number): string[] {
+  const [path, ...more] = paths;
+  const at = { host, port, path: path!, insecure: rules.insecurePorts.value };
+  const also = more.length === 0 ? '' : `, also as ${more.join(' and ')}`;
+  const squash = rules.squash.value === 'none' ? '' : `, squash ${rules.squash.value}`;
+  return [
+    `${path}${also} (${rules.readOnly.value ? 'read-only' : 'read-write'}${squash})`,
+    `  Linux  ${linuxMount(at)}`,
+    `  macOS  ${macMount(at)}`,
+    '',
+  ];
+}
+
+/** A stable line, for scripts that wait for it. */
+export function readyLine(server: Server): string {
+  const { address, port } = server.address;
+  return `bricknfs is serving on ${inBrackets(address)}:${port}\n`;
+}
+
+export const controlName = (port: number): string => `control-${port}.sock`;
+
+/** The port in the name of a control socket. */
+export function controlPort(path: string): number | undefined {
+  const [, port] = /^control-(\d{1,5})\.sock$/.exec(basename(path)) ?? [];
+  return port === undefined ? undefined : Number(port);
+}

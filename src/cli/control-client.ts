@@ -1,0 +1,105 @@
+/** Asks a running server, through its control socket. */
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defaultStateDir } from '../server/state.ts';
+import { integerOf, textOf } from './arguments.ts';
+import { controlName, controlPort } from './banner.ts';
+import { CliError, usageError } from './failure.ts';
+
+const TIMEOUT_MS = 10_000;
+const REPLY_CHARS_MAX = 64 * 1024 * 1024;
+
+/** Which server is asked. */
+export const WHICH_OPTIONS = {
+  port: {
+    type: 'string',
+    alias: 'P',
+    coerce: integerOf('--port', 0, 65_535),
+    describe: 'the port of the server that is asked, when there are several',
+  },
+  control: { type: 'string', coerce: textOf('--control'), describe: 'its control socket' },
+  'state-dir': { type: 'string', coerce: textOf('--state-dir'), describe: 'its state directory' },
+  json: { type: 'boolean', default: false, describe: 'print JSON' },
+} as const;
+
+export interface Which {
+  readonly port?: number | undefined;
+  readonly control?: string | undefined;
+  readonly 'state-dir'?: string | undefined;
+}
+
+/** @throws {CliError} no server is there, or it cannot answer */
+export async function ask<R>(which: Which, method: string, params: object = {}): Promise<R> {
+  const socket = await open(which);
+  try {
+    socket.write(`${JSON.stringify({ method, params })}\n`);
+    const late = sleep(TIMEOUT_MS, undefined, { ref: false }).then((): never => {
+      throw new CliError(`the server has not answered ${method} in ${TIMEOUT_MS / 1000} s`);
+    });
+    const reply = JSON.parse(await Promise.race([lineOf(socket), late])) as { result?: R; error?: string };
+    if (reply.error !== undefined) throw new CliError(reply.error);
+    return reply.result as R;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function lineOf(socket: Socket): Promise<string> {
+  let text = '';
+  socket.setEncoding('utf8');
+  for await (const chunk of socket) {
+    text += chunk as string;
+    if (text.endsWith('\n')) return text;
+    if (text.length > REPLY_CHARS_MAX) throw new CliError('the server answers too much');
+  }
+  throw new CliError('the server closed the control socket without an answer');
+}
+
+async function open(which: Which): Promise<Socket> {
+  if (which.control !== undefined) return openAt(resolve(which.control));
+  const dir = resolve(which['state-dir'] ?? defaultStateDir());
+  if (which.port !== undefined) return openAt(join(dir, controlName(which.port)));
+  return openOnly(dir);
+}
+
+/** The one server of a state directory. Sockets that a killed server left do not count. */
+async function openOnly(dir: string): Promise<Socket> {
+  const found: { path: string; socket: Socket }[] = [];
+  for (const name of namesIn(dir).filter(name => controlPort(name) !== undefined)) {
+    const path = join(dir, name);
+    // oxlint-disable-next-line no-await-in-loop -- there are one or two
+    const socket = await openAt(path).catch(() => undefined);
+    if (socket) found.push({ path, socket });
+  }
+  if (found.length === 1) return found[0]!.socket;
+  for (const { socket } of found) socket.destroy();
+  if (found.length === 0) throw new CliError(`no server runs with the state directory ${dir} (--state-dir, --control)`);
+  const ports = found.map(({ path }) => controlPort(path)).join(', ');
+  throw usageError(`several servers run, on the ports ${ports}: say which with --port`);
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    throw new CliError(`cannot look into the state directory ${dir}: ${code}`, 1, { cause });
+  }
+}
+
+async function openAt(path: string): Promise<Socket> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+    return socket;
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const why =
+      code === 'ENOENT' || code === 'ECONNREFUSED' ? 'no server answers there' : `it cannot be opened (${code})`;
+    throw new CliError(`control socket ${path}: ${why}`, 1, { cause });
+  }
+}

@@ -1,0 +1,163 @@
+/** `bricknfs serve`: from the command line to a server, and from a signal to its end. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Log, makeLog } from '../log.ts';
+import { PortmapRegistrar } from '../rpcsvc/portmap/registrar.ts';
+import type { ServerConfig } from '../server/config.ts';
+import { controlMethods } from '../server/control-methods.ts';
+import { ControlSocket } from '../server/control.ts';
+import { type Parts, Server } from '../server/server.ts';
+import { banner, controlName, readyLine } from './banner.ts';
+import { command } from './command.ts';
+import { daemonParent, inBackground, tellParent } from './daemon.ts';
+import { CliError, EXIT, failureOf } from './failure.ts';
+import { type ServeArguments, readVolfile, SERVE_OPTIONS, serverConfig } from './serve-options.ts';
+import { VERSION } from './version.ts';
+
+const DEFAULT_DIR = 'export';
+
+export const serve = command({
+  usage: 'serve [dirs..]',
+  describe: 'Serves directories, or what a volfile describes, until SIGTERM or SIGINT. SIGHUP loads the volfile anew.',
+  options: SERVE_OPTIONS,
+  examples: [
+    ['bricknfs serve /srv/data', 'one directory, to this machine only'],
+    ['bricknfs serve --host 0.0.0.0 --allow 10.0.0.0/8 /srv/a /srv/b', 'two, to a network'],
+    ['bricknfs serve --port 3049 --read-only --squash all .', 'on another port, nothing can be changed'],
+    ['bricknfs serve -f bricknfs.vol --daemon -p /run/bricknfs.pid', 'a volfile, in the background'],
+  ],
+
+  async run(args, dirs, parts) {
+    const config = serverConfig(args, dirsOf(args, dirs));
+    if (args['print-volfile']) {
+      process.stdout.write(config.text);
+      return EXIT.OK;
+    }
+    if (args.daemon && !inBackground()) return daemonParent(config);
+    try {
+      return await serveUntilStopped(config, args, parts);
+    } catch (error) {
+      tellParent({ failure: failureOf(error) });
+      throw error;
+    }
+  },
+});
+
+/** Without any, `./export` is made. */
+function dirsOf(args: ServeArguments, dirs: readonly string[]): readonly string[] {
+  if (args.volfile !== undefined || dirs.length > 0) return dirs;
+  mkdirSync(DEFAULT_DIR, { recursive: true });
+  return [DEFAULT_DIR];
+}
+
+async function serveUntilStopped(config: ServerConfig, args: ServeArguments, parts: Parts): Promise<number> {
+  const log = openLog(config);
+  fatalOnBugs(log);
+  const signals = new Signals();
+  await using server = await Server.start(config, parts, log);
+  await register(server, log);
+  await openControl(server, args, log);
+  if (args['pid-file'] !== undefined) writePid(server, args['pid-file']);
+  const greeting = banner(server);
+  if (!inBackground()) process.stdout.write(greeting + readyLine(server));
+  log.info({ address: server.address, version: VERSION, pid: process.pid }, 'serving');
+  tellParent({ ready: greeting });
+
+  signals.onHangup = () => void reload(server, args, log);
+  const why = await Promise.race([signals.stop, server.failed.catch((error: Error) => error)]);
+  if (why instanceof Error) {
+    log.fatal({ err: why }, 'a stage has died: the server ends, so that it can be started again');
+    await finish(server, config, log);
+    return EXIT.BUG;
+  }
+  log.info({ signal: why }, 'stopping');
+  await finish(server, config, log);
+  log.info('stopped');
+  return EXIT.OK;
+}
+
+function openLog({ log }: ServerConfig): Log {
+  try {
+    return makeLog(log);
+  } catch (cause) {
+    throw new CliError(`cannot write the log file ${log.file}: ${(cause as Error).message}`, EXIT.FAILED, { cause });
+  }
+}
+
+/** What nobody catches is a bug: it is logged, and a supervisor starts the server again. */
+function fatalOnBugs(log: Log): void {
+  process.on('uncaughtException', err => {
+    log.fatal({ err }, 'a bug: the server ends');
+    process.exit(EXIT.BUG);
+  });
+}
+
+/** SIGTERM and SIGINT, once: a second one kills, by default. */
+class Signals {
+  readonly stop: Promise<NodeJS.Signals>;
+  onHangup: () => void = () => {};
+
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
+    this.stop = promise;
+    const stopping = (signal: NodeJS.Signals) => {
+      process.off('SIGTERM', stopping).off('SIGINT', stopping);
+      resolve(signal);
+    };
+    process.on('SIGTERM', stopping).on('SIGINT', stopping);
+    process.on('SIGHUP', () => this.onHangup());
+  }
+}
+
+/** Stops it, and waits no longer than was promised. */
+async function finish(server: Server, { graceMs }: ServerConfig, log: Log): Promise<void> {
+  const over = new AbortController();
+  const late = sleep(graceMs + 400, 'late', { signal: over.signal }).catch(() => undefined);
+  const first = await Promise.race([server.stop(), late]);
+  over.abort();
+  if (first === 'late') log.warn({ graceMs }, 'not all calls were answered in time: they are dropped');
+  // Something may still hold the process, such as a call into a dead disk.
+  setTimeout(() => process.exit(), 50).unref();
+}
+
+async function reload(server: Server, { volfile }: ServeArguments, log: Log): Promise<void> {
+  if (volfile === undefined) {
+    log.warn('SIGHUP: there is nothing to load anew, no volfile is served (see -f)');
+    return;
+  }
+  try {
+    await server.reload(readVolfile(volfile));
+  } catch (error) {
+    log.error({ err: error }, `the volfile is not loaded, nothing has changed: ${(error as Error).message}`);
+  }
+}
+
+async function register(server: Server, log: Log): Promise<void> {
+  if (!server.nfs.settings['rpc.register-with-portmap'] || server.config.portmapperPort !== undefined) return;
+  const registrar = new PortmapRegistrar({ log });
+  server.beforeStop(() => registrar.stop());
+  await registrar.register(server.ports);
+}
+
+/** Without it the server serves as well; but who names the socket wants it. */
+async function openControl(server: Server, { control }: ServeArguments, log: Log): Promise<void> {
+  const path = control === undefined ? join(server.config.stateDir, controlName(server.address.port)) : resolve(control);
+  try {
+    const socket = await ControlSocket.start(path, controlMethods(server, VERSION), log);
+    server.beforeStop(() => socket.close());
+  } catch (cause) {
+    const message = `no control socket at ${path}: ${(cause as Error).message}`;
+    if (control !== undefined) throw new CliError(message, EXIT.FAILED, { cause });
+    log.warn({ err: cause, path }, 'no control socket: status, exports, mounts and explain cannot ask this server');
+  }
+}
+
+function writePid(server: Server, path: string): void {
+  try {
+    writeFileSync(path, `${process.pid}\n`);
+  } catch (cause) {
+    throw new CliError(`cannot write the pid file ${path}: ${(cause as Error).message}`, EXIT.FAILED, { cause });
+  }
+  server.beforeStop(() => rmSync(path, { force: true }));
+}

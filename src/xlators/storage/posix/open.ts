@@ -1,0 +1,125 @@
+/** From the options to a brick that serves. */
+import { existsSync } from 'node:fs';
+import { mkdir, stat as statPath } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { OptionValues } from '../../../graph/options.ts';
+import type { GraphEnv } from '../../../graph/xlator.ts';
+import type { Log } from '../../../log.ts';
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY } from '../../../sys/constants.ts';
+import { dropReserve } from '../../../sys/capabilities.ts';
+import { lastError } from '../../../sys/failure.ts';
+import { asServer } from '../../../sys/identity.ts';
+import { openat } from '../../../sys/libc.ts';
+import { descriptorLimit } from '../../../sys/limits.ts';
+import { BufferPool } from './buffers.ts';
+import type { Brick } from './brick.ts';
+import { DescriptorCache } from './descriptors.ts';
+import { FileCloser } from './files.ts';
+import { Objects } from './objects.ts';
+import type { PosixOptions } from './options.ts';
+import { PlaceIndex } from './place-index.ts';
+
+const TICK_MS = 1000;
+/** Ticks of disuse. */
+const IDLE_TICKS = 60;
+/** Of a file open for writing: meanwhile it cannot be executed on this machine. */
+const IDLE_WRITABLE_TICKS = 2;
+const LISTINGS_MAX = 64;
+
+export interface OpenBrick {
+  readonly brick: Brick;
+  /** Closes everything, once what was written is handed to the disk. */
+  close(): Promise<void>;
+}
+
+export async function openBrick(
+  name: string,
+  slot: number,
+  options: OptionValues<PosixOptions>,
+  env: GraphEnv,
+  log: Log,
+  unstableLost: () => void,
+): Promise<OpenBrick> {
+  await settleThreads();
+  process.umask(0);
+  asServer();
+  const rootFd = openRoot(options.directory);
+  const closer = new FileCloser();
+  const caches = makeCaches(options.descriptors, closer);
+  const objects = new Objects({ ...caches, rootFd, slot, allowHandles: options.index !== 'on', log });
+  const index = await openIndex(name, objects, options, env, log);
+  const brick: Brick = {
+    objects,
+    buffers: new BufferPool(),
+    log,
+    syncMetadata: options['sync-metadata'],
+    unstableLost,
+    slowWritesUntilMs: 0,
+  };
+  closer.brick = brick;
+  const timer = setInterval(() => {
+    for (const cache of Object.values(caches)) cache.tick();
+  }, TICK_MS);
+  timer.unref();
+  return {
+    brick,
+    async close() {
+      clearInterval(timer);
+      objects.close();
+      index?.close();
+      await closer.settled();
+    },
+  };
+}
+
+/**
+ * The thread pool's threads are born when the first one is needed, with the rights that this thread has then: that must
+ * be the server's, not some caller's.
+ */
+async function settleThreads(): Promise<void> {
+  if (!existsSync('/proc/self/fd')) throw new Error('/proc is not mounted: the brick needs it');
+  asServer();
+  dropReserve();
+  await statPath('/');
+}
+
+function openRoot(directory: string): number {
+  const path = Buffer.from(`${directory}\0`, 'utf8');
+  const fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (fd < 0) throw lastError(`option directory: ${directory} cannot be opened as a directory`);
+  return fd;
+}
+
+/** What one stage may keep open, if there are as many stages as cores and the sockets need their part. */
+function makeCaches(wanted: number, closer: FileCloser) {
+  const share = Math.floor((descriptorLimit() * 0.7) / availableParallelism());
+  const max = Math.max(64, wanted || Math.min(share, 65_536));
+  const files = Math.max(16, max >> 2);
+  const lists = Math.max(8, Math.min(LISTINGS_MAX, max >> 4));
+  return {
+    paths: new DescriptorCache({ kind: 'path', max: max - files - lists, idleTicks: IDLE_TICKS }),
+    files: new DescriptorCache({
+      kind: 'file',
+      max: files,
+      idleTicks: IDLE_TICKS,
+      idleWritableTicks: IDLE_WRITABLE_TICKS,
+      close: closer.close,
+    }),
+    lists: new DescriptorCache({ kind: 'list', max: lists, idleTicks: IDLE_TICKS }),
+  };
+}
+
+async function openIndex(
+  name: string,
+  objects: Objects,
+  { index }: OptionValues<PosixOptions>,
+  { stateDir }: GraphEnv,
+  log: Log,
+): Promise<PlaceIndex | undefined> {
+  if (index === 'off' || objects.mounts.root.byHandle) return undefined;
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  log.info('the kernel opens no file handles for this directory: objects are found by an index in the state directory');
+  objects.index = new PlaceIndex(join(stateDir, `${encodeURIComponent(name)}.index`), objects, log);
+  return objects.index;
+}

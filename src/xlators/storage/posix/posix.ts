@@ -1,0 +1,263 @@
+/** storage/posix: a directory of this machine, served with the caller's rights. How it works is in ../README.md. */
+import { Fd } from '../../../graph/fd.ts';
+import type * as fops from '../../../graph/fops.ts';
+import type { Frame } from '../../../graph/frame.ts';
+import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
+import { Xlator } from '../../../graph/xlator.ts';
+import type { Inode } from '../../../inode/inode.ts';
+import type { Brick, Changed } from './brick.ts';
+import * as create from './create.ts';
+import { syncObject } from './durability.ts';
+import * as entries from './entries.ts';
+import type { Known } from './known.ts';
+import { statfsOf } from './limits.ts';
+import { list } from './list.ts';
+import * as lookup from './lookup.ts';
+import { openFor } from './open-flags.ts';
+import { openBrick, type OpenBrick } from './open.ts';
+import { posixOptions, type PosixOptions } from './options.ts';
+import { read } from './read.ts';
+import { setattr } from './setattr.ts';
+import * as space from './space.ts';
+import { commit, write } from './write.ts';
+import * as xattrs from './xattrs.ts';
+
+type Xattrs = fops.Xattrs;
+
+/*
+ * Fops are async functions so that what the parts throw becomes a rejection; nearly all of them answer without waiting.
+ */
+export class Posix extends Xlator<PosixOptions> {
+  static readonly options = posixOptions;
+  static readonly children = [0, 0] as const;
+
+  /** Called when data that was answered UNSTABLE may be lost: the write verifier must change. */
+  unstableLost: () => void = () => {};
+  #open: OpenBrick | undefined;
+  #brick!: Brick;
+
+  override async init(): Promise<void> {
+    const lost = () => this.unstableLost();
+    this.#open = await openBrick(this.name, this.slot, this.options, this.env, this.log, lost);
+    this.#brick = this.#open.brick;
+  }
+
+  override async fini(): Promise<void> {
+    await this.#open?.close();
+    this.#open = undefined;
+  }
+
+  override forget(inode: Inode): void {
+    const known = inode.slots[this.slot] as Known | undefined;
+    inode.slots[this.slot] = undefined;
+    if (known && known !== this.#brick.objects.root) known.close();
+  }
+
+  override release(_fd: Fd): void {
+    // Descriptors belong to inodes, not to those who opened them.
+  }
+
+  override async lookup(frame: Frame, parent: Inode, name: string): Promise<fops.Found> {
+    return lookup.lookup(this.#brick, frame, parent, name);
+  }
+
+  override async discover(_frame: Frame, gfid: Buffer, hint: Buffer | undefined): Promise<Iatt> {
+    return lookup.discover(this.#brick, gfid, hint);
+  }
+
+  override async stat(_frame: Frame, inode: Inode): Promise<Iatt> {
+    return lookup.getattr(this.#brick, inode);
+  }
+
+  override async fstat(_frame: Frame, fd: Fd): Promise<Iatt> {
+    return lookup.getattr(this.#brick, fd.inode);
+  }
+
+  override async readlink(_frame: Frame, inode: Inode): Promise<{ target: string; iatt: Iatt }> {
+    return lookup.readlink(this.#brick, inode);
+  }
+
+  override async access(frame: Frame, inode: Inode, mask: number): Promise<{ granted: number; iatt: Iatt }> {
+    return lookup.access(this.#brick, frame, inode, mask);
+  }
+
+  override async mknod(
+    frame: Frame,
+    parent: Inode,
+    name: string,
+    type: number,
+    attr: fops.SetAttr,
+    device: fops.Device,
+  ): Promise<fops.Made> {
+    return this.#made(create.mknod(this.#brick, frame, parent, name, type, attr, device));
+  }
+
+  override async mkdir(frame: Frame, parent: Inode, name: string, attr: fops.SetAttr): Promise<fops.Made> {
+    return this.#made(create.mkdir(this.#brick, frame, parent, name, attr));
+  }
+
+  override async symlink(
+    frame: Frame,
+    parent: Inode,
+    name: string,
+    target: string,
+    attr: fops.SetAttr,
+  ): Promise<fops.Made> {
+    return this.#made(create.symlink(this.#brick, frame, parent, name, target, attr));
+  }
+
+  override async create(frame: Frame, parent: Inode, name: string, how: fops.CreateHow): Promise<fops.Made> {
+    return this.#made(create.create(this.#brick, frame, parent, name, how));
+  }
+
+  override async link(frame: Frame, inode: Inode, parent: Inode, name: string): Promise<fops.Made> {
+    return this.#made(entries.link(this.#brick, frame, inode, parent, name));
+  }
+
+  override async unlink(frame: Frame, parent: Inode, name: string): Promise<fops.Removed> {
+    return this.#removed(entries.unlink(this.#brick, frame, parent, name));
+  }
+
+  override async rmdir(frame: Frame, parent: Inode, name: string): Promise<fops.Removed> {
+    return this.#removed(entries.rmdir(this.#brick, frame, parent, name));
+  }
+
+  override async rename(frame: Frame, from: Inode, fromName: string, to: Inode, toName: string): Promise<fops.Renamed> {
+    const moved = entries.rename(this.#brick, frame, from, fromName, to, toName);
+    if (!this.#brick.syncMetadata) return moved.wcc;
+    return this.#durable(moved.wcc, moved.to, moved.from);
+  }
+
+  override async setattr(frame: Frame, inode: Inode, attr: fops.SetAttr, guard?: fops.Time): Promise<Wcc> {
+    const wcc = setattr(this.#brick, frame, inode, attr, guard);
+    if (!this.#brick.syncMetadata) return wcc;
+    await syncObject(this.#brick, this.#brick.objects.of(inode), inode.type);
+    return wcc;
+  }
+
+  override fsetattr(frame: Frame, fd: Fd, attr: fops.SetAttr): Promise<Wcc> {
+    return this.setattr(frame, fd.inode, attr);
+  }
+
+  override truncate(frame: Frame, inode: Inode, size: number): Promise<Wcc> {
+    return this.setattr(frame, inode, { size });
+  }
+
+  override ftruncate(frame: Frame, fd: Fd, size: number): Promise<Wcc> {
+    return this.setattr(frame, fd.inode, { size });
+  }
+
+  override async open(frame: Frame, inode: Inode, flags: number): Promise<Fd> {
+    openFor(this.#brick, frame, inode, flags);
+    return new Fd(inode, flags);
+  }
+
+  override async readv(frame: Frame, fd: Fd, size: number, offset: number): Promise<fops.ReadReply> {
+    return read(this.#brick, frame, fd.inode, size, offset);
+  }
+
+  override async writev(
+    frame: Frame,
+    fd: Fd,
+    data: Buffer,
+    offset: number,
+    stable: fops.Stable,
+  ): Promise<fops.Written> {
+    return write(this.#brick, frame, fd.inode, data, offset, stable);
+  }
+
+  override async flush(_frame: Frame, _fd: Fd): Promise<void> {
+    // Nothing is kept back here that close(2) would write.
+  }
+
+  override async fsync(_frame: Frame, fd: Fd, dataOnly: boolean): Promise<Wcc> {
+    return commit(this.#brick, fd.inode, dataOnly);
+  }
+
+  override async fallocate(frame: Frame, fd: Fd, mode: number, offset: number, length: number): Promise<Wcc> {
+    return space.allocate(this.#brick, frame, fd.inode, mode, offset, length);
+  }
+
+  override async discard(frame: Frame, fd: Fd, offset: number, length: number): Promise<Wcc> {
+    return space.allocate(this.#brick, frame, fd.inode, space.PUNCH, offset, length);
+  }
+
+  override async zerofill(frame: Frame, fd: Fd, offset: number, length: number): Promise<Wcc> {
+    return space.allocate(this.#brick, frame, fd.inode, space.ZERO, offset, length);
+  }
+
+  override async seek(frame: Frame, fd: Fd, offset: number, what: 'data' | 'hole'): Promise<number> {
+    return space.seek(this.#brick, frame, fd.inode, offset, what);
+  }
+
+  override async opendir(frame: Frame, inode: Inode): Promise<Fd> {
+    openFor(this.#brick, frame, inode, 0, FileType.DIR);
+    return new Fd(inode, 0);
+  }
+
+  override async readdir(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<fops.DirList> {
+    return list(this.#brick, frame, fd.inode, size, cookie, false);
+  }
+
+  override async readdirp(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<fops.DirList> {
+    return list(this.#brick, frame, fd.inode, size, cookie, true);
+  }
+
+  override async fsyncdir(_frame: Frame, fd: Fd, _dataOnly: boolean): Promise<void> {
+    return syncObject(this.#brick, this.#brick.objects.of(fd.inode), FileType.DIR);
+  }
+
+  override async statfs(_frame: Frame, inode: Inode): Promise<fops.Statfs> {
+    return statfsOf(this.#brick, inode);
+  }
+
+  override async getxattr(frame: Frame, inode: Inode, name?: string): Promise<Xattrs> {
+    return xattrs.getxattr(this.#brick, frame, inode, name);
+  }
+
+  override fgetxattr(frame: Frame, fd: Fd, name?: string): Promise<Xattrs> {
+    return this.getxattr(frame, fd.inode, name);
+  }
+
+  override async setxattr(frame: Frame, inode: Inode, values: Xattrs, flags: number): Promise<void> {
+    xattrs.setxattr(this.#brick, frame, inode, values, flags);
+    if (this.#brick.syncMetadata) await syncObject(this.#brick, this.#brick.objects.of(inode), inode.type);
+  }
+
+  override fsetxattr(frame: Frame, fd: Fd, values: Xattrs, flags: number): Promise<void> {
+    return this.setxattr(frame, fd.inode, values, flags);
+  }
+
+  override async removexattr(frame: Frame, inode: Inode, name: string): Promise<void> {
+    xattrs.removexattr(this.#brick, frame, inode, name);
+    if (this.#brick.syncMetadata) await syncObject(this.#brick, this.#brick.objects.of(inode), inode.type);
+  }
+
+  override fremovexattr(frame: Frame, fd: Fd, name: string): Promise<void> {
+    return this.removexattr(frame, fd.inode, name);
+  }
+
+  override async xattrop(frame: Frame, inode: Inode, op: 'add32' | 'add64', changes: Xattrs): Promise<Xattrs> {
+    return xattrs.xattrop(this.#brick, frame, inode, op, changes);
+  }
+
+  override fxattrop(frame: Frame, fd: Fd, op: 'add32' | 'add64', changes: Xattrs): Promise<Xattrs> {
+    return this.xattrop(frame, fd.inode, op, changes);
+  }
+
+  #made({ value, wcc, dir }: Changed<Iatt>): fops.Made | Promise<fops.Made> {
+    const made = { iatt: value, parent: wcc };
+    return this.#brick.syncMetadata ? this.#durable(made, dir) : made;
+  }
+
+  #removed({ wcc, dir }: Changed<undefined>): fops.Removed | Promise<fops.Removed> {
+    const removed = { parent: wcc };
+    return this.#brick.syncMetadata ? this.#durable(removed, dir) : removed;
+  }
+
+  async #durable<T>(answer: T, dir: Known, other = dir): Promise<T> {
+    await syncObject(this.#brick, dir, FileType.DIR);
+    if (other !== dir) await syncObject(this.#brick, other, FileType.DIR);
+    return answer;
+  }
+}

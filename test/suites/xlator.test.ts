@@ -1,0 +1,27 @@
+/** The suite itself: over the brick in memory, which it must leave no fop of untried. */
+import t from 'tap';
+import type { Fop, Fops } from '#src/graph/fops.ts';
+import { ALL_FOPS, Xlator } from '#src/graph/xlator.ts';
+import { stackOf, TEST_XLATORS, volumeOf } from '../support/graph.ts';
+import { xlatorSuite } from './xlator.ts';
+
+const tried = new Set<Fop>();
+
+class Witness extends Xlator {
+  protected override wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
+    tried.add(fop);
+    return super.wind(fop, ...args);
+  }
+}
+
+const registry = { ...TEST_XLATORS, 'test/witness': async () => Witness };
+
+xlatorSuite(t, 'memory', t => volumeOf(t, stackOf('test/memory')));
+xlatorSuite(t, 'a layer over memory', t => volumeOf(t, stackOf('test/witness', 'test/memory'), { registry }));
+
+t.test('no fop was left out', async t => {
+  t.strictSame(
+    ALL_FOPS.filter(fop => !tried.has(fop)),
+    [],
+  );
+});

@@ -1,0 +1,41 @@
+/** Tests that need a network, port 111 or /run of their own, so that nothing outside is touched. */
+import { execFileSync, spawnSync } from 'node:child_process';
+
+const INSIDE = 'BRICKNFS_TEST_NAMESPACE';
+
+/**
+ * Runs the test file once more in a network and a mount namespace of its own, with `lo` up and /run empty. Returns only
+ * there; outside, the process ends with the result.
+ */
+export function enterNamespaces(file: string): void {
+  if (process.env[INSIDE] !== undefined) {
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
+    execFileSync('ip', ['link', 'set', 'lo', 'up']);
+    return;
+  }
+  if (process.getuid?.() !== 0) {
+    process.stdout.write('1..0 # SKIP namespaces of its own need root\n');
+    process.exit(0);
+  }
+  const argv = ['--net', '--mount', '--propagation', 'private', process.execPath, ...process.execArgv, file];
+  const { status, error } = spawnSync('unshare', argv, { stdio: 'inherit', env: { ...process.env, [INSIDE]: '1' } });
+  if (error) throw error;
+  process.exit(status ?? 1);
+}
+
+/** The address of the test's namespace on the wire to {@link remoteHost}'s. */
+export const HERE = '10.9.0.1';
+export const REMOTE = '10.9.0.2';
+
+/** Another machine as far as the network is concerned, on a wire to this one; answers with how to run a command there. */
+export function remoteHost(): readonly string[] {
+  const ip = (...args: string[]) => void execFileSync('ip', args);
+  ip('netns', 'add', 'remote');
+  ip('link', 'add', 'here', 'type', 'veth', 'peer', 'name', 'there', 'netns', 'remote');
+  ip('addr', 'add', `${HERE}/24`, 'dev', 'here');
+  ip('link', 'set', 'here', 'up');
+  ip('-n', 'remote', 'addr', 'add', `${REMOTE}/24`, 'dev', 'there');
+  ip('-n', 'remote', 'link', 'set', 'there', 'up');
+  ip('-n', 'remote', 'link', 'set', 'lo', 'up');
+  return ['ip', 'netns', 'exec', 'remote'];
+}

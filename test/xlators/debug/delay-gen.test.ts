@@ -1,0 +1,45 @@
+import t from 'tap';
+import { frame, stackOf, volumeOf } from '../../support/graph.ts';
+import { passThroughSuite } from '../../suites/pass-through.ts';
+import { xlatorSuite } from '../../suites/xlator.ts';
+
+passThroughSuite(t, ['debug/delay-gen delay-percentage=0']);
+passThroughSuite(t, ['debug/delay-gen delay-percentage=100 enable=stat'], ['stat']);
+xlatorSuite(t, 'debug/delay-gen', t =>
+  volumeOf(t, stackOf('debug/delay-gen delay-percentage=100 delay-duration=1', 'test/memory')),
+);
+
+/** Milliseconds that each of `count` calls takes. */
+async function times(t: Parameters<typeof volumeOf>[0], options: string, count: number, signal = frame.signal) {
+  const { top, root } = await volumeOf(t, stackOf(`debug/delay-gen ${options}`, 'test/memory'));
+  const calls = Array.from({ length: count }, async () => {
+    const sinceMs = performance.now();
+    await top.stat({ ...frame, signal }, root);
+    return performance.now() - sinceMs;
+  });
+  return Promise.all(calls);
+}
+
+t.test('all wait', async t => {
+  t.ok((await times(t, 'delay-percentage=100 delay-duration=50000', 20)).every(ms => ms >= 49));
+});
+
+t.test('some wait, the same ones for the same seed', async t => {
+  const waited = async (seed: number) =>
+    (await times(t, `delay-percentage=20 delay-duration=200000 seed=${seed}`, 200)).map(ms => ms >= 150);
+  const some = await waited(1);
+  const count = some.filter(Boolean).length;
+  t.ok(count > 15 && count < 75, `${count} of 200`);
+  t.strictSame(await waited(1), some);
+  t.notSame(await waited(2), some);
+});
+
+t.test('nobody waits for an answer that nobody wants', async t => {
+  const aborter = new AbortController();
+  const calls = times(t, 'delay-percentage=100 delay-duration=60000000', 3, aborter.signal);
+  setTimeout(() => aborter.abort(), 20);
+  t.ok(
+    (await calls).every(ms => ms < 30_000),
+    'the calls are made nevertheless',
+  );
+});

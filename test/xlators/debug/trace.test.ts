@@ -1,0 +1,78 @@
+import t from 'tap';
+import { Fd } from '#src/graph/fd.ts';
+import { Stable } from '#src/graph/fops.ts';
+import { short } from '#src/xlators/debug/short.ts';
+import { Inode } from '#src/inode/inode.ts';
+import { envOf, frame, keptLog, stackOf, volumeOf } from '../../support/graph.ts';
+import { gfidOf, iattOf } from '../../support/iatt.ts';
+import { passThroughSuite } from '../../suites/pass-through.ts';
+import { xlatorSuite } from '../../suites/xlator.ts';
+
+passThroughSuite(t, ['debug/trace']);
+xlatorSuite(t, 'debug/trace', t =>
+  volumeOf(t, stackOf('debug/trace', 'test/memory'), { env: envOf({ log: keptLog().log }) }),
+);
+
+async function traced(t: Parameters<typeof volumeOf>[0], ...options: string[]) {
+  const { log, lines } = keptLog();
+  const stack = stackOf(['debug/trace', ...options].join(' '), 'test/memory files=f');
+  const { top, root, find } = await volumeOf(t, stack, { env: envOf({ log }) });
+  const inode = await find('f');
+  await t.rejects(top.lookup(frame, root, 'nothing'));
+  await top.writev(frame, inode.fd, Buffer.alloc(3000), 0, Stable.UNSTABLE);
+  return lines;
+}
+
+t.test('one line for each fop: what it was called with, what it answered', async t => {
+  const lines = await traced(t);
+  t.strictSame(
+    lines.map(line => line.msg),
+    [
+      'lookup(inode 01, "f") = {iatt: {gfid: 02, type: 1, mode: 420, size: 0}, parent: {gfid: 01, type: 2, mode: 493, size: 4096}}',
+      'lookup(inode 01, "nothing") = ENOENT',
+      'writev(anonymous fd 02, 3000 bytes, 0, 0) = {before: {gfid: 02, type: 1, mode: 420, size: 0}, after: {gfid: 02, type: 1, mode: 420, size: 3000}, count: 3000, stable: 2}',
+    ],
+  );
+  t.match(lines[0], { level: 30, xlator: 'v1', fop: 'lookup', uid: 0, gid: 0, client: '192.0.2.1', us: Number });
+});
+
+t.test('some fops only', async t => {
+  t.strictSame(
+    (await traced(t, 'include-ops=writev,readv')).map(line => line.fop),
+    ['writev'],
+  );
+  t.strictSame(
+    (await traced(t, 'fops=LOOKUP')).map(line => line.fop),
+    ['lookup', 'lookup'],
+  );
+  t.strictSame(
+    (await traced(t, 'exclude-ops=lookup')).map(line => line.fop),
+    ['writev'],
+  );
+});
+
+t.test('at the level one wants', async t => {
+  t.strictSame(
+    (await traced(t, 'force-log-level=DEBUG')).map(line => line.level),
+    [20, 20, 20],
+  );
+});
+
+t.test('values are short, whatever they are', async t => {
+  t.equal(short('x'.repeat(1000)), `"${'x'.repeat(80)}…"`);
+  t.equal(short('line\nfeed'), '"line\\nfeed"');
+  t.equal(short(undefined), 'undefined');
+  t.equal(short(5n), '5');
+  t.equal(short(Infinity), 'Infinity');
+  t.equal(
+    short(() => 5),
+    'function',
+  );
+  t.equal(short(new Fd(new Inode(gfidOf(0xab), 1), 0)), 'fd ab');
+  t.equal(short(gfidOf(0)), '00');
+  t.equal(short(new Map([['user.a', Buffer.from('b')]])), '{user.a: 1 bytes}');
+  t.equal(short(Array.from({ length: 100 }, (_, i) => i)), '[0, 1, 2, 3, 4, 5, 6, 7, … 100 in all]');
+  t.equal(short({ a: { b: { c: { d: 1 } } } }), '{a: {b: {c: …}}}');
+  const entries = Array.from({ length: 10_000 }, (_, i) => ({ name: `${i}`, ino: 5n, cookie: 7n, iatt: iattOf() }));
+  t.ok(short({ entries, eof: true }).length < 2000);
+});

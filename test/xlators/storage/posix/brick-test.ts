@@ -1,0 +1,119 @@
+/** A brick over a real directory, and short ways to say what to do with it. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Fops } from '#src/graph/fops.ts';
+import type { Frame, Identity } from '#src/graph/frame.ts';
+import type { Iatt } from '#src/graph/iatt.ts';
+import { identityOf, ROOT } from '#src/graph/identity.ts';
+import { Inode } from '#src/inode/inode.ts';
+import { silent } from '#src/log.ts';
+import { asServer } from '#src/sys/identity.ts';
+import { ROOT_GFID } from '#src/xlators/storage/posix/gfid.ts';
+import { Posix } from '#src/xlators/storage/posix/posix.ts';
+
+export interface Setting {
+  readonly 'sync-metadata'?: boolean;
+  readonly index?: 'auto' | 'on' | 'off';
+  readonly descriptors?: number;
+}
+
+export interface Place {
+  /** The volume's directory. */
+  readonly dir: string;
+  readonly stateDir: string;
+}
+
+/** A directory that anybody may enter, under `base`. */
+export function makePlace(t: Tap, base = tmpdir()): Place {
+  const top = mkdtempSync(join(base, 'posix-'));
+  const place = { dir: join(top, 'volume'), stateDir: join(top, 'state') };
+  mkdirSync(place.dir);
+  t.teardown(() => {
+    asServer();
+    rmSync(top, { recursive: true, force: true });
+  });
+  return place;
+}
+
+interface Tap {
+  teardown(action: () => unknown): void;
+}
+
+export const frameOf = (identity: Identity): Frame => ({
+  identity,
+  client: '127.0.0.1',
+  signal: new AbortController().signal,
+});
+
+export const root = frameOf(ROOT);
+export const user = frameOf(identityOf(1000, 1000));
+export const other = frameOf(identityOf(2000, 2000));
+
+/** Starts a brick; what the volume's directory is like comes from `place`. */
+export async function startBrick(t: Tap, place: Place, settings: Setting = {}): Promise<TestBrick> {
+  const options = { directory: place.dir, 'sync-metadata': false, index: 'auto', descriptors: 0, ...settings } as const;
+  const posix = new Posix({
+    name: 'brick',
+    type: 'storage/posix',
+    where: 'test:1',
+    options,
+    children: [],
+    slot: 0,
+    env: { log: silent, stateDir: place.stateDir, stage: 0 },
+  });
+  await posix.init();
+  const brick = new TestBrick(posix);
+  t.teardown(() => brick.stop());
+  return brick;
+}
+
+export class TestBrick {
+  readonly posix: Posix;
+  readonly root: Inode = new Inode(ROOT_GFID, 2);
+  #stopped = false;
+
+  constructor(posix: Posix) {
+    this.posix = posix;
+  }
+
+  get fops(): Fops {
+    return this.posix;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    await this.posix.fini();
+    asServer();
+  }
+
+  /** The object at a path below the root. */
+  async walk(path: string, frame = root): Promise<Inode> {
+    let at = this.root;
+    for (const name of path.split('/')) at = inodeOf((await this.posix.lookup(frame, at, name)).iatt);
+    return at;
+  }
+
+  /** All names of a directory, asked for in steps of `size` bytes. */
+  async names(inode: Inode, size = 4096, frame = root): Promise<string[]> {
+    const names: string[] = [];
+    for (let cookie = 0n; ; ) {
+      const { entries, eof } = await this.posix.readdir(frame, inode.fd, size, cookie);
+      for (const entry of entries) names.push(entry.name);
+      if (eof) return names;
+      cookie = entries.at(-1)!.cookie;
+    }
+  }
+}
+
+export const inodeOf = ({ gfid, type, hint }: Iatt): Inode => new Inode(gfid, type, hint);
+
+/** The errno that `call` fails with, or what it answers. */
+export const codeOf = async (call: Promise<unknown>): Promise<unknown> => {
+  try {
+    return await call;
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+};
