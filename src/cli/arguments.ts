@@ -27,7 +27,9 @@ export const integerOf = (flag: string, min: number, max: number) => (value: unk
 /** A coercion for yargs: numbers separated by commas. */
 export const integersOf = (flag: string, min: number, max: number) => (value: unknown) => {
   const one = integerOf(flag, min, max);
-  return textOf(flag)(value)?.split(',').map(part => one(part.trim())!);
+  return textOf(flag)(value)
+    ?.split(',')
+    .map(part => one(part.trim())!);
 };
 
 /** A coercion for yargs: one of `words`. */

@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { isWildcard, parseIp } from '../rpcsvc/ip.ts';
 import type { Server } from '../server/server.ts';
 import { describeLimits, processCapabilities } from '../sys/capabilities.ts';
+import { fromWire } from '../wire-text.ts';
 import type { Export } from '../xlators/nfs/server/exports.ts';
 
 /** More exports are counted only. */
@@ -61,7 +62,7 @@ export function banner(server: Server): string {
 }
 
 function exportLines({ paths, rules }: Export, host: string, port: number): string[] {
-  const [path, ...more] = paths;
+  const [path, ...more] = paths.map(fromWire);
   const at = { host, port, path: path!, insecure: rules.insecurePorts.value };
   const also = more.length === 0 ? '' : `, also as ${more.join(' and ')}`;
   const squash = rules.squash.value === 'none' ? '' : `, squash ${rules.squash.value}`;

@@ -1,9 +1,10 @@
 /** Into the background: the command starts itself once more, and waits until that one serves. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { closeSync, openSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { ServerConfig } from '../server/config.ts';
+import { openStateDir } from '../server/state.ts';
 import { CliError, EXIT } from './failure.ts';
 
 /** Set in the environment of the one in the background. */
@@ -12,11 +13,11 @@ const IN_BACKGROUND = 'BRICKNFS_IN_BACKGROUND';
 export const inBackground = (): boolean => process.send !== undefined && process.env[IN_BACKGROUND] === '1';
 
 /** What the one in the background tells. */
-type Told =
-  | { readonly ready: string } | { readonly failure: { readonly message: string; readonly exitCode: number } };
+type Told = { readonly ready: string } | { readonly failure: { readonly message: string; readonly exitCode: number } };
 
 /** The exit code: 0 once the other serves, else why it does not. */
 export async function daemonParent({ log, stateDir }: ServerConfig): Promise<number> {
+  if (log.file === undefined) await openStateDir(stateDir);
   const file = resolve(log.file ?? join(stateDir, 'bricknfs.log'));
   const output = openLog(file);
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
@@ -25,11 +26,13 @@ export async function daemonParent({ log, stateDir }: ServerConfig): Promise<num
     env: { ...process.env, [IN_BACKGROUND]: '1' },
   });
   closeSync(output);
-  const [told] = await Promise.race([once(child, 'message'), once(child, 'exit')]) as [Told | number | null];
+  const [told] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [Told | number | null];
   if (typeof told === 'object' && told !== null && 'ready' in told) {
     child.disconnect();
     child.unref();
-    process.stdout.write(`${told.ready}bricknfs is serving in the background as process ${child.pid}, its log is ${file}\n`);
+    process.stdout.write(
+      `${told.ready}bricknfs is serving in the background as process ${child.pid}, its log is ${file}\n`,
+    );
     return EXIT.OK;
   }
   if (typeof told === 'object' && told !== null) {
@@ -46,7 +49,6 @@ export function tellParent(told: Told): void {
 
 function openLog(file: string): number {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     return openSync(file, 'a', 0o600);
   } catch (cause) {
     const message = `cannot write the log file ${file}: ${(cause as Error).message}; choose another with --log-file`;

@@ -72,10 +72,7 @@ async function offline(volfile: string, overrides: readonly string[], question: 
 }
 
 export function explanationText(told: Explanation): string {
-  const lines = [
-    `${told.allowed ? 'allowed' : 'refused'}: ${told.reason}`,
-    `  by      ${told.rule} (${told.where})`,
-  ];
+  const lines = [`${told.allowed ? 'allowed' : 'refused'}: ${told.reason}`, `  by      ${told.rule} (${told.where})`];
   if (told.export !== undefined) lines.push(`  export  ${told.export}, volume ${told.volume}`);
   if (told.access) lines.push(`  access  ${told.access.mode} (${told.access.where})`);
   if (told.identity && told.squash) {

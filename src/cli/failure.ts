@@ -31,6 +31,7 @@ interface SystemError extends Error {
   readonly syscall?: string;
   readonly address?: string;
   readonly port?: number;
+  readonly hostname?: string;
 }
 
 /** The line that an error is worth, and the exit code. */
@@ -42,19 +43,18 @@ export function failureOf(error: unknown): { message: string; exitCode: number }
 }
 
 /** Why it cannot listen, and what to do; `undefined` if that is not what the error says. */
-function listenFailure({ code, syscall, address, port }: SystemError): string | undefined {
+function listenFailure({ code, syscall, address, port, hostname }: SystemError): string | undefined {
+  if (syscall === 'getaddrinfo') return `cannot find the address of host ${hostname} (${code}); choose one with --host`;
   if (syscall !== 'listen' && syscall !== 'bind') return undefined;
   const tried = `cannot listen on port ${port} of ${address}`;
   const isPortmapper = port === 111;
   const option = isPortmapper ? '--portmapper PORT' : '--port PORT';
-  switch (code) {
-    case 'EADDRINUSE':
-      return `${tried}: another program has it; stop that one, or choose another port with ${option}`;
-    case 'EACCES':
-      return `${tried}: ports below 1024 are for root; choose another with ${option}`;
-    case 'EADDRNOTAVAIL':
-      return `${tried}: it is no address of this machine; choose one with --host (0.0.0.0 or :: for all)`;
-    default:
-      return undefined;
+  if (code === 'EADDRINUSE') {
+    return `${tried}: another program has it; stop that one, or choose another port with ${option}`;
   }
+  if (code === 'EACCES') return `${tried}: ports below 1024 are for root; choose another with ${option}`;
+  if (code === 'EADDRNOTAVAIL') {
+    return `${tried}: it is no address of this machine; choose one with --host (0.0.0.0 or :: for all)`;
+  }
+  return undefined;
 }

@@ -14,13 +14,16 @@ export const mounts = command({
   ],
 
   async run(args) {
-    const found = (await ask<MountEntry[]>(args, 'mounts')).map(({ host, path }) => ({ host, path: textOf(path) }));
+    const found = await ask<MountEntry[]>(args, 'mounts');
     if (args.json) process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
     else if (found.length === 0) process.stdout.write('nobody has mounted anything\n');
-    else process.stdout.write(table(['CLIENT', 'PATH'], found.map(({ host, path }) => [host, path])));
+    else
+      process.stdout.write(
+        table(
+          ['CLIENT', 'PATH'],
+          found.map(({ host, path }) => [host, path]),
+        ),
+      );
     return EXIT.OK;
   },
 });
-
-/** Paths are bytes, one in each character; people write UTF-8. */
-const textOf = (path: string) => Buffer.from(path, 'latin1').toString();

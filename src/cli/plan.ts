@@ -53,6 +53,10 @@ function checkDirectories(plan: Plan): void {
     if (directory === undefined) continue;
     const found = statSync(directory.value, { throwIfNoEntry: false });
     if (found?.isDirectory()) continue;
-    throw VolfileError.expected(directory.where, 'a directory', `${found ? 'none' : 'nothing'} at ${shown(directory.value)}`);
+    throw VolfileError.expected(
+      directory.where,
+      'a directory',
+      `${found ? 'none' : 'nothing'} at ${shown(directory.value)}`,
+    );
   }
 }

@@ -19,6 +19,7 @@ const nameOf = ({ usage }: Command) => usage.split(' ')[0]!;
 
 /** Runs what `argv` says; answers the exit code. Never rejects. */
 export async function runCli(argv: readonly string[], parts: Parts): Promise<number> {
+  process.stdout.on('error', () => {}); // nobody reads any more: no reason to end a server
   try {
     return await run(argv, parts);
   } catch (error) {
@@ -48,7 +49,8 @@ async function run(argv: readonly string[], parts: Parts): Promise<number> {
     .demandCommand(1, `expected a command: ${COMMANDS.map(nameOf).join(', ')} (or --help)`)
     .strict()
     .fail((message, error) => {
-      throw error ?? refusal(message, argv);
+      // What a coercion throws, yargs makes one of its own.
+      throw error === undefined || error.name === 'YError' ? refusal(message, argv) : error;
     });
   for (const one of COMMANDS) {
     cli.command(

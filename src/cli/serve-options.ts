@@ -53,7 +53,10 @@ export const SERVE_OPTIONS = {
     describe: `serve a portmapper (TCP and UDP), for where rpcbind is missing [port ${PORTMAP_PORT} if none is given]`,
   },
   portmap: flag('register with rpcbind; a volfile says it with rpc.register-with-portmap'),
-  'state-dir': text('--state-dir', "where the file handles' key is kept [/var/lib/bricknfs, or below the home directory]"),
+  'state-dir': text(
+    '--state-dir',
+    "where the file handles' key is kept [/var/lib/bricknfs, or below the home directory]",
+  ),
   control: text('--control', 'the control socket [STATE-DIR/control-PORT.sock]'),
   'pid-file': { ...text('--pid-file', 'write the process id there'), alias: 'p' },
   grace: integer('--grace', 0, 3600, 'seconds that a stop waits for calls under way [10]'),

@@ -16,6 +16,9 @@ import { type ServeArguments, readVolfile, SERVE_OPTIONS, serverConfig } from '.
 import { VERSION } from './version.ts';
 
 const DEFAULT_DIR = 'export';
+/** Together less than what --grace is made shorter by, see serve-options.ts. */
+const LATE_MS = 300;
+const EXIT_MS = 100;
 
 export const serve = command({
   usage: 'serve [dirs..]',
@@ -55,26 +58,27 @@ async function serveUntilStopped(config: ServerConfig, args: ServeArguments, par
   const log = openLog(config);
   fatalOnBugs(log);
   const signals = new Signals();
-  await using server = await Server.start(config, parts, log);
-  await register(server, log);
-  await openControl(server, args, log);
-  if (args['pid-file'] !== undefined) writePid(server, args['pid-file']);
+  const server = await Server.start(config, parts, log);
+  try {
+    await register(server, log);
+    await openControl(server, args, log);
+    if (args['pid-file'] !== undefined) writePid(server, args['pid-file']);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
   const greeting = banner(server);
   if (!inBackground()) process.stdout.write(greeting + readyLine(server));
   log.info({ address: server.address, version: VERSION, pid: process.pid }, 'serving');
   tellParent({ ready: greeting });
-
   signals.onHangup = () => void reload(server, args, log);
+
   const why = await Promise.race([signals.stop, server.failed.catch((error: Error) => error)]);
-  if (why instanceof Error) {
-    log.fatal({ err: why }, 'a stage has died: the server ends, so that it can be started again');
-    await finish(server, config, log);
-    return EXIT.BUG;
-  }
-  log.info({ signal: why }, 'stopping');
-  await finish(server, config, log);
-  log.info('stopped');
-  return EXIT.OK;
+  if (why instanceof Error) log.fatal({ err: why }, 'a stage has died: the server ends, so that it is started again');
+  else log.info({ signal: why }, 'stopping');
+  const exitCode = why instanceof Error ? EXIT.BUG : EXIT.OK;
+  await finish(server, config, log, exitCode);
+  return exitCode;
 }
 
 function openLog({ log }: ServerConfig): Log {
@@ -111,14 +115,16 @@ class Signals {
 }
 
 /** Stops it, and waits no longer than was promised. */
-async function finish(server: Server, { graceMs }: ServerConfig, log: Log): Promise<void> {
+async function finish(server: Server, { graceMs }: ServerConfig, log: Log, exitCode: number): Promise<void> {
   const over = new AbortController();
-  const late = sleep(graceMs + 400, 'late', { signal: over.signal }).catch(() => undefined);
+  const late = sleep(graceMs + LATE_MS, 'late', { signal: over.signal }).catch(() => undefined);
   const first = await Promise.race([server.stop(), late]);
   over.abort();
   if (first === 'late') log.warn({ graceMs }, 'not all calls were answered in time: they are dropped');
+  else log.info('stopped');
   // Something may still hold the process, such as a call into a dead disk.
-  setTimeout(() => process.exit(), 50).unref();
+  process.exitCode = exitCode;
+  setTimeout(() => process.exit(), EXIT_MS).unref();
 }
 
 async function reload(server: Server, { volfile }: ServeArguments, log: Log): Promise<void> {
@@ -142,7 +148,8 @@ async function register(server: Server, log: Log): Promise<void> {
 
 /** Without it the server serves as well; but who names the socket wants it. */
 async function openControl(server: Server, { control }: ServeArguments, log: Log): Promise<void> {
-  const path = control === undefined ? join(server.config.stateDir, controlName(server.address.port)) : resolve(control);
+  const path =
+    control === undefined ? join(server.config.stateDir, controlName(server.address.port)) : resolve(control);
   try {
     const socket = await ControlSocket.start(path, controlMethods(server, VERSION), log);
     server.beforeStop(() => socket.close());
@@ -155,7 +162,7 @@ async function openControl(server: Server, { control }: ServeArguments, log: Log
 
 function writePid(server: Server, path: string): void {
   try {
-    writeFileSync(path, `${process.pid}\n`);
+    writeFileSync(path, `${process.pid}\n`, { mode: 0o644 });
   } catch (cause) {
     throw new CliError(`cannot write the pid file ${path}: ${(cause as Error).message}`, EXIT.FAILED, { cause });
   }

@@ -31,5 +31,7 @@ export function duration(seconds: number): string {
     [Math.floor(seconds) % 60, 's'],
   ] as const;
   const first = parts.findIndex(([count]) => count > 0);
-  return (first < 0 ? parts.slice(3) : parts.slice(first, first + 2)).map(([count, unit]) => `${count} ${unit}`).join(' ');
+  return (first < 0 ? parts.slice(3) : parts.slice(first, first + 2))
+    .map(([count, unit]) => `${count} ${unit}`)
+    .join(' ');
 }

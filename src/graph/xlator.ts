@@ -43,17 +43,17 @@ export interface XlatorClass {
   readonly children?: readonly [number, number];
 }
 
-/** Every fop passes to the first child: see below, where they are made from this list. */
+/** Every fop, and how many arguments it takes, optional ones included: its method below is made from this. */
 // prettier-ignore
-const FOPS = [
-  'lookup', 'discover', 'stat', 'fstat', 'readlink', 'access', 'mknod', 'mkdir', 'symlink', 'create', 'link',
-  'unlink', 'rmdir', 'rename', 'setattr', 'fsetattr', 'truncate', 'ftruncate', 'open', 'readv', 'writev', 'flush',
-  'fsync', 'fallocate', 'discard', 'zerofill', 'seek', 'opendir', 'readdir', 'readdirp', 'fsyncdir', 'statfs',
-  'getxattr', 'fgetxattr', 'setxattr', 'fsetxattr', 'removexattr', 'fremovexattr', 'xattrop', 'fxattrop',
-  'inodelk', 'finodelk', 'entrylk', 'fentrylk', 'lk',
-] as const satisfies readonly Fop[];
+const ARITY = {
+  lookup: 3, discover: 3, stat: 2, fstat: 2, readlink: 2, access: 3, mknod: 6, mkdir: 4, symlink: 5, create: 4, link: 4,
+  unlink: 3, rmdir: 3, rename: 5, setattr: 4, fsetattr: 3, truncate: 3, ftruncate: 3, open: 3, readv: 4, writev: 5,
+  flush: 2, fsync: 3, fallocate: 5, discard: 4, zerofill: 4, seek: 4, opendir: 2, readdir: 4, readdirp: 4, fsyncdir: 3,
+  statfs: 2, getxattr: 3, fgetxattr: 3, setxattr: 4, fsetxattr: 4, removexattr: 3, fremovexattr: 3, xattrop: 4,
+  fxattrop: 4, inodelk: 5, finodelk: 5, entrylk: 5, fentrylk: 5, lk: 4,
+} as const satisfies { readonly [F in Fop]: Required<Parameters<Fops[F]>>['length'] };
 
-export const ALL_FOPS: readonly Fop[] = FOPS;
+export const ALL_FOPS = Object.keys(ARITY) as readonly Fop[];
 
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- the prototype gets every fop below
 export interface Xlator extends Fops {}
@@ -121,18 +121,25 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   }
 
   /** The seam through which every fop goes on to the first child. */
-  protected wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
+  protected wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]>;
+  protected wind(fop: Fop, a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown): any {
     const child = this.#first;
     if (child === undefined) {
-      const error = new FsError('EOPNOTSUPP', `${this.type} has no ${fop}, and no child to ask`);
-      return Promise.reject(error) as ReturnType<Fops[F]>;
+      return Promise.reject(new FsError('EOPNOTSUPP', `${this.type} has no ${fop}, and no child to ask`));
     }
-    return (child as any)[fop](...args);
+    return (child as any)[fop](a, b, c, d, e, f); // six are the most that any takes; spreading costs 30 ns a layer
   }
-}
 
-for (const fop of FOPS) {
-  (Xlator.prototype as any)[fop] = function (this: Xlator, ...args: unknown[]) {
-    return (this as any).wind(fop, ...args);
-  };
+  static {
+    for (const [fop, arity] of Object.entries(ARITY)) {
+      const args = Array.from({ length: arity }, (_, i) => `a${i}`).join(', ');
+      // Where nobody watches the seam, straight to the child: a call whose name is known costs 5 ns.
+      const source = `return function ${fop}(${args}) {
+        const child = this.children[0];
+        return child !== undefined && this.wind === wind ? child.${fop}(${args}) : this.wind('${fop}', ${args});
+      };`;
+      // oxlint-disable-next-line typescript/no-implied-eval, typescript/unbound-method -- made of our own table; compared
+      (Xlator.prototype as any)[fop] = new Function('wind', source)(Xlator.prototype.wind);
+    }
+  }
 }

@@ -46,9 +46,9 @@ export class Listener implements AsyncDisposable {
         socket.destroy();
       }
     });
-    server.on('error', error => log.error({ err: error }, 'listener'));
     server.listen({ host: at.host, port: at.port, backlog: 1024 });
-    await once(server, 'listening');
+    await once(server, 'listening'); // or the error why not
+    server.on('error', error => log.error({ err: error }, 'listener'));
     return new Listener(server);
   }
 

@@ -12,6 +12,7 @@ import { type PathTree, splitMountPath } from '../xlators/nfs/server/mount-path.
 import type { NfsServer } from '../xlators/nfs/server/server.ts';
 import type { Volume } from '../xlators/nfs/server/volume.ts';
 import { walk } from '../xlators/nfs/server/walk.ts';
+import { fromWire, toWire } from '../wire-text.ts';
 import { ControlError } from './control.ts';
 
 /** Who asks for what. */
@@ -62,11 +63,15 @@ interface Asked {
 }
 
 /** What the rules say, without a look at the disk. */
-export async function explainRules(exports: PathTree<Export>, known: readonly string[], asked: Question): Promise<Asked> {
+export async function explainRules(
+  exports: PathTree<Export>,
+  known: readonly string[],
+  asked: Question,
+): Promise<Asked> {
   const names = namesOf(asked.path);
   const found = exports.find(names);
   if (found === undefined) {
-    const reason = `no export has this path; there are ${known.join(', ') || 'none'}`;
+    const reason = `no export has this path; there are ${known.map(fromWire).join(', ') || 'none'}`;
     return { explanation: { allowed: false, rule: 'exports', where: 'default', reason } };
   }
   const { value: on, rest } = found;
@@ -80,7 +85,7 @@ export async function explainRules(exports: PathTree<Export>, known: readonly st
     rule,
     where,
     reason,
-    export: on.paths[0]!,
+    export: fromWire(on.paths[0]!),
     volume: on.volume,
     identity: { uid, gid, groups },
     squash: {
@@ -110,7 +115,7 @@ export async function explain(nfs: NfsServer, asked: Question): Promise<Explanat
 
 function namesOf(path: string): readonly string[] {
   try {
-    return splitMountPath(Buffer.from(path).toString('latin1'));
+    return splitMountPath(toWire(path));
   } catch (error) {
     if (error instanceof FsError) throw new ControlError(`--path: ${error.message}`);
     throw error;

@@ -48,7 +48,7 @@ export class Link {
   /** The other side is gone: whoever waits is told. */
   close(error: Error): void {
     this.#gone = error;
-    for (const { reject } of this.#waiting.values()) reject(error);
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
   }
 

@@ -1,4 +1,5 @@
 /** What the server tells of itself, to the control socket: plain data. */
+import { fromWire } from '../wire-text.ts';
 import { hostPort } from '../rpcsvc/address.ts';
 import type { FopStats, IoStatsSnapshot } from '../xlators/debug/io-stats-snapshot.ts';
 import { percentileUs } from '../xlators/debug/io-stats-snapshot.ts';
@@ -139,8 +140,8 @@ export function exportReport({ volume, dir, paths, hosts, rules }: Export): Expo
   const auth = [rules.authSys.value ? 'sys' : '', rules.authNone.value ? 'none' : ''];
   return {
     volume,
-    directory: `/${dir.join('/')}`,
-    paths,
+    directory: fromWire(`/${dir.join('/')}`),
+    paths: paths.map(fromWire),
     access: rules.readOnly.value ? 'read-only' : 'read-write',
     squash: rules.squash.value,
     anonUid: rules.anonUid,
@@ -156,6 +157,6 @@ export function exportsReport({ nfs }: Server): ExportReport[] {
   return nfs.exports.map(on => ({ ...exportReport(on), up: nfs.volumes.get(on.volume)!.up }));
 }
 
-export function mountsReport({ mounts }: Server): Promise<readonly MountEntry[]> {
-  return mounts.list();
+export async function mountsReport({ mounts }: Server): Promise<readonly MountEntry[]> {
+  return (await mounts.list()).map(({ host, path }) => ({ host, path: fromWire(path) }));
 }

@@ -27,6 +27,16 @@ export interface Parts {
   readonly workerEntry: URL;
 }
 
+/** Options that are looked at only when the server starts. */
+const OF_THE_START = [
+  'nfs.port',
+  'nfs.bind-address',
+  'nfs.mount-udp',
+  'nfs.mount-rmtab',
+  'nfs.outstanding-rpc-limit',
+  'rpc.register-with-portmap',
+] as const;
+
 export class Server implements AsyncDisposable {
   readonly config: ServerConfig;
   readonly log: Log;
@@ -98,7 +108,7 @@ export class Server implements AsyncDisposable {
   }
 
   stats(): Promise<StageStats[]> {
-    return Promise.all(this.#stages.map(stage => stage.stats()));
+    return Promise.all(this.#stages.map(async stage => stage.stats()));
   }
 
   /** Another volfile takes over in all stages or in none. @throws {VolfileError} nothing has changed */
@@ -124,12 +134,12 @@ export class Server implements AsyncDisposable {
 
   async #startStages(key: Buffer): Promise<void> {
     const { config, verifier, log } = this;
-    const { programsOf, workerEntry } = this.#parts;
+    const parts = this.#parts;
     const mounts = () => this.mounts;
     const host = {
       handleKey: key,
       verifier,
-      programsOf,
+      programsOf: (nfs: NfsServer) => parts.programsOf(nfs),
       get mounts() {
         return mounts(); // the graph says in which file it is kept
       },
@@ -143,7 +153,7 @@ export class Server implements AsyncDisposable {
     for (let stage = 1; stage < config.stages; stage++) {
       const input = { stage, config, handleKey: key, verifier: verifier.shared };
       // oxlint-disable-next-line no-await-in-loop -- one failure tells all that needs to be told
-      const worker = await startWorker(workerEntry, input, this.mounts, error => this.#failed.reject(error));
+      const worker = await startWorker(parts.workerEntry, input, this.mounts, error => this.#failed.reject(error));
       this.#stages.push(worker);
     }
   }
@@ -158,7 +168,11 @@ export class Server implements AsyncDisposable {
   async #listen(): Promise<void> {
     const { settings } = this.nfs;
     const host = settings['nfs.bind-address'];
-    const listener = await Listener.start({ host, port: settings['nfs.port'] }, accepted => this.#deal(accepted), this.log);
+    const listener = await Listener.start(
+      { host, port: settings['nfs.port'] },
+      accepted => this.#deal(accepted),
+      this.log,
+    );
     this.#listener = listener;
     this.#running.use(listener);
     const { port } = listener.address;
@@ -207,9 +221,13 @@ export class Server implements AsyncDisposable {
     if (this.#stopped) throw new Error('the server is stopping');
     const prepared = await Promise.allSettled(this.#stages.map(stage => stage.prepare(text)));
     const failed = prepared.find(result => result.status === 'rejected');
-    for (const stage of this.#stages) stage.decide(failed === undefined);
+    const before = this.nfs.settings;
+    await Promise.all(this.#stages.map(stage => stage.decide(failed === undefined)));
     if (failed) throw failed.reason;
     this.#text = text;
-    this.log.info({ file: this.config.file }, 'the new volfile has taken over');
+    const { file } = this.config;
+    const later = OF_THE_START.filter(name => before[name] !== this.nfs.settings[name]);
+    if (later.length > 0) this.log.warn({ file, options: later }, 'these options have changed, which takes a restart');
+    this.log.info({ file }, 'the new volfile has taken over');
   }
 }

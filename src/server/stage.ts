@@ -29,6 +29,8 @@ export interface StageStats {
 /** A new volfile that is ready to take over, and waits to be told. */
 interface Prepared {
   readonly reloaded: Promise<Graph>;
+  /** Resolves when new calls go to it. */
+  readonly swapped: Promise<void>;
   decide(go: boolean): void;
 }
 
@@ -44,6 +46,7 @@ export class ServerStage {
   #prepared: Prepared | undefined;
   /** What {@link LiveGraph} asks before it swaps. */
   #mayTakeOver: (() => Promise<boolean>) | undefined;
+  #hasTakenOver: () => void = () => {};
 
   private constructor(number: number, graph: Graph, config: ServerConfig, host: NfsHost, log: Log) {
     this.number = number;
@@ -106,6 +109,8 @@ export class ServerStage {
   async prepare(text: string): Promise<void> {
     const ready = Promise.withResolvers<void>();
     const decision = Promise.withResolvers<boolean>();
+    const swapped = Promise.withResolvers<void>();
+    this.#hasTakenOver = swapped.resolve;
     this.#mayTakeOver = () => {
       ready.resolve();
       return decision.promise;
@@ -113,18 +118,21 @@ export class ServerStage {
     const reloaded = this.#live.reload(sourceOf(this.#config, text));
     reloaded.catch(ready.reject);
     await ready.promise;
-    this.#prepared = { reloaded, decide: decision.resolve };
+    this.#prepared = { reloaded, swapped: swapped.promise, decide: decision.resolve };
   }
 
   /** The prepared graph takes over (`go`), or is dropped. The old graph's calls finish in the background. */
-  decide(go: boolean): void {
-    this.#prepared?.reloaded.catch(() => {});
-    this.#prepared?.decide(go);
+  async decide(go: boolean): Promise<void> {
+    const prepared = this.#prepared;
+    if (prepared === undefined) return;
     this.#prepared = undefined;
+    prepared.decide(go);
+    if (go) await prepared.swapped;
+    else await prepared.reloaded.catch(() => {});
   }
 
   async stop(): Promise<void> {
-    this.decide(false);
+    await this.decide(false);
     await this.#stage.stop(this.#config.graceMs);
     await this.#live.stop();
   }
@@ -134,6 +142,7 @@ export class ServerStage {
     if (!(await this.#mayTakeOver!())) throw new VolfileError(next.top.where, 'another stage could not load it');
     this.service.programs = programs;
     this.udp.programs = overUdp(programs);
+    this.#hasTakenOver();
   }
 
   #take(graph: Graph): ProgramRegistry {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const KEY_BYTES = 16;
 
@@ -14,10 +14,26 @@ export function defaultStateDir(env: NodeJS.ProcessEnv = process.env): string {
 
 export async function openStateDir(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeDir(path);
   } catch (cause) {
     const why = (cause as Error).message;
     throw new Error(`expected a state directory that can be written (--state-dir), found ${path}: ${why}`, { cause });
+  }
+}
+
+/** As mkdir -p. Node's own never ends where the kernel says that a directory which is there is not (/proc). */
+async function makeDir(path: string): Promise<void> {
+  const isHere = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  };
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeDir(dirname(path));
+    await mkdir(path, { mode: 0o700 }).catch(isHere);
   }
 }
 

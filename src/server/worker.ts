@@ -51,7 +51,7 @@ export interface RemoteStage {
   accept(accepted: Accepted): void;
   stats(): Promise<StageStats> | StageStats;
   prepare(text: string): Promise<void>;
-  decide(go: boolean): void;
+  decide(go: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -92,7 +92,7 @@ export async function startWorker(
     accept: accepted => link.tell('accept', accepted),
     stats: () => link.call('stats'),
     prepare: text => link.call('prepare', text),
-    decide: go => link.tell('decide', go),
+    decide: go => link.call('decide', go),
     async stop() {
       stopping = true;
       await link.call('stop').catch(() => {});

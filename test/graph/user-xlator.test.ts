@@ -5,8 +5,7 @@ import t from 'tap';
 import { Fd } from '#src/graph/fd.ts';
 import { Stable } from '#src/graph/fops.ts';
 import { planGraph } from '#src/graph/plan.ts';
-import { frame, graphOf, TEST_XLATORS, volumeOf } from '../support/graph.ts';
-import { Memory } from '../support/memory.ts';
+import { envOf, frame, graphOf, TEST_XLATORS, volumeOf } from '../support/graph.ts';
 
 const readme = new URL('../../src/xlators/README.md', import.meta.url);
 
@@ -16,16 +15,19 @@ const blocksOf = (text: string) => [...text.matchAll(/^```\w*\n(.*?)^```$/gms)].
 t.test('the example of the README, as it stands there', async t => {
   const [module, volfile] = blocksOf(await readFile(readme, 'utf8'));
   t.ok(module!.split('\n').length <= 30, 'in under 30 lines');
-  const dir = t.testdir({ 'caesar.ts': module!, 'caesar.vol': volfile! });
-  const registry = { ...TEST_XLATORS, 'storage/posix': async () => Memory };
-  const { graph, top, table, root } = await volumeOf(t, volfile!, { file: join(dir, 'caesar.vol'), registry });
+  const dir = t.testdir({ 'caesar.ts': module!, data: {}, state: {} });
+  const { top, table, root } = await volumeOf(t, volfile!, {
+    file: join(dir, 'caesar.vol'),
+    overrides: [`brick.directory=${dir}/data`],
+    env: envOf({ stateDir: `${dir}/state` }),
+  });
 
   const { iatt } = await top.create(frame, root, 'f', { mode: 'guarded', attr: {} });
   const fd = new Fd(table.link(iatt), 0, true);
   const text = Buffer.from('Veni, vidi, XYZ.');
   await top.writev(frame, fd, text, 0, Stable.UNSTABLE);
   t.equal(text.toString(), 'Veni, vidi, XYZ.', 'what it was given is as it was');
-  t.equal((await graph.xlators.get('brick')!.readv(frame, fd, 100, 0)).data.toString(), 'Yhql, ylgl, ABC.');
+  t.equal(await readFile(join(dir, 'data', 'f'), 'utf8'), 'Yhql, ylgl, ABC.');
   t.equal((await top.readv(frame, fd, 100, 0)).data.toString(), 'Veni, vidi, XYZ.');
 });
 

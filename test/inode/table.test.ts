@@ -282,3 +282,13 @@ t.test('an inode of many thousands is found', async t => {
   for (let i = 2; i < 50_000; i++) if (table.find(gfidOf(i))?.gfid.readUInt32BE(12) !== i) wrong++;
   t.equal(wrong, 0);
 });
+
+t.test('of very many, those that are left are found and the others are not', async t => {
+  const { table, forgotten } = tableWith(5000);
+  for (let i = 2; i < 30_000; i++) table.link(file(i));
+  const gone = new Set(forgotten.map(inode => inode.gfid.readUInt32BE(12)));
+  let wrong = 0;
+  for (let i = 2; i < 30_000; i++) if ((table.find(gfidOf(i)) === undefined) !== gone.has(i)) wrong++;
+  t.equal(wrong, 0);
+  t.equal(gone.size, 30_000 - 2 - 5000);
+});

@@ -8,6 +8,7 @@ import { entry, portMapper, tableOf } from '../support/portmap.ts';
 import { serveAt } from '../support/serve-at.ts';
 
 enterNamespaces(import.meta.filename);
+t.setTimeout(180_000);
 
 const run = promisify(execFile);
 const remote = remoteHost();

@@ -173,7 +173,7 @@ t.test('an answer in fragments, a byte at a time', async t => {
     socket.once('data', (call: Buffer) => {
       const reply = Buffer.concat([xidOf(call), success, hex('00000003 61626300')]);
       const parts = [mark(reply.subarray(0, 7), false), mark(Buffer.alloc(0), false), mark(reply.subarray(7))];
-      const bytes = [...Buffer.concat(parts)];
+      const bytes = Array.from(Buffer.concat(parts));
       socket.setNoDelay(true);
       const next = () => {
         const byte = bytes.shift();

@@ -9,6 +9,7 @@ import { nfs3Program } from '#actors/nfs3/program.ts';
 import { Graph } from '#src/graph/graph.ts';
 import { planGraph } from '#src/graph/plan.ts';
 import { silent } from '#src/log.ts';
+import { asServer } from '#src/sys/identity.ts';
 import type { Program } from '#src/rpcsvc/actor.ts';
 import { MountList } from '#src/xlators/nfs/server/mount-table.ts';
 import { ServedNfsCall } from '#src/xlators/nfs/server/nfs-call.ts';
@@ -39,6 +40,8 @@ export interface ServeOptions {
   readonly options?: readonly string[];
   /** Stanzas between the brick (`brick`) and the volume: each line of a stanza as one string; the last is `vol`. */
   readonly layers?: string;
+  /** Names of the volumes served, `vol` unless `layers` makes more. */
+  readonly volumes?: readonly string[];
   /** Another stage's or start's state, to serve the same handles. */
   readonly dir?: string;
   readonly stateDir?: string;
@@ -70,7 +73,7 @@ volume nfs
   type nfs/server
   option rpc-auth.ports.insecure on
   ${(options.options ?? []).join('\n  ')}
-  subvolumes vol
+  subvolumes ${(options.volumes ?? ['vol']).join(' ')}
 end-volume
 `;
   const plan = await planGraph({ text, file: 'test.vol', registry: XLATORS });
@@ -91,12 +94,18 @@ end-volume
     nfs,
     volume,
     mounts,
+    async exchange(record) {
+      const reply = await served.exchange(record);
+      asServer(); // it runs in this thread, which is left as the caller: the test looks at its files as itself
+      return reply;
+    },
     async handle(path) {
       const client = new RecordClient(served.port);
       try {
         return (await mountHandle(client, `/vol/${path}`)) ?? (await lookUp(client, path));
       } finally {
         client.socket.destroy();
+        asServer();
       }
     },
   };

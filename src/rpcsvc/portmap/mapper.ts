@@ -58,7 +58,8 @@ export async function openMapper(
       errors.push(error);
     }
   }
-  throw new AggregateError(errors, errors.map(error => (error as Error).message).join('; '));
+  const why = errors.map(error => (error as Error).message).join('; ');
+  throw new AggregateError(errors, `no port mapper answers: ${why}`);
 }
 
 async function speak(client: RpcClient): Promise<PortMapper> {

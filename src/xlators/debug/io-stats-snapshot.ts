@@ -59,9 +59,6 @@ export function percentileUs({ histogram, usMax }: FopStats, share: number): num
   const measured = histogram.reduce((sum, count) => sum + count, 0);
   let left = Math.ceil(measured * share);
   if (left === 0) return 0;
-  for (const [bucket, count] of histogram.entries()) {
-    left -= count;
-    if (left <= 0) return Math.min(2 ** bucket, usMax);
-  }
-  return usMax;
+  const bucket = histogram.findIndex(count => (left -= count) <= 0);
+  return Math.min(2 ** bucket, usMax);
 }

@@ -34,7 +34,8 @@ export class Trace extends Xlator<typeof options> {
 
   #watch(fop: Fop, [frame, ...args]: unknown[], reply: Promise<unknown>, sinceMs: number): void {
     const { identity, client } = frame as Frame;
-    const call = `${fop}(${args.map(arg => short(arg)).join(', ')})`;
+    const given = args.slice(0, args.findLastIndex(arg => arg !== undefined) + 1); // without options left out
+    const call = `${fop}(${given.map(arg => short(arg)).join(', ')})`;
     const say = (answer: string) => {
       const us = Math.round((performance.now() - sinceMs) * 1000);
       this.log[this.#level]({ fop, uid: identity.uid, gid: identity.gid, client, us }, `${call} = ${answer}`);

@@ -1,6 +1,7 @@
 /** What may be mounted, by whom and as whom: the options of nfs/server made into rules. */
 import { createHash } from 'node:crypto';
 import { VolfileError } from '../../../graph/volfile-error.ts';
+import { toWire } from '../../../wire-text.ts';
 import { HostRules } from './hosts.ts';
 import type { NfsOptionValues } from './options.ts';
 
@@ -31,9 +32,9 @@ export interface Export {
   /** Within the volume: 0 for the whole, else made from the directory's path, so that it stays when others come. */
   readonly id: number;
   readonly volume: string;
-  /** The directory's names from the volume's root on; none for the whole volume. */
+  /** The directory's names from the volume's root on, latin1; none for the whole volume. */
   readonly dir: readonly string[];
-  /** The paths it is mounted by. */
+  /** The paths it is mounted by, latin1. */
   readonly paths: readonly string[];
   /** Who may mount this directory, besides the volume's rules. */
   readonly hosts: Rule<HostRules | undefined>;
@@ -63,17 +64,18 @@ function volumeExports(volume: string, values: NfsOptionValues, origins: Origins
   const rules = rulesOf(volume, values, origins);
   const exports: Export[] = [];
   const anywhere: Rule<HostRules | undefined> = { value: undefined, option: 'nfs3.*.export-dir', where: 'default' };
-  const also = values['nfs3.*.export-as'].get(volume) ?? [];
+  const also = (values['nfs3.*.export-as'].get(volume) ?? []).map(toWire);
+  const own = `/${toWire(volume)}`;
   if (values['nfs3.export-volumes']) {
-    exports.push({ id: 0, volume, dir: [], paths: [`/${volume}`, ...also], hosts: anywhere, rules });
+    exports.push({ id: 0, volume, dir: [], paths: [own, ...also], hosts: anywhere, rules });
   }
   const option = `nfs3.${volume}.export-dir`;
   const where = origins.get(option) ?? 'default';
   const dirs = values['nfs3.*.export-dir'].get(volume);
   for (const { dir, hosts } of dirs === undefined ? [] : HostRules.parseDirs(dirs, where)) {
-    const names = namesOf(dir);
+    const names = namesOf(toWire(dir));
     const id = dirId(names);
-    const paths = [`/${volume}/${names.join('/')}`, ...also.map(path => [path, ...names].join('/'))];
+    const paths = [own, ...also].map(path => [path, ...names].join('/'));
     if (exports.some(other => other.id === id)) throw VolfileError.expected(where, 'each directory once', dir);
     exports.push({ id, volume, dir: names, paths, hosts: { value: hosts, option, where }, rules });
   }

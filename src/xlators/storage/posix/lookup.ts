@@ -1,7 +1,7 @@
 /** Finding objects, and asking about them. */
 import type { Found } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
-import type { Iatt } from '../../../graph/iatt.ts';
+import { FileType, type Iatt } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../../sys/constants.ts';
 import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
@@ -10,7 +10,7 @@ import { openat, readlinkat } from '../../../sys/libc.ts';
 import { cName, DOT_DOT, EMPTY, procFd } from '../../../sys/names.ts';
 import { statName } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
-import { type Brick, iattNow } from './brick.ts';
+import type { Brick } from './brick.ts';
 import type { Known } from './known.ts';
 import { note } from './place-index.ts';
 import { permitted } from './permission.ts';
@@ -85,7 +85,9 @@ export function access({ objects }: Brick, frame: Frame, inode: Inode, mask: num
 export function readlink({ objects }: Brick, inode: Inode): { target: string; iatt: Iatt } {
   const known = objects.of(inode);
   const fd = objects.stat(known);
+  const iatt = iattOf(known);
+  if (iatt.type !== FileType.LNK) throw withWcc(fsError('EINVAL', 'readlink of no symlink'), undefined, iatt);
   const length = readlinkat(fd, EMPTY, text, PATH_MAX);
-  if (length < 0) throw withWcc(lastError('readlink'), undefined, iattNow(known, fd));
-  return { target: text.toString('latin1', 0, length), iatt: iattOf(known) };
+  if (length < 0) throw withWcc(lastError('readlink'), undefined, iatt);
+  return { target: text.toString('latin1', 0, length), iatt };
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, stat as statPath } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import type { OptionValues } from '../../../graph/options.ts';
 import type { GraphEnv } from '../../../graph/xlator.ts';
 import type { Log } from '../../../log.ts';
@@ -42,7 +43,7 @@ export async function openBrick(
   unstableLost: () => void,
 ): Promise<OpenBrick> {
   await settleThreads();
-  process.umask(0);
+  if (isMainThread) process.umask(0); // which is the whole process's
   asServer();
   const rootFd = openRoot(options.directory);
   const closer = new FileCloser();

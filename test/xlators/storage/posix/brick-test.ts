@@ -1,7 +1,8 @@
 /** A brick over a real directory, and short ways to say what to do with it. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import tap, { type Test } from 'tap';
 import type { Fops } from '#src/graph/fops.ts';
 import type { Frame, Identity } from '#src/graph/frame.ts';
 import type { Iatt } from '#src/graph/iatt.ts';
@@ -22,13 +23,20 @@ export interface Place {
   /** The volume's directory. */
   readonly dir: string;
   readonly stateDir: string;
+  /** Of what is called `name` in it. This thread is the server's own again, so the test may look at it. */
+  path(name: string): string;
 }
 
 /** A directory that anybody may enter, under `base`. */
 export function makePlace(t: Tap, base = tmpdir()): Place {
   const top = mkdtempSync(join(base, 'posix-'));
-  const place = { dir: join(top, 'volume'), stateDir: join(top, 'state') };
-  mkdirSync(place.dir);
+  const dir = join(top, 'volume');
+  const path = (name: string) => {
+    asServer();
+    return join(dir, name);
+  };
+  const place = { dir, stateDir: join(top, 'state'), path };
+  mkdirSync(dir);
   t.teardown(() => {
     asServer();
     rmSync(top, { recursive: true, force: true });
@@ -36,9 +44,23 @@ export function makePlace(t: Tap, base = tmpdir()): Place {
   return place;
 }
 
-interface Tap {
+export interface Tap {
   teardown(action: () => unknown): void;
 }
+
+/** Runs a test by the kernel's handles, and by the index. */
+export function eachMode(
+  t: typeof tap,
+  name: string,
+  ...rest: [Run] | [extra: { timeout: number }, Run]
+): void {
+  const run = rest.at(-1) as Run;
+  const extra = rest.length > 1 ? (rest[0] as { timeout: number }) : {};
+  t.test(`${name} (handles)`, extra, t => run(t, { index: 'off' }));
+  t.test(`${name} (index)`, extra, t => run(t, { index: 'on' }));
+}
+
+type Run = (t: Test, settings: Setting) => Promise<void>;
 
 export const frameOf = (identity: Identity): Frame => ({
   identity,
@@ -117,3 +139,11 @@ export const codeOf = async (call: Promise<unknown>): Promise<unknown> => {
     return (error as { code?: string }).code;
   }
 };
+
+/** A brick whose root anybody may write to. */
+export async function open(t: Tap, settings: Setting = {}) {
+  const place = makePlace(t);
+  chmodSync(place.dir, 0o777);
+  const brick = await startBrick(t, place, settings);
+  return { ...place, brick, fops: brick.fops, top: brick.root };
+}

@@ -1,0 +1,135 @@
+/** The whole server, as a command, with rpcbind, rpcinfo and showmount around it. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import { dirpath_arg, fhstatus, MOUNT_PROGRAM, MOUNTPROC3, mountres3 } from '#protocols/mount.ts';
+import { nothing } from '#protocols/xdr/codec.ts';
+import { RpcClient } from '#src/rpcsvc/client.ts';
+import { enterNamespaces, HERE, remoteHost } from '../support/namespace.ts';
+
+enterNamespaces(import.meta.filename);
+t.setTimeout(180_000);
+
+const run = promisify(execFile);
+const remote = remoteHost();
+const main = join(import.meta.dirname, '../../src/main.ts');
+
+/** Starts the server and waits until it serves; `stop` answers with its exit code. */
+async function serve(t: Test, dir: string, ...args: string[]) {
+  const argv = [main, 'serve', join(dir, 'data'), '--state-dir', join(dir, 'state'), ...args];
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const exited = once(child, 'exit');
+  const lines: string[] = [];
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    child.kill(signal);
+    return (await exited)[0] as number | null;
+  };
+  t.teardown(() => stop('SIGKILL'));
+  const serving = Promise.withResolvers<void>();
+  createInterface(child.stderr).on('line', line => {
+    lines.push(line);
+    if (line.includes('"msg":"serving"')) serving.resolve();
+  });
+  void exited.then(() => serving.reject(new Error(`the server ended: ${lines.join('\n')}`)));
+  await serving.promise;
+  return { stop, lines };
+}
+
+const lineOf = async (command: string, ...args: string[]) =>
+  (await run(command, args)).stdout.split('\n').map(line => line.trim().replace(/\s+/g, ' '));
+const registered = async () => (await lineOf('rpcinfo', '127.0.0.1')).filter(line => /^10000[35] /.test(line)).sort();
+
+const of = { prog: MOUNT_PROGRAM, args: dirpath_arg } as const;
+const MNT3 = { ...of, name: 'MNT', vers: 3, proc: MOUNTPROC3.MNT, res: mountres3 };
+const MNT1 = { ...of, name: 'MNT', vers: 1, proc: MOUNTPROC3.MNT, res: fhstatus };
+const UMNT3 = { ...MNT3, name: 'UMNT', proc: MOUNTPROC3.UMNT, res: nothing };
+
+async function mounted(t: Test): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'bricknfs-')); // a control socket's path has 107 bytes at most
+  t.teardown(() => rm(dir, { recursive: true, force: true }));
+  await mkdir(join(dir, 'data', 'deep', 'er'), { recursive: true });
+  return dir;
+}
+
+t.test('with the built-in port mapper: clients find exports, mount, and are listed, also after a restart', async t => {
+  const dir = await mounted(t);
+  const path = join(dir, 'data');
+  const args = ['--host', '::', '--portmapper', '--insecure'];
+  const first = await serve(t, dir, ...args);
+  const [command, ...there] = remote;
+  const shown = (await run(command!, [...there, 'showmount', '-e', HERE])).stdout;
+  t.match(shown, /^\/data /m);
+  t.ok(shown.includes(path), shown);
+
+  const client = await RpcClient.connect({ target: { host: '127.0.0.1', port: 2049 }, timeoutMs: 2000 });
+  t.teardown(() => client.close());
+  const byName = await client.call(MNT3, '/data/deep//er/');
+  const byPath = await client.call(MNT3, `${path}/deep/er`);
+  t.same(byName, byPath, 'the same directory by both of its paths');
+  t.equal(byName.fhs_status, 0);
+  t.match(await client.call(MNT3, '/data/nowhere'), { fhs_status: 2 });
+  t.match(await client.call(MNT3, '/nowhere'), { fhs_status: 13 });
+  t.match(await client.call(MNT3, '/data/../etc'), { fhs_status: 13 });
+  const old = await client.call(MNT1, '/data');
+  t.equal(old.status, 0);
+  t.equal(old.directory?.length, 32);
+  await client.call(UMNT3, `${path}/deep/er`);
+  t.same(await lineOf('showmount', '--no-headers', '-a', '127.0.0.1'), [
+    '127.0.0.1:/data',
+    '127.0.0.1:/data/deep/er',
+    '',
+  ]);
+
+  t.equal(await first.stop(), 0);
+  t.equal(
+    await readFile(join(dir, 'state', 'rmtab'), 'latin1'),
+    '127.0.0.1:/data/deep/er:0x00000001\n127.0.0.1:/data:0x00000001\n',
+  );
+  await serve(t, dir, ...args);
+  t.same(await lineOf('showmount', '--no-headers', '-a', '127.0.0.1'), [
+    '127.0.0.1:/data',
+    '127.0.0.1:/data/deep/er',
+    '',
+  ]);
+});
+
+t.test('with rpcbind: registered while it serves, and not a moment longer', async t => {
+  const rpcbind = spawn('rpcbind', ['-f'], { stdio: 'inherit' });
+  t.teardown(() => rpcbind.kill());
+  for (let up = false; !up;) {
+    await sleep(20);
+    up = await registered().then(() => true, () => false);
+  }
+  const dir = await mounted(t);
+  const server = await serve(t, dir, '--host', '::', '--portmap');
+  for (let i = 0; i < 100 && (await registered()).length < 10; i++) await sleep(20);
+  t.equal((await registered()).length, 10);
+  t.match((await run('showmount', ['-e', '127.0.0.1'])).stdout, /^\/data /m);
+  t.equal(await server.stop(), 0);
+  t.strictSame(await registered(), []);
+
+  const killed = await serve(t, dir, '--host', '::', '--portmap');
+  for (let i = 0; i < 100 && (await registered()).length < 10; i++) await sleep(20);
+  await killed.stop('SIGKILL');
+  t.equal((await registered()).length, 10, 'left behind');
+  const next = await serve(t, dir, '--host', '::', '--port', '3049', '--portmap');
+  for (let i = 0; i < 100 && !(await registered()).every(line => line.includes('.11.233')); i++) await sleep(20);
+  t.ok((await registered()).every(line => line.includes('.11.233')), 'taken over');
+  t.equal(await next.stop(), 0);
+  t.strictSame(await registered(), []);
+}); // prettier-ignore
+
+t.test('with no port mapper at all: one warning, and it serves', async t => {
+  const server = await serve(t, await mounted(t), '--portmap');
+  for (let i = 0; i < 100 && !server.lines.some(line => line.includes('"level":40')); i++) await sleep(20);
+  const warnings = server.lines.filter(line => line.includes('"level":40'));
+  t.equal(warnings.length, 1, warnings.join('\n'));
+  t.match(warnings[0], /mount with -o port=2049,mountport=2049/);
+  t.equal(await server.stop(), 0);
+});
