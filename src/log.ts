@@ -18,14 +18,12 @@ const UNWRITTEN_CHARS_MAX = 1024 * 1024;
 export function makeLog({ level, pretty, file }: LogOptions): Log {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   // In sync, so that the last line before an exit is there as well.
-  const to = { sync: true, maxLength: UNWRITTEN_CHARS_MAX };
-  if (!pretty) {
-    const destination = pino.destination({ ...to, dest: file ?? 2 });
-    destination.on('error', () => {}); // a full disk or a closed terminal: lines are lost, the server goes on
-    return pino(options, destination);
-  }
-  const { build } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
-  return pino(options, build({ ...to, destination: file ?? 2, append: true, colorize: file === undefined }));
+  const destination = pino.destination({ dest: file ?? 2, sync: true, maxLength: UNWRITTEN_CHARS_MAX });
+  destination.on('error', () => {}); // a full disk or a closed terminal: lines are lost, the server goes on
+  if (!pretty) return pino(options, destination);
+  const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
+  const readable = prettyFactory({ colorize: file === undefined && process.stderr.isTTY });
+  return pino(options, { write: (line: string) => void destination.write(readable(line)) });
 }
 
 /** Says nothing, for tests and for tools. */

@@ -4,6 +4,7 @@ import { isMainThread } from 'node:worker_threads';
 import { mount1 } from '#actors/mount1/program.ts';
 import { mount3 } from '#actors/mount3/program.ts';
 import { nfs3Program } from '#actors/nfs3/program.ts';
+import { nlm4 } from '#actors/nlm4/program.ts';
 import { portmap2 } from '#actors/portmap/portmap2.ts';
 import { rpcbind3, rpcbind4 } from '#actors/portmap/rpcbind.ts';
 import type { Call, Program } from './rpcsvc/actor.ts';
@@ -15,7 +16,8 @@ import { ServedMountCall } from './xlators/nfs/server/served-mount-call.ts';
 
 function programsOf(server: NfsServer): Program[] {
   const mountCall = (call: Call) => new ServedMountCall(server, call);
-  return [nfs3Program(call => new ServedNfsCall(server, call)), mount3(mountCall), mount1(mountCall)];
+  const programs = [nfs3Program(call => new ServedNfsCall(server, call)), mount3(mountCall), mount1(mountCall)];
+  return server.settings['nfs.nlm'] ? [...programs, nlm4(server.serverLog)] : programs;
 }
 
 function portmapPrograms(ports: PortTable): Program[] {
@@ -24,6 +26,7 @@ function portmapPrograms(ports: PortTable): Program[] {
 
 if (isMainThread) {
   const { runCli } = await import('./cli/run.ts'); // not in the workers, which have no use for it
+  process.stdout.on('error', () => {}); // nobody reads any more: no reason to end a server
   const parts = { programsOf, portmapPrograms, workerEntry: new URL(import.meta.url) };
   process.exitCode = await runCli(process.argv.slice(2), parts);
 } else {

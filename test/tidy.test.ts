@@ -52,9 +52,11 @@ t.test('every procedure has a table of wire cases', async t => {
   const programs = { nfs3: nfs3Program(none), mount3: mount3(none), mount1: mount1(none) };
   for (const [folder, { actors }] of Object.entries(programs)) {
     for (const { name } of Object.values(actors)) {
-      const file = `test/actors/${folder}/${name.toLowerCase()}.test.ts`;
-      t.ok(tests.includes(file), `${file} is there`);
-      if (tests.includes(file)) t.match(read(file), /support\/(wire|hex)\.ts/, `${file} speaks bytes`);
+      // What both versions of MOUNT do alike is tested for both in one file.
+      const places = [folder, folder.replace(/\d$/, '')].map(place => `test/actors/${place}/${name.toLowerCase()}.test.ts`);
+      const file = places.find(place => tests.includes(place));
+      t.ok(file, `${places[0]} is there`);
+      if (file) t.match(read(file), /support\/(wire|hex|nfs3|mount|call)\.ts/, `${file} speaks bytes`);
     }
   }
 });

@@ -3,6 +3,7 @@ import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import type { Failure } from '#protocols/nfs3/types.ts';
 import type { Codec } from '#protocols/xdr/codec.ts';
 import { errnoOf } from '#src/errno.ts';
+import { FopError } from '#src/graph/fops.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
 import { statusOf } from './status.ts';
@@ -61,9 +62,22 @@ async function failure<Args, Res>(
     const { xid, peer } = nfs.call;
     nfs.log.error({ err: error, procedure: actor.name, xid, client: peer.address }, 'a bug: NFS3ERR_SERVERFAULT');
   }
+  if (at !== undefined && !(error instanceof FopError) && (await isGone(at))) {
+    return actor.failed(nfs, nfsstat3.NFS3ERR_STALE, undefined, error, args);
+  }
   // What a read-only export refuses to change, it still shows.
   const shown = at ?? (errnoOf(error) === 'EROFS' ? await resolveQuietly(nfs, actor.handle(args)) : undefined);
   return actor.failed(nfs, status ?? nfsstat3.NFS3ERR_SERVERFAULT, shown, error, args);
+}
+
+/** What was refused by its type or by a name alone may be gone: the inode table does not know, and STALE comes first. */
+async function isGone({ volume, frame, inode }: Resolved): Promise<boolean> {
+  try {
+    await volume.top.stat(frame, inode);
+    return false;
+  } catch (error) {
+    return errnoOf(error) === 'ESTALE';
+  }
 }
 
 /** For calls about two objects: the second one is in use while `work` runs, as the first is while the actor does. */

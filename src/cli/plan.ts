@@ -1,6 +1,6 @@
 /** A volfile looked at without starting it. */
 import { statSync } from 'node:fs';
-import { type Plan, planGraph } from '../graph/plan.ts';
+import { type GraphSource, type Plan, planGraph } from '../graph/plan.ts';
 import { shown, VolfileError } from '../graph/volfile-error.ts';
 import { type Export, exportsOf } from '../xlators/nfs/server/exports.ts';
 import { PathTree } from '../xlators/nfs/server/mount-path.ts';
@@ -27,9 +27,14 @@ export interface Planned {
   readonly exportPaths: PathTree<Export>;
 }
 
-/** What serving it would find wrong at once is found here, too. @throws {VolfileError} */
+/** @throws {VolfileError} */
 export async function planVolfile(file: string, overrides: readonly string[]): Promise<Planned> {
-  const plan = await planGraph({ text: readVolfile(file), file, overrides, registry: XLATORS });
+  return planText({ text: readVolfile(file), file, overrides });
+}
+
+/** What serving it would find wrong at once is found here, without starting anything. @throws {VolfileError} */
+export async function planText(source: Omit<GraphSource, 'registry'>): Promise<Planned> {
+  const plan = await planGraph({ ...source, registry: XLATORS });
   const { stanza, read, xlatorClass } = plan.volumes.at(-1)!;
   if (xlatorClass !== NfsServer) {
     throw VolfileError.expected(stanza.where, 'nfs/server as the last volume, the top of the graph', stanza.type);

@@ -12,14 +12,12 @@ import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { VERSION } from './version.ts';
 
-// oxlint-disable-next-line typescript/no-explicit-any -- each command has options of its own
-const COMMANDS: readonly Command<any>[] = [serve, check, exports, mounts, status, explain];
+const COMMANDS: readonly Command[] = [serve, check, exports, mounts, status, explain];
 
 const nameOf = ({ usage }: Command) => usage.split(' ')[0]!;
 
 /** Runs what `argv` says; answers the exit code. Never rejects. */
 export async function runCli(argv: readonly string[], parts: Parts): Promise<number> {
-  process.stdout.on('error', () => {}); // nobody reads any more: no reason to end a server
   try {
     return await run(argv, parts);
   } catch (error) {

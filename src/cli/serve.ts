@@ -12,6 +12,7 @@ import { banner, controlName, readyLine } from './banner.ts';
 import { command } from './command.ts';
 import { daemonParent, inBackground, tellParent } from './daemon.ts';
 import { CliError, EXIT, failureOf } from './failure.ts';
+import { planText } from './plan.ts';
 import { type ServeArguments, readVolfile, SERVE_OPTIONS, serverConfig } from './serve-options.ts';
 import { VERSION } from './version.ts';
 
@@ -37,6 +38,7 @@ export const serve = command({
       process.stdout.write(config.text);
       return EXIT.OK;
     }
+    await planText(config); // what is wrong with it is known before anything is touched
     if (args.daemon && !inBackground()) return daemonParent(config);
     try {
       return await serveUntilStopped(config, args, parts);
@@ -68,8 +70,8 @@ async function serveUntilStopped(config: ServerConfig, args: ServeArguments, par
     throw error;
   }
   const greeting = banner(server);
-  if (!inBackground()) process.stdout.write(greeting + readyLine(server));
   log.info({ address: server.address, version: VERSION, pid: process.pid }, 'serving');
+  if (!inBackground()) process.stdout.write(greeting + readyLine(server));
   tellParent({ ready: greeting });
   signals.onHangup = () => void reload(server, args, log);
 

@@ -3,7 +3,7 @@
  * `{"method": "status", "params": {…}}`, its answer one too: `{"result": …}` or `{"error": "…"}`. One for a connection.
  */
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Log } from '../log.ts';
@@ -121,7 +121,9 @@ function parse(line: string): { method: string; params?: unknown } {
 
 /** @throws {Error} somebody answers there, or it is no socket of ours to remove */
 async function removeStale(path: string): Promise<void> {
-  if (!existsSync(path)) return;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new Error(`expected a socket or nothing at ${path}, found something else`);
   const socket = connect(path);
   try {
     await once(socket, 'connect');

@@ -33,6 +33,7 @@ const OF_THE_START = [
   'nfs.bind-address',
   'nfs.mount-udp',
   'nfs.mount-rmtab',
+  'nfs.nlm',
   'nfs.outstanding-rpc-limit',
   'rpc.register-with-portmap',
 ] as const;

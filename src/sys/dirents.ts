@@ -98,7 +98,7 @@ export class DirentReader {
   #positionOf(cookie: bigint): number {
     if (this.#end === 0) return -1;
     if (cookie === this.#start) return 0;
-    for (let at = 0; at < this.#end; ) {
+    for (let at = 0; at < this.#end;) {
       const found = this.#u64[(at >> 3) + 1] === cookie;
       at += this.#buffer.readUInt16LE(at + RECLEN);
       if (found) return at;

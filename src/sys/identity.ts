@@ -47,6 +47,9 @@ export function asServer(): void {
   if (current !== SERVER && canSwitch) switchTo(SERVER);
 }
 
+/** Who that caller is to the kernel: the server itself, if callers are not told apart. */
+export const uidOf = (identity: Identity): number => (canSwitch ? identity.uid : SERVER.uid);
+
 function sameGroups(a: readonly number[], b: readonly number[]): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

@@ -30,7 +30,9 @@ export const readlinkat = declare<[dirfd: number, path: Ptr, into: Ptr, size: nu
   'int64_t readlinkat(int, const void *, void *, size_t)',
 );
 
-export const mkdirat = declare<[dirfd: number, path: Ptr, mode: number]>('int mkdirat(int, const void *, unsigned int)');
+export const mkdirat = declare<[dirfd: number, path: Ptr, mode: number]>(
+  'int mkdirat(int, const void *, unsigned int)',
+);
 export const mknodat = declare<[dirfd: number, path: Ptr, mode: number, device: number | bigint]>(
   'int mknodat(int, const void *, unsigned int, uint64_t)',
 );
@@ -63,9 +65,7 @@ export const preadv2 = declare<[fd: number, iovec: Ptr, count: number, offset: n
 export const pwrite = declare<[fd: number, from: Ptr, count: number, offset: number]>(
   'int64_t pwrite(int, const void *, size_t, int64_t)',
 );
-export const lseek = declare<[fd: number, offset: number | bigint, whence: number]>(
-  'int64_t lseek(int, int64_t, int)',
-);
+export const lseek = declare<[fd: number, offset: number | bigint, whence: number]>('int64_t lseek(int, int64_t, int)');
 
 export const getxattr = declare<[path: Ptr, name: Ptr, into: Ptr | null, size: number]>(
   'int64_t getxattr(const void *, const void *, void *, size_t)',

@@ -53,7 +53,7 @@ try {
     });
     await bench(`${who}: readdir of 1000, whole`, 200, () => brick.names(dir, 32_768, frame));
     await bench(`${who}: readdirp of 1000, whole`, 200, async () => {
-      for (let cookie = 0n, eof = false; !eof; ) {
+      for (let cookie = 0n, eof = false; !eof;) {
         const listed = await fops.readdirp(frame, dir.fd, 4096, cookie);
         ({ eof } = listed);
         cookie = listed.entries.at(-1)?.cookie ?? cookie;

@@ -6,6 +6,7 @@ import type { Test } from 'tap';
 import { mount1 } from '#actors/mount1/program.ts';
 import { mount3 } from '#actors/mount3/program.ts';
 import { nfs3Program } from '#actors/nfs3/program.ts';
+import { nlm4 } from '#actors/nlm4/program.ts';
 import { Graph } from '#src/graph/graph.ts';
 import { planGraph } from '#src/graph/plan.ts';
 import { silent } from '#src/log.ts';
@@ -49,7 +50,8 @@ export interface ServeOptions {
 
 export function programsOf(server: NfsServer): Program[] {
   const mountCall = (call: ConstructorParameters<typeof ServedMountCall>[1]) => new ServedMountCall(server, call);
-  return [nfs3Program(call => new ServedNfsCall(server, call)), mount3(mountCall), mount1(mountCall)];
+  const programs = [nfs3Program(call => new ServedNfsCall(server, call)), mount3(mountCall), mount1(mountCall)];
+  return server.settings['nfs.nlm'] ? [...programs, nlm4(server.serverLog)] : programs;
 }
 
 export async function temporaryDir(t: Test, name: string): Promise<string> {

@@ -45,7 +45,14 @@ export const NO_WCC = '00000000 00000000';
 export const unseen = (path: string): string => `00000000 ${postOp(path)}`;
 
 /** All names below `dir`. */
-export const namesIn = (dir: string): string[] => (readdirSync(dir, { recursive: true }) as string[]).sort();
+export function namesIn(dir: string): string[] {
+  return readdirSync(dir, { withFileTypes: true })
+    .flatMap(entry => [
+      entry.name,
+      ...(entry.isDirectory() ? namesIn(join(dir, entry.name)).map(name => `${entry.name}/${name}`) : []),
+    ])
+    .sort();
+}
 
 export const GARBAGE_ARGS = acceptedWith(4);
 
@@ -78,7 +85,7 @@ const flip = (handle: string, byte: number): string => {
 
 /**
  * Handles that are none of ours are BADHANDLE, those of things that are gone STALE; `failure` is the rest of the
- * failure arm when nothing is known. `argsOf` takes a handle as an opaque.
+ * failure arm when nothing is known, `gone` when the brick was asked. `argsOf` takes a handle as an opaque.
  */
 export async function refusesHandles(
   t: Test,
@@ -86,6 +93,7 @@ export async function refusesHandles(
   proc: number,
   argsOf: (handle: string) => string,
   failure: string,
+  gone = failure,
 ): Promise<void> {
   const before = namesIn(served.dir);
   const good = await served.handle('');
@@ -106,9 +114,9 @@ export async function refusesHandles(
     // Handle of the root of a volume "vol" under another key than ours.
     'of another server': '01000000 5d2a4c81 00000000 00000000 00000000 00000001 6b1f0a93 c4e8d527'.replaceAll(' ', ''),
   };
-  const refused = async (handle: string, status: string, message: string) => {
+  const refused = async (handle: string, status: string, message: string, arm = failure) => {
     const reply = await served.exchange(call('nfs3', proc, argsOf(opaque(handle))));
-    expectReply(t, reply, `${accepted} ${status} ${failure}`, message);
+    expectReply(t, reply, `${accepted} ${status} ${arm}`, message);
   };
   for (const [what, handle] of Object.entries(bad))
     await refused(handle, ERR.BADHANDLE, `a handle, ${what}: BADHANDLE`);
@@ -117,9 +125,9 @@ export async function refusesHandles(
 
   const path = join(served.dir, 'about to go');
   mkdirSync(path);
-  const gone = await served.handle('about to go');
+  const handle = await served.handle('about to go');
   rmdirSync(path);
-  await refused(gone, ERR.STALE, 'a directory that is gone: STALE');
+  await refused(handle, ERR.STALE, 'a directory that is gone: STALE', gone);
   const elsewhere = await serveNfs(t, { options: ['option nfs3.vol.volume-id 3b1b7a52-5f0b-4d5e-9d3c-8a5f4f2f7c11'] });
   await refused(await elsewhere.handle(''), ERR.STALE, 'a volume that is served no more: STALE');
   t.strictSame(namesIn(served.dir), before, 'nothing has changed');

@@ -1,13 +1,34 @@
 /** GETATTR, procedure 1 (RFC 1813, 3.3.1). */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, linkSync, lstatSync, lutimesSync, mkdirSync, renameSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { serveNfs } from '../../support/nfs.ts';
 import { ERR, OK, refusesFailures } from '../../support/nfs3.ts';
-import { AUTH_NONE, brickFailures, HELLO, isRoot, makeFile, objectCases, refusals, STRANGER } from '../../support/nfs3-cases.ts';
+import {
+  AUTH_NONE,
+  brickFailures,
+  HELLO,
+  isRoot,
+  makeFile,
+  objectCases,
+  refusals,
+  STRANGER,
+} from '../../support/nfs3-cases.ts';
 import { expectNfs3, fattr3, opaque } from '../../support/wire.ts';
 
 const GETATTR = 1;
@@ -61,7 +82,12 @@ t.test('each type and attribute', t =>
       },
       skip: needsRoot,
     },
-    { name: 'a block device', make: path => execFileSync('mknod', [path, 'b', '7', '300']), reply: attributes, skip: needsRoot },
+    {
+      name: 'a block device',
+      make: path => execFileSync('mknod', [path, 'b', '7', '300']),
+      reply: attributes,
+      skip: needsRoot,
+    },
     {
       name: 'a sparse file of 4 TiB and 1 byte',
       make(path) {
@@ -188,7 +214,11 @@ t.test('failures of the brick', async t => {
     args: opaque(await served.handle('')),
     arm: () => '',
   }));
-  await brickFailures(t, { proc: GETATTR, fop: 'stat', rest: '', arm: () => '' }, { ESTALE: ERR.STALE, EACCES: ERR.ACCES });
+  await brickFailures(
+    t,
+    { proc: GETATTR, fop: 'stat', rest: '', arm: () => '' },
+    { ESTALE: ERR.STALE, EACCES: ERR.ACCES },
+  );
 });
 
 t.test('refusals', t => refusals(t, { proc: GETATTR, unknown: '', authNone: true }));

@@ -36,7 +36,11 @@ const cases = [
   },
   { name: 'procedure 22: PROC_UNAVAIL', call: to('000186a3', '00000003', '00000016'), reply: acceptedWith(3) },
   { name: 'procedure 2^32 - 1: PROC_UNAVAIL', call: to('000186a3', '00000003', 'ffffffff'), reply: acceptedWith(3) },
-  { name: 'program 100227 (NFS_ACL): PROG_UNAVAIL', call: to('00018783', '00000003', '00000000'), reply: acceptedWith(1) },
+  {
+    name: 'program 100227 (NFS_ACL): PROG_UNAVAIL',
+    call: to('00018783', '00000003', '00000000'),
+    reply: acceptedWith(1),
+  },
   {
     name: 'RPC version 3: RPC_MISMATCH, from 2 to 2',
     call: hex(`${XID} 00000000 00000003 000186a3 00000003 00000000 ${AUTH_NONE}`),
@@ -57,6 +61,11 @@ const cases = [
 for (const { name, call, reply } of cases) {
   t.test(name, async t => {
     expectReply(t, await served.exchange(call), reply);
-    expectReply(t, await served.exchange(to('000186a3', '00000003', '00000000')), accepted, 'and the connection goes on');
+    expectReply(
+      t,
+      await served.exchange(to('000186a3', '00000003', '00000000')),
+      accepted,
+      'and the connection goes on',
+    );
   });
 }

@@ -1,5 +1,5 @@
 /** SETATTR, procedure 2 (RFC 1813, 3.3.2). */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -96,8 +96,21 @@ t.test(
     { name: 'mode 07777', rest: set({ mode: '00000fff' }), reply: done, check: is(0o7777) },
     { name: 'bits that are no mode', rest: set({ mode: 'fffff1a4' }), reply: done, check: is(0o644) },
     { name: 'a type in the mode', rest: set({ mode: '000041ed' }), reply: done, check: is(0o755) },
-    { name: 'mode of a directory', make: path => mkdirSync(path), rest: set({ mode: '000005ed' }), reply: done, check: is(0o2755) },
-    { name: 'mode by the owner', make: owned(0o644), auth: OWNER, rest: set({ mode: '00000180' }), reply: done, check: is(0o600) },
+    {
+      name: 'mode of a directory',
+      make: path => mkdirSync(path),
+      rest: set({ mode: '000005ed' }),
+      reply: done,
+      check: is(0o2755),
+    },
+    {
+      name: 'mode by the owner',
+      make: owned(0o644),
+      auth: OWNER,
+      rest: set({ mode: '00000180' }),
+      reply: done,
+      check: is(0o600),
+    },
     {
       name: 'setgid by an owner who is not in the group: left out, as chmod(2) does',
       make(path) {
@@ -187,7 +200,12 @@ t.test(
     },
     {
       name: 'with mode, and times, in one call',
-      rest: set({ mode: '00000100', size: '0000000000000005', atime: clientTime('00000001 00000002'), mtime: clientTime('00000003 00000004') }),
+      rest: set({
+        mode: '00000100',
+        size: '0000000000000005',
+        atime: clientTime('00000001 00000002'),
+        mtime: clientTime('00000003 00000004'),
+      }),
       reply: done,
       check(t, path) {
         is(0o400)(t, path);
@@ -236,7 +254,12 @@ t.test(
       reply: refused(ERR.ACCES),
       check: untouched,
     },
-    { name: 'of a directory: ISDIR', make: path => mkdirSync(path), rest: set({ size: '0000000000000000' }), reply: unasked(ERR.ISDIR) },
+    {
+      name: 'of a directory: ISDIR',
+      make: path => mkdirSync(path),
+      rest: set({ size: '0000000000000000' }),
+      reply: unasked(ERR.ISDIR),
+    },
     {
       name: 'of a directory, with a mode: neither',
       make: path => mkdirSync(path, { mode: 0o700 }),
@@ -244,12 +267,27 @@ t.test(
       reply: unasked(ERR.ISDIR),
       check: is(0o700),
     },
-    { name: 'of a symlink: INVAL', make: path => symlinkSync('case-1', path), rest: set({ size: '0000000000000000' }), reply: unasked(ERR.INVAL) },
-    { name: 'of a fifo: INVAL', make: path => execFileSync('mkfifo', [path]), rest: set({ size: '0000000000000000' }), reply: unasked(ERR.INVAL) },
+    {
+      name: 'of a symlink: INVAL',
+      make: path => symlinkSync('case-1', path),
+      rest: set({ size: '0000000000000000' }),
+      reply: unasked(ERR.INVAL),
+    },
+    {
+      name: 'of a fifo: INVAL',
+      make: path => execFileSync('mkfifo', [path]),
+      rest: set({ size: '0000000000000000' }),
+      reply: unasked(ERR.INVAL),
+    },
     { name: '2^53: FBIG', rest: set({ size: '0020000000000000' }), reply: unasked(ERR.FBIG), check: untouched },
     { name: '2^63 - 1: FBIG', rest: set({ size: '7fffffffffffffff' }), reply: unasked(ERR.FBIG), check: untouched },
     { name: '2^63: FBIG', rest: set({ size: '8000000000000000' }), reply: unasked(ERR.FBIG), check: untouched },
-    { name: '2^64 - 1: FBIG', rest: set({ mode: '00000000', size: 'ffffffffffffffff' }), reply: unasked(ERR.FBIG), check: untouched },
+    {
+      name: '2^64 - 1: FBIG',
+      rest: set({ mode: '00000000', size: 'ffffffffffffffff' }),
+      reply: unasked(ERR.FBIG),
+      check: untouched,
+    },
     {
       name: '2^53 - 1, with a mode: FBIG of the file system, and the mode is not set either',
       rest: set({ mode: '00000000', size: '001fffffffffffff' }),
@@ -269,15 +307,32 @@ t.test(
       reply: done,
       check: times(1_000_000_002n, 1_234_567_890_999_999_999n),
     },
-    { name: 'the epoch', rest: set({ atime: clientTime('00000000 00000000'), mtime: clientTime('00000000 00000000') }), reply: done, check: times(0n, 0n) },
+    {
+      name: 'the epoch',
+      rest: set({ atime: clientTime('00000000 00000000'), mtime: clientTime('00000000 00000000') }),
+      reply: done,
+      check: times(0n, 0n),
+    },
     {
       name: '2106, the last second of nfstime3: not before 1970',
       rest: set({ atime: clientTime('ffffffff 00000000'), mtime: clientTime('ffffffff 3b9ac9ff') }),
       reply: done,
       check: times(4_294_967_295_000_000_000n, 4_294_967_295_999_999_999n),
     },
-    { name: 'only the atime', make: old, rest: set({ atime: clientTime('00000001 00000002') }), reply: done, check: times(1_000_000_002n, OLD_NS) },
-    { name: 'only the mtime', make: old, rest: set({ mtime: clientTime('00000001 00000002') }), reply: done, check: times(OLD_NS, 1_000_000_002n) },
+    {
+      name: 'only the atime',
+      make: old,
+      rest: set({ atime: clientTime('00000001 00000002') }),
+      reply: done,
+      check: times(1_000_000_002n, OLD_NS),
+    },
+    {
+      name: 'only the mtime',
+      make: old,
+      rest: set({ mtime: clientTime('00000001 00000002') }),
+      reply: done,
+      check: times(OLD_NS, 1_000_000_002n),
+    },
     {
       name: "both, of the server's clock",
       make: old,
@@ -349,8 +404,20 @@ t.test(
       check: times(OLD_NS, OLD_NS),
     },
     ...['3b9aca00', '3ffffffe', '3fffffff', 'ffffffff'].flatMap((nsec): ObjectCase[] => [
-      { name: `an atime of ${Number.parseInt(nsec, 16)} ns: INVAL`, make: old, rest: set({ atime: clientTime(`00000001 ${nsec}`) }), reply: unasked(ERR.INVAL), check: times(OLD_NS, OLD_NS) },
-      { name: `an mtime of ${Number.parseInt(nsec, 16)} ns: INVAL`, make: old, rest: set({ mode: '00000000', mtime: clientTime(`00000001 ${nsec}`) }), reply: unasked(ERR.INVAL), check: times(OLD_NS, OLD_NS) },
+      {
+        name: `an atime of ${Number.parseInt(nsec, 16)} ns: INVAL`,
+        make: old,
+        rest: set({ atime: clientTime(`00000001 ${nsec}`) }),
+        reply: unasked(ERR.INVAL),
+        check: times(OLD_NS, OLD_NS),
+      },
+      {
+        name: `an mtime of ${Number.parseInt(nsec, 16)} ns: INVAL`,
+        make: old,
+        rest: set({ mode: '00000000', mtime: clientTime(`00000001 ${nsec}`) }),
+        reply: unasked(ERR.INVAL),
+        check: times(OLD_NS, OLD_NS),
+      },
     ]),
   ]),
 );
@@ -358,20 +425,70 @@ t.test(
 t.test(
   'who may not',
   run([
-    { name: 'mode, a stranger: PERM', make: owned(0o644), auth: STRANGER, rest: set({ mode: '000001ff' }), reply: refused(ERR.PERM), check: untouched },
-    { name: 'mode, of the group: PERM', make: owned(0o664), auth: MEMBER, rest: set({ mode: '000001ff' }), reply: refused(ERR.PERM), check: is(0o664) },
-    { name: 'uid, the owner: PERM', make: owned(0o644), auth: OWNER, rest: set({ uid: '000003e9' }), reply: refused(ERR.PERM), check: is(0o644, OWNER_ID) },
-    { name: 'uid, a stranger for himself: PERM', make: owned(0o644), auth: STRANGER, rest: set({ uid: '000007d0' }), reply: refused(ERR.PERM), check: is(0o644, OWNER_ID) },
-    { name: 'gid, the owner, of a group he is not in: PERM', make: owned(0o644), auth: OWNER, rest: set({ gid: '000003ea' }), reply: refused(ERR.PERM), check: is(0o644, OWNER_ID, OWNER_ID) },
-    { name: 'uid 2^32 - 1: INVAL', rest: set({ mode: '00000000', uid: 'ffffffff' }), reply: unasked(ERR.INVAL), check: untouched },
-    { name: 'gid 2^32 - 1: INVAL', rest: set({ mode: '00000000', gid: 'ffffffff' }), reply: unasked(ERR.INVAL), check: untouched },
+    {
+      name: 'mode, a stranger: PERM',
+      make: owned(0o644),
+      auth: STRANGER,
+      rest: set({ mode: '000001ff' }),
+      reply: refused(ERR.PERM),
+      check: untouched,
+    },
+    {
+      name: 'mode, of the group: PERM',
+      make: owned(0o664),
+      auth: MEMBER,
+      rest: set({ mode: '000001ff' }),
+      reply: refused(ERR.PERM),
+      check: is(0o664),
+    },
+    {
+      name: 'uid, the owner: PERM',
+      make: owned(0o644),
+      auth: OWNER,
+      rest: set({ uid: '000003e9' }),
+      reply: refused(ERR.PERM),
+      check: is(0o644, OWNER_ID),
+    },
+    {
+      name: 'uid, a stranger for himself: PERM',
+      make: owned(0o644),
+      auth: STRANGER,
+      rest: set({ uid: '000007d0' }),
+      reply: refused(ERR.PERM),
+      check: is(0o644, OWNER_ID),
+    },
+    {
+      name: 'gid, the owner, of a group he is not in: PERM',
+      make: owned(0o644),
+      auth: OWNER,
+      rest: set({ gid: '000003ea' }),
+      reply: refused(ERR.PERM),
+      check: is(0o644, OWNER_ID, OWNER_ID),
+    },
+    {
+      name: 'uid 2^32 - 1: INVAL',
+      rest: set({ mode: '00000000', uid: 'ffffffff' }),
+      reply: unasked(ERR.INVAL),
+      check: untouched,
+    },
+    {
+      name: 'gid 2^32 - 1: INVAL',
+      rest: set({ mode: '00000000', gid: 'ffffffff' }),
+      reply: unasked(ERR.INVAL),
+      check: untouched,
+    },
   ]),
 );
 
 t.test(
   'the guard',
   run([
-    { name: 'as the ctime is', rest: path => set({ mode: '00000180', guard: guardOf(path) }), reply: done, check: is(0o600) },
+    {
+      name: 'as the ctime is',
+      rest: path => set({ mode: '00000180', guard: guardOf(path) }),
+      reply: done,
+      check: is(0o600),
+    },
     {
       name: 'another second: NOT_SYNC',
       rest: path => set({ mode: '00000180', guard: `00000001 00000001 ${guardOf(path).slice(-8)}` }),
@@ -442,6 +559,18 @@ t.test('values that are none: GARBAGE_ARGS', async t => {
   })) {
     await expectGarbage(t, served, SETATTR, `${handle} ${rest}`, name);
   }
+  untouched(t, path);
+});
+
+t.test('a file that chattr(1) has made immutable: PERM', { skip: !isRoot && 'only root can' }, async t => {
+  const path = join(served.dir, 'immutable');
+  makeFile(path);
+  const handle = opaque(await served.handle('immutable'));
+  const { status } = spawnSync('chattr', ['+i', path]);
+  if (status !== 0) return t.skip('no chattr, or a file system without it');
+  t.teardown(() => spawnSync('chattr', ['-i', path]));
+  const before = wccAttr(path);
+  await expectNfs3(t, served, SETATTR, `${handle} ${set({ mode: '00000180' })}`, () => refused(ERR.PERM)(path, before));
   untouched(t, path);
 });
 

@@ -18,7 +18,8 @@ export const OPTIONS = {
   'nfs.enable-ino32': bool(off, 'file ids and cookies of 32 bits, for clients that know no others'),
   'nfs.dynamic-volumes': bool(on, 'a volume whose brick is down at the start is served as soon as it is up'),
   'nfs.rdirplus': bool(on, 'READDIRPLUS is answered'),
-  'nfs.mount-udp': bool(on, 'MOUNT is served over UDP as well'),
+  'nfs.mount-udp': bool(on, 'MOUNT and NLM are served over UDP as well'),
+  'nfs.nlm': bool(on, 'lock calls (NLM) are refused at once; off: not served, clients mounted with locks may wait for ever'),
   'nfs.mount-rmtab': text(none, 'the file that remembers who has mounted what; - for none'),
   'nfs.server-aux-gids': bool(off, 'groups of a user are looked up here, not taken from the client (for more than 16)'),
   'nfs.outstanding-rpc-limit': integer(

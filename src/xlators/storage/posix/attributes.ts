@@ -1,26 +1,34 @@
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
-import { S_IFMT } from '../../../sys/constants.ts';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK } from '../../../sys/constants.ts';
 import { stat } from '../../../sys/statx.ts';
 import type { Known } from './known.ts';
 
 /** By the four bits of the mode's type. */
-const TYPES: readonly FileType[] = (() => {
-  const types: FileType[] = new Array<FileType>(16).fill(FileType.REG);
-  types[0o01] = FileType.FIFO;
-  types[0o02] = FileType.CHR;
-  types[0o04] = FileType.DIR;
-  types[0o06] = FileType.BLK;
-  types[0o10] = FileType.REG;
-  types[0o12] = FileType.LNK;
-  types[0o14] = FileType.SOCK;
-  return types;
-})();
+const TYPES: readonly FileType[] = Array.from({ length: 16 }, (_, bits) => {
+  switch (bits << 12) {
+    case S_IFDIR:
+      return FileType.DIR;
+    case S_IFLNK:
+      return FileType.LNK;
+    case S_IFBLK:
+      return FileType.BLK;
+    case S_IFCHR:
+      return FileType.CHR;
+    case S_IFIFO:
+      return FileType.FIFO;
+    case S_IFSOCK:
+      return FileType.SOCK;
+    default:
+      return FileType.REG;
+  }
+});
 
 export const typeOfMode = (mode: number): FileType => TYPES[(mode & S_IFMT) >> 12]!;
 
 /** What `stat` has just told of `known`. */
 export function iattOf(known: Known): Iatt {
-  const mode = stat.mode;
+  const { mode } = stat;
+  if (stat.btimeNsec !== known.btimeNsec && known.mount.copiesUp) known.mount.reborn(known);
   const iatt: { -readonly [K in keyof Iatt]: Iatt[K] } = {
     gfid: known.gfid,
     type: typeOfMode(mode),

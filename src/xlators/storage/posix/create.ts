@@ -20,7 +20,8 @@ import {
   S_ISUID,
 } from '../../../sys/constants.ts';
 import { fsError, lastError } from '../../../sys/failure.ts';
-import { asCaller } from '../../../sys/identity.ts';
+import { setMode, setOwner } from '../../../sys/attributes.ts';
+import { asCaller, uidOf } from '../../../sys/identity.ts';
 import { mkdirat, mknodat, openat, symlinkat, unlinkat } from '../../../sys/libc.ts';
 import { cName, cText2 } from '../../../sys/names.ts';
 import { stat, statFd, statName } from '../../../sys/statx.ts';
@@ -29,7 +30,7 @@ import { type Brick, type Changed, inDirectory, refuseDots } from './brick.ts';
 import { existing, HALF_MADE, keepVerifier } from './exclusive.ts';
 import type { Known } from './known.ts';
 import { note } from './place-index.ts';
-import { change, setMode, setOwner, truncateTo } from './setattr.ts';
+import { change, truncateTo } from './setattr.ts';
 
 /** What the server chooses when the client does not say (RFC 1813, 3.3.8 leaves it open). */
 const FILE_MODE = 0o600;
@@ -182,13 +183,20 @@ function giveAway(fd: number, { identity }: Frame, uid: number | undefined, gid:
     setOwner(fd, newUid, newGid);
     return true;
   } catch (error) {
-    if (identity.uid === 0 || errnoOf(error) !== 'EPERM') throw error;
+    if (uidOf(identity) === 0 || errnoOf(error) !== 'EPERM') throw error;
     return false;
   }
 }
 
 /** Runs `step` on what was just made as `name`; if it throws, that is removed again. */
-function undoing({ objects }: Brick, fd: number, name: string, made: Known, removeFlags: number, step: () => void): void {
+function undoing(
+  { objects }: Brick,
+  fd: number,
+  name: string,
+  made: Known,
+  removeFlags: number,
+  step: () => void,
+): void {
   try {
     step();
     objects.stat(made);

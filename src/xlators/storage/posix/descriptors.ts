@@ -106,7 +106,7 @@ export class DescriptorCache {
   /** Closes at least `count` descriptors, if there are as many that nobody works on. Answers how many it closed. */
   evict(count: number): number {
     let evicted = 0;
-    for (let at = this.#oldest; at !== undefined && evicted < count; ) {
+    for (let at = this.#oldest; at !== undefined && evicted < count;) {
       const next = at.newer;
       if (!at.pinned) {
         this.drop(at);
@@ -122,7 +122,7 @@ export class DescriptorCache {
     this.#tick += 1;
     const { idleTicks, idleWritableTicks = idleTicks } = this.#options;
     const soonest = Math.min(idleTicks, idleWritableTicks);
-    for (let at = this.#oldest; at !== undefined && this.#tick - at.tick >= soonest; ) {
+    for (let at = this.#oldest; at !== undefined && this.#tick - at.tick >= soonest;) {
       const next = at.newer;
       const idle = this.#tick - at.tick;
       if (!at.pinned && idle >= (at.writable ? idleWritableTicks : idleTicks)) this.drop(at);

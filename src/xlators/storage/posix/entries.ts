@@ -126,7 +126,11 @@ export function rename(brick: Brick, frame: Frame, from: Inode, fromName: string
     return { wcc, from: fromDir, to: toDir };
   } catch (error) {
     const toAfter = toBefore && iattNow(objects.of(to), objects.fd(objects.of(to)));
-    throw withBoth(error, { before: fromBefore, after: iattNow(fromDir, fromFd) }, { before: toBefore, after: toAfter });
+    throw withBoth(
+      error,
+      { before: fromBefore, after: iattNow(fromDir, fromFd) },
+      { before: toBefore, after: toAfter },
+    );
   }
 }
 
@@ -139,7 +143,7 @@ function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toF
   const fromBytes = cName(fromName);
   const toBytes = cName2(toName);
   const ino = statName(fromFd, fromBytes) === 0 ? stat.inoKey : -1;
-  const moved = ino === -1 ? undefined : objects.mounts.peek()?.inodes.get(ino);
+  const moved = ino === -1 ? undefined : mover(brick, fromFd, fromBytes, ino);
   const object = leaving(brick, toFd, toBytes);
   const renamed = renameat(fromFd, fromBytes, toFd, toBytes) === 0;
   const error = renamed ? undefined : lastError('rename');
@@ -148,5 +152,13 @@ function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toF
   if (error) throw error;
   if (objects.index === undefined || object?.ino === ino) return; // two names of one file: nothing was done
   objects.index.renamed(fromDir, fromName, toDir, toName);
-  if (moved) moved.placeParent = undefined;
+  if (!moved) return;
+  moved.placeParent = undefined;
+  if (moved.mount.copiesUp && statName(toFd, toBytes) === 0 && stat.inoKey === ino) iattOf(moved);
+}
+
+/** Who is about to be moved, as far as the index must know: also if nobody remembers him, when he will be copied up. */
+function mover({ objects }: Brick, fd: number, name: Buffer, ino: number | bigint): Known | undefined {
+  const mount = objects.mounts.peek();
+  return mount?.copiesUp ? objects.seen(fd, name) : mount?.inodes.get(ino);
 }

@@ -4,13 +4,14 @@ import type { Frame } from '../../../graph/frame.ts';
 import { ERRNO } from '../../../errno.ts';
 import { S_IFMT, S_IFREG } from '../../../sys/constants.ts';
 import { fsError, systemError } from '../../../sys/failure.ts';
-import { asCaller } from '../../../sys/identity.ts';
+import { setTimes } from '../../../sys/attributes.ts';
+import { asCaller, uidOf } from '../../../sys/identity.ts';
 import { errno } from '../../../sys/libc.ts';
 import { cName } from '../../../sys/names.ts';
 import { stat, statName } from '../../../sys/statx.ts';
 import type { Brick } from './brick.ts';
 import type { Known } from './known.ts';
-import { setTimes, truncateTo } from './setattr.ts';
+import { truncateTo } from './setattr.ts';
 
 /**
  * The mode of a file that exclusive creation has made but not yet given its verifier; a mode that nothing else uses. A
@@ -34,7 +35,7 @@ const isHalfMade = ({ identity }: Frame): boolean =>
   (stat.mode & 0o7777) === HALF_MADE &&
   stat.size === 0 &&
   stat.nlink === 1 &&
-  stat.uid === identity.uid &&
+  stat.uid === uidOf(identity) &&
   stat.ctime * 1000 + stat.ctimeNsec / 1e6 < STARTED_MS;
 
 /** What `how` makes of the object that has the name already; `undefined` if it is gone again. */

@@ -1,14 +1,8 @@
 /** Regular files, open for input and output: one descriptor for each inode, whoever the callers are. */
 import { close as closePooled, fdatasync } from 'node:fs';
 import { errnoOf } from '../../../errno.ts';
-import {
-  AT_FDCWD,
-  O_CLOEXEC,
-  O_NOCTTY,
-  O_NONBLOCK,
-  O_RDONLY,
-  O_RDWR,
-} from '../../../sys/constants.ts';
+import { AT_FDCWD, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR } from '../../../sys/constants.ts';
+import { setMode } from '../../../sys/attributes.ts';
 import { asServer, canSwitch, SERVER } from '../../../sys/identity.ts';
 import { close, openat } from '../../../sys/libc.ts';
 import { procFd } from '../../../sys/names.ts';
@@ -18,7 +12,6 @@ import type { Descriptor } from './descriptors.ts';
 import { Flush } from './flush.ts';
 import type { Known } from './known.ts';
 import type { Objects } from './objects.ts';
-import { setMode } from './setattr.ts';
 
 const FLAGS = O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
 
@@ -87,8 +80,14 @@ function lostData(brick: Brick, error: Error): void {
 
 /** How a file's descriptor is closed: what was written through it is made durable first, or nobody would hear of errors. */
 export class FileCloser {
+  readonly #max: number;
   readonly #closing = new Set<Promise<void>>();
   brick: Brick | undefined;
+
+  /** Writes wait while `max` files are being closed. */
+  constructor(max: number) {
+    this.#max = max;
+  }
 
   readonly close = (descriptor: Descriptor): void => {
     if (!descriptor.dirty) {
@@ -104,6 +103,15 @@ export class FileCloser {
     this.#closing.add(closed);
     void closed.then(() => this.#closing.delete(closed));
   };
+
+  get crowded(): boolean {
+    return this.#closing.size >= this.#max;
+  }
+
+  /** Until one of them is closed. */
+  async room(): Promise<void> {
+    await Promise.race(this.#closing);
+  }
 
   /** Until all are closed. */
   async settled(): Promise<void> {

@@ -23,14 +23,7 @@ const ENTRIES_MAX = 1024;
 const LISTINGS_MAX = 4;
 
 /** Entries behind `cookie` with at most `size` bytes of names (but at least one entry), with attributes if `plus`. */
-export function list(
-  brick: Brick,
-  frame: Frame,
-  inode: Inode,
-  size: number,
-  cookie: bigint,
-  plus: boolean,
-): DirList {
+export function list(brick: Brick, frame: Frame, inode: Inode, size: number, cookie: bigint, plus: boolean): DirList {
   const { objects } = brick;
   const dir = objects.of(inode);
   const fd = openToList(brick, frame, dir);

@@ -3,11 +3,12 @@ import type { Found } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
-import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../../sys/constants.ts';
+import { O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../../sys/constants.ts';
 import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
 import { asCaller } from '../../../sys/identity.ts';
-import { openat, readlinkat } from '../../../sys/libc.ts';
-import { cName, DOT_DOT, EMPTY, procFd } from '../../../sys/names.ts';
+import { close, openat, readlinkat } from '../../../sys/libc.ts';
+import { cName, DOT_DOT, EMPTY } from '../../../sys/names.ts';
+import { isWithin, pathOf } from '../../../sys/paths.ts';
 import { statName } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
 import type { Brick } from './brick.ts';
@@ -23,7 +24,8 @@ export function lookup(brick: Brick, frame: Frame, parent: Inode, name: string):
   const dir = objects.of(parent);
   const fd = objects.fd(dir);
   try {
-    const known = name === '.' ? dir : name === '..' ? above(brick, frame, dir, fd) : named(brick, frame, fd, dir, name);
+    const known =
+      name === '.' ? dir : name === '..' ? above(brick, frame, dir, fd) : named(brick, frame, fd, dir, name);
     if (known === dir) objects.stat(dir);
     const iatt = iattOf(known);
     objects.stat(dir);
@@ -48,21 +50,11 @@ export function above({ objects }: Brick, frame: Frame, dir: Known, fd: number):
   if (dir === objects.root) return dir;
   asCaller(frame.identity);
   const parent = objects.opened(() => openat(fd, DOT_DOT, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), 'lookup of ..');
-  const root = pathOf(objects.root.path!.fd);
-  const path = pathOf(parent);
-  const known = objects.met(parent);
-  if (path !== root && !path.startsWith(root === '/' ? root : `${root}/`)) {
-    known.close();
+  if (!isWithin(pathOf(parent), pathOf(objects.root.path!.fd))) {
+    close(parent);
     throw fsError('ENOENT', 'the directory is not in the volume any more');
   }
-  return known;
-}
-
-/** Where a directory is now, as latin1. */
-function pathOf(fd: number): string {
-  const length = readlinkat(AT_FDCWD, procFd(fd), text, PATH_MAX);
-  if (length < 0) throw lastError('readlink of /proc/self/fd');
-  return text.toString('latin1', 0, length);
+  return objects.met(parent);
 }
 
 export function discover({ objects }: Brick, gfid: Buffer, hint: Buffer | undefined): Iatt {

@@ -2,6 +2,7 @@ import { Magic } from '../../../sys/constants.ts';
 import { handle, openHandle, takeHandle } from '../../../sys/handles.ts';
 import { close } from '../../../sys/libc.ts';
 import { statfs, statfsFd } from '../../../sys/statfs.ts';
+import { stat } from '../../../sys/statx.ts';
 import { InoMap } from './ino-map.ts';
 import type { Known } from './known.ts';
 
@@ -30,12 +31,19 @@ export class Mount {
   readonly inodes = new InoMap<Known>(INODES_MAX);
   /** Whether preadv2 takes RWF_NOWAIT, until it was seen not to. */
   nowait = true;
+  readonly #reborn: (known: Known) => void;
 
-  constructor(fd: number, id: { tag: number; mountId: number; dev: number }, allowHandles: boolean) {
+  constructor(
+    fd: number,
+    id: { tag: number; mountId: number; dev: number },
+    allowHandles: boolean,
+    reborn: (known: Known) => void,
+  ) {
     this.fd = fd;
     this.tag = id.tag;
     this.mountId = id.mountId;
     this.dev = id.dev;
+    this.#reborn = reborn;
     const known = statfsFd(fd) === 0;
     this.type = known ? statfs.type : 0;
     this.fsid = known && statfs.fsid !== 0n ? statfs.fsid : BigInt(id.dev);
@@ -47,6 +55,18 @@ export class Mount {
   /** Reads of it never wait for a disk. */
   get inMemory(): boolean {
     return this.type === Magic.TMPFS || this.type === Magic.RAMFS;
+  }
+
+  /** Overlayfs copies a file up when it is first changed: it has then another birth time, which `stat` tells. */
+  get copiesUp(): boolean {
+    return this.type === Magic.OVERLAY;
+  }
+
+  reborn(known: Known): void {
+    known.btime = stat.btime;
+    known.btimeNsec = stat.btimeNsec;
+    known.settled = false;
+    this.#reborn(known);
   }
 
   #opens(): boolean {

@@ -9,7 +9,8 @@ export interface MountLine {
 }
 
 /** proc(5): space, tab, newline and backslash are octal. */
-const unescape = (text: string) => text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+const unescape = (text: string) =>
+  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 
 export function parseMountInfo(text: string): MountLine[] {
   const lines: MountLine[] = [];

@@ -2,14 +2,25 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Log } from '../../../log.ts';
-import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, S_IFDIR, S_IFMT, S_IFREG } from '../../../sys/constants.ts';
+import {
+  AT_FDCWD,
+  O_CLOEXEC,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+} from '../../../sys/constants.ts';
 import { fsError, lastError } from '../../../sys/failure.ts';
 import { asServer } from '../../../sys/identity.ts';
 import { close, openat } from '../../../sys/libc.ts';
 import { cText } from '../../../sys/names.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
+import { isWithin, pathOf } from '../../../sys/paths.ts';
 import { statfs, statfsFd } from '../../../sys/statfs.ts';
 import { type MountLine, parseMountInfo } from './mountinfo.ts';
+import type { Known } from './known.ts';
 import { Mount } from './mount.ts';
 
 /** A directory tree of more file systems than this is refused. */
@@ -21,15 +32,17 @@ export class Mounts {
   readonly root: Mount;
   readonly #allowHandles: boolean;
   readonly #log: Log;
+  readonly #reborn: (known: Known) => void;
   readonly #all: Mount[] = [];
   #last: Mount;
   #searchedMs = 0;
 
   /** `rootFd` is the root directory, open for reading; `stat` holds its attributes. */
-  constructor(rootFd: number, allowHandles: boolean, log: Log) {
+  constructor(rootFd: number, allowHandles: boolean, log: Log, reborn: (known: Known) => void) {
     this.#allowHandles = allowHandles;
     this.#log = log;
-    this.root = new Mount(rootFd, { tag: 0, mountId: stat.mountId, dev: stat.dev }, allowHandles);
+    this.#reborn = reborn;
+    this.root = new Mount(rootFd, { tag: 0, mountId: stat.mountId, dev: stat.dev }, allowHandles, reborn);
     this.#all.push(this.root);
     this.#last = this.root;
   }
@@ -59,7 +72,10 @@ export class Mounts {
       this.#searchedMs = now;
       const found = this.#search(tag);
       if (found) return found;
-      this.#log.warn({ tag }, 'a handle is of a file system that is not mounted below the volume: callers are kept waiting');
+      this.#log.warn(
+        { tag },
+        'a handle is of a file system that is not mounted below the volume: callers are kept waiting',
+      );
     }
     throw fsError('EJUKEBOX', 'the file system of this object is not mounted');
   }
@@ -93,7 +109,7 @@ export class Mounts {
     const sibling = mountId === 0 ? undefined : this.#all.find(mount => mount.mountId === mountId);
     const line = sibling ? undefined : mountTable().find(({ id }) => id === mountId);
     const tag = sibling?.tag ?? tagOfMount(fd, line);
-    const mount = new Mount(fd, { tag, mountId, dev }, this.#allowHandles);
+    const mount = new Mount(fd, { tag, mountId, dev }, this.#allowHandles, this.#reborn);
     // The same file system mounted twice may share a tag: either mount opens its handles.
     if (!sibling && this.#all.some(other => other.tag === tag && other.fsid !== mount.fsid)) {
       close(fd);
@@ -104,13 +120,11 @@ export class Mounts {
   }
 
   #search(tag: number): Mount | undefined {
-    const table = mountTable();
-    const top = table.find(({ id }) => id === this.root.mountId);
-    if (!top) return undefined;
+    const top = pathOf(this.root.fd);
     asServer();
-    for (const line of table) {
-      if (line.id === top.id || line.fsType === 'autofs' || this.#all.some(mount => mount.mountId === line.id)) continue;
-      if (!isBelow(line, top, table)) continue;
+    for (const line of mountTable()) {
+      if (!isWithin(line.point, top) || line.id === this.root.mountId || line.fsType === 'autofs') continue;
+      if (this.#all.some(mount => mount.mountId === line.id)) continue;
       const fd = openat(AT_FDCWD, cText(line.point), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
       if (fd < 0) continue;
       const tagHere = statFd(fd) === 0 && stat.mountId === line.id ? tagOfMount(fd, line) : undefined;
@@ -123,19 +137,11 @@ export class Mounts {
 
 const mountTable = () => parseMountInfo(readFileSync('/proc/self/mountinfo', 'latin1'));
 
-/** Whether `line` is mounted on `top`, or on what is. */
-function isBelow(line: MountLine, top: MountLine, table: readonly MountLine[]): boolean {
-  for (let at: MountLine | undefined = line, depth = 0; at && depth < 64; depth++) {
-    const { parent }: MountLine = at;
-    if (parent === top.id) return true;
-    at = table.find(({ id }) => id === parent);
-  }
-  return false;
-}
-
 /** Of the file system's id and of which part of it is mounted; never 0, the root's. */
 function tagOfMount(fd: number, line: MountLine | undefined): number {
   if (statfsFd(fd) < 0) throw lastError('statfs of a mount');
-  const hash = createHash('sha256').update(`${statfs.type} ${statfs.fsid} ${line?.root ?? '/'}`).digest();
+  const hash = createHash('sha256')
+    .update(`${statfs.type} ${statfs.fsid} ${line?.root ?? '/'}`)
+    .digest();
   return hash.readUIntBE(0, 3) || 1;
 }

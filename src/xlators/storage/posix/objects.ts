@@ -14,7 +14,16 @@ import { close, errno, openat } from '../../../sys/libc.ts';
 import { procFd } from '../../../sys/names.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
 import { Descriptor, type DescriptorCache } from './descriptors.ts';
-import { gfidOfHandle, gfidOfInode, type GfidAndHint, handleOf, inoInHandle, isRoot, ROOT_GFID, tagOf } from './gfid.ts';
+import {
+  gfidOfHandle,
+  gfidOfInode,
+  type GfidAndHint,
+  handleOf,
+  inoInHandle,
+  isRoot,
+  ROOT_GFID,
+  tagOf,
+} from './gfid.ts';
 import type { PlaceIndex } from './place-index.ts';
 import { Known } from './known.ts';
 import type { Mount } from './mount.ts';
@@ -51,7 +60,7 @@ export class Objects {
     const ino = stat.inoKey;
     this.#slot = slot;
     this.caches = caches;
-    this.mounts = new Mounts(rootFd, allowHandles, log);
+    this.mounts = new Mounts(rootFd, allowHandles, log, known => this.index?.reborn(known));
     this.root = new Known(this.mounts.root, ROOT_GFID, undefined);
     this.root.ino = ino;
     this.root.path = new Descriptor(rootFd, this.root, caches.paths, false);
@@ -83,7 +92,6 @@ export class Objects {
   stat(known: Known): number {
     const fd = this.fd(known);
     if (statFd(fd) < 0) throw lastError('statx');
-    if (stat.btimeNsec !== known.btimeNsec && known !== this.root) this.#reborn(known);
     return stat.nlink === 0 ? this.#recheck(known) : fd;
   }
 
@@ -112,10 +120,7 @@ export class Objects {
     const mount = this.mounts.of(open);
     const known = mount.inodes.get(stat.inoKey);
     if (known === undefined) return undefined;
-    if (known.path !== undefined || known.file !== undefined) {
-      if (known.btimeNsec !== stat.btimeNsec || known.btime !== stat.btime) this.#reborn(known);
-      return known;
-    }
+    if (known.path !== undefined || known.file !== undefined) return known;
     const same = known.settled && known.btimeNsec === stat.btimeNsec && known.btime === stat.btime && stat.hasBtime;
     return same ? known : undefined;
   }
@@ -189,8 +194,7 @@ export class Objects {
 
   /** Who `fd` is, whom `stat` tells of. */
   identify(mount: Mount, fd: number): GfidAndHint {
-    const id =
-      takeHandle(fd) === 0 ? gfidOfHandle(mount.tag, handle.type, handle.bytes, mount.handleBytes) : undefined;
+    const id = takeHandle(fd) === 0 ? gfidOfHandle(mount.tag, handle.type, handle.bytes, mount.handleBytes) : undefined;
     return id ?? this.#idByInode(mount);
   }
 
@@ -234,14 +238,6 @@ export class Objects {
   #idByInode(mount: Mount): GfidAndHint {
     const id = gfidOfInode(mount.tag, stat.inoKey, stat.btime, stat.btimeNsec);
     return this.index ? this.index.identify(mount, id) : id;
-  }
-
-  /** Overlayfs copies a file up when it is first changed: it is the same, with another birth time. */
-  #reborn(known: Known): void {
-    known.btime = stat.btime;
-    known.btimeNsec = stat.btimeNsec;
-    known.settled = false;
-    this.index?.reborn(known);
   }
 
   #adopt(inode: Inode): Known {

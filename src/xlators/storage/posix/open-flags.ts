@@ -4,6 +4,7 @@ import { FileType } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import { constants } from 'node:fs';
 import { fsError } from '../../../sys/failure.ts';
+import { uidOf } from '../../../sys/identity.ts';
 import { stat } from '../../../sys/statx.ts';
 import type { Brick } from './brick.ts';
 import { permitted } from './permission.ts';
@@ -21,7 +22,7 @@ export function openFor(brick: Brick, frame: Frame, inode: Inode, flags: number,
   const fd = objects.stat(known);
   const mode = flags & O_ACCMODE;
   const mask = mode === O_RDONLY ? Access.READ : mode === O_WRONLY ? Access.WRITE : Access.READ | Access.WRITE;
-  const owns = inode.type === FileType.REG && stat.uid === frame.identity.uid;
+  const owns = inode.type === FileType.REG && stat.uid === uidOf(frame.identity);
   if (!owns && permitted(known, fd, frame.identity, mask) !== mask) throw fsError('EACCES', 'open');
   if ((flags & O_TRUNC) !== 0) truncateTo(brick, known, fd, frame.identity, 0);
 }

@@ -20,6 +20,7 @@ import { FileCloser } from './files.ts';
 import { Objects } from './objects.ts';
 import type { PosixOptions } from './options.ts';
 import { PlaceIndex } from './place-index.ts';
+import { Turnstile } from './turnstile.ts';
 
 const TICK_MS = 1000;
 /** Ticks of disuse. */
@@ -46,13 +47,16 @@ export async function openBrick(
   if (isMainThread) process.umask(0); // which is the whole process's
   asServer();
   const rootFd = openRoot(options.directory);
-  const closer = new FileCloser();
-  const caches = makeCaches(options.descriptors, closer);
+  const limits = limitsFor(options.descriptors);
+  const closer = new FileCloser(limits.files >> 2);
+  const caches = makeCaches(limits, closer);
   const objects = new Objects({ ...caches, rootFd, slot, allowHandles: options.index !== 'on', log });
   const index = await openIndex(name, objects, options, env, log);
   const brick: Brick = {
     objects,
     buffers: new BufferPool(),
+    closer,
+    syncs: new Turnstile(Math.max(8, limits.files >> 1)),
     log,
     syncMetadata: options['sync-metadata'],
     unstableLost,
@@ -93,13 +97,17 @@ function openRoot(directory: string): number {
 }
 
 /** What one stage may keep open, if there are as many stages as cores and the sockets need their part. */
-function makeCaches(wanted: number, closer: FileCloser) {
+function limitsFor(wanted: number) {
   const share = Math.floor((descriptorLimit() * 0.7) / availableParallelism());
   const max = Math.max(64, wanted || Math.min(share, 65_536));
   const files = Math.max(16, max >> 2);
   const lists = Math.max(8, Math.min(LISTINGS_MAX, max >> 4));
+  return { files, lists, paths: max - files - lists };
+}
+
+function makeCaches({ paths, files, lists }: ReturnType<typeof limitsFor>, closer: FileCloser) {
   return {
-    paths: new DescriptorCache({ kind: 'path', max: max - files - lists, idleTicks: IDLE_TICKS }),
+    paths: new DescriptorCache({ kind: 'path', max: paths, idleTicks: IDLE_TICKS }),
     files: new DescriptorCache({
       kind: 'file',
       max: files,

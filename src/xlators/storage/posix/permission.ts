@@ -34,7 +34,9 @@ export function permitted(known: Known, fd: number, identity: Identity, mask: nu
   asCaller(identity);
   const left = mask & ~known.grantAsked;
   if (asks(fd, left)) known.granted |= left;
-  else for (let bit = 1; bit <= 4; bit <<= 1) if ((left & bit) !== 0 && left !== bit && asks(fd, bit)) known.granted |= bit;
+  else
+    for (let bit = 1; bit <= 4; bit <<= 1)
+      if ((left & bit) !== 0 && left !== bit && asks(fd, bit)) known.granted |= bit;
   known.grantAsked |= left;
   return known.granted & mask;
 }

@@ -118,8 +118,7 @@ export class PlaceIndex {
    */
   identify(mount: Mount, id: GfidAndHint): GfidAndHint {
     const row = this.#run(() => this.#born.get(mount.tag, String(stat.inoKey))) as
-      | { btime: string; gfid: Uint8Array }
-      | undefined;
+      { btime: string; gfid: Uint8Array } | undefined;
     return row?.btime === btimeNow() ? { gfid: Buffer.from(row.gfid), hint: undefined } : id;
   }
 
@@ -224,4 +223,3 @@ export class PlaceIndex {
 const bytesOf = (name: string) => Buffer.from(name, 'latin1');
 const nameOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
 const btimeNow = () => `${stat.btime}.${stat.btimeNsec}`;
-

@@ -43,6 +43,8 @@ interface Level {
   readonly fd: number;
   readonly reader: DirentReader;
   readonly known: Known;
+  /** In the level before it; the root has none. */
+  readonly name: string;
 }
 
 /** One walk through the volume at a time, in steps, for all that is missed when it begins. */
@@ -89,7 +91,7 @@ export class PlaceSearch {
     try {
       asServer();
       const top = openat(this.#objects.fd(this.#objects.root), DOT, LIST, 0);
-      if (top >= 0) levels.push({ fd: top, reader: new DirentReader(), known: this.#objects.root });
+      if (top >= 0) levels.push({ fd: top, reader: new DirentReader(), known: this.#objects.root, name: '' });
       while (levels.length > 0 && !this.#stopped) {
         asServer();
         this.#step(levels, this.#walking);
@@ -116,7 +118,7 @@ export class PlaceSearch {
 
   #step(levels: Level[], wanted: Map<string, Set<string>>): void {
     for (let count = 0; count < STEP && levels.length > 0; count++) {
-      const { fd, reader, known: dir } = levels.at(-1)!;
+      const { fd, reader } = levels.at(-1)!;
       if (reader.next(fd) <= 0) {
         close(fd);
         levels.pop();
@@ -124,16 +126,18 @@ export class PlaceSearch {
       }
       const { name } = reader;
       if (name === '.' || name === '..') continue;
-      if (wanted.has(String(reader.ino))) this.#look(fd, dir, name, wanted);
+      if (wanted.has(String(reader.ino))) this.#look(levels, fd, name, wanted);
       if (reader.isDirectory && levels.length < DEPTH_MAX) this.#descend(levels, fd, name);
     }
   }
 
-  #look(fd: number, dir: Known, name: string, wanted: Map<string, Set<string>>): void {
+  #look(levels: Level[], fd: number, name: string, wanted: Map<string, Set<string>>): void {
     try {
       const known = this.#objects.met(this.#objects.openPath(fd, cName(name)));
       if (!wanted.get(String(known.ino))?.delete(known.gfid.toString('latin1'))) return;
-      this.#found(known, dir, name);
+      // The way to it may be as new to the index as its place.
+      for (let i = 1; i < levels.length; i++) this.#found(levels[i]!.known, levels[i - 1]!.known, levels[i]!.name);
+      this.#found(known, levels.at(-1)!.known, name);
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
     }
@@ -153,6 +157,6 @@ export class PlaceSearch {
       if (errnoOf(error) === undefined) throw error;
       return;
     }
-    levels.push({ fd: below, reader: new DirentReader(), known });
+    levels.push({ fd: below, reader: new DirentReader(), known, name });
   }
 }

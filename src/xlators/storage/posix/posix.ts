@@ -1,6 +1,6 @@
 /** storage/posix: a directory of this machine, served with the caller's rights. How it works is in ../README.md. */
 import { Fd } from '../../../graph/fd.ts';
-import type * as fops from '../../../graph/fops.ts';
+import * as fops from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
 import { Xlator } from '../../../graph/xlator.ts';
@@ -19,7 +19,7 @@ import { posixOptions, type PosixOptions } from './options.ts';
 import { read } from './read.ts';
 import { setattr } from './setattr.ts';
 import * as space from './space.ts';
-import { commit, write } from './write.ts';
+import { commit, write, writeStable } from './write.ts';
 import * as xattrs from './xattrs.ts';
 
 type Xattrs = fops.Xattrs;
@@ -163,7 +163,8 @@ export class Posix extends Xlator<PosixOptions> {
     offset: number,
     stable: fops.Stable,
   ): Promise<fops.Written> {
-    return write(this.#brick, frame, fd.inode, data, offset, stable);
+    const how = stable === fops.Stable.UNSTABLE ? write : writeStable;
+    return how(this.#brick, frame, fd.inode, data, offset, stable);
   }
 
   override async flush(_frame: Frame, _fd: Fd): Promise<void> {

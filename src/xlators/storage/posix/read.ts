@@ -6,6 +6,7 @@ import { FileType } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import { RWF_NOWAIT } from '../../../sys/constants.ts';
 import { fsError, lastError, systemError, withWcc } from '../../../sys/failure.ts';
+import { uidOf } from '../../../sys/identity.ts';
 import { errno, pread, preadv2 } from '../../../sys/libc.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
@@ -72,7 +73,7 @@ function readNow(known: Known, file: Descriptor, { bytes, iovec }: PooledBuffer,
 function mayRead({ objects }: Brick, known: Known, file: Descriptor, { identity }: Frame): void {
   if (statFd(file.fd) < 0) throw lastError('statx');
   const fd = stat.nlink === 0 ? objects.stat(known) : file.fd;
-  if (stat.uid === identity.uid) return;
+  if (stat.uid === uidOf(identity)) return;
   if (permitted(known, fd, identity, Access.READ) !== 0) return;
   if (permitted(known, fd, identity, Access.EXECUTE) !== 0) return;
   throw withWcc(fsError('EACCES', 'read'), undefined, iattOf(known));

@@ -11,6 +11,7 @@ import {
   SEEK_HOLE,
 } from '../../../sys/constants.ts';
 import { fsError, lastError, systemError, withWcc } from '../../../sys/failure.ts';
+import { uidOf } from '../../../sys/identity.ts';
 import { fallocatePooled, lseek } from '../../../sys/libc.ts';
 import { stat } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
@@ -26,7 +27,7 @@ export function seek(brick: Brick, frame: Frame, inode: Inode, offset: number, w
   const { objects } = brick;
   const known = objects.of(inode);
   const fd = objects.stat(known);
-  if (stat.uid !== frame.identity.uid && permitted(known, fd, frame.identity, Access.READ) === 0) {
+  if (stat.uid !== uidOf(frame.identity) && permitted(known, fd, frame.identity, Access.READ) === 0) {
     throw fsError('EACCES', 'seek');
   }
   const file = openFile(brick, known, false);
@@ -52,7 +53,7 @@ export async function allocate(
   const known = objects.of(inode);
   const fd = objects.stat(known);
   const before = iattOf(known);
-  if (stat.uid !== frame.identity.uid && permitted(known, fd, frame.identity, Access.WRITE) === 0) {
+  if (stat.uid !== uidOf(frame.identity) && permitted(known, fd, frame.identity, Access.WRITE) === 0) {
     throw withWcc(fsError('EACCES', 'fallocate'), before, before);
   }
   const file = openFile(brick, known, true);

@@ -6,7 +6,8 @@ import type { Iatt, Wcc } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import { S_ISGID, S_ISUID } from '../../../sys/constants.ts';
 import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
-import { asCaller, asServer } from '../../../sys/identity.ts';
+import { setMode } from '../../../sys/attributes.ts';
+import { asCaller, asServer, uidOf } from '../../../sys/identity.ts';
 import { errno, pwrite } from '../../../sys/libc.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
@@ -16,7 +17,6 @@ import { openFile, syncFile } from './files.ts';
 import type { Known } from './known.ts';
 import { keepGrant, permitted } from './permission.ts';
 import { refuseOthers } from './read.ts';
-import { setMode } from './setattr.ts';
 
 /** A write to memory that takes this long had to wait for the disk: there is too much not yet written back. */
 const SLOW_MS = 5;
@@ -37,6 +37,7 @@ export function write(
   offset: number,
   stable: Stable,
 ): Written | Promise<Written> {
+  if (brick.closer.crowded) return brick.closer.room().then(() => write(brick, frame, inode, data, offset, stable));
   const target = prepare(brick, frame, inode);
   const start = performance.now();
   if (start < brick.slowWritesUntilMs) return writeLater(brick, frame, target, data, offset, stable);
@@ -46,8 +47,25 @@ export function write(
   if (performance.now() - start > SLOW_MS) brick.slowWritesUntilMs = start + SLOW_FOR_MS;
   const after = afterWrite(known, file, before);
   file.dirty = true;
-  if (stable === Stable.UNSTABLE) return { count, stable, before, after };
-  return durable(brick, known, { count, stable, before, after });
+  const written = { count, stable, before, after };
+  return stable === Stable.UNSTABLE ? written : durable(brick, known, file, written);
+}
+
+/** As {@link write}, but only so many at a time: each keeps its descriptor open until the disk has answered. */
+export async function writeStable(
+  brick: Brick,
+  frame: Frame,
+  inode: Inode,
+  data: Buffer,
+  offset: number,
+  stable: Stable,
+): Promise<Written> {
+  await brick.syncs.enter();
+  try {
+    return await write(brick, frame, inode, data, offset, stable);
+  } finally {
+    brick.syncs.leave();
+  }
 }
 
 /** Opens the file and asks whether the caller may write; its owner may, whatever the mode says. */
@@ -58,7 +76,7 @@ function prepare(brick: Brick, { identity }: Frame, inode: Inode): Target {
   const fd = objects.stat(known);
   const before = iattOf(known);
   try {
-    if (stat.uid !== identity.uid && permitted(known, fd, identity, Access.WRITE) === 0) {
+    if (stat.uid !== uidOf(identity) && permitted(known, fd, identity, Access.WRITE) === 0) {
       throw fsError('EACCES', 'write');
     }
     return { known, file: openFile(brick, known, true), before };
@@ -89,13 +107,17 @@ function afterWrite(known: Known, file: Descriptor, before: Iatt): Iatt | undefi
   return iattOf(known);
 }
 
-async function durable(brick: Brick, known: Known, written: Written): Promise<Written> {
+/** The descriptor that was written through must be the one that is synced: an error is told only there. */
+async function durable(brick: Brick, known: Known, file: Descriptor, written: Written): Promise<Written> {
+  file.pin();
   try {
     await syncFile(brick, known, written.stable === Stable.DATA_SYNC);
+    return written;
   } catch (error) {
     throw withWcc(error, written.before, written.after);
+  } finally {
+    file.unpin();
   }
-  return written;
 }
 
 /** In the thread pool, with the server's rights: what the kernel does on a caller's write is done here. */
@@ -116,7 +138,7 @@ async function writeLater(
     // Others' changes may have come in between, so there is no telling what was right before.
     const after = iattNow(known, file.fd);
     if (stable === Stable.UNSTABLE) return { count, stable, before: undefined, after };
-    return await durable(brick, known, { count, stable, before: undefined, after });
+    return await durable(brick, known, file, { count, stable, before: undefined, after });
   } finally {
     file.unpin();
   }
@@ -125,7 +147,7 @@ async function writeLater(
 /** As the kernel does when somebody changes the data who is not root: for changes in the thread pool, made as root. */
 export function clearSetId(fd: number, identity: Identity, { mode }: Iatt): void {
   const setId = mode & (S_ISUID | ((mode & 0o10) !== 0 ? S_ISGID : 0));
-  if (setId === 0 || identity.uid === 0) return;
+  if (setId === 0 || uidOf(identity) === 0) return;
   asServer();
   setMode(fd, mode & ~setId);
 }
@@ -158,14 +180,19 @@ function writeSome(fd: number, data: Buffer, at: number, offset: number): Promis
 export async function commit(brick: Brick, inode: Inode, dataOnly: boolean): Promise<Wcc> {
   refuseOthers(inode.type);
   const { objects } = brick;
-  const known = objects.of(inode);
-  objects.stat(known);
-  const before = iattOf(known);
+  await brick.syncs.enter();
   try {
-    await syncFile(brick, known, dataOnly);
-  } catch (error) {
-    throw withWcc(error, before, before);
+    const known = objects.of(inode);
+    objects.stat(known);
+    const before = iattOf(known);
+    try {
+      await syncFile(brick, known, dataOnly);
+    } catch (error) {
+      throw withWcc(error, before, before);
+    }
+    const fd = objects.stat(known);
+    return { before, after: iattNow(known, fd) };
+  } finally {
+    brick.syncs.leave();
   }
-  const fd = objects.stat(known);
-  return { before, after: iattNow(known, fd) };
 }

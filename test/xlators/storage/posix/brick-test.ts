@@ -24,7 +24,7 @@ export interface Place {
   readonly dir: string;
   readonly stateDir: string;
   /** Of what is called `name` in it. This thread is the server's own again, so the test may look at it. */
-  path(name: string): string;
+  readonly path: (name: string) => string;
 }
 
 /** A directory that anybody may enter, under `base`. */
@@ -49,11 +49,7 @@ export interface Tap {
 }
 
 /** Runs a test by the kernel's handles, and by the index. */
-export function eachMode(
-  t: typeof tap,
-  name: string,
-  ...rest: [Run] | [extra: { timeout: number }, Run]
-): void {
+export function eachMode(t: typeof tap, name: string, ...rest: [Run] | [extra: { timeout: number }, Run]): void {
   const run = rest.at(-1) as Run;
   const extra = rest.length > 1 ? (rest[0] as { timeout: number }) : {};
   t.test(`${name} (handles)`, extra, t => run(t, { index: 'off' }));
@@ -120,7 +116,7 @@ export class TestBrick {
   /** All names of a directory, asked for in steps of `size` bytes. */
   async names(inode: Inode, size = 4096, frame = root): Promise<string[]> {
     const names: string[] = [];
-    for (let cookie = 0n; ; ) {
+    for (let cookie = 0n; ;) {
       const { entries, eof } = await this.posix.readdir(frame, inode.fd, size, cookie);
       for (const entry of entries) names.push(entry.name);
       if (eof) return names;

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import t from 'tap';
 import { FopError } from '#src/graph/fops.ts';
 import { FileType, type Iatt } from '#src/graph/iatt.ts';
@@ -10,19 +19,23 @@ const unchecked = (attr = {}) => ({ mode: 'unchecked', attr }) as const;
 const exclusive = (hex: string) => ({ mode: 'exclusive', verifier: Buffer.from(hex, 'hex') }) as const;
 const D = { major: 0, minor: 0 };
 
-eachMode(t, 'a new file is the caller’s, with exactly the mode asked for, and the directory’s change is told', async (t, s) => {
-  const { fops, top, path } = await open(t, s);
-  const before = await fops.stat(root, top);
-  const { iatt, parent } = await fops.create(user, top, 'f', guarded({ mode: 0o4666 }));
-  t.match(iatt, { type: FileType.REG, mode: 0o4666, uid: 1000, gid: 1000, size: 0, nlink: 1 });
-  t.same(parent.before, before);
-  t.same(parent.after, await fops.stat(root, top));
-  t.notSame(parent.before, parent.after);
-  t.equal(statSync(path('f')).mode & 0o7777, 0o4666);
-  const set = await fops.create(user, top, 'g', guarded({ mode: 0o644, size: 5000, mtime: { sec: -5, nsec: 7 } }));
-  t.match(set.iatt, { size: 5000, mtime: -5, mtimeNsec: 7 });
-  t.equal(lstatSync(path('.')).nlink, 2);
-});
+eachMode(
+  t,
+  'a new file is the caller’s, with exactly the mode asked for, and the directory’s change is told',
+  async (t, s) => {
+    const { fops, top, path } = await open(t, s);
+    const before = await fops.stat(root, top);
+    const { iatt, parent } = await fops.create(user, top, 'f', guarded({ mode: 0o4666 }));
+    t.match(iatt, { type: FileType.REG, mode: 0o4666, uid: 1000, gid: 1000, size: 0, nlink: 1 });
+    t.same(parent.before, before);
+    t.same(parent.after, await fops.stat(root, top));
+    t.notSame(parent.before, parent.after);
+    t.equal(statSync(path('f')).mode & 0o7777, 0o4666);
+    const set = await fops.create(user, top, 'g', guarded({ mode: 0o644, size: 5000, mtime: { sec: -5, nsec: 7 } }));
+    t.match(set.iatt, { size: 5000, mtime: -5, mtimeNsec: 7 });
+    t.equal(lstatSync(path('.')).nlink, 2);
+  },
+);
 
 eachMode(t, 'a directory with S_ISGID gives its group to what is made in it', async (t, s) => {
   const { fops, top } = await open(t, s);
@@ -84,15 +97,25 @@ t.test('exclusive: what a killed server left half made is the client’s who ask
   writeFileSync(path('lock'), '');
   chownSync(path('lock'), 1000, 1000);
   chmodSync(path('lock'), 0o1000);
-  t.equal(await codeOf(fops.create(user, top, 'lock', exclusive('0000000100000002'))), 'EEXIST', 'made since our start');
+  t.equal(
+    await codeOf(fops.create(user, top, 'lock', exclusive('0000000100000002'))),
+    'EEXIST',
+    'made since our start',
+  );
   utimesSync(path('lock'), 1, 1);
   t.equal(await codeOf(fops.create(other, top, 'lock', exclusive('0000000100000002'))), 'EEXIST', 'not his');
 });
 
 eachMode(t, 'fifos, sockets, devices', async (t, s) => {
   const { fops, top, path } = await open(t, s);
-  t.match((await fops.mknod(user, top, 'fifo', FileType.FIFO, { mode: 0o644 }, D)).iatt, { type: FileType.FIFO, mode: 0o644 });
-  t.match((await fops.mknod(user, top, 'sock', FileType.SOCK, { mode: 0o600 }, D)).iatt, { type: FileType.SOCK, uid: 1000 });
+  t.match((await fops.mknod(user, top, 'fifo', FileType.FIFO, { mode: 0o644 }, D)).iatt, {
+    type: FileType.FIFO,
+    mode: 0o644,
+  });
+  t.match((await fops.mknod(user, top, 'sock', FileType.SOCK, { mode: 0o600 }, D)).iatt, {
+    type: FileType.SOCK,
+    uid: 1000,
+  });
   t.equal(await codeOf(fops.mknod(user, top, 'null', FileType.CHR, { mode: 0o666 }, { major: 1, minor: 3 })), 'EPERM');
   const node = await fops.mknod(root, top, 'null', FileType.CHR, { mode: 0o666 }, { major: 1, minor: 3 });
   t.match(node.iatt, { type: FileType.CHR, rdevMajor: 1, rdevMinor: 3 });
@@ -105,7 +128,9 @@ eachMode(t, 'fifos, sockets, devices', async (t, s) => {
   const fifo = inodeOf((await fops.lookup(root, top, 'fifo')).iatt);
   t.equal(await codeOf(fops.readv(root, fifo.fd, 1, 0)), 'EINVAL', 'it is not opened: that would wait for a writer');
   t.equal(await codeOf(fops.setattr(user, fifo, { size: 0 })), 'EINVAL');
-  t.match(await fops.setattr(user, fifo, { mode: 0o600, mtime: { sec: 9, nsec: 0 } }), { after: { mode: 0o600, mtime: 9 } });
+  t.match(await fops.setattr(user, fifo, { mode: 0o600, mtime: { sec: 9, nsec: 0 } }), {
+    after: { mode: 0o600, mtime: 9 },
+  });
 });
 
 eachMode(t, 'symlinks hold any bytes', async (t, s) => {
@@ -123,7 +148,11 @@ eachMode(t, 'symlinks hold any bytes', async (t, s) => {
 
 eachMode(t, 'ids sent along: root’s are a demand, others’ are dropped where they may not', async (t, s) => {
   const { fops, top } = await open(t, s);
-  t.match((await fops.create(root, top, 'a', guarded({ uid: 5, gid: 6, mode: 0o4755 }))).iatt, { uid: 5, gid: 6, mode: 0o4755 });
+  t.match((await fops.create(root, top, 'a', guarded({ uid: 5, gid: 6, mode: 0o4755 }))).iatt, {
+    uid: 5,
+    gid: 6,
+    mode: 0o4755,
+  });
   t.match((await fops.create(user, top, 'b', guarded({ uid: 5, gid: 6 }))).iatt, { uid: 1000, gid: 1000 });
   const member = frameOf(identityOf(1000, 1000, [7]));
   t.match((await fops.create(member, top, 'c', guarded({ gid: 7 }))).iatt, { uid: 1000, gid: 7 });

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import t from 'tap';
 import { FopError } from '#src/graph/fops.ts';
 import { FileType } from '#src/graph/iatt.ts';
@@ -89,12 +98,21 @@ eachMode(t, 'rename: within, across, over; handles stay good', async (t, s) => {
   t.equal(await codeOf(fops.rename(root, top, 'd', d, 'inside')), 'EINVAL');
   t.equal(await codeOf(fops.rename(root, d, 'c', top, 'e')), 'EISDIR');
   t.equal(await codeOf(fops.rename(root, top, 'e', d, 'c')), 'ENOTDIR');
-  for (const [a, b] of [['.', 'x'], ['..', 'x'], ['d', '.'], ['d', '..']] as const) {
+  for (const [a, b] of [
+    ['.', 'x'],
+    ['..', 'x'],
+    ['d', '.'],
+    ['d', '..'],
+  ] as const) {
     t.equal(await codeOf(fops.rename(root, top, a, top, b)), 'EINVAL');
   }
   const failure = await fops.rename(root, top, 'none', d, 'x').catch((error: unknown) => error);
   t.ok(failure instanceof FopError);
-  t.match(failure, { code: 'ENOENT', wcc: { before: { ino: before[0]!.ino } }, toWcc: { after: { ino: before[1]!.ino } } });
+  t.match(failure, {
+    code: 'ENOENT',
+    wcc: { before: { ino: before[0]!.ino } },
+    toWcc: { after: { ino: before[1]!.ino } },
+  });
   await fops.rename(root, top, 'd', top, 'moved');
   t.ok((await fops.lookup(root, d, 'c')).iatt.gfid.equals(file.gfid), 'handles in a moved directory too');
 });
@@ -106,7 +124,10 @@ t.test('blocks are given back at once when the last name goes, also of a file th
   await fops.writev(root, file.fd, Buffer.alloc(1 << 20, 1), 0, 2);
   t.equal(statSync(path('f')).blocks, 2048);
   await fops.unlink(root, top, 'f');
-  t.notOk(openFiles().some(target => target.startsWith(path('f'))), 'no descriptor is left');
+  t.notOk(
+    openFiles().some(target => target.startsWith(path('f'))),
+    'no descriptor is left',
+  );
   t.ok((await free()) > 0);
 });
 

@@ -1,4 +1,14 @@
-import { chmodSync, chownSync, closeSync, ftruncateSync, openSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { FopError, Stable } from '#src/graph/fops.ts';
@@ -12,7 +22,14 @@ eachMode(t, 'what is written is read, at any offset, in any size', async (t, s) 
   const file = inodeOf((await fops.create(user, top, 'f', guarded({ mode: 0o644 }))).iatt);
   const mirror = Buffer.alloc(3_000_000);
   let size = 0;
-  for (const [offset, length] of [[0, 1], [1, 4095], [4096, 65_536], [70_000, 1 << 20], [3, 100], [2_900_000, 100_000]] as const) {
+  for (const [offset, length] of [
+    [0, 1],
+    [1, 4095],
+    [4096, 65_536],
+    [70_000, 1 << 20],
+    [3, 100],
+    [2_900_000, 100_000],
+  ] as const) {
     const data = randomBytes(length + 16).subarray(8, 8 + length); // a view into a larger record
     const written = await fops.writev(user, file.fd, data, offset, Stable.UNSTABLE);
     data.copy(mirror, offset);
@@ -21,7 +38,14 @@ eachMode(t, 'what is written is read, at any offset, in any size', async (t, s) 
     t.match(written.after, { size });
   }
   t.ok(readFileSync(path('f')).equals(mirror.subarray(0, size)));
-  for (const [offset, length] of [[0, 1], [0, 10_000_000], [4095, 2], [1_119_000, 500_000], [size - 1, 1], [size - 1, 2]] as const) {
+  for (const [offset, length] of [
+    [0, 1],
+    [0, 10_000_000],
+    [4095, 2],
+    [1_119_000, 500_000],
+    [size - 1, 1],
+    [size - 1, 2],
+  ] as const) {
     const { data, eof, iatt, release } = await fops.readv(user, file.fd, length, offset);
     t.ok(data.equals(mirror.subarray(offset, Math.min(size, offset + length))), `${length} at ${offset}`);
     t.equal(eof, offset + length >= size);
@@ -42,7 +66,10 @@ eachMode(t, 'what is not in memory is read from the disk', async (t, s) => {
   await dropCache(path('f'));
   const replies = await Promise.all([0, 1, 2].map(i => fops.readv(root, file.fd, 1 << 20, i << 20)));
   t.ok(Buffer.concat(replies.map(({ data }) => data)).equals(content));
-  t.same(replies.map(({ eof }) => eof), [false, false, true]);
+  t.same(
+    replies.map(({ eof }) => eof),
+    [false, false, true],
+  );
   await dropCache(path('f'));
   await fops.readv(root, file.fd, 4096, 0);
   const { data } = await fops.readv(root, file.fd, 3 << 20, 0);

@@ -59,35 +59,42 @@ eachMode(t, 'who may read but not enter sees names only; who may not read sees n
   t.ok(top);
 });
 
-eachMode(t, '20,000 entries in small steps, with changes in between and a restart', { timeout: 120_000 }, async (t, s) => {
-  const place = makePlace(t);
-  for (let i = 0; i < 20_000; i++) writeFileSync(`${place.dir}/f${i}`, '');
-  let brick = await startBrick(t, place, s);
-  const seen = new Map<string, number>();
-  let steps = 0;
-  for (let cookie = 0n, eof = false; !eof; steps++) {
-    const list = await brick.fops.readdir(root, brick.root.fd, 700, cookie);
-    ({ eof } = list);
-    // A client may use fewer entries than it was given.
-    const used = steps % 3 === 0 && !eof ? list.entries.slice(0, Math.max(1, list.entries.length >> 1)) : list.entries;
-    if (used.length < list.entries.length) eof = false;
-    for (const { name } of used) seen.set(name, (seen.get(name) ?? 0) + 1);
-    cookie = used.at(-1)?.cookie ?? cookie;
-    if (list.entries.reduce((sum, { name }) => sum + name.length, 0) > 700) t.fail('more bytes than asked for');
-    if (steps % 10 === 0) {
-      writeFileSync(place.path(`new${steps}`), '');
-      rmSync(place.path(`new${steps}`));
-      renameSync(place.path('f7'), place.path('f7x'));
-      renameSync(place.path('f7x'), place.path('f7'));
+eachMode(
+  t,
+  '20,000 entries in small steps, with changes in between and a restart',
+  { timeout: 120_000 },
+  async (t, s) => {
+    const place = makePlace(t);
+    for (let i = 0; i < 20_000; i++) writeFileSync(`${place.dir}/f${i}`, '');
+    let brick = await startBrick(t, place, s);
+    const seen = new Map<string, number>();
+    let steps = 0;
+    for (let cookie = 0n, eof = false; !eof; steps++) {
+      const list = await brick.fops.readdir(root, brick.root.fd, 700, cookie);
+      ({ eof } = list);
+      // A client may use fewer entries than it was given.
+      const used =
+        steps % 3 === 0 && !eof ? list.entries.slice(0, Math.max(1, list.entries.length >> 1)) : list.entries;
+      if (used.length < list.entries.length) eof = false;
+      for (const { name } of used) seen.set(name, (seen.get(name) ?? 0) + 1);
+      cookie = used.at(-1)?.cookie ?? cookie;
+      if (list.entries.reduce((sum, { name }) => sum + name.length, 0) > 700) t.fail('more bytes than asked for');
+      if (steps % 10 === 0) {
+        writeFileSync(place.path(`new${steps}`), '');
+        rmSync(place.path(`new${steps}`));
+        renameSync(place.path('f7'), place.path('f7x'));
+        renameSync(place.path('f7x'), place.path('f7'));
+      }
+      if (steps === 50) {
+        await brick.stop();
+        brick = await startBrick(t, place, s);
+      }
     }
-    if (steps === 50) {
-      await brick.stop();
-      brick = await startBrick(t, place, s);
-    }
-  }
-  for (let i = 0; i < 20_000; i++) if (i !== 7 && seen.get(`f${i}`) !== 1) t.fail(`f${i}: ${seen.get(`f${i}`)} times`);
-  t.ok(steps > 100);
-});
+    for (let i = 0; i < 20_000; i++)
+      if (i !== 7 && seen.get(`f${i}`) !== 1) t.fail(`f${i}: ${seen.get(`f${i}`)} times`);
+    t.ok(steps > 100);
+  },
+);
 
 t.test('large steps are cut to bounded ones', async t => {
   const place = makePlace(t);

@@ -40,7 +40,11 @@ eachMode(t, 'what is not there, and what is no directory', async (t, settings) =
 
 eachMode(t, 'names of every byte, and of every length', async (t, settings) => {
   const place = makePlace(t);
-  const { fops, root: top, names } = await startBrick(t, place, settings).then(brick => ({
+  const {
+    fops,
+    root: top,
+    names,
+  } = await startBrick(t, place, settings).then(brick => ({
     fops: brick.fops,
     root: brick.root,
     names: () => brick.names(brick.root),

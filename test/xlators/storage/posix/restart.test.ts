@@ -10,7 +10,7 @@ const fresh = ({ gfid, type, hint }: Inode) =>
   new FreshInode(Buffer.from(gfid), type, hint === undefined ? undefined : Buffer.from(hint));
 
 /** Asks until the search in the background has ended. */
-async function patiently<T>(ask: () => Promise<T>): Promise<T | unknown> {
+async function patiently(ask: () => Promise<unknown>): Promise<unknown> {
   for (let tries = 0; tries < 100; tries++) {
     const answer = await codeOf(ask());
     if (answer !== 'EJUKEBOX') return answer;

@@ -24,7 +24,9 @@ eachMode(t, 'a guard lets pass only what has not changed', async (t, s) => {
   const made = (await fops.create(user, top, 'f', guarded({ mode: 0o644 }))).iatt;
   const file = inodeOf(made);
   const guard = { sec: made.ctime, nsec: made.ctimeNsec };
-  const failure = await fops.setattr(user, file, { size: 3 }, { ...guard, nsec: guard.nsec ^ 1 }).catch((e: unknown) => e);
+  const failure = await fops
+    .setattr(user, file, { size: 3 }, { ...guard, nsec: guard.nsec ^ 1 })
+    .catch((e: unknown) => e);
   t.match(failure, { code: 'EAGAIN', wcc: { before: { size: 0 }, after: { size: 0 } } });
   t.match(await fops.setattr(user, file, { size: 3 }, guard), { after: { size: 3 } });
   t.equal(await codeOf(fops.setattr(user, file, { size: 4 }, guard)), 'EAGAIN');

@@ -1,0 +1,51 @@
+import { NLM4_VERS, NLM_PROG, NLMPROC4 } from '#protocols/nlm.ts';
+import { auth_flavor } from '#protocols/rpc.ts';
+import type { Log } from '#src/log.ts';
+import type { Actor, Program } from '#src/rpcsvc/actor.ts';
+import { nullActor } from '../null.ts';
+import { lock, nmLock, share, test } from './asking.ts';
+import type { NlmCall } from './call.ts';
+import { cancel, freeAll, unlock, unshare } from './giving-back.ts';
+import { granted } from './granted.ts';
+import * as messages from './messages.ts';
+import { Refusals } from './refusals.ts';
+
+/**
+ * NLM, version 4: the front of a lock manager, which has no locks to give. It is there because Linux (since 6.1.28) asks
+ * a server without one again and again, for ever, and the program that wanted a lock hangs: refused, it can go on.
+ *
+ * Versions 1 and 3 belong to NFS version 2. Credentials make no difference to what is refused.
+ */
+export function nlm4(log: Log): Program<NlmCall> {
+  const refusals = new Refusals(log);
+  return {
+    name: 'NLM4',
+    number: NLM_PROG,
+    version: NLM4_VERS,
+    minAuth: auth_flavor.AUTH_NONE,
+    udp: true,
+    actors: {
+      [NLMPROC4.NULL]: nullActor,
+      [NLMPROC4.TEST]: test,
+      [NLMPROC4.LOCK]: lock,
+      [NLMPROC4.CANCEL]: cancel,
+      [NLMPROC4.UNLOCK]: unlock,
+      [NLMPROC4.GRANTED]: granted,
+      [NLMPROC4.TEST_MSG]: messages.testMsg,
+      [NLMPROC4.LOCK_MSG]: messages.lockMsg,
+      [NLMPROC4.CANCEL_MSG]: messages.cancelMsg,
+      [NLMPROC4.UNLOCK_MSG]: messages.unlockMsg,
+      [NLMPROC4.GRANTED_MSG]: messages.grantedMsg,
+      [NLMPROC4.TEST_RES]: messages.testRes,
+      [NLMPROC4.LOCK_RES]: messages.lockRes,
+      [NLMPROC4.CANCEL_RES]: messages.cancelRes,
+      [NLMPROC4.UNLOCK_RES]: messages.unlockRes,
+      [NLMPROC4.GRANTED_RES]: messages.grantedRes,
+      [NLMPROC4.SHARE]: share,
+      [NLMPROC4.UNSHARE]: unshare,
+      [NLMPROC4.NM_LOCK]: nmLock,
+      [NLMPROC4.FREE_ALL]: freeAll,
+    } satisfies Record<NLMPROC4, Actor<NlmCall>>,
+    contextOf: call => ({ call, refusals }),
+  };
+}

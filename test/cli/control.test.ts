@@ -1,0 +1,110 @@
+/** What a running server tells: exports, mounts, status, explain. */
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { MNT3, MOUNT_PROGRAM, MOUNT_V3, mountres3, dirpath_arg, MOUNTPROC3 } from '#protocols/mount.ts';
+import { RpcClient } from '#src/rpcsvc/client.ts';
+import type { Explanation } from '#src/server/explain.ts';
+import type { ExportReport, StatusReport } from '#src/server/report.ts';
+import { bricknfs, folders, serving } from './harness.ts';
+
+const MNT = {
+  name: 'MNT',
+  prog: MOUNT_PROGRAM,
+  vers: MOUNT_V3,
+  proc: MOUNTPROC3.MNT,
+  args: dirpath_arg,
+  res: mountres3,
+};
+
+const asRoot = process.geteuid!() === 0;
+const { größe, state } = folders(t, 'größe', 'state');
+mkdirSync(join(größe, 'sub'));
+writeFileSync(join(größe, 'sub', 'file'), 'text');
+chmodSync(join(größe, 'sub', 'file'), 0o640);
+if (asRoot) chownSync(join(größe, 'sub', 'file'), 1000, 1000);
+
+const args = ['--port', '0', '--stages', '2', '--state-dir', state, '--insecure', '--squash', 'root'];
+const { port } = await serving(t, [...args, '--reject', '10.9.0.0/16', größe]);
+const client = await RpcClient.connect({ target: { host: '127.0.0.1', port }, timeoutMs: 5000 });
+t.teardown(() => client.close());
+const path = Buffer.from(`${größe}/sub`).toString('latin1');
+t.equal((await client.call(MNT, path)).fhs_status, MNT3.OK, 'mounted by its absolute path');
+
+const ask = async (...words: string[]) => {
+  const ran = await bricknfs([...words, '--state-dir', state]);
+  t.equal(ran.code, 0, ran.stderr);
+  return ran.stdout;
+};
+const askJson = async <T>(...words: string[]) => JSON.parse(await ask(...words, '--json')) as T;
+
+t.test('exports', async t => {
+  const [text, [one]] = await Promise.all([ask('exports'), askJson<ExportReport[]>('exports')]);
+  t.match(one, {
+    volume: 'größe',
+    directory: '/',
+    paths: ['/größe', größe],
+    access: 'read-write',
+    squash: 'root',
+    reject: ['10.9.0.0/16'],
+    insecurePorts: true,
+    up: true,
+  });
+  t.match(text, /^PATHS +ACCESS +SQUASH/);
+  t.match(text, `/größe ${größe}`);
+});
+
+t.test('mounts', async t => {
+  t.strictSame(await askJson('mounts'), [{ host: '127.0.0.1', path: `${größe}/sub` }]);
+  t.match(await ask('mounts'), /^CLIENT +PATH\n127\.0\.0\.1 +\//);
+});
+
+t.test('status', async t => {
+  const [text, status] = await Promise.all([ask('status'), askJson<StatusReport>('status')]);
+  t.equal(status.address, `127.0.0.1:${port}`);
+  t.strictSame(
+    status.programs.map(({ name, netid }) => `${name} ${netid}`),
+    ['NFS3 tcp', 'MOUNT3 tcp', 'MOUNT1 tcp', 'MOUNT3 udp', 'MOUNT1 udp'],
+  );
+  t.equal(status.stages.length, 2);
+  t.match(status.clients, [{ address: '127.0.0.1', connections: 1 }]);
+  const [volume] = status.volumes;
+  t.match(volume, { name: 'größe', up: true });
+  const lookup = volume!.io[0]!.fops.find(({ fop }) => fop === 'lookup')!;
+  t.ok(lookup.calls > 0 && lookup.usP50 > 0 && lookup.usP99 >= lookup.usP50, 'lookups are counted and timed');
+  t.match(text, /MOUNT1 +100005 +1 +udp/);
+  t.match(text, /lookup +\d/);
+});
+
+t.test('explain: the rules, the ids, and what is there', async t => {
+  const explain = (...words: string[]) => askJson<Explanation>('explain', ...words);
+  const [user, root, rejected, absent, nowhere, text] = await Promise.all([
+    explain('--client', '10.0.0.1', '--path', '/größe/sub/file', '--uid', '1000', '--groups', '4,5'),
+    explain('--client', '10.0.0.1', '--path', '/größe/sub', '--uid', '0'),
+    explain('--client', '10.9.0.1', '--path', '/größe', '--uid', '1'),
+    explain('--client', '10.0.0.1', '--path', '/größe/none', '--uid', '1'),
+    explain('--client', '10.0.0.1', '--path', '/other', '--uid', '1'),
+    ask('explain', '--client', '10.0.0.1', '--path', '/größe/sub/file', '--uid', '1000'),
+  ]);
+  t.match(user, { allowed: true, export: '/größe', identity: { uid: 1000, gid: 1000, groups: [4, 5] } });
+  t.match(user.object, { exists: true, type: 'file', mode: '0640', ...(asRoot ? { granted: 'rw-' } : {}) });
+  t.match(root, { identity: { uid: 65_534, gid: 65_534 }, squash: { mode: 'root', applied: true } });
+  t.match(rejected, { allowed: false, rule: 'rpc-auth.addr.reject 10.9.0.0/16', where: /^\(generated volfile\):\d+$/ });
+  t.equal(rejected.object, undefined);
+  t.match(absent.object, { exists: false, error: 'ENOENT' });
+  t.match(nowhere, { allowed: false, reason: `no export has this path; there are /größe, ${größe}` });
+  t.match(text, /^allowed: the host may\n {2}by {6}rpc-auth\.addr\.allow \* \(default\)\n/);
+});
+
+t.test('several servers: one must be named', async t => {
+  const { data } = folders(t, 'data');
+  const other = await serving(t, ['--port', '0', '--stages', '1', '--state-dir', state, data]);
+  const { code, stderr } = await bricknfs(['exports', '--state-dir', state]);
+  t.equal(code, 2);
+  t.match(stderr, /^bricknfs: several servers run, on the ports \d+, \d+: say which with --port\n$/);
+  const named = await bricknfs(['exports', '--state-dir', state, '--port', `${other.port}`]);
+  t.match(named.stdout, '/data');
+  other.child.kill('SIGKILL'); // its socket stays, and does not count any more
+  await other.exited;
+  t.match(await ask('exports'), '/größe');
+});

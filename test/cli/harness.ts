@@ -1,0 +1,109 @@
+/** The command line in processes of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts');
+const WAIT_MS = 20_000;
+
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Options {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+function start(args: readonly string[], { cwd, env }: Options = {}): ChildProcess {
+  return spawn(process.execPath, [MAIN, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // The command line is started often here, and it is the same each time.
+    env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'bricknfs-test-compile-cache'), ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+}
+
+/** What the process writes, as it does. */
+class Output {
+  text = '';
+  readonly #events = new EventEmitter();
+
+  constructor(child: ChildProcess, stream: 'stdout' | 'stderr') {
+    child[stream]!.setEncoding('utf8').on('data', (chunk: string) => {
+      this.text += chunk;
+      this.#events.emit('more');
+    });
+    child.once('close', () => this.#events.emit('end'));
+  }
+
+  until(pattern: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = pattern.exec(this.text);
+        if (found) done(() => resolve(found));
+      };
+      const fail = () => done(() => reject(new Error(`expected ${pattern}, found ${this.text}`)));
+      const done = (then: () => void) => {
+        clearTimeout(timer);
+        this.#events.off('more', look).off('end', fail);
+        then();
+      };
+      const timer = setTimeout(fail, WAIT_MS);
+      this.#events.on('more', look).once('end', fail);
+      look();
+    });
+  }
+}
+
+/** Runs it to its end. */
+export async function bricknfs(args: readonly string[], options?: Options): Promise<Ran> {
+  const child = start(args, options);
+  const stdout = new Output(child, 'stdout');
+  const stderr = new Output(child, 'stderr');
+  const timer = setTimeout(() => child.kill('SIGKILL'), WAIT_MS);
+  const [code] = (await once(child, 'close')) as [number | null];
+  clearTimeout(timer);
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly host: string;
+  readonly port: number;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly exited: Promise<number | null>;
+}
+
+/** A server that has said that it serves; it ends with the test. */
+export async function serving(t: Test, args: readonly string[], options?: Options): Promise<Running> {
+  const child = start(['serve', ...args], options);
+  const stdout = new Output(child, 'stdout');
+  const stderr = new Output(child, 'stderr');
+  const exited = once(child, 'close').then(([code]) => code as number | null);
+  t.teardown(async () => {
+    child.kill('SIGKILL');
+    await exited;
+  });
+  const ready = await stdout.until(/^bricknfs is serving on (.*):(\d+)$/m).catch((error: Error) => {
+    throw new Error(`${error.message}\n${stderr.text}`, { cause: error });
+  });
+  return { child, host: ready[1]!, port: Number(ready[2]), stdout, stderr, exited };
+}
+
+/** Folders that are there for the length of a test, not far from the root: a control socket's path must be short. */
+export function folders<const N extends string>(t: Test, ...names: N[]): Record<N, string> {
+  const home = mkdtempSync(join(tmpdir(), 'bricknfs-'));
+  t.teardown(() => rmSync(home, { recursive: true, force: true }));
+  const made = names.map(name => {
+    mkdirSync(join(home, name));
+    return [name, join(home, name)];
+  });
+  return Object.fromEntries(made) as Record<N, string>;
+}

@@ -1,0 +1,21 @@
+/** The command line in this process, for tables of what it refuses: a process for each would take too long. */
+import type { Test } from 'tap';
+import { runCli } from '#src/cli/run.ts';
+import type { Parts } from '#src/server/server.ts';
+
+const NOTHING_IS_SERVED: Parts = {
+  programsOf: () => [],
+  portmapPrograms: () => [],
+  workerEntry: new URL(import.meta.url),
+};
+
+/** What it answers and writes to standard error. */
+export async function refused(t: Test, args: readonly string[]): Promise<{ code: number; stderr: string }> {
+  const written = t.capture(process.stderr, 'write', () => true);
+  const code = await runCli(args, NOTHING_IS_SERVED);
+  const stderr = written()
+    .map(({ args: [text] }) => String(text))
+    .join('');
+  written.restore();
+  return { code, stderr };
+}

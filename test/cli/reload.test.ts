@@ -1,0 +1,74 @@
+/** A volfile served: loaded anew on SIGHUP, if it is good; and a stage that dies. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { ExportReport } from '#src/server/report.ts';
+import { bricknfs, folders, serving } from './harness.ts';
+
+const volfile = (dir: string, volume: string, more = '') => `
+volume brick
+  type storage/posix
+  option directory ${dir}
+end-volume
+volume ${volume}
+  type debug/io-stats
+  subvolumes brick
+end-volume
+volume nfs
+  type nfs/server
+  option nfs.port 0
+  option rpc.register-with-portmap off
+  ${more}
+  subvolumes ${volume}
+end-volume
+`;
+
+t.test('SIGHUP loads a good volfile in all stages, and a bad one in none', async t => {
+  const { data, state } = folders(t, 'data', 'state');
+  const file = join(state, 'nfs.vol');
+  writeFileSync(file, volfile(data, 'first'));
+  const { child, port, stderr, exited } = await serving(t, ['-f', file, '--stages', '2', '--state-dir', state]);
+  const exported = async () => {
+    const { stdout } = await bricknfs(['exports', '--json', '--state-dir', state, '--port', `${port}`]);
+    return (JSON.parse(stdout) as ExportReport[]).flatMap(({ paths }) => paths);
+  };
+  t.strictSame(await exported(), ['/first']);
+
+  writeFileSync(file, volfile(data, 'second', 'option nfs3.second.squash some'));
+  child.kill('SIGHUP');
+  const [, message] = await stderr.until(/"msg":"the volfile is not loaded, nothing has changed: (.*)"/);
+  t.equal(
+    JSON.parse(`"${message}"`),
+    `${file}:14: expected one of none, root, all for option nfs3.second.squash, found "some"`,
+  );
+  t.strictSame(await exported(), ['/first']);
+
+  writeFileSync(file, volfile(data, 'second', 'option nfs.mem-factor 2'));
+  child.kill('SIGHUP');
+  await stderr.until(/"msg":"the new volfile has taken over"/);
+  t.strictSame(await exported(), ['/second']);
+
+  writeFileSync(file, volfile(data, 'second', 'option nfs.mount-udp off'));
+  child.kill('SIGHUP');
+  await stderr.until(/"options":\["nfs.mount-udp"\],"msg":"these options have changed, which takes a restart"/);
+  child.kill('SIGTERM');
+  t.equal(await exited, 0);
+});
+
+t.test('when a stage dies the server ends with 70, so that it is started again', async t => {
+  const { data, state } = folders(t, 'data', 'state');
+  writeFileSync(
+    join(state, 'bomb.ts'),
+    `import { Xlator } from 'bricknfs/graph/xlator.ts';
+     export default class Bomb extends Xlator {
+       override async init() {
+         if (this.env.stage === 1) setTimeout(() => { throw new Error('boom'); }, 1000);
+       }
+     }`,
+  );
+  const file = join(state, 'nfs.vol');
+  writeFileSync(file, volfile(data, 'data').replace('debug/io-stats', 'file:./bomb.ts'));
+  const { stderr, exited } = await serving(t, ['-f', file, '--stages', '2', '--state-dir', state]);
+  t.equal(await exited, 70);
+  t.match(stderr.text, /"level":60.*boom.*"msg":"a stage has died/);
+});

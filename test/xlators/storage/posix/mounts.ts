@@ -1,0 +1,114 @@
+/** File systems below the volume's root. Run by mounts.test.ts in a mount namespace of its own: `unshare -m node mounts.ts`. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import t from 'tap';
+import type { Iatt } from '#src/graph/iatt.ts';
+import { codeOf, eachMode, inodeOf, makePlace, root, startBrick, user, type Setting, type Tap } from './brick-test.ts';
+
+const guarded = (attr = {}) => ({ mode: 'guarded', attr }) as const;
+const mount = (...args: string[]) => execFileSync('mount', args);
+/** As it comes out of a file handle. */
+const fresh = (iatt: Iatt) => inodeOf(iatt);
+
+/** A volume with a tmpfs on `m`. */
+function withTmpfs(t: Tap) {
+  const place = makePlace(t);
+  const point = place.path('m');
+  mkdirSync(point);
+  mount('-t', 'tmpfs', 'none', point);
+  t.teardown(() => execFileSync('sh', ['-c', `umount -l ${point} 2>/dev/null || true`]));
+  return { place, point };
+}
+
+eachMode(t, 'a lookup crosses into what is mounted, and its handles survive a restart', async (t, s) => {
+  const { place, point } = withTmpfs(t);
+  let brick = await startBrick(t, place, s);
+  const m = (await brick.fops.lookup(root, brick.root, 'm')).iatt;
+  t.not(m.fsid, (await brick.fops.stat(root, brick.root)).fsid);
+  const d = (await brick.fops.mkdir(root, inodeOf(m), 'd', { mode: 0o755 })).iatt;
+  const f = (await brick.fops.create(root, inodeOf(d), 'f', guarded({ size: 3 }))).iatt;
+  t.equal(f.fsid, m.fsid);
+  t.ok((await brick.fops.lookup(root, inodeOf(m), '..')).iatt.gfid.equals(brick.root.gfid), 'back up again');
+  t.ok((await brick.fops.lookup(root, inodeOf(d), '..')).iatt.gfid.equals(m.gfid));
+  const listed = (await brick.fops.readdirp(root, brick.root.fd, 1000, 0n)).entries.find(({ name }) => name === 'm')!;
+  t.ok(listed.iatt!.gfid.equals(m.gfid));
+  t.equal(await codeOf(brick.fops.rename(root, inodeOf(d), 'f', brick.root, 'f')), 'EXDEV');
+  t.equal(await codeOf(brick.fops.link(root, inodeOf(f), brick.root, 'f')), 'EXDEV');
+  t.equal(await codeOf(brick.fops.rmdir(root, brick.root, 'm')), 'EBUSY');
+  await brick.stop();
+  brick = await startBrick(t, place, s);
+  t.match(await brick.fops.stat(root, fresh(f)), { size: 3, fsid: f.fsid });
+  t.match(await brick.fops.writev(user, fresh(f).fd, Buffer.from('x'), 0, 0).catch((e: unknown) => e), {
+    code: 'EACCES',
+  });
+  t.match(await brick.fops.readv(root, fresh(f).fd, 3, 0), { data: Buffer.alloc(3) });
+  t.ok(point);
+});
+
+t.test('a file system that is not mounted now is waited for', async t => {
+  const { place, point } = withTmpfs(t);
+  const elsewhere = `${place.stateDir}-elsewhere`;
+  mkdirSync(elsewhere);
+  mount('--bind', point, elsewhere);
+  t.teardown(() => execFileSync('umount', ['-l', elsewhere]));
+  let brick = await startBrick(t, place, { index: 'off' });
+  const m = (await brick.fops.lookup(root, brick.root, 'm')).iatt;
+  const f = (await brick.fops.create(root, inodeOf(m), 'f', guarded({ size: 7 }))).iatt;
+  await brick.stop();
+  execFileSync('umount', [point]);
+  brick = await startBrick(t, place, { index: 'off' });
+  t.equal(await codeOf(brick.fops.stat(root, fresh(f))), 'EJUKEBOX');
+  t.equal(await codeOf(brick.fops.stat(root, fresh(f))), 'EJUKEBOX');
+  t.match(await brick.fops.stat(root, brick.root), { type: 2 }, 'the rest is served');
+  mount('--bind', elsewhere, point);
+  await new Promise(resolve => setTimeout(resolve, 1100));
+  t.match(await brick.fops.stat(root, fresh(f)), { size: 7 });
+});
+
+eachMode(t, 'a bind mount of a part of the same file system', async (t, s) => {
+  const place = makePlace(t);
+  for (const name of ['a', 'a/sub', 'b']) mkdirSync(place.path(name));
+  writeFileSync(place.path('a/sub/f'), 'x');
+  mount('--bind', place.path('a'), place.path('b'));
+  t.teardown(() => execFileSync('umount', ['-l', place.path('b')]));
+  const settings: Setting = s;
+  let brick = await startBrick(t, place, settings);
+  const direct = await brick.fops.stat(root, await brick.walk('a/sub/f'));
+  const bound = await brick.fops.stat(root, await brick.walk('b/sub/f'));
+  t.equal(direct.ino, bound.ino);
+  await brick.stop();
+  brick = await startBrick(t, place, settings);
+  t.match(await brick.fops.stat(root, fresh(direct)), { size: 1 });
+  t.match(await brick.fops.stat(root, fresh(bound)), { size: 1 });
+  const sub = await brick.walk('b/sub');
+  t.match(await brick.fops.create(root, sub, 'g', guarded()), { iatt: { size: 0 } });
+  t.match(await brick.fops.rename(root, sub, 'g', sub, 'h'), { from: {} });
+});
+
+t.test('overlayfs: no handles to be had, so by the index; a file that is copied up stays the same', async t => {
+  const place = makePlace(t);
+  const base = `${place.stateDir}-layers`;
+  mkdirSync(base);
+  mount('-t', 'tmpfs', 'none', base);
+  t.teardown(() => execFileSync('umount', ['-l', base]));
+  for (const name of ['lower', 'upper', 'work', 'lower/d']) mkdirSync(`${base}/${name}`);
+  writeFileSync(`${base}/lower/d/f`, 'lower');
+  writeFileSync(`${base}/lower/d/g`, 'renamed');
+  mount('-t', 'overlay', 'none', '-o', `lowerdir=${base}/lower,upperdir=${base}/upper,workdir=${base}/work`, place.dir);
+  t.teardown(() => execFileSync('umount', ['-l', place.dir]));
+  let brick = await startBrick(t, place);
+  const f = (await brick.fops.lookup(root, await brick.walk('d'), 'f')).iatt;
+  const g = (await brick.fops.lookup(root, await brick.walk('d'), 'g')).iatt;
+  await new Promise(resolve => setTimeout(resolve, 20));
+  t.match(await brick.fops.writev(root, fresh(f).fd, Buffer.from('UPPER'), 0, 0), { count: 5 });
+  t.match(await brick.fops.readv(root, fresh(f).fd, 9, 0), { data: Buffer.from('UPPER') });
+  t.ok((await brick.fops.lookup(root, await brick.walk('d'), 'f')).iatt.gfid.equals(f.gfid));
+  await brick.fops.rename(root, await brick.walk('d'), 'g', brick.root, 'h');
+  const made = (await brick.fops.create(root, brick.root, 'new', guarded({ size: 2 }))).iatt;
+  await brick.stop();
+  brick = await startBrick(t, place);
+  t.match(await brick.fops.stat(root, fresh(f)), { size: 5 });
+  t.match(await brick.fops.stat(root, fresh(g)), { size: 7 });
+  t.match(await brick.fops.stat(root, fresh(made)), { size: 2 });
+  t.match(await brick.fops.stat(root, brick.root), { type: 2 });
+});
