@@ -1,10 +1,11 @@
 /** What READDIR and READDIRPLUS share: a page of a directory that is exactly as long as the client allows. */
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { LIST_BYTES } from '#protocols/nfs3/directory.ts';
-import { FsError } from '#src/errno.ts';
+import { errnoOf, FsError } from '#src/errno.ts';
 import type { Dirent, DirList } from '#src/graph/fops.ts';
 import { FileType, type Iatt } from '#src/graph/iatt.ts';
-import type { Resolved } from '#src/xlators/nfs/server/call.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
+import { fileidOf } from './attributes.ts';
 import { StatusError } from './status.ts';
 
 /** A brick's cookies are positions: 63 bits. */
@@ -33,16 +34,23 @@ export async function pageOf<Entry>(
   fop: 'readdir' | 'readdirp',
   cookie: bigint,
   bytes: { asked: number; room: number },
-  take: (entry: Dirent) => Entry | undefined,
+  take: (entry: Dirent, dir: Iatt) => Entry | undefined,
 ): Promise<Page<Entry>> {
   if (at.inode.type !== FileType.DIR) throw new FsError('ENOTDIR');
   if (cookie > COOKIE_MAX) throw new StatusError(nfsstat3.NFS3ERR_BAD_COOKIE, `cookie ${cookie}`);
   if (bytes.room < LIST_BYTES) throw tooSmall(bytes.room);
   const asked = Math.max(ASKED_MIN, bytes.asked);
-  const list: DirList = await at.volume.top[fop](at.frame, at.inode.fd, asked, cookie);
+  let list: DirList;
+  try {
+    list = await at.volume.top[fop](at.frame, at.inode.fd, asked, cookie);
+  } catch (error) {
+    // A position that the brick's file system cannot have: a cookie that is none of ours.
+    if (cookie === 0n || errnoOf(error) !== 'EINVAL') throw error;
+    throw new StatusError(nfsstat3.NFS3ERR_BAD_COOKIE, `cookie ${cookie}`);
+  }
   const entries: Entry[] = [];
   for (const dirent of list.entries) {
-    const entry = take(dirent);
+    const entry = take(dirent, list.iatt);
     if (entry === undefined) {
       if (entries.length === 0) throw tooSmall(bytes.room);
       return { dir: list.iatt, entries, eof: false };
@@ -52,6 +60,11 @@ export async function pageOf<Entry>(
   // No entry and no end: the client would ask the same for ever.
   if (entries.length === 0 && !list.eof) throw new FsError('EIO', 'a directory that neither goes on nor ends');
   return { dir: list.iatt, entries, eof: list.eof };
+}
+
+/** The file id to show: what an export's `..` leads to is the export's top itself, as with LOOKUP. */
+export function listedFileid(nfs: NfsCall, { atTop }: Resolved, { name, ino }: Dirent, dir: Iatt): bigint {
+  return fileidOf(nfs, atTop && name === '..' ? dir.ino : ino);
 }
 
 function tooSmall(room: number): StatusError {

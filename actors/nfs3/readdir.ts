@@ -1,9 +1,10 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { type entry3, entry3Bytes, LIST_BYTES, READDIR3args, READDIR3res } from '#protocols/nfs3/directory.ts';
 import type { Dirent } from '#src/graph/fops.ts';
+import type { Iatt } from '#src/graph/iatt.ts';
 import { nfs3Actor } from './actor.ts';
-import { fileidOf, postOpAfter, toFattr3 } from './attributes.ts';
-import { COOKIEVERF, pageOf } from './listing.ts';
+import { postOpAfter, toFattr3 } from './attributes.ts';
+import { COOKIEVERF, listedFileid, pageOf } from './listing.ts';
 
 export const readdir = nfs3Actor({
   name: 'READDIR',
@@ -17,9 +18,10 @@ export const readdir = nfs3Actor({
     const room = Math.min(count, nfs.options.readdirSize);
     let left = room - LIST_BYTES;
 
-    function take({ name, ino, cookie }: Dirent): entry3 | undefined {
+    function take(dirent: Dirent, dir: Iatt): entry3 | undefined {
+      const { name, cookie } = dirent;
       left -= entry3Bytes(name);
-      return left < 0 ? undefined : { fileid: fileidOf(nfs, ino), name, cookie };
+      return left < 0 ? undefined : { fileid: listedFileid(nfs, at, dirent, dir), name, cookie };
     }
 
     const { dir, entries, eof } = await pageOf(at, 'readdir', cookie, { asked: room, room }, take);

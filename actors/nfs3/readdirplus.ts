@@ -3,18 +3,26 @@ import { entry3Bytes, type entryplus3, entryplus3Bytes, LIST_BYTES } from '#prot
 import { READDIRPLUS3args, READDIRPLUS3res } from '#protocols/nfs3/directory.ts';
 import { FsError } from '#src/errno.ts';
 import type { Dirent } from '#src/graph/fops.ts';
+import type { Iatt } from '#src/graph/iatt.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
 import { nfs3Actor } from './actor.ts';
-import { fileidOf, postOpAfter, toFattr3 } from './attributes.ts';
-import { COOKIEVERF, pageOf } from './listing.ts';
+import { postOpAfter, toFattr3 } from './attributes.ts';
+import { COOKIEVERF, listedFileid, pageOf } from './listing.ts';
 
 /** An entry's part of the reply over its part of what the brick is asked for, roughly: names are short. */
 const REPLY_PER_NAME = 5;
 
 /** Entries are not linked into the inode table: a handle finds its object without, and a listing is no use of them. */
-function entryOf(nfs: NfsCall, at: Resolved, { name, ino, cookie, iatt }: Dirent): entryplus3 {
+function entryOf(nfs: NfsCall, at: Resolved, dirent: Dirent, dir: Iatt): entryplus3 {
+  const { name, cookie, iatt } = dirent;
   if (iatt === undefined || (name === '..' && at.atTop)) {
-    return { fileid: fileidOf(nfs, ino), name, cookie, name_attributes: undefined, name_handle: undefined };
+    return {
+      fileid: listedFileid(nfs, at, dirent, dir),
+      name,
+      cookie,
+      name_attributes: undefined,
+      name_handle: undefined,
+    };
   }
   const name_attributes = toFattr3(nfs, iatt);
   return { fileid: name_attributes.fileid, name, cookie, name_attributes, name_handle: nfs.handleOf(at, iatt) };
@@ -34,11 +42,11 @@ export const readdirplus = nfs3Actor({
     let left = room - LIST_BYTES;
     let dirLeft = dircount;
 
-    function take(dirent: Dirent): entryplus3 | undefined {
+    function take(dirent: Dirent, dir: Iatt): entryplus3 | undefined {
       const { name } = dirent;
       dirLeft -= entry3Bytes(name);
       if (dirLeft < 0 || left < entry3Bytes(name)) return undefined;
-      const entry = entryOf(nfs, at, dirent);
+      const entry = entryOf(nfs, at, dirent, dir);
       left -= entryplus3Bytes(name, entry.name_handle?.length ?? 0);
       return left < 0 ? undefined : entry;
     }

@@ -1,6 +1,6 @@
 /**
- * What gives a lock back, or the wish for one. Nothing is held, so nothing is left after it: granted. Any other answer
- * has clients try again (Linux does so without a pause).
+ * What gives a lock back, or the wish for one. Nothing is held, so nothing is left after it: granted, so that a client
+ * whose call was interrupted, and which cannot know what became of it, has its peace.
  */
 import { NLM4, nlm4_cancargs, nlm4_notify, nlm4_res, nlm4_shareargs, nlm4_shareres } from '#protocols/nlm.ts';
 import { nlm4_unlockargs } from '#protocols/nlm.ts';

@@ -6,7 +6,14 @@
  * server ask another machine's port mapper and call it; and no client of NFS3 in use depends on it: Linux, the BSDs,
  * macOS and Solaris use the whole procedures. Whoever does not is told by the log.
  */
-import { nlm4_cancargs, nlm4_lockargs, nlm4_res, nlm4_testargs, nlm4_testres, nlm4_unlockargs } from '#protocols/nlm.ts';
+import {
+  nlm4_cancargs,
+  nlm4_lockargs,
+  nlm4_res,
+  nlm4_testargs,
+  nlm4_testres,
+  nlm4_unlockargs,
+} from '#protocols/nlm.ts';
 import { type Codec, nothing } from '#protocols/xdr/codec.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
 import type { NlmCall } from './call.ts';

@@ -11,7 +11,7 @@ export interface Making {
   readonly proc: number;
   readonly fop: string;
   /** The arguments that make something ordinary; `dir` and `name` are opaques. */
-  argsOf(dir: string, name: string): string;
+  readonly argsOf: (dir: string, name: string) => string;
 }
 
 /** Makes `name` in the volume's root, and compares the whole reply with what lstat says of it. */

@@ -11,7 +11,7 @@ export interface Removing {
   readonly proc: number;
   readonly fop: string;
   /** Makes something at `path` that the procedure may remove. */
-  make(path: string): void;
+  readonly make: (path: string) => void;
 }
 
 /** REMOVE3args and RMDIR3args: the directory's handle, the name. */

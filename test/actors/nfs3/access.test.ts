@@ -160,7 +160,7 @@ t.test('squashed', async t => {
   ]);
 });
 
-t.test('a change of the mode counts at once', async t => {
+t.test('a change of the mode counts at once', { skip }, async t => {
   const path = join(served.dir, 'changing');
   file(0o600)(path);
   const args = `${opaque(await served.handle('changing'))} ${ALL}`;

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { authSys, serveNfs, type ServedNfs, VERIFIER } from '../../support/nfs.ts';
+import { authSys, serveNfs, type ServedNfs, temporaryDir, VERIFIER } from '../../support/nfs.ts';
 import * as nfs3 from '../../support/nfs3.ts';
 import {
   ERR,
@@ -37,6 +37,7 @@ import {
   OWNER,
   OWNER_ID,
   refusals,
+  searched,
   STRANGER,
 } from '../../support/nfs3-cases.ts';
 import { accepted, call, expectNfs3, expectReply, opaque, postOp, text, wcc, wccAttr } from '../../support/wire.ts';
@@ -56,8 +57,10 @@ const guarded = (sattr = MODE_644) => `${F} ${GUARDED} ${sattr}`;
 const exclusive = (verf: string) => `${F} ${EXCLUSIVE} ${verf}`;
 const modeOf = (mode: string) => `00000001 ${mode} ${NO_SATTR.slice(9)}`;
 const sizeOf = (size: string) => `00000000 00000000 00000000 00000001 ${size} 00000000 00000000`;
+const EMPTY = sizeOf('0000000000000000');
 const V1 = '0123456789abcdef';
 const V2 = '0123456789abcdee';
+const ZEROES = '0000000000000000';
 
 /** CREATE3resok of `f` in the directory. */
 const made = async (dir: string, before: string) => {
@@ -88,7 +91,7 @@ const dirWith =
 const empty = dirOf(0o755);
 
 const file =
-  (mode: number, uid = 0, gid = 0, size = 0) =>
+  (mode: number, uid = process.getuid!(), gid = process.getgid!(), size = 0) =>
   (t: Test, dir: string) => {
     const stat = lstatSync(join(dir, 'f'));
     const { mode: got, ...rest } = {
@@ -100,8 +103,9 @@ const file =
     t.equal(got, mode.toString(8), 'mode');
     t.strictSame(rest, { uid, gid, size });
   };
-const nothingMade = (t: Test, dir: string) => t.strictSame(readdirSync(dir), []);
-const untouched = (t: Test, dir: string) => t.equal(readFileSync(join(dir, 'f'), 'latin1'), HELLO);
+const nothingMade = (t: Test, dir: string) => void t.strictSame(readdirSync(dir), []);
+const onlyF = (t: Test, dir: string) => void t.strictSame(readdirSync(dir), ['f']);
+const untouched = (t: Test, dir: string) => void t.equal(readFileSync(join(dir, 'f'), 'latin1'), HELLO);
 const run = (cases: readonly ObjectCase[]) => (t: Test) => objectCases(t, served, CREATE, cases);
 
 t.test(
@@ -176,12 +180,12 @@ t.test(
       make: empty,
       rest: guarded(sizeOf('0000000000000064')),
       reply: made,
-      check: file(0o600, 0, 0, 100),
+      check: file(0o600, undefined, undefined, 100),
     },
     {
       name: 'a size of none',
       make: empty,
-      rest: unchecked(sizeOf('0000000000000000')),
+      rest: unchecked(EMPTY),
       reply: made,
       check: file(0o600),
     },
@@ -190,7 +194,7 @@ t.test(
       make: empty,
       rest: unchecked(sizeOf('0000010000000000')),
       reply: made,
-      check: file(0o600, 0, 0, 2 ** 40),
+      check: file(0o600, undefined, undefined, 2 ** 40),
     },
     {
       name: "times of the server's clock",
@@ -288,7 +292,7 @@ t.test(
     {
       name: 'size 0 empties it',
       make: dirWith(0o644),
-      rest: unchecked(sizeOf('0000000000000000')),
+      rest: unchecked(EMPTY),
       reply: made,
       check: file(0o644, OWNER_ID, OWNER_ID),
       skip,
@@ -313,7 +317,7 @@ t.test(
       name: 'emptied by who may write',
       make: dirWith(0o666),
       auth: STRANGER,
-      rest: unchecked(sizeOf('0000000000000000')),
+      rest: unchecked(EMPTY),
       reply: made,
       check: file(0o666, OWNER_ID, OWNER_ID),
     },
@@ -321,7 +325,7 @@ t.test(
       name: 'emptied by its owner, of mode 0444',
       make: dirWith(0o444),
       auth: OWNER,
-      rest: unchecked(sizeOf('0000000000000000')),
+      rest: unchecked(EMPTY),
       reply: made,
       check: file(0o444, OWNER_ID, OWNER_ID),
     },
@@ -329,7 +333,7 @@ t.test(
       name: 'emptied by who may not write: ACCES',
       make: dirWith(0o644),
       auth: STRANGER,
-      rest: unchecked(sizeOf('0000000000000000')),
+      rest: unchecked(EMPTY),
       reply: refused(ERR.ACCES),
       check: untouched,
     },
@@ -344,90 +348,50 @@ t.test(
       reply: made,
       check: untouched,
     },
-    {
-      name: 'a directory: EXIST',
-      make: path => mkdirSync(join(path, 'f'), { recursive: true }),
-      rest: unchecked(),
-      reply: refused(ERR.EXIST),
-    },
-    {
-      name: 'a symlink to nothing: EXIST, and nothing is made there',
-      make(path) {
-        dirOf(0o755)(path);
-        symlinkSync('target', join(path, 'f'));
-      },
-      rest: unchecked(),
-      reply: refused(ERR.EXIST),
-      check: (t, dir) => void t.strictSame(readdirSync(dir), ['f']),
-    },
   ]),
 );
 
+const makeLink = (path: string) => {
+  dirOf(0o755)(path);
+  symlinkSync('target', join(path, 'f'));
+};
+const makeDir = (path: string) => void mkdirSync(join(path, 'f'), { recursive: true });
+const makeEmpty = (path: string) => {
+  mkdirSync(path);
+  writeFileSync(join(path, 'f'), '');
+};
+
 t.test(
-  'GUARDED, and it is there: EXIST',
+  'what is there and must not be, or is no file: EXIST',
   run([
+    { name: 'UNCHECKED, a directory', make: makeDir, rest: unchecked(), reply: refused(ERR.EXIST) },
+    { name: 'UNCHECKED, a symlink', make: makeLink, rest: unchecked(), reply: refused(ERR.EXIST), check: onlyF },
     {
-      name: 'a file',
+      name: 'GUARDED, a file',
       make: dirWith(0o644),
-      rest: guarded(sizeOf('0000000000000000')),
+      rest: guarded(EMPTY),
+      reply: refused(ERR.EXIST),
+      check: untouched,
+    },
+    { name: 'GUARDED, a directory', make: makeDir, rest: guarded(), reply: refused(ERR.EXIST) },
+    { name: 'GUARDED, a symlink to nothing', make: makeLink, rest: guarded(), reply: refused(ERR.EXIST), check: onlyF },
+    {
+      name: 'EXCLUSIVE, a file',
+      make: dirWith(0o644),
+      rest: exclusive(V1),
       reply: refused(ERR.EXIST),
       check: untouched,
     },
     {
-      name: 'a directory',
-      make: path => mkdirSync(join(path, 'f'), { recursive: true }),
-      rest: guarded(),
-      reply: refused(ERR.EXIST),
-    },
-    {
-      name: 'a symlink to nothing',
-      make(path) {
-        dirOf(0o755)(path);
-        symlinkSync('target', join(path, 'f'));
-      },
-      rest: guarded(),
-      reply: refused(ERR.EXIST),
-      check: (t, dir) => void t.strictSame(readdirSync(dir), ['f']),
-    },
-  ]),
-);
-
-t.test(
-  'EXCLUSIVE, and it is there, made by another: EXIST',
-  run([
-    { name: 'a file', make: dirWith(0o644), rest: exclusive(V1), reply: refused(ERR.EXIST), check: untouched },
-    {
-      name: 'a verifier of zeroes',
+      name: 'EXCLUSIVE, zeroes',
       make: dirWith(0o644),
-      rest: exclusive('0000000000000000'),
+      rest: exclusive(ZEROES),
       reply: refused(ERR.EXIST),
       check: untouched,
     },
-    {
-      name: 'an empty file',
-      make(path) {
-        mkdirSync(path);
-        writeFileSync(join(path, 'f'), '');
-      },
-      rest: exclusive(V1),
-      reply: refused(ERR.EXIST),
-    },
-    {
-      name: 'a directory',
-      make: path => mkdirSync(join(path, 'f'), { recursive: true }),
-      rest: exclusive(V1),
-      reply: refused(ERR.EXIST),
-    },
-    {
-      name: 'a symlink to nothing',
-      make(path) {
-        mkdirSync(path);
-        symlinkSync('target', join(path, 'f'));
-      },
-      rest: exclusive(V1),
-      reply: refused(ERR.EXIST),
-      check: (t, dir) => void t.strictSame(readdirSync(dir), ['f']),
-    },
+    { name: 'EXCLUSIVE, an empty file', make: makeEmpty, rest: exclusive(V1), reply: refused(ERR.EXIST), check: onlyF },
+    { name: 'EXCLUSIVE, a directory', make: makeDir, rest: exclusive(V1), reply: refused(ERR.EXIST) },
+    { name: 'EXCLUSIVE, a symlink', make: makeLink, rest: exclusive(V1), reply: refused(ERR.EXIST), check: onlyF },
   ]),
 );
 
@@ -449,14 +413,15 @@ async function ask(t: Test, served: ServedNfs, verf: string, status: string) {
 
 for (const verifier of [V1, '0000000000000000', 'ffffffffffffffff', '8000000080000000', '7fffffff00000001']) {
   t.test(`EXCLUSIVE, again with the same verifier ${verifier}: the same file, after a restart as well`, async t => {
-    const first = await serveNfs(t);
+    const stateDir = await temporaryDir(t, 'state');
+    const first = await serveNfs(t, { stateDir });
     mkdirSync(join(first.dir, 'd'));
     const handle = await ask(t, first, verifier, OK);
     t.equal(await ask(t, first, verifier, OK), handle);
     const other = (BigInt(`0x${verifier}`) ^ 1n).toString(16).padStart(16, '0');
     await ask(t, first, other, ERR.EXIST);
     await first.graph.stop();
-    const second = await serveNfs(t, { dir: first.dir });
+    const second = await serveNfs(t, { dir: first.dir, stateDir });
     await ask(t, second, other, ERR.EXIST);
     t.equal(await ask(t, second, verifier, OK), handle);
     t.strictSame(readdirSync(join(first.dir, 'd')), ['f']);
@@ -518,106 +483,49 @@ t.test('made with mode 0444 and written to by who made it', { skip }, async t =>
   await expectNfs3(t, served, WRITE, args, () => `${ERR.ACCES} ${wcc(full, path)}`, STRANGER);
 });
 
+const REFUSED_CALLERS: readonly (readonly [name: string, mode: number, auth: string, how: string])[] = [
+  ['a stranger', 0o755, STRANGER, unchecked()],
+  ['one of the group', 0o757, MEMBER, guarded()],
+  ['the owner', 0o577, OWNER, exclusive(V1)],
+  ['who may write, but not pass', 0o776, STRANGER, unchecked()],
+  ['root’s group', 0o755, authSys(2000, 0), unchecked()],
+];
+
 t.test(
   'who may not: ACCES',
-  run([
-    {
-      name: 'a stranger',
-      make: dirOf(0o755),
-      auth: STRANGER,
-      rest: unchecked(),
-      reply: refused(ERR.ACCES),
-      check: nothingMade,
-    },
-    {
-      name: 'one of the group',
-      make: dirOf(0o757),
-      auth: MEMBER,
-      rest: guarded(),
-      reply: refused(ERR.ACCES),
-      check: nothingMade,
-    },
-    {
-      name: 'the owner',
-      make: dirOf(0o577),
-      auth: OWNER,
-      rest: exclusive(V1),
-      reply: refused(ERR.ACCES),
-      check: nothingMade,
-    },
-    {
-      name: 'who may write, but not pass',
-      make: dirOf(0o776),
-      auth: STRANGER,
-      rest: unchecked(),
-      reply: refused(ERR.ACCES),
-      check: nothingMade,
-    },
-    {
-      name: 'root’s group',
-      make: dirOf(0o755),
-      auth: authSys(2000, 0),
-      rest: unchecked(),
-      reply: refused(ERR.ACCES),
-      check: nothingMade,
-    },
-  ]),
+  run(
+    REFUSED_CALLERS.map(([name, mode, auth, rest]) => {
+      return { name, make: dirOf(mode), auth, rest, reply: refused(ERR.ACCES), check: nothingMade };
+    }),
+  ),
 );
+
+const REFUSED_ATTRIBUTES: readonly (readonly [name: string, status: string, how: string])[] = [
+  ['uid 2^32 - 1', ERR.INVAL, unchecked('00000000 00000001 ffffffff 00000000 00000000 00000000 00000000')],
+  ['gid 2^32 - 1', ERR.INVAL, guarded('00000000 00000000 00000001 ffffffff 00000000 00000000 00000000')],
+  [
+    'an atime of 10^9 ns',
+    ERR.INVAL,
+    unchecked('00000000 00000000 00000000 00000000 00000002 00000001 3b9aca00 00000000'),
+  ],
+  [
+    'an mtime of 2^32 - 1 ns',
+    ERR.INVAL,
+    guarded('00000000 00000000 00000000 00000000 00000000 00000002 00000001 ffffffff'),
+  ],
+  ['size 2^53', ERR.FBIG, unchecked(sizeOf('0020000000000000'))],
+  ['size 2^63', ERR.FBIG, guarded(sizeOf('8000000000000000'))],
+  ['size 2^64 - 1', ERR.FBIG, guarded(sizeOf('ffffffffffffffff'))],
+];
 
 t.test(
   'attributes that cannot be: nothing is made',
   run([
+    ...REFUSED_ATTRIBUTES.map(([name, status, rest]) => {
+      return { name, make: empty, rest, reply: unasked(status), check: nothingMade };
+    }),
     {
-      name: 'uid 2^32 - 1: INVAL',
-      make: empty,
-      rest: unchecked('00000000 00000001 ffffffff 00000000 00000000 00000000 00000000'),
-      reply: unasked(ERR.INVAL),
-      check: nothingMade,
-    },
-    {
-      name: 'gid 2^32 - 1: INVAL',
-      make: empty,
-      rest: guarded('00000000 00000000 00000001 ffffffff 00000000 00000000 00000000'),
-      reply: unasked(ERR.INVAL),
-      check: nothingMade,
-    },
-    {
-      name: 'an atime of 10^9 ns: INVAL',
-      make: empty,
-      rest: unchecked('00000000 00000000 00000000 00000000 00000002 00000001 3b9aca00 00000000'),
-      reply: unasked(ERR.INVAL),
-      check: nothingMade,
-    },
-    {
-      name: 'an mtime of 2^32 - 1 ns: INVAL',
-      make: empty,
-      rest: guarded('00000000 00000000 00000000 00000000 00000000 00000002 00000001 ffffffff'),
-      reply: unasked(ERR.INVAL),
-      check: nothingMade,
-    },
-    {
-      name: 'size 2^53: FBIG',
-      make: empty,
-      rest: unchecked(sizeOf('0020000000000000')),
-      reply: unasked(ERR.FBIG),
-      check: nothingMade,
-    },
-    {
-      name: 'size 2^63: FBIG',
-      make: empty,
-      rest: guarded(sizeOf('8000000000000000')),
-      reply: unasked(ERR.FBIG),
-      check: nothingMade,
-    },
-    {
-      name: 'size 2^64 - 1: FBIG',
-      make: empty,
-      rest: guarded(sizeOf('ffffffffffffffff')),
-      reply: unasked(ERR.FBIG),
-      check: nothingMade,
-    },
-    {
-      name: 'size 2^53 - 1: FBIG of the file system',
+      name: 'size 2^53 - 1: FBIG of the file system, and the file is taken back',
       make: empty,
       rest: guarded(sizeOf('001fffffffffffff')),
       reply: refused(ERR.FBIG),
@@ -686,6 +594,7 @@ t.test('a directory that goes while the client has its handle: STALE', async t =
   const handle = opaque(await served.handle('goes'));
   rmSync(join(served.dir, 'goes'), { recursive: true });
   for (const how of [unchecked(), guarded(), exclusive(V1)]) {
+    await searched(served, call('nfs3', CREATE, `${handle} ${how}`));
     await expectNfs3(t, served, CREATE, `${handle} ${how}`, `${ERR.STALE} ${NO_WCC}`);
   }
 });

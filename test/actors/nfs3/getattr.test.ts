@@ -17,7 +17,7 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { serveNfs } from '../../support/nfs.ts';
+import { serveNfs, temporaryDir } from '../../support/nfs.ts';
 import { ERR, OK, refusesFailures } from '../../support/nfs3.ts';
 import {
   AUTH_NONE,
@@ -27,9 +27,10 @@ import {
   makeFile,
   objectCases,
   refusals,
+  searched,
   STRANGER,
 } from '../../support/nfs3-cases.ts';
-import { expectNfs3, fattr3, opaque } from '../../support/wire.ts';
+import { call, expectNfs3, fattr3, opaque } from '../../support/wire.ts';
 
 const GETATTR = 1;
 const needsRoot = !isRoot && 'only root can';
@@ -181,7 +182,8 @@ t.test('a change behind the server is seen at once', async t => {
 });
 
 t.test('a handle is good after renames of the file and of what it is in, and after a restart', async t => {
-  const before = await serveNfs(t);
+  const stateDir = await temporaryDir(t, 'state');
+  const before = await serveNfs(t, { stateDir });
   const at = (path: string) => join(before.dir, path);
   mkdirSync(at('a/b'), { recursive: true });
   mkdirSync(at('c'));
@@ -191,12 +193,15 @@ t.test('a handle is good after renames of the file and of what it is in, and aft
   renameSync(at('a/b/file'), at('a/b/renamed'));
   await expectNfs3(t, before, GETATTR, opaque(file), () => attributes(at('a/b/renamed')));
   renameSync(at('a'), at('c/moved'));
+  await searched(before, call('nfs3', GETATTR, opaque(file)));
   await expectNfs3(t, before, GETATTR, opaque(file), () => attributes(at('c/moved/b/renamed')));
   await before.graph.stop();
 
   renameSync(at('c'), at('d'));
-  const after = await serveNfs(t, { dir: before.dir });
+  const after = await serveNfs(t, { dir: before.dir, stateDir });
+  await searched(after, call('nfs3', GETATTR, opaque(file)));
   await expectNfs3(t, after, GETATTR, opaque(file), () => attributes(at('d/moved/b/renamed')));
+  await searched(after, call('nfs3', GETATTR, opaque(dir)));
   await expectNfs3(t, after, GETATTR, opaque(dir), () => attributes(at('d/moved/b')));
 });
 

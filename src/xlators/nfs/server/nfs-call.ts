@@ -37,7 +37,7 @@ class ResolvedHandle implements Resolved {
   get atTop(): boolean {
     const { on } = this.#access;
     if (on.dir.length === 0) return this.inode === this.volume.table.root;
-    // Not known yet which directory it is: nobody gets above anything until it is.
+    // The directory is not to be found: nobody gets above anything until it is.
     return on.top === undefined || on.top.equals(this.inode.gfid);
   }
 }
@@ -70,6 +70,10 @@ export class ServedNfsCall implements NfsCall {
     const { volume, on } = this.#server.exportOf(parts.volumeKey, parts.exportId);
     const access = this.#server.accesses.of(this.call, on);
     if (access instanceof Promise) return access.then(access => this.#object(volume, access, parts));
+    // A restart has forgotten which directory the export begins at.
+    if (on.top === undefined && on.dir.length > 0) {
+      return this.#server.findTop(volume, on, this.call).then(() => this.#object(volume, access, parts));
+    }
     return this.#object(volume, access, parts);
   }
 

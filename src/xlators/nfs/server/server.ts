@@ -3,7 +3,7 @@
  * out of the file handles of NFS3 and the paths of MOUNT the inodes that fops take. Its programs are handed to it,
  * since what procedures do is the actors' part.
  */
-import { FsError } from '../../../errno.ts';
+import { errnoOf, FsError } from '../../../errno.ts';
 import { ROOT } from '../../../graph/identity.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { forgetOf } from '../../../graph/subtree.ts';
@@ -20,6 +20,7 @@ import type { MountTable } from './mount-table.ts';
 import { actorOptions, type NfsOptions, OPTIONS } from './options.ts';
 import type { WriteVerifier } from './verifier.ts';
 import { Volume } from './volume.ts';
+import { walk } from './walk.ts';
 
 /** What the server's stages have in common, and each graph of theirs is given. */
 export interface NfsHost {
@@ -122,6 +123,15 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
     if (on === undefined) throw new FsError('ESTALE', 'the volume or directory is exported no more');
     if (!volume!.up) throw new FsError('EJUKEBOX', `volume ${volume!.name} is down`);
     return { volume: volume!, on };
+  }
+
+  /** Looks up the directory that an export begins at; it stays unknown if it is not there. */
+  async findTop(volume: Volume, on: Export, call: Call): Promise<void> {
+    try {
+      on.top = (await walk(volume, this.frame(call), on.dir)).gfid;
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+    }
   }
 
   /** A frame of the server's own, for walking to what is mounted. */

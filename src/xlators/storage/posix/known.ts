@@ -37,6 +37,9 @@ export class Known {
   grantee: Identity | undefined;
   grantCtime = 0;
   grantCtimeNsec = 0;
+  grantMode = 0;
+  grantUid = 0;
+  grantGid = 0;
   grantAtMs = 0;
   grantAsked = 0;
   granted = 0;

@@ -6,7 +6,7 @@
 import { ERRNO } from '../../../errno.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import type { Log } from '../../../log.ts';
-import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../../../sys/constants.ts';
+import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../../../sys/constants.ts';
 import { fsError, lastError, systemError } from '../../../sys/failure.ts';
 import { handle, openHandle, takeHandle } from '../../../sys/handles.ts';
 import { asServer } from '../../../sys/identity.ts';
@@ -225,6 +225,7 @@ export class Objects {
   gone(mount: Mount, ino: number | bigint): void {
     const known = mount.inodes.get(ino);
     mount.inodes.delete(ino);
+    this.index?.died(mount, ino);
     if (!known) return;
     if (known.file) known.file.dirty = false; // nobody can ask for the data any more
     known.close();
@@ -281,6 +282,11 @@ export class Objects {
     known.close();
     const fd = this.fd(known);
     if (statFd(fd) < 0) throw lastError('statx');
+    // A removed directory may be held by what we hold of its entries; nobody can do anything with it.
+    if (stat.nlink === 0 && (stat.mode & S_IFMT) === S_IFDIR) {
+      known.close();
+      throw fsError('ESTALE', 'the directory is gone');
+    }
     return fd;
   }
 }

@@ -6,39 +6,53 @@ import { EMPTY } from '../../../sys/names.ts';
 import { stat } from '../../../sys/statx.ts';
 import type { Known } from './known.ts';
 
-/** How long an answer of the kernel's is good, if the object's ctime stays as it is. */
+/** How long an answer of the kernel's is good, if the object's ctime, mode and owner stay as they are. */
 const GRANT_MS = 1000;
+/** Two changes within a clock tick have one ctime: until then it does not tell whether an ACL has changed. */
+const TICK_MS = 20;
+/** … of file systems that keep whole seconds. */
+const COARSE_TICK_MS = 2000;
 
 const asks = (fd: number, mask: number): boolean => faccessat2(fd, EMPTY, mask, AT_EACCESS | AT_EMPTY_PATH) === 0;
 
 /**
  * Which bits of `mask` (access(2)'s) the kernel grants the caller on the object that `stat` has just told of, open as
- * `fd`. Everything that changes an answer changes the ctime, but for what time alone limits.
+ * `fd`.
  */
 export function permitted(known: Known, fd: number, identity: Identity, mask: number): number {
   const now = Date.now();
-  const fresh =
-    known.grantee === identity &&
-    known.grantCtimeNsec === stat.ctimeNsec &&
-    known.grantCtime === stat.ctime &&
-    now - known.grantAtMs < GRANT_MS &&
-    now >= known.grantAtMs;
-  if (fresh && (known.grantAsked & mask) === mask) return known.granted & mask;
-  if (!fresh) {
-    known.grantee = identity;
-    known.grantCtime = stat.ctime;
-    known.grantCtimeNsec = stat.ctimeNsec;
-    known.grantAtMs = now;
-    known.grantAsked = known.granted = 0;
-  }
+  if (!isFresh(known, identity, now)) remember(known, identity, now);
+  else if ((known.grantAsked & mask) === mask) return known.granted & mask;
   asCaller(identity);
   const left = mask & ~known.grantAsked;
   if (asks(fd, left)) known.granted |= left;
-  else
-    for (let bit = 1; bit <= 4; bit <<= 1)
+  else {
+    for (let bit = 1; bit <= 4; bit <<= 1) {
       if ((left & bit) !== 0 && left !== bit && asks(fd, bit)) known.granted |= bit;
+    }
+  }
   known.grantAsked |= left;
   return known.granted & mask;
+}
+
+function isFresh(known: Known, identity: Identity, now: number): boolean {
+  if (known.grantee !== identity || now - known.grantAtMs >= GRANT_MS || now < known.grantAtMs) return false;
+  if (known.grantCtimeNsec !== stat.ctimeNsec || known.grantCtime !== stat.ctime) return false;
+  return known.grantMode === stat.mode && known.grantUid === stat.uid && known.grantGid === stat.gid;
+}
+
+function remember(known: Known, identity: Identity, now: number): void {
+  const { ctime, ctimeNsec } = stat;
+  const ageMs = now - (ctime * 1000 + ctimeNsec / 1e6);
+  const told = ageMs > (ctimeNsec === 0 ? COARSE_TICK_MS : TICK_MS);
+  known.grantee = told ? identity : undefined;
+  known.grantCtime = ctime;
+  known.grantCtimeNsec = ctimeNsec;
+  known.grantMode = stat.mode;
+  known.grantUid = stat.uid;
+  known.grantGid = stat.gid;
+  known.grantAtMs = now;
+  known.grantAsked = known.granted = 0;
 }
 
 /** After a change of ours that left owner and mode as they were: the answers are good for the new ctime too. */

@@ -7,7 +7,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { ERRNO, FsError } from '../../../errno.ts';
 import type { Log } from '../../../log.ts';
-import { O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../../../sys/constants.ts';
+import { O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../../../sys/constants.ts';
 import { fsError, systemError } from '../../../sys/failure.ts';
 import { asServer } from '../../../sys/identity.ts';
 import { close, errno, openat } from '../../../sys/libc.ts';
@@ -63,6 +63,7 @@ export class PlaceIndex {
   readonly #find: StatementSync;
   readonly #born: StatementSync;
   readonly #bear: StatementSync;
+  readonly #bury: StatementSync;
   #batched = false;
 
   /** `path` is the database's file. */
@@ -82,6 +83,7 @@ export class PlaceIndex {
     this.#find = db.prepare('SELECT parent, name, ino FROM place WHERE gfid = ?');
     this.#born = db.prepare('SELECT btime, gfid FROM birth WHERE tag = ? AND ino = ?');
     this.#bear = db.prepare('INSERT OR REPLACE INTO birth (tag, ino, btime, gfid) VALUES (?, ?, ?, ?)');
+    this.#bury = db.prepare('DELETE FROM birth WHERE tag = ? AND ino = ?');
     this.#search = new PlaceSearch(objects, (known, dir, name) => this.note(known, dir, name), log);
   }
 
@@ -114,17 +116,28 @@ export class PlaceIndex {
   }
 
   /**
-   * The gfid of an inode without a handle: `id`, unless its birth time has changed since it got one. `stat` tells of it.
+   * The gfid of an inode without a handle, whom `stat` tells of: `id`, unless its birth time has changed since it got
+   * another one. Of a directory that is no wonder: it is copied up when anything in it is.
    */
   identify(mount: Mount, id: GfidAndHint): GfidAndHint {
-    const row = this.#run(() => this.#born.get(mount.tag, String(stat.inoKey))) as
-      { btime: string; gfid: Uint8Array } | undefined;
-    return row?.btime === btimeNow() ? { gfid: Buffer.from(row.gfid), hint: undefined } : id;
+    if (!mount.copiesUp) return id;
+    const ino = String(stat.inoKey);
+    const row = this.#run(() => this.#born.get(mount.tag, ino)) as { btime: string; gfid: Uint8Array } | undefined;
+    const known = row && (row.btime === btimeNow() || (stat.mode & S_IFMT) === S_IFDIR);
+    const gfid = known ? Buffer.from(row.gfid) : id.gfid;
+    if (row?.btime !== btimeNow()) this.#run(() => this.#bear.run(mount.tag, ino, btimeNow(), gfid));
+    return { gfid, hint: undefined };
   }
 
-  /** The birth time of an inode changed while we held it open, as overlayfs does when it copies up. `stat` tells of it. */
+  /** The birth time of an inode changed while we held it open: overlayfs copied it up. `stat` tells of it. */
   reborn(known: Known): void {
+    if (known === this.#objects.root) return;
     this.#run(() => this.#bear.run(known.mount.tag, String(known.ino), btimeNow(), known.gfid));
+  }
+
+  /** The inode is no more: its number may come again, for another one. */
+  died(mount: Mount, ino: number | bigint): void {
+    if (mount.copiesUp) this.#run(() => this.#bury.run(mount.tag, String(ino)));
   }
 
   /** An O_PATH descriptor of the object. ESTALE if it is gone, EJUKEBOX while it is searched. */

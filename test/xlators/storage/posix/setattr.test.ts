@@ -73,10 +73,10 @@ eachMode(t, 'who may write may truncate, with the mtime that clients send along'
   await fops.setattr(user, file, { mode: 0o444 });
   t.equal(await codeOf(fops.setattr(other, file, { size: 0 })), 'EACCES');
   t.match(await fops.truncate(user, file, 7), { after: { size: 7 } }, 'its owner may, whatever the mode says');
-  t.match(await fops.ftruncate(user, file.fd, 2 ** 40), { after: { size: 2 ** 40, used: 0 } }, 'a hole');
+  t.match(await fops.ftruncate(user, file.fd, 2 ** 40), { after: { size: 2 ** 40 } }, 'a hole');
   t.equal(statSync(path('f')).size, 2 ** 40);
   t.equal(await codeOf(fops.setattr(user, top, { size: 0 })), 'EISDIR');
-  t.match(await codeOf(fops.setattr(user, file, { size: 2 ** 62 })), /EFBIG|EINVAL/);
+  t.equal(await codeOf(fops.setattr(user, file, { size: -1 })), 'EINVAL');
 });
 
 eachMode(t, 'owners: root gives away, others may only change to a group of theirs; set-id bits go', async (t, s) => {

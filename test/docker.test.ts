@@ -1,0 +1,97 @@
+/** What docker/ says, as far as it can be seen without a docker engine. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { SERVE_OPTIONS } from '#src/cli/serve-options.ts';
+import { status } from '#src/cli/status.ts';
+import { bricknfs, folders, serving } from './cli/harness.ts';
+
+const root = join(import.meta.dirname, '..');
+const read = (file: string) => readFileSync(join(root, 'docker', file), 'utf8');
+const dockerfile = read('Dockerfile');
+const compose = read('compose.yaml');
+const { exported, state, volfiles } = folders(t, 'exported', 'state', 'volfiles');
+
+/** The words of an instruction in its JSON form. */
+function words(text: string, instruction: string): string[] {
+  const [, json] = new RegExp(`^${instruction} (\\[.*\\])$`, 'm').exec(text) ?? [];
+  return JSON.parse(json!.replaceAll("'", '"')) as string[]; // YAML has either quotes
+}
+
+/** Where it runs in a container, and where here. */
+const here = (word: string) =>
+  word
+    .replace(/^\/app\//, `${root}/`)
+    .replace(/^\/var\/lib\/bricknfs$/, state)
+    .replace(/^\/etc\/bricknfs\//, `${volfiles}/`)
+    .replace(/^\/export\b/, exported);
+
+const [node, main, ...entry] = words(dockerfile, 'ENTRYPOINT');
+
+t.test('what the images are made of is there', async t => {
+  for (const text of [dockerfile, read('client.Dockerfile')]) {
+    const copied = [...text.matchAll(/^COPY (.*) \S+$/gm)].flatMap(([, sources]) => sources!.split(' '));
+    t.ok(copied.length > 0);
+    for (const source of copied) t.ok(existsSync(join(root, source)), source);
+  }
+  t.strictSame([node, here(main!), ...entry], ['node', join(root, 'src/main.ts')]);
+  t.ok(existsSync(here(main!)));
+  for (const folder of ['src', 'actors', 'protocols']) t.match(dockerfile, `COPY ${folder} ${folder}`);
+  t.ok(statSync(join(root, 'docker/mount-and-stay')).mode & 0o100, 'can be run');
+});
+
+t.test('compose names what is there', async t => {
+  for (const [, file] of compose.matchAll(/dockerfile: (\S+)/g)) t.ok(existsSync(join(root, file!)), file!);
+  for (const [, folder] of compose.matchAll(/- (\.\/[^:]+):/g))
+    t.ok(existsSync(join(root, 'docker', folder!)), folder!);
+  const command = words(compose, ' +command:');
+  const volfile = command[command.indexOf('--volfile') + 1]!;
+  t.ok(readdirSync(join(root, 'docker/volfiles')).includes(volfile.replace('/etc/bricknfs/', '')), volfile);
+});
+
+t.test('every flag is one', async t => {
+  const served = Object.keys(SERVE_OPTIONS);
+  const flags = (text: string[]) => text.filter(word => word.startsWith('--')).map(word => word.slice(2).split('=')[0]);
+  for (const flag of [...flags(words(dockerfile, 'CMD')), ...flags(words(compose, ' +command:'))]) {
+    t.ok(served.includes(flag!), flag!);
+  }
+  const [, health] = /HEALTHCHECK[^[]*CMD (\[[^\]]*\])/.exec(dockerfile)!;
+  t.ok(flags(JSON.parse(health!) as string[]).every(flag => Object.hasOwn(status.options, flag!)));
+  for (const [, flag] of read('README.md').matchAll(/`--([a-z-]+)[^`]*`/g)) {
+    if (!['cap-add', 'user'].includes(flag!)) t.ok(served.includes(flag!), flag!); // which are docker's
+  }
+});
+
+t.test('the volfiles are good', async t => {
+  mkdirSync(join(exported, 'public'), { recursive: true });
+  for (const name of readdirSync(join(root, 'docker/volfiles'))) {
+    const text = read(join('volfiles', name)).replaceAll('/export', exported).replaceAll(' 0.0.0.0', ' 127.0.0.1');
+    writeFileSync(join(volfiles, name), text);
+    // oxlint-disable-next-line no-await-in-loop -- there are two
+    const { code, stderr } = await bricknfs(['check', '-f', join(volfiles, name)]);
+    t.strictSame({ code, stderr }, { code: 0, stderr: '' }, name);
+  }
+});
+
+t.test('the command lines serve', async t => {
+  for (const [text, instruction] of [
+    [dockerfile, 'CMD'],
+    [compose, ' +command:'],
+  ] as const) {
+    const [command, ...args] = words(text, instruction).map(here);
+    t.equal(command, 'serve');
+    const other = ['--port', '0', '--stages', '1']; // the real one may be in use here
+    const given = args.map(arg => (arg.startsWith('--portmapper') ? '--portmapper=0' : arg)).map(local);
+    // oxlint-disable-next-line no-await-in-loop -- there are two
+    const { child, stdout, exited } = await serving(t, [...other, ...given]);
+    t.match(stdout.text, /^\/export(ed)?\b/m);
+    child.kill('SIGTERM');
+    // oxlint-disable-next-line no-await-in-loop -- as before
+    t.equal(await exited, 0);
+  }
+});
+
+/** To this machine only. */
+function local(word: string): string {
+  return word === '0.0.0.0' ? '127.0.0.1' : word;
+}
