@@ -12,7 +12,13 @@ t.test('numbers and names', async t => {
 t.test('the errno of what was thrown', async t => {
   t.equal(errnoOf(new FsError('EROFS')), 'EROFS');
   t.equal(errnoOf(Object.assign(new Error('fs'), { code: 'ENOSPC' })), 'ENOSPC', "Node's own");
-  for (const other of [new Error('x'), Object.assign(new Error('x'), { code: 'ERR_ASSERTION' }), 'ENOENT', undefined, { code: 'EIO' }]) {
+  for (const other of [
+    new Error('x'),
+    Object.assign(new Error('x'), { code: 'ERR_ASSERTION' }),
+    'ENOENT',
+    undefined,
+    { code: 'EIO' },
+  ]) {
     t.equal(errnoOf(other), undefined);
   }
 });

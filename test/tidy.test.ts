@@ -23,9 +23,15 @@ t.test('nothing is left over: no TODO, no debug output, no skipped test', async 
   const left = /\b(TODO|FIXME|XXX|HACK)\b|console\.(log|error|debug)\(|\bdebugger\b/;
   // What a command prints is its purpose.
   const files = sources.filter(file => !file.startsWith('src/cli/'));
-  t.strictSame(files.filter(file => left.test(read(file))), []);
+  t.strictSame(
+    files.filter(file => left.test(read(file))),
+    [],
+  );
   const skipped = /\bt\.(skip|todo|only)\(|\.(skip|only|todo)\(['"`]/;
-  t.strictSame(tests.filter(file => skipped.test(read(file)) && !file.endsWith('tidy.test.ts')), []);
+  t.strictSame(
+    tests.filter(file => skipped.test(read(file)) && !file.endsWith('tidy.test.ts')),
+    [],
+  );
 });
 
 t.test('`any` stays at the seams', async t => {
@@ -42,7 +48,10 @@ t.test('`any` stays at the seams', async t => {
     'src/rpcsvc/dispatch.ts',
     'src/server/link.ts',
   ];
-  t.strictSame(counts.filter(file => !seams.includes(file)), []);
+  t.strictSame(
+    counts.filter(file => !seams.includes(file)),
+    [],
+  );
 });
 
 t.test('every procedure has a table of wire cases', async t => {
@@ -53,7 +62,9 @@ t.test('every procedure has a table of wire cases', async t => {
   for (const [folder, { actors }] of Object.entries(programs)) {
     for (const { name } of Object.values(actors)) {
       // What both versions of MOUNT do alike is tested for both in one file.
-      const places = [folder, folder.replace(/\d$/, '')].map(place => `test/actors/${place}/${name.toLowerCase()}.test.ts`);
+      const places = [folder, folder.replace(/\d$/, '')].map(
+        place => `test/actors/${place}/${name.toLowerCase()}.test.ts`,
+      );
       const file = places.find(place => tests.includes(place));
       t.ok(file, `${places[0]} is there`);
       if (file) t.match(read(file), /support\/(wire|hex|nfs3|mount|call)\.ts/, `${file} speaks bytes`);
@@ -62,7 +73,9 @@ t.test('every procedure has a table of wire cases', async t => {
 });
 
 t.test('every module of wire types is under the shared properties', async t => {
-  const modules = find('protocols/**/*.ts').filter(file => /\b(struct|union|enumOf|result3|list|array)\(/.test(read(file)));
+  const modules = find('protocols/**/*.ts').filter(file =>
+    /\b(struct|union|enumOf|result3|list|array)\(/.test(read(file)),
+  );
   for (const file of modules.filter(file => !file.startsWith('protocols/xdr/'))) {
     const name = basename(file, '.ts');
     const tested = testTexts.some(text => text.includes('codecProperties') && text.includes(`/${name}.ts'`));
@@ -75,7 +88,10 @@ t.test('every xlator has tests, and passes the shared suite', async t => {
     const own = tests.filter(file => file.startsWith(`test/xlators/${type}`));
     t.ok(own.length > 0, `${type} has tests`);
     if (type === 'nfs/server') continue; // the top: it takes no fops
-    t.ok(testTexts.some(text => text.includes('xlatorSuite') && text.includes(type)), `${type} passes the suite`);
+    t.ok(
+      testTexts.some(text => text.includes('xlatorSuite') && text.includes(type)),
+      `${type} passes the suite`,
+    );
   }
 });
 

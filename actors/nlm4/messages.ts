@@ -3,8 +3,8 @@
  * void response implies no reply": to give one costs nothing, and tells callers who wait for it that they were heard.
  *
  * No X_RES is ever called from here. It would go to whatever address a datagram bears, so that a forged one made this
- * server ask another machine's port mapper and call it; and no client of NFS3 in use depends on it: Linux, the BSDs,
- * macOS and Solaris use the whole procedures. Whoever does not is told by the log.
+ * server ask another machine's port mapper and call it, to say no more than that there are no locks. Linux uses the whole
+ * procedures. A client that uses the halves waits for a call that does not come: the log tells what to mount it with.
  */
 import {
   nlm4_cancargs,

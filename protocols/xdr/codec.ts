@@ -173,7 +173,7 @@ export function struct<F extends Fields>(fields: F): Codec<StructOf<F>> {
       encode(to, value) { ${writes.join(' ')} },
       decode(from) { return { ${reads.join(', ')} }; },
     };`;
-  // eslint-disable-next-line no-new-func -- the source is made of the field names of our own declarations
+  // oxlint-disable-next-line typescript/no-implied-eval -- the source is made of the field names of our own declarations
   const compiled = new Function('codecs', source)(Object.values(fields)) as Omit<Codec<StructOf<F>>, 'shape'>;
   return { shape: { kind: 'struct', fields }, ...compiled };
 }

@@ -71,7 +71,7 @@ export class Graph implements AsyncDisposable {
       }
       graph.#started.push(xlator);
     }
-    for (const warning of plan.warnings) env.log.warn(warning);
+    if (env.stage === 0) for (const warning of plan.warnings) env.log.warn(warning); // once, not by each stage
     return graph;
   }
 

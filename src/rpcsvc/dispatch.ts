@@ -109,20 +109,23 @@ export function dispatch(service: Service, transport: Transport, from: XdrReader
     return;
   }
 
-  const { peer } = transport;
-  let cached: CachedReply | undefined;
-  if (!actor.idempotent && service.replies !== undefined) {
-    const checksum = checksumOf(from.buffer, from.at, from.at + from.left);
-    const key: CallKey = { client: peer.address, xid, program: number, version, procedure, checksum };
-    const known = service.replies.find(key);
-    if (known !== undefined) {
-      // Still under way: its reply will answer the retry as well.
-      if (known.reply !== undefined) replay(transport, known.reply);
-      return;
-    }
-    cached = service.replies.begin(key);
+  const call = new RpcCall(xid, transport.peer, credentials);
+  if (actor.idempotent || service.replies === undefined) {
+    start({ service, transport, program, actor, call, cached: undefined }, from);
+    return;
   }
+  const checksum = checksumOf(from.buffer, from.at, from.at + from.left);
+  const key: CallKey = { client: call.peer.address, xid, program: number, version, procedure, checksum };
+  const known = service.replies.find(key);
+  if (known === undefined) {
+    start({ service, transport, program, actor, call, cached: service.replies.begin(key) }, from);
+  } else if (known.reply !== undefined) {
+    replay(transport, known.reply);
+  } // or it is still under way: its reply will answer the retry as well
+}
 
+function start(context: Context, from: XdrReader): void {
+  const { service, transport, actor, call, cached } = context;
   let args: unknown;
   try {
     args = actor.args.decode(from);
@@ -130,11 +133,11 @@ export function dispatch(service: Service, transport: Transport, from: XdrReader
   } catch (error) {
     if (!(error instanceof XdrError)) throw error;
     if (cached !== undefined) service.replies!.drop(cached);
-    service.log.debug({ client: peer.address, actor: actor.name, why: error.message }, 'garbage arguments');
-    accept(transport, xid, accept_stat.GARBAGE_ARGS);
+    service.log.debug({ client: call.peer.address, actor: actor.name, why: error.message }, 'garbage arguments');
+    accept(transport, call.xid, accept_stat.GARBAGE_ARGS);
     return;
   }
-  run({ service, transport, program, actor, call: new RpcCall(xid, peer, credentials), cached }, args);
+  run(context, args);
 }
 
 function run(context: Context, args: unknown): void {

@@ -1,6 +1,6 @@
 /** The folder of the server's own that survives restarts: the key of file handles, rmtab, the bricks' indexes. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -45,16 +45,25 @@ export async function handleKey(stateDir: string): Promise<Buffer> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
+  await makeKey(path);
+  await using dir = await open(stateDir, 'r');
+  await dir.sync();
+  return read(path);
+}
+
+/** It is there whole or not at all, also for another server that starts now. */
+async function makeKey(path: string): Promise<void> {
+  const temporary = `${path}.${randomBytes(8).toString('hex')}`;
   try {
-    await using file = await open(path, 'wx', 0o600);
+    await using file = await open(temporary, 'w', 0o600);
     await file.write(randomBytes(KEY_BYTES));
     await file.sync();
-    await using dir = await open(stateDir, 'r');
-    await dir.sync();
+    await link(temporary, path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // another server was faster: take its key
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // the other was faster: its key is taken
+  } finally {
+    await rm(temporary, { force: true });
   }
-  return read(path);
 }
 
 async function read(path: string): Promise<Buffer> {

@@ -23,8 +23,14 @@ t.test('calls in one write are all answered, in whatever order', async t => {
   const wanted = Array.from({ length: 200 }, (_, i) => i);
   client.socket.write(Buffer.concat(wanted.map(xid => mark(call(xid, xid % 2 ? 2 : 1, Buffer.alloc(xid))))));
   const replies = await Promise.all(wanted.map(() => client.reply()));
-  t.strictSame(replies.map(xidOf).sort((a, b) => a - b), wanted);
-  t.ok(replies.every(reply => reply.readUInt32BE(24) === xidOf(reply)), 'each with the bytes of its own call');
+  t.strictSame(
+    replies.map(xidOf).sort((a, b) => a - b),
+    wanted,
+  );
+  t.ok(
+    replies.every(reply => reply.readUInt32BE(24) === xidOf(reply)),
+    'each with the bytes of its own call',
+  );
 });
 
 t.test('large payloads go through unharmed, both ways', async t => {

@@ -20,7 +20,11 @@ const sys = `
 const cases = [
   { name: 'NULL', call: call('00000000'), reply: `${accepted} 00000000` },
   { name: 'an echo', call: call('00000001', '00000003 61626300'), reply: `${accepted} 00000000 00000003 61626300` },
-  { name: 'an echo later', call: call('00000002', '00000001 61000000'), reply: `${accepted} 00000000 00000001 61000000` },
+  {
+    name: 'an echo later',
+    call: call('00000002', '00000001 61000000'),
+    reply: `${accepted} 00000000 00000001 61000000`,
+  },
   {
     name: 'RPC version 3: RPC_MISMATCH, from 2 to 2',
     call: '0000002a 00000000 00000003 20000001 00000002 00000000 00000000 00000000 00000000 00000000',
@@ -43,11 +47,19 @@ const cases = [
   },
   { name: 'no such procedure: PROC_UNAVAIL', call: call('00000063'), reply: `${accepted} 00000003` },
   { name: 'arguments cut short: GARBAGE_ARGS', call: call('00000001', '00000008 61'), reply: `${accepted} 00000004` },
-  { name: 'bytes behind the arguments: GARBAGE_ARGS', call: call('00000000', '00000000'), reply: `${accepted} 00000004` },
+  {
+    name: 'bytes behind the arguments: GARBAGE_ARGS',
+    call: call('00000000', '00000000'),
+    reply: `${accepted} 00000004`,
+  },
   { name: 'an actor that throws: SYSTEM_ERR', call: call('00000003'), reply: `${accepted} 00000005` },
   { name: 'an actor that rejects: SYSTEM_ERR', call: call('00000004'), reply: `${accepted} 00000005` },
   { name: 'a result that cannot be encoded: SYSTEM_ERR', call: call('00000007'), reply: `${accepted} 00000005` },
-  { name: 'AUTH_NONE where AUTH_SYS is wanted: AUTH_TOOWEAK', call: call('00000006'), reply: `${denied} 00000001 00000005` },
+  {
+    name: 'AUTH_NONE where AUTH_SYS is wanted: AUTH_TOOWEAK',
+    call: call('00000006'),
+    reply: `${denied} 00000001 00000005`,
+  },
   { name: 'AUTH_SYS where it is wanted', call: call('00000006', '', sys), reply: `${accepted} 00000000` },
   {
     name: 'AUTH_SYS cut short: AUTH_BADCRED',
@@ -56,7 +68,11 @@ const cases = [
   },
   {
     name: 'AUTH_SYS with 17 groups: AUTH_BADCRED',
-    call: call('00000000', '', `00000001 00000058 00000000 00000000 00000000 00000000 00000011 ${'00000001'.repeat(17)}`),
+    call: call(
+      '00000000',
+      '',
+      `00000001 00000058 00000000 00000000 00000000 00000000 00000011 ${'00000001'.repeat(17)}`,
+    ),
     reply: `${denied} 00000001 00000001`,
   },
   {

@@ -11,7 +11,7 @@ const LIMITS: RecordLimits = { recordBytesMax: 300_000, fragmentsMax: 8 };
 function feed(reader: RecordReader, pieces: Iterable<Buffer>): Buffer[] {
   const records: Buffer[] = [];
   for (const piece of pieces) {
-    for (let at = 0; at < piece.length; ) {
+    for (let at = 0; at < piece.length;) {
       const room = reader.room();
       const count = Math.min(room.length, piece.length - at);
       assert(count > 0, 'there is room');
@@ -50,14 +50,20 @@ t.test('records come out whole, however they are fragmented and the stream is cu
     fc.property(records, fc.array(fc.nat(), { maxLength: 12 }), (records, cuts) => {
       const stream = Buffer.concat(records.map(([bytes, at]) => fragments(bytes, at)));
       const got = feed(new RecordReader(LIMITS), cut(stream, cuts));
-      assert.deepEqual(got, records.map(([bytes]) => bytes));
+      assert.deepEqual(
+        got,
+        records.map(([bytes]) => bytes),
+      );
     }),
   );
 });
 
 t.test('a fragment a byte at a time', async t => {
   const stream = fragments(Buffer.from('abcdefghij'), [3, 3, 7]);
-  const got = feed(new RecordReader(LIMITS), Array.from(stream, byte => Buffer.of(byte)));
+  const got = feed(
+    new RecordReader(LIMITS),
+    Array.from(stream, byte => Buffer.of(byte)),
+  );
   t.strictSame(got.map(String), ['abcdefghij']);
 });
 

@@ -22,7 +22,14 @@ t.test('the same call is found, any other is not', async t => {
   t.equal(entry.reply, undefined, 'under way');
   cache.end(entry, Buffer.from('gone'));
   t.equal(cache.find(key())?.reply?.toString(), 'gone');
-  for (const other of [{ client: '10.0.0.2' }, { xid: 8 }, { procedure: 13 }, { checksum: 98 }, { version: 4 }, { program: 1 }]) {
+  for (const other of [
+    { client: '10.0.0.2' },
+    { xid: 8 },
+    { procedure: 13 },
+    { checksum: 98 },
+    { version: 4 },
+    { program: 1 },
+  ]) {
     t.equal(cache.find(key(other)), undefined, Object.keys(other)[0]!);
   }
   const twin = cache.begin(key({ checksum: 98 }));
@@ -79,7 +86,9 @@ t.test('a call that comes again, on another connection as well, is answered the 
     },
   };
   const served = await servePrograms(t, [counter], undefined, new ReplyCache(10_000));
-  const count = hex('0000002a 00000000 00000002 20000001 00000002 00000000 00000000 00000000 00000000 00000000 00000009');
+  const count = hex(
+    '0000002a 00000000 00000002 20000001 00000002 00000000 00000000 00000000 00000000 00000000 00000009',
+  );
   const client = served.connect();
   const first = await client.exchange(count);
   t.ok((await client.exchange(count)).equals(first));

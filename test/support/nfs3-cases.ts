@@ -32,8 +32,11 @@ export interface ObjectCase {
   /** What follows the handle, as hex. */
   readonly rest?: string | ((path: string) => string);
   readonly auth?: string;
-  /** Status and results. `before` is the object's wcc_attr of before the call, `path` is as it is after it. */
-  readonly reply: (path: string, before: string) => string | Promise<string>;
+  /**
+   * Status and results. `before` is the object's wcc_attr of before the call, `path` is as it is after it; `answer` is
+   * for what the server is free to choose.
+   */
+  readonly reply: (path: string, before: string, answer: Buffer) => string | Promise<string>;
   /** What else must hold then. */
   readonly check?: (t: Test, path: string) => void | Promise<void>;
   readonly skip?: string | false;
@@ -57,7 +60,7 @@ export async function objectCases(
       const args = `${opaque(handle)} ${typeof rest === 'string' ? rest : rest(path)}`;
       const before = wccAttr(path);
       const answer = await served.exchange(call('nfs3', proc, args, auth));
-      expectReply(t, answer, `${accepted} ${await reply(path, before)}`);
+      expectReply(t, answer, `${accepted} ${await reply(path, before, answer)}`);
       await check?.(t, path);
     });
   }

@@ -36,7 +36,7 @@ export class RecordClient {
     this.socket.on('data', chunk => this.#take(chunk));
     this.closed = new Promise(resolve => {
       this.socket.once('close', () => {
-        for (const { reject } of this.#waiting.splice(0)) reject(new Error('the server closed the connection'));
+        for (const one of this.#waiting.splice(0)) one.reject(new Error('the server closed the connection'));
         resolve();
       });
     });

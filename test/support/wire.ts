@@ -7,7 +7,11 @@ import type { Test } from 'tap';
 import { hex } from './hex.ts';
 import { AUTH_ROOT, type ServedNfs } from './nfs.ts';
 
-export const PROGRAMS = { nfs3: '000186a3 00000003', mount3: '000186a5 00000003', mount1: '000186a5 00000001' } as const;
+export const PROGRAMS = {
+  nfs3: '000186a3 00000003',
+  mount3: '000186a5 00000003',
+  mount1: '000186a5 00000001',
+} as const;
 export const XID = '0000002a';
 
 export const word = (value: number): string => value.toString(16).padStart(8, '0');
@@ -87,7 +91,7 @@ export const wcc = (before: string | undefined, path?: string): string =>
 export function expectReply(t: Test, reply: Buffer, expected: string, message = 'reply'): void {
   const wanted = expected.replaceAll(/\/\/.*$/gm, '').replaceAll(/\s+/g, '');
   const got = reply.toString('hex');
-  const differs = [...wanted].findIndex((digit, i) => digit !== '.' && digit.toLowerCase() !== got[i]);
+  const differs = wanted.split('').findIndex((digit, i) => digit !== '.' && digit.toLowerCase() !== got[i]);
   if (differs < 0 && wanted.length === got.length) {
     t.pass(message);
     return;

@@ -33,7 +33,18 @@ import {
   refusals,
   STRANGER,
 } from '../../support/nfs3-cases.ts';
-import { expectNfs3, opaque, postOp, text, wcc, wccAttr, word } from '../../support/wire.ts';
+import {
+  accepted,
+  call,
+  expectNfs3,
+  expectReply,
+  opaque,
+  postOp,
+  text,
+  wcc,
+  wccAttr,
+  word,
+} from '../../support/wire.ts';
 
 const WRITE = 7;
 const UNSTABLE = '00000000';
@@ -49,15 +60,23 @@ const J = args(START, 'J');
 /** Where `used` is among the words of a wcc_data that has both its parts. */
 const USED = 11;
 
+/** Where the first word of file_wcc is in a reply: behind the header and the status. */
+const BEFORE_FOLLOWS = 28;
+
 /** WRITE3resok: file_wcc, count, committed, verf. */
 const wrote =
   (count: number, committed = UNSTABLE) =>
-  (path: string, before: string) => {
-    const words = wcc(before, path).split(' ');
+  (path: string, before: string, answer: Buffer) => {
+    // On a disk that is slow, writes are left to the thread pool, and what was right before is not known.
+    const pooled = answer.readUInt32BE(BEFORE_FOLLOWS) === 0;
+    const words = wcc(pooled ? undefined : before, path).split(' ');
     // The attributes are of right after the write, the blocks are allocated for good while it is made durable.
-    if (committed !== UNSTABLE) words[USED] = '................';
+    if (committed !== UNSTABLE) words[pooled ? USED - 3 : USED] = '................';
     return `${OK} ${words.join(' ')} ${word(count)} ${committed} ${VERIFIER}`;
   };
+/** As {@link refused}, of a write that was tried. */
+const failed = (status: string) => (path: string, before: string, answer: Buffer) =>
+  `${status} ${wcc(answer.readUInt32BE(BEFORE_FOLLOWS) === 0 ? undefined : before, path)}`;
 const refused = (status: string) => (path: string, before: string) => `${status} ${wcc(before, path)}`;
 const unasked = (status: string) => (path: string) => `${status} ${unseen(path)}`;
 
@@ -221,14 +240,14 @@ t.test(
     {
       name: 'at the limit of ext4: FBIG',
       rest: args(EXT4_SIZE_MAX, 'x'),
-      reply: refused(ERR.FBIG),
+      reply: failed(ERR.FBIG),
       check: untouched,
       skip: notExt4(served.dir),
     },
     {
       name: '2^53 - 2: FBIG of the file system',
       rest: args('001ffffffffffffe', 'x'),
-      reply: refused(ERR.FBIG),
+      reply: failed(ERR.FBIG),
       check: untouched,
       skip: notExt4(served.dir),
     },
@@ -406,9 +425,9 @@ t.test('a file that is written by many calls, out of order', async t => {
       `${block}`.repeat(10_000),
       block % 2 ? UNSTABLE : DATA_SYNC,
     );
-    await expectNfs3(t, served, WRITE, `${handle} ${rest}`, () =>
-      wrote(10_000, block % 2 ? UNSTABLE : DATA_SYNC)(path, before),
-    );
+    const answer = await served.exchange(call('nfs3', WRITE, `${handle} ${rest}`));
+    const reply = wrote(10_000, block % 2 ? UNSTABLE : DATA_SYNC);
+    expectReply(t, answer, `${accepted} ${reply(path, before, answer)}`);
   }
   holds(
     [...blocks]
@@ -418,14 +437,19 @@ t.test('a file that is written by many calls, out of order', async t => {
   )(t, path);
 });
 
-t.test('the size of before is that of the disk, also after a change behind the server', async t => {
-  const path = join(served.dir, 'changing');
-  makeFile(path);
-  const handle = opaque(await served.handle('changing'));
+t.test('the attributes of before are those of the disk, also after a change behind the server', async t => {
   for (const size of [100, 3, 0]) {
-    truncateSync(path, size);
-    const before = wccAttr(path);
-    await expectNfs3(t, served, WRITE, `${handle} ${J}`, () => wrote(1)(path, before));
+    // The first write of a server is not left to the thread pool.
+    await objectCases(t, await serveNfs(t), WRITE, [
+      {
+        name: `cut to ${size} bytes`,
+        rest(path) {
+          truncateSync(path, size);
+          return J;
+        },
+        reply: (path, before) => `${OK} 00000001 ${before} ${postOp(path)} 00000001 ${UNSTABLE} ${VERIFIER}`,
+      },
+    ]);
   }
 });
 

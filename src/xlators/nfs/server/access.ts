@@ -61,9 +61,7 @@ export function verdict(on: Export, peer: Pick<Peer, 'address' | 'port'>, flavor
 /** As whom the caller acts: squashed as the export says. */
 export function squashed({ rules }: Export, { flavor, uid, gid, groups }: Credentials): Identity {
   const anonymous =
-    flavor === auth_flavor.AUTH_NONE ||
-    rules.squash.value === 'all' ||
-    (rules.squash.value === 'root' && uid === 0);
+    flavor === auth_flavor.AUTH_NONE || rules.squash.value === 'all' || (rules.squash.value === 'root' && uid === 0);
   if (anonymous) return identityOf(rules.anonUid, rules.anonGid);
   if (rules.squash.value === 'none') return identityOf(uid, gid, groups);
   // root's group gives root's files away as well (exports(5), root_squash)

@@ -20,7 +20,7 @@ export const OPTIONS = {
   'nfs.rdirplus': bool(on, 'READDIRPLUS is answered'),
   'nfs.mount-udp': bool(on, 'MOUNT and NLM are served over UDP as well'),
   'nfs.nlm': bool(on, 'lock calls are refused at once by NLM; off: no NLM, so clients not told nolock may hang'),
-  'nfs.mount-rmtab': text(none, 'the file that remembers who has mounted what; - for none'),
+  'nfs.mount-rmtab': text(none, 'the file that remembers who has mounted what; /- for none'),
   'nfs.server-aux-gids': bool(off, 'groups of a user are looked up here, not taken from the client (for more than 16)'),
   'nfs.outstanding-rpc-limit': integer(
     { min: 1, max: 65_536, default: 512, aliases: ['rpc.outstanding-rpc-limit'] },
@@ -34,7 +34,9 @@ export const OPTIONS = {
   'nfs3.readdir-size': size(ioSize, 'the most that one READDIR or READDIRPLUS gives'),
   'nfs3.export-volumes': bool(on, 'each volume is exported as /VOLUME'),
   'nfs3.export-dirs': bool(on, 'directories in volumes may be mounted as /VOLUME/DIR'),
-  'nfs3.*.export-dir': each(text(required, 'the directories that may be mounted, each with its hosts: /a(10.0.0.0/8),/b')),
+  'nfs3.*.export-dir': each(
+    text(required, 'the directories that may be mounted, each with its hosts: /a(10.0.0.0/8),/b'),
+  ),
   'nfs3.*.export-as': each(list(path(required, ''), required, 'more paths that the volume is mounted by')),
   'nfs3.*.volume-access': each(choice(['read-write', 'read-only'], required, 'what may be done with the volume')),
   'nfs3.*.volume-id': each(uuid(required, 'what tells the volume in file handles; by default its name does')),

@@ -4,7 +4,7 @@ import type { Xattrs } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import { fsError, lastError, systemError } from '../../../sys/failure.ts';
-import { asCaller } from '../../../sys/identity.ts';
+import { asCaller, uidOf } from '../../../sys/identity.ts';
 import * as libc from '../../../sys/libc.ts';
 import { cText, procFd } from '../../../sys/names.ts';
 import type { Brick } from './brick.ts';
@@ -20,6 +20,19 @@ function openFor({ objects }: Brick, frame: Frame, inode: Inode): number {
   return fd;
 }
 
+/**
+ * What the kernel lets only those have who have CAP_SYS_ADMIN or CAP_SETFCAP. A switch of the user id leaves this thread
+ * both, so it is for us to refuse.
+ */
+function refusePrivileged({ identity }: Frame, name: string): void {
+  if (uidOf(identity) !== 0 && isPrivileged(name)) throw fsError('EPERM', 'only root sets such an attribute');
+}
+
+const isPrivileged = (name: string) => name.startsWith('trusted.') || name.startsWith('security.');
+
+/** xattr(7): such names are not even seen by others. */
+const isHidden = ({ identity }: Frame, name: string) => uidOf(identity) !== 0 && name.startsWith('trusted.');
+
 /** A copy; `undefined` if it is not there. */
 function get(fd: number, name: string): Buffer | undefined {
   const size = libc.getxattr(procFd(fd), cText(name), scratch, VALUE_MAX);
@@ -32,7 +45,7 @@ function get(fd: number, name: string): Buffer | undefined {
 export function getxattr(brick: Brick, frame: Frame, inode: Inode, name?: string): Xattrs {
   const fd = openFor(brick, frame, inode);
   if (name !== undefined) {
-    const value = get(fd, name);
+    const value = isHidden(frame, name) ? undefined : get(fd, name);
     if (!value) throw fsError('ENODATA', 'getxattr');
     return new Map([[name, value]]);
   }
@@ -41,7 +54,7 @@ export function getxattr(brick: Brick, frame: Frame, inode: Inode, name?: string
   const names = scratch.toString('latin1', 0, size).split('\0').slice(0, -1);
   const all = new Map<string, Buffer>();
   for (const each of names) {
-    const value = get(fd, each);
+    const value = isHidden(frame, each) ? undefined : get(fd, each);
     if (value) all.set(each, value);
   }
   return all;
@@ -51,12 +64,14 @@ export function getxattr(brick: Brick, frame: Frame, inode: Inode, name?: string
 export function setxattr(brick: Brick, frame: Frame, inode: Inode, xattrs: Xattrs, flags: number): void {
   const fd = openFor(brick, frame, inode);
   for (const [name, value] of xattrs) {
+    refusePrivileged(frame, name);
     if (libc.setxattr(procFd(fd), cText(name), value, value.length, flags) < 0) throw lastError('setxattr');
   }
 }
 
 export function removexattr(brick: Brick, frame: Frame, inode: Inode, name: string): void {
   const fd = openFor(brick, frame, inode);
+  refusePrivileged(frame, name);
   if (libc.removexattr(procFd(fd), cText(name)) < 0) throw lastError('removexattr');
 }
 
@@ -65,6 +80,7 @@ export function xattrop(brick: Brick, frame: Frame, inode: Inode, op: 'add32' | 
   const fd = openFor(brick, frame, inode);
   const sums = new Map<string, Buffer>();
   for (const [name, change] of xattrs) {
+    refusePrivileged(frame, name);
     const sum = add(op, change, get(fd, name));
     if (libc.setxattr(procFd(fd), cText(name), sum, sum.length, 0) < 0) throw lastError('setxattr');
     sums.set(name, sum);

@@ -19,15 +19,30 @@ const NONE = 0;
 
 const from = (address: string, port = 700) => ({ address, port });
 const cases: { name: string; options: string[]; peer: ReturnType<typeof from>; flavor?: number; expected: object }[] = [
-  { name: 'nothing said: everybody, from a privileged port', options: [], peer: from('10.0.0.1'), expected: { allowed: true } },
+  {
+    name: 'nothing said: everybody, from a privileged port',
+    options: [],
+    peer: from('10.0.0.1'),
+    expected: { allowed: true },
+  },
   {
     name: 'an unprivileged port',
     options: [],
     peer: from('10.0.0.1', 1024),
-    expected: { allowed: false, rule: 'rpc-auth.ports.insecure', where: 'default', reason: /port 1024 .* not below 1024/ },
+    expected: {
+      allowed: false,
+      rule: 'rpc-auth.ports.insecure',
+      where: 'default',
+      reason: /port 1024 .* not below 1024/,
+    },
   },
   { name: 'the last privileged port', options: [], peer: from('10.0.0.1', 1023), expected: { allowed: true } },
-  { name: 'insecure ports', options: ['rpc-auth.ports.insecure on'], peer: from('10.0.0.1', 40_000), expected: { allowed: true } },
+  {
+    name: 'insecure ports',
+    options: ['rpc-auth.ports.insecure on'],
+    peer: from('10.0.0.1', 40_000),
+    expected: { allowed: true },
+  },
   {
     name: 'insecure ports, but not for this volume',
     options: ['rpc-auth.ports.insecure on', 'rpc-auth.ports.v.insecure off'],

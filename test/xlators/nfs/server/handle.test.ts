@@ -12,8 +12,17 @@ const parts = fc.record({
   gfid: bytes(16, 16),
   hint: fc.option(bytes(1, 24), { nil: undefined }),
 });
-const encode = ({ volumeKey, exportId, gfid, hint }: { volumeKey: number; exportId: number; gfid: Buffer; hint: Buffer | undefined }) =>
-  handles.encode(volumeKey, exportId, gfid, hint);
+const encode = ({
+  volumeKey,
+  exportId,
+  gfid,
+  hint,
+}: {
+  volumeKey: number;
+  exportId: number;
+  gfid: Buffer;
+  hint: Buffer | undefined;
+}) => handles.encode(volumeKey, exportId, gfid, hint);
 
 t.test('what a handle was made of is read from it', async () => {
   fc.assert(
