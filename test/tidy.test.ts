@@ -5,6 +5,8 @@ import t from 'tap';
 import { mount1 } from '#actors/mount1/program.ts';
 import { mount3 } from '#actors/mount3/program.ts';
 import { nfs3Program } from '#actors/nfs3/program.ts';
+import { nlm4 } from '#actors/nlm4/program.ts';
+import { silent } from '#src/log.ts';
 import { XLATORS } from '#src/xlators/registry.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -58,7 +60,7 @@ t.test('every procedure has a table of wire cases', async t => {
   const none = () => {
     throw new Error('no call is made here');
   };
-  const programs = { nfs3: nfs3Program(none), mount3: mount3(none), mount1: mount1(none) };
+  const programs = { nfs3: nfs3Program(none), mount3: mount3(none), mount1: mount1(none), nlm4: nlm4(silent) };
   for (const [folder, { actors }] of Object.entries(programs)) {
     for (const { name } of Object.values(actors)) {
       // What both versions of MOUNT do alike is tested for both in one file.
@@ -67,7 +69,7 @@ t.test('every procedure has a table of wire cases', async t => {
       );
       const file = places.find(place => tests.includes(place));
       t.ok(file, `${places[0]} is there`);
-      if (file) t.match(read(file), /support\/(wire|hex|nfs3|mount|call)\.ts/, `${file} speaks bytes`);
+      if (file) t.match(read(file), /support\/(wire|hex|nfs3|nlm|mount|call)\.ts/, `${file} speaks bytes`);
     }
   }
 });

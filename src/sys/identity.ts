@@ -37,6 +37,15 @@ let groups: readonly number[] = SERVER.groups;
 /** Identities that the kernel was seen to take: in a user namespace it silently ignores ids that are not mapped. */
 const taken = new WeakSet<Identity>([SERVER]);
 
+// A thread is born with the rights that its maker had at that moment, which may have been a caller's.
+if (canSwitch) become();
+
+function become(): void {
+  setgroups(writeGroups(SERVER.groups), gidBytes);
+  setfsgid(SERVER.gid);
+  setfsuid(SERVER.uid);
+}
+
 /** What this thread does to files from here on is done with that caller's rights. EPERM if the kernel refuses. */
 export function asCaller(identity: Identity): void {
   if (identity !== current && canSwitch) switchTo(identity);
@@ -56,11 +65,16 @@ function sameGroups(a: readonly number[], b: readonly number[]): boolean {
   return true;
 }
 
+function writeGroups(from: readonly number[]): number {
+  const count = Math.min(from.length, GROUPS_MAX);
+  for (let i = 0; i < count; i++) gids[i] = from[i]!;
+  return count;
+}
+
 function switchTo(to: Identity): void {
   current = undefined;
   if (!sameGroups(to.groups, groups)) {
-    const count = Math.min(to.groups.length, GROUPS_MAX);
-    for (let i = 0; i < count; i++) gids[i] = to.groups[i]!;
+    const count = writeGroups(to.groups);
     if (setgroups(count, gidBytes) < 0) throw lastError(`setgroups of ${count} groups`);
     groups = to.groups;
   }

@@ -62,10 +62,10 @@ t.test('mounts', async t => {
 t.test('status', async t => {
   const [text, status] = await Promise.all([ask('status'), askJson<StatusReport>('status')]);
   t.equal(status.address, `127.0.0.1:${port}`);
-  t.strictSame(
-    status.programs.map(({ name, netid }) => `${name} ${netid}`),
-    ['NFS3 tcp', 'MOUNT3 tcp', 'MOUNT1 tcp', 'MOUNT3 udp', 'MOUNT1 udp'],
-  );
+  const programs = status.programs.map(({ name, netid }) => `${name} ${netid}`);
+  for (const one of ['NFS3 tcp', 'MOUNT3 tcp', 'MOUNT1 tcp', 'MOUNT3 udp', 'MOUNT1 udp'])
+    t.ok(programs.includes(one), one);
+  t.notOk(programs.includes('NFS3 udp'));
   t.equal(status.stages.length, 2);
   t.match(status.clients, [{ address: '127.0.0.1', connections: 1 }]);
   const [volume] = status.volumes;

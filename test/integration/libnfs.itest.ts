@@ -3,7 +3,7 @@ import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
@@ -66,7 +66,13 @@ function onDisk(dir: string): Map<string, Listed> {
     const stat = fs.lstatSync(Buffer.from(join(dir, name), 'latin1'));
     const bits = [...'rwxrwxrwx'].map((letter, i) => (stat.mode & (0o400 >> i) ? letter : '-')).join('');
     const { nlink, uid, gid, size } = stat;
-    expected.set(name, { mode: (stat.isDirectory() ? 'd' : stat.isSymbolicLink() ? 'l' : '-') + bits, nlink, uid, gid, size });
+    expected.set(name, {
+      mode: (stat.isDirectory() ? 'd' : stat.isSymbolicLink() ? 'l' : '-') + bits,
+      nlink,
+      uid,
+      gid,
+      size,
+    });
   }
   return expected;
 }
@@ -90,8 +96,9 @@ async function served(t: Test, ...args: string[]) {
 
 t.test('a listing is what lstat says, of every kind of name and object', async t => {
   const { data, url, stop } = await served(t);
-  const names = ['plain', 'with a blank', 'ünï©øde-名前', "quote'\"$(x)", '.hidden', 'x'.repeat(255), '-l', '*', '%s'];
-  for (const [i, name] of names.entries()) fs.writeFileSync(join(data, name), 'y'.repeat(i * 1000), { mode: 0o600 + i });
+  const names = ['plain', 'with a blank', 'ünï©øde-名前', 'quote\'"$(x)', '.hidden', 'x'.repeat(255), '-l', '*', '%s'];
+  for (const [i, name] of names.entries())
+    fs.writeFileSync(join(data, name), 'y'.repeat(i * 1000), { mode: 0o600 + i });
   fs.writeFileSync(Buffer.concat([Buffer.from(`${data}/`), Buffer.from('ff80fe', 'hex')]), 'no UTF-8');
   fs.mkdirSync(join(data, 'deep', 'er', 'still'), { recursive: true });
   fs.writeFileSync(join(data, 'deep', 'er', 'still', 'file'), 'at the bottom');
@@ -100,7 +107,11 @@ t.test('a listing is what lstat says, of every kind of name and object', async t
   fs.truncateSync(join(data, 'plain'), 5 * 1024 * MiB);
   t.strictSame(sorted(await list(t, url, '-R')), sorted(onDisk(data)));
   t.strictSame(sorted(await list(t, `${url}/deep/er/still`)), sorted(onDisk(join(data, 'deep/er/still'))));
-  t.strictSame(sorted(await list(t, `${NFS}/data/deep`, '-R')), sorted(onDisk(join(data, 'deep'))), 'by the name as well');
+  t.strictSame(
+    sorted(await list(t, `${NFS}/data/deep`, '-R')),
+    sorted(onDisk(join(data, 'deep'))),
+    'by the name as well',
+  );
   fs.mkdirSync(join(data, 'nothing in it'));
   t.equal((await list(t, `${url}/nothing in it`)).size, 0);
   await stop();
@@ -145,7 +156,10 @@ t.test('many at the same time', async t => {
   const names = Array.from({ length: 12 }, (_, i) => `${i}`);
   for (const name of names) fs.writeFileSync(join(local, name), randomBytes(3 * MiB + Number(name)));
   const ran = await Promise.all(names.map(name => libnfs('nfs-cp', join(local, name), `${url}/${name}`)));
-  t.ok(ran.every(({ code }) => code === 0), ran.map(({ stderr }) => stderr).join(''));
+  t.ok(
+    ran.every(({ code }) => code === 0),
+    ran.map(({ stderr }) => stderr).join(''),
+  );
   for (const name of names) t.equal(digest(join(data, name)), digest(join(local, name)), name);
   await stop();
 });
@@ -166,13 +180,13 @@ t.test('what cannot be is said, and changes nothing', async t => {
     [/MNT3ERR_NOTDIR/, 'nfs-ls', `${url}/secret`],
     [/MNT3ERR_ACCES/, 'nfs-ls', `${NFS}/elsewhere`],
     [/MNT3ERR_ACCES/, 'nfs-ls', `${NFS}/`],
-    [/NFS3ERR_ACCES|EACCES|-13/, 'nfs-cat', `${url}/secret${as}`],
-    [/NFS3ERR_ACCES|EACCES|-13/, 'nfs-cp', `${url}/secret${as}`, join(local, 'copy')],
-    [/NFS3ERR_ACCES|EACCES|-13/, 'nfs-cp', join(local, 'new'), `${url}/dir/new${as}`],
+    [/NFS3ERR_ACCES|ACCESS denied/, 'nfs-cat', `${url}/secret${as}`],
+    [/NFS3ERR_ACCES|ACCESS denied/, 'nfs-cp', `${url}/secret${as}`, join(local, 'copy')],
+    [/NFS3ERR_ACCES|ACCESS denied/, 'nfs-cp', join(local, 'new'), `${url}/dir/new${as}`],
   ];
   for (const [why, command, ...args] of failures) {
     const { code, stdout, stderr } = await libnfs(command, ...args);
-    const shown = `${command} ${args.map(arg => relative(local, arg)).join(' ')}`;
+    const shown = `${command} ${args.map(arg => basename(arg)).join(' ')}`;
     t.not(code, 0, `${shown} fails`);
     t.match(stderr, why, shown);
     t.equal(stdout.length, 0);
@@ -212,7 +226,8 @@ t.test("a plain user's server: everything is his, and works", async t => {
   fs.chmodSync(join(data, '..'), 0o755);
   for (const dir of [data, state]) fs.chownSync(dir, uid, uid);
   fs.writeFileSync(join(data, "root's"), 'not for him', { mode: 0o600 });
-  const options = ['--state-dir', state, '--port', '3049', '--portmapper', '3111'];
+  fs.writeFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', '0'); // for libnfs, which asks at port 111
+  const options = ['--state-dir', state, '--port', '3049', '--portmapper'];
   const argv = ['--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups', '--no-new-privs', '--inh-caps=-all'];
   const serve = [...argv, node, join(root, 'src/main.ts'), 'serve', data, ...options];
   const child = spawn('setpriv', serve, { stdio: ['ignore', 'pipe', 'inherit'], cwd: '/' });
@@ -228,33 +243,25 @@ t.test("a plain user's server: everything is his, and works", async t => {
   }
   t.match(said.join('\n'), /^Limits: /m, 'it says what it cannot do');
 
-  // libnfs looks at port 111 only: what comes there goes on to the server's port mapper, which tells port 3049.
-  const forward = ['--server', '111', '3111'];
-  const bridge = spawn(process.execPath, ['-e', FORWARD, ...forward], { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.teardown(() => bridge.kill());
-  await once(bridge.stdout, 'data');
-
   const url = `${NFS}${data}`;
   for (const size of [0, 5, 3 * MiB + 1]) {
     fs.writeFileSync(join(local, `${size}`), randomBytes(size));
-    t.match(await libnfs('nfs-cp', join(local, `${size}`), `${url}/${size}`), { code: 0, stderr: '' }, `${size} bytes in`);
+    t.match(
+      await libnfs('nfs-cp', join(local, `${size}`), `${url}/${size}`),
+      { code: 0, stderr: '' },
+      `${size} bytes in`,
+    );
     t.match(fs.statSync(join(data, `${size}`)), { uid, gid: uid, size });
     t.match(await libnfs('nfs-cp', `${url}/${size}`, join(local, 'back')), { code: 0 }, `${size} bytes out`);
     t.equal(digest(join(local, 'back')), digest(join(local, `${size}`)));
   }
   fs.mkdirSync(join(data, 'a', 'b'), { recursive: true });
   t.strictSame(sorted(await list(t, url, '-R')), sorted(onDisk(data)));
-  t.match((await libnfs('nfs-cat', `${url}/root's`)).stderr, /NFS3ERR_ACCES|EACCES|-13/, "even root's client is only him");
+  t.match(
+    (await libnfs('nfs-cat', `${url}/root's`)).stderr,
+    /NFS3ERR_ACCES|ACCESS denied/,
+    "even root's client is only him",
+  );
   child.kill('SIGTERM');
   t.equal((await exited)[0], 0);
 });
-
-/** Joins connections to the first port with connections to the second. */
-const FORWARD = `
-const [, from, to] = process.argv.slice(1);
-require('node:net').createServer(socket => {
-  const there = require('node:net').connect(Number(to), '127.0.0.1');
-  for (const one of [socket, there]) one.on('error', () => { socket.destroy(); there.destroy(); });
-  socket.pipe(there).pipe(socket);
-}).listen(Number(from), '127.0.0.1', () => console.log('up'));
-`;

@@ -31,7 +31,7 @@ export const echo: Program = {
       args: bytes,
       res: bytes,
       run: async (_, value: Buffer) => {
-        await sleep(5);
+        await sleep(20);
         return value;
       },
     }),
