@@ -12,6 +12,8 @@ import { XLATORS } from '#src/xlators/registry.ts';
 const root = join(import.meta.dirname, '..');
 const find = (...patterns: string[]) => globSync(patterns, { cwd: root }).sort();
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
+/** Without comments. */
+const code = (file: string) => read(file).replaceAll(/\/\*[^]*?\*\/|\/\/.*$/gm, '');
 const sources = find('src/**/*.ts', 'protocols/**/*.ts', 'actors/**/*.ts');
 const tests = find('test/**/*.test.ts', 'test/**/*.itest.ts');
 const testTexts = tests.map(read);
@@ -38,7 +40,7 @@ t.test('nothing is left over: no TODO, no debug output, no skipped test', async 
 
 t.test('`any` stays at the seams', async t => {
   const counts = sources
-    .map(file => ({ file, count: read(file).match(/\bas any\b|: any\b|<any\b|, any\b|any\[\]/g)?.length ?? 0 }))
+    .map(file => ({ file, count: code(file).match(/\bas any\b|: any\b|<any\b|, any\b|any\[\]/g)?.length ?? 0 }))
     .filter(({ count }) => count > 0)
     .map(({ file }) => file);
   const seams = [
@@ -47,6 +49,7 @@ t.test('`any` stays at the seams', async t => {
     'src/graph/plan.ts',
     'src/graph/xlator.ts',
     'src/rpcsvc/actor.ts',
+    'src/rpcsvc/client.ts',
     'src/rpcsvc/dispatch.ts',
     'src/server/link.ts',
   ];
@@ -63,10 +66,9 @@ t.test('every procedure has a table of wire cases', async t => {
   const programs = { nfs3: nfs3Program(none), mount3: mount3(none), mount1: mount1(none), nlm4: nlm4(silent) };
   for (const [folder, { actors }] of Object.entries(programs)) {
     for (const { name } of Object.values(actors)) {
+      const about = /_(MSG|RES)$/.test(name) ? 'messages' : name.toLowerCase();
       // What both versions of MOUNT do alike is tested for both in one file.
-      const places = [folder, folder.replace(/\d$/, '')].map(
-        place => `test/actors/${place}/${name.toLowerCase()}.test.ts`,
-      );
+      const places = [folder, folder.replace(/\d$/, '')].map(place => `test/actors/${place}/${about}.test.ts`);
       const file = places.find(place => tests.includes(place));
       t.ok(file, `${places[0]} is there`);
       if (file) t.match(read(file), /support\/(wire|hex|nfs3|nlm|mount|call)\.ts/, `${file} speaks bytes`);

@@ -1,6 +1,7 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { WRITE3args, WRITE3res } from '#protocols/nfs3/file.ts';
 import { FsError } from '#src/errno.ts';
+import { Stable } from '#src/graph/fops.ts';
 import { nfs3Actor } from './actor.ts';
 import { checkRegular } from './names.ts';
 import { toWccData, wccAfter } from './wcc.ts';
@@ -22,12 +23,13 @@ export const write = nfs3Actor({
     const bytes = size < data.length ? data.subarray(0, size) : data;
     // A copy, of before the write: were the data lost while under way, the verifier of after would vouch for them.
     const verf = Buffer.from(nfs.writeVerifier);
-    const written = await at.volume.top.writev(at.frame, at.inode.fd, bytes, offset, stable);
+    const wanted = at.trust === 'sync' ? Stable.UNSTABLE : stable;
+    const written = await at.volume.top.writev(at.frame, at.inode.fd, bytes, offset, wanted);
     return {
       status: nfsstat3.NFS3_OK,
       file_wcc: toWccData(nfs, written),
       count: written.count,
-      committed: written.stable,
+      committed: at.trust === 'none' ? written.stable : Stable.FILE_SYNC,
       verf,
     };
   },

@@ -168,22 +168,18 @@ export class Server implements AsyncDisposable {
 
   async #listen(): Promise<void> {
     const { settings } = this.nfs;
-    const host = settings['nfs.bind-address'];
-    const listener = await Listener.start(
-      { host, port: settings['nfs.port'] },
-      accepted => this.#deal(accepted),
-      this.log,
-    );
+    const at = { host: settings['nfs.bind-address'], port: settings['nfs.port'] };
+    const listener = await Listener.start(at, accepted => this.#deal(accepted), this.log);
     this.#listener = listener;
     this.#running.use(listener);
-    const { port } = listener.address;
-    this.#announce('tcp', host, port, this.first.service.programs);
+    const { address, port } = listener.address; // what a host name came to
+    this.#announce('tcp', address, port, this.first.service.programs);
     if (settings['nfs.mount-udp']) {
       const { udp } = this.first;
-      this.#running.use(await UdpListener.start({ host, port }, udp));
-      this.#announce('udp', host, port, udp.programs);
+      this.#running.use(await UdpListener.start({ host: address, port }, udp));
+      this.#announce('udp', address, port, udp.programs);
     }
-    if (this.config.portmapperPort !== undefined) await this.#portmapper(host, this.config.portmapperPort);
+    if (this.config.portmapperPort !== undefined) await this.#portmapper(address, this.config.portmapperPort);
   }
 
   /** The built-in portmapper, on a stage of its own in this thread. */

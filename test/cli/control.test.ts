@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { MNT3, MOUNT_PROGRAM, MOUNT_V3, mountres3, dirpath_arg, MOUNTPROC3 } from '#protocols/mount.ts';
 import { RpcClient } from '#src/rpcsvc/client.ts';
-import type { Explanation } from '#src/server/explain.ts';
+import { ask } from '#src/cli/control-client.ts';
+import type { Explanation, Question } from '#src/server/explain.ts';
 import type { ExportReport, StatusReport } from '#src/server/report.ts';
 import { bricknfs, folders, serving } from './harness.ts';
 
@@ -31,15 +32,17 @@ t.teardown(() => client.close());
 const path = Buffer.from(`${größe}/sub`).toString('latin1');
 t.equal((await client.call(MNT, path)).fhs_status, MNT3.OK, 'mounted by its absolute path');
 
-const ask = async (...words: string[]) => {
+/** As people are told. */
+const told = async (...words: string[]) => {
   const ran = await bricknfs([...words, '--state-dir', state]);
   t.equal(ran.code, 0, ran.stderr);
   return ran.stdout;
 };
-const askJson = async <T>(...words: string[]) => JSON.parse(await ask(...words, '--json')) as T;
+/** As --json prints it, without a process for each. */
+const asked = <T>(method: string, params?: object) => ask<T>({ 'state-dir': state }, method, params);
 
 t.test('exports', async t => {
-  const [text, [one]] = await Promise.all([ask('exports'), askJson<ExportReport[]>('exports')]);
+  const [text, [one]] = await Promise.all([told('exports'), asked<ExportReport[]>('exports')]);
   t.match(one, {
     volume: 'größe',
     directory: '/',
@@ -55,12 +58,12 @@ t.test('exports', async t => {
 });
 
 t.test('mounts', async t => {
-  t.strictSame(await askJson('mounts'), [{ host: '127.0.0.1', path: `${größe}/sub` }]);
-  t.match(await ask('mounts'), /^CLIENT +PATH\n127\.0\.0\.1 +\//);
+  t.strictSame(await asked('mounts'), [{ host: '127.0.0.1', path: `${größe}/sub` }]);
+  t.match(await told('mounts'), /^CLIENT +PATH\n127\.0\.0\.1 +\//);
 });
 
 t.test('status', async t => {
-  const [text, status] = await Promise.all([ask('status'), askJson<StatusReport>('status')]);
+  const [text, status] = await Promise.all([told('status'), asked<StatusReport>('status')]);
   t.equal(status.address, `127.0.0.1:${port}`);
   const programs = status.programs.map(({ name, netid }) => `${name} ${netid}`);
   for (const one of ['NFS3 tcp', 'MOUNT3 tcp', 'MOUNT1 tcp', 'MOUNT3 udp', 'MOUNT1 udp'])
@@ -77,15 +80,18 @@ t.test('status', async t => {
 });
 
 t.test('explain: the rules, the ids, and what is there', async t => {
-  const explain = (...words: string[]) => askJson<Explanation>('explain', ...words);
-  const [user, root, rejected, absent, nowhere, text] = await Promise.all([
-    explain('--client', '10.0.0.1', '--path', '/größe/sub/file', '--uid', '1000', '--groups', '4,5'),
-    explain('--client', '10.0.0.1', '--path', '/größe/sub', '--uid', '0'),
-    explain('--client', '10.9.0.1', '--path', '/größe', '--uid', '1'),
-    explain('--client', '10.0.0.1', '--path', '/größe/none', '--uid', '1'),
-    explain('--client', '10.0.0.1', '--path', '/other', '--uid', '1'),
-    ask('explain', '--client', '10.0.0.1', '--path', '/größe/sub/file', '--uid', '1000'),
+  const explain = (question: Partial<Question>) =>
+    asked<Explanation>('explain', { client: '10.0.0.1', port: 1023, uid: 1, gid: 1, groups: [], ...question });
+  const words = ['explain', '--client', '10.0.0.1', '--path', '/größe/sub/file', '--uid', '1000', '--groups', '4,5'];
+  const [json, text, root, rejected, absent, nowhere] = await Promise.all([
+    told(...words, '--json'),
+    told(...words),
+    explain({ path: '/größe/sub', uid: 0, gid: 0 }),
+    explain({ path: '/größe', client: '10.9.0.1' }),
+    explain({ path: '/größe/none' }),
+    explain({ path: '/other' }),
   ]);
+  const user = JSON.parse(json) as Explanation;
   t.match(user, { allowed: true, export: '/größe', identity: { uid: 1000, gid: 1000, groups: [4, 5] } });
   t.match(user.object, { exists: true, type: 'file', mode: '0640', ...(asRoot ? { granted: 'rw-' } : {}) });
   t.match(root, { identity: { uid: 65_534, gid: 65_534 }, squash: { mode: 'root', applied: true } });
@@ -94,6 +100,15 @@ t.test('explain: the rules, the ids, and what is there', async t => {
   t.match(absent.object, { exists: false, error: 'ENOENT' });
   t.match(nowhere, { allowed: false, reason: `no export has this path; there are /größe, ${größe}` });
   t.match(text, /^allowed: the host may\n {2}by {6}rpc-auth\.addr\.allow \* \(default\)\n/);
+});
+
+t.test('what is asked is checked', async t => {
+  const wrong = (params: object) => t.rejects(asked('explain', params), /^expected /);
+  await wrong({ client: 'here' });
+  await wrong({ client: '10.0.0.1' });
+  await wrong({ client: '10.0.0.1', path: '/größe', port: -1, uid: 0, gid: 0 });
+  await wrong({ client: '10.0.0.1', path: '/größe', port: 1, uid: 0, gid: 0, groups: ['wheel'] });
+  await t.rejects(asked('stop'), { message: 'expected one of status, exports, mounts, explain as method' });
 });
 
 t.test('several servers: one must be named', async t => {
@@ -106,5 +121,5 @@ t.test('several servers: one must be named', async t => {
   t.match(named.stdout, '/data');
   other.child.kill('SIGKILL'); // its socket stays, and does not count any more
   await other.exited;
-  t.match(await ask('exports'), '/größe');
+  t.match(await told('exports'), '/größe');
 });

@@ -24,7 +24,7 @@ function start(args: readonly string[], { cwd, env }: Options = {}): ChildProces
   return spawn(process.execPath, [MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // The command line is started often here, and it is the same each time.
-    env: { ...process.env, NODE_OPTIONS: undefined, NODE_COMPILE_CACHE: join(tmpdir(), 'bricknfs-test-compile-cache'), ...env },
+    env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'bricknfs-test-compile-cache'), ...env },
     ...(cwd === undefined ? {} : { cwd }),
   });
 }

@@ -59,7 +59,7 @@ function serve({ answer = fop => ANSWERS[fop], type = 2, readOnly = false, resol
   const errors: object[] = [];
   const volume = new Volume(new Answering(answer), new InodeTable({ limit: 100 }), undefined);
   const inode = volume.table.link(iattOf({ gfid: gfidOf(9), type }));
-  const at: Resolved = { volume, inode, frame, readOnly, exportId: 0, atTop: false };
+  const at: Resolved = { volume, inode, frame, readOnly, trust: 'none', exportId: 0, atTop: false };
   const log = Object.assign(Object.create(silent), { error: (what: object) => errors.push(what) }) as typeof silent;
   const nfs: NfsCall = {
     call,

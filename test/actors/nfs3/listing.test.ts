@@ -16,7 +16,7 @@ import { Xlator } from '#src/graph/xlator.ts';
 import { InodeTable } from '#src/inode/table.ts';
 import { silent } from '#src/log.ts';
 import type { Call } from '#src/rpcsvc/actor.ts';
-import type { NfsCall } from '#src/xlators/nfs/server/call.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
 import { Volume } from '#src/xlators/nfs/server/volume.ts';
 import { gfidOf, iattOf } from '../../support/iatt.ts';
 
@@ -67,7 +67,15 @@ interface Options {
 /** The actors of NFS3 on one directory, as `ask(procedure, arguments)`. */
 function serve(brick: Xlator, { readdirSize = 65_536, readdirplus = true }: Options = {}) {
   const volume = new Volume(brick, new InodeTable({ limit: 100 }), undefined);
-  const at = { volume, inode: volume.table.root, frame, readOnly: false, exportId: 0, atTop: true };
+  const at: Resolved = {
+    volume,
+    inode: volume.table.root,
+    frame,
+    readOnly: false,
+    trust: 'none',
+    exportId: 0,
+    atTop: true,
+  };
   const contextOf = (call: Call): NfsCall => ({
     call,
     options: { readSize: 65_536, writeSize: 65_536, readdirSize, ino32: false, readdirplus },

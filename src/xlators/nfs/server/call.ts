@@ -4,6 +4,7 @@ import type { Iatt } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import type { Log } from '../../../log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
+import type { Trust } from './exports.ts';
 import type { NfsOptions } from './options.ts';
 import type { Volume } from './volume.ts';
 
@@ -14,6 +15,8 @@ export interface Resolved {
   /** Squashed as the export says. */
   readonly frame: Frame;
   readonly readOnly: boolean;
+  /** What the administrator vouches for, see `Trust`. */
+  readonly trust: Trust;
   readonly exportId: number;
   /** Whether the inode is where the export begins: its `..` is itself, or a client could walk out of the export. */
   readonly atTop: boolean;

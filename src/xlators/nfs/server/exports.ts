@@ -7,6 +7,13 @@ import type { NfsOptionValues } from './options.ts';
 
 export type Squash = 'none' | 'root' | 'all';
 
+/**
+ * How far writes are answered as more durable than they are: `write` answers UNSTABLE ones as FILE_SYNC, so that the
+ * client never asks for a COMMIT; `sync` makes nothing durable at all, and says it has. A power cut loses data that
+ * clients believe safe: only for bricks that cannot lose any, or data that may be lost.
+ */
+export type Trust = 'none' | 'write' | 'sync';
+
 /** A setting, and where it was made: `file:line`, or `default`. */
 export interface Rule<T> {
   readonly value: T;
@@ -23,6 +30,7 @@ export interface VolumeRules {
   readonly insecurePorts: Rule<boolean>;
   readonly readOnly: Rule<boolean>;
   readonly squash: Rule<Squash>;
+  readonly trust: Trust;
   readonly anonUid: number;
   readonly anonGid: number;
   readonly auxGids: boolean;
@@ -116,8 +124,14 @@ function rulesOf(volume: string, values: NfsOptionValues, origins: Origins): Vol
     ),
     readOnly: rule(values['nfs3.*.volume-access'].get(volume) === 'read-only', `nfs3.${volume}.volume-access`),
     squash: rule(values['nfs3.*.squash'].get(volume) ?? 'none', `nfs3.${volume}.squash`),
+    trust: trustOf(volume, values),
     anonUid: values['nfs3.*.anonuid'].get(volume) ?? 65_534,
     anonGid: values['nfs3.*.anongid'].get(volume) ?? 65_534,
     auxGids: values['nfs.server-aux-gids'],
   };
+}
+
+function trustOf(volume: string, values: NfsOptionValues): Trust {
+  if (values['nfs3.*.trusted-sync'].get(volume)) return 'sync';
+  return values['nfs3.*.trusted-write'].get(volume) ? 'write' : 'none';
 }

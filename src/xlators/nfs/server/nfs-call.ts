@@ -6,6 +6,7 @@ import type { Log } from '../../../log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
 import type { Access } from './access.ts';
 import type { NfsCall, Resolved } from './call.ts';
+import type { Trust } from './exports.ts';
 import type { HandleParts } from './handle.ts';
 import type { NfsOptions } from './options.ts';
 import type { NfsServer } from './server.ts';
@@ -28,6 +29,10 @@ class ResolvedHandle implements Resolved {
 
   get readOnly(): boolean {
     return this.#access.on.rules.readOnly.value;
+  }
+
+  get trust(): Trust {
+    return this.#access.on.rules.trust;
   }
 
   get exportId(): number {

@@ -81,5 +81,7 @@ export function readlink({ objects }: Brick, inode: Inode): { target: string; ia
   if (iatt.type !== FileType.LNK) throw withWcc(fsError('EINVAL', 'readlink of no symlink'), undefined, iatt);
   const length = readlinkat(fd, EMPTY, text, PATH_MAX);
   if (length < 0) throw withWcc(lastError('readlink'), undefined, iatt);
-  return { target: text.toString('latin1', 0, length), iatt };
+  const target = text.toString('latin1', 0, length);
+  objects.stat(known); // reading it may have moved its atime
+  return { target, iatt: iattOf(known) };
 }

@@ -129,7 +129,7 @@ async function writeLater(
   offset: number,
   stable: Stable,
 ): Promise<Written> {
-  clearSetId(file.fd, frame.identity, before);
+  if (data.length > 0) clearSetId(file.fd, frame.identity, before);
   file.pin();
   let count = 0;
   try {
