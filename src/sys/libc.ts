@@ -54,6 +54,7 @@ export const chmod = declare<[path: Ptr, mode: number]>('int chmod(const void *,
 export const utimensat = declare<[dirfd: number, path: Ptr, times: Ptr, flags: number]>(
   'int utimensat(int, const void *, const void *, int)',
 );
+export const getrusage = declare<[who: number, into: Ptr]>('int getrusage(int, void *)');
 export const umask = declare<[mask: number]>('unsigned int umask(unsigned int)');
 export const ftruncate = declare<[fd: number, size: number]>('int ftruncate(int, int64_t)');
 

@@ -85,10 +85,10 @@ t.test('nfs-cat reads what is there', async t => {
 });
 
 t.test('what is not there, or not allowed, is an error', async t => {
-  await t.rejects(tool('nfs-cat', url(join(dir, 'nothing'))), { stderr: /NFS3ERR_NOENT/ });
-  await t.rejects(tool('nfs-ls', url('/no/such/export')), { stderr: /MNT3ERR_NOENT|MNT3ERR_ACCES/ });
+  await t.rejects(tool('nfs-cat', url(join(dir, 'nothing'))), { message: /NFS3ERR_NOENT/ });
+  await t.rejects(tool('nfs-ls', url('/no/such/export')), { message: /MNT3ERR_NOENT|MNT3ERR_ACCES/ });
   writeFileSync(join(dir, 'secret'), 'of root', { mode: 0o600 });
   const asOther = tool('nfs-cat', url(join(dir, 'secret'), '&uid=1001&gid=1001'));
-  if (root) await t.rejects(asOther, { stderr: /NFS3ERR_ACCES/ });
+  if (root) await t.rejects(asOther, { message: /ACCESS denied|NFS3ERR_ACCES/ });
   else t.equal((await asOther).toString(), 'of root', 'everybody works as the user that the server runs as');
 });

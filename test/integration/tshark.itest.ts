@@ -122,6 +122,7 @@ t.test('the answers to what is wrong are well-formed, too', async t => {
     '_ws.col.Info',
   ]);
   t.strictSame(malformed, []);
+  // PROG_UNAVAIL is missing: the dissector does not follow a program that it does not know.
   const states = flat(await decode(file, port, `tcp.srcport == ${port} && rpc`, ['rpc.state_accept']), 0);
-  t.ok(new Set(states).size >= 5, `SUCCESS and the errors of RFC 5531: ${[...new Set(states)].sort().join(' ')}`);
+  t.strictSame([...new Set(states)].sort(), ['0', '2', '3', '4'], 'SUCCESS and the errors of RFC 5531');
 });

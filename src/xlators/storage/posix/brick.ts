@@ -26,6 +26,8 @@ export interface Brick {
   unstableLost(): void;
   /** Until when (ms) writes go through the thread pool, as the kernel was seen to make a writer wait. */
   slowWritesUntilMs: number;
+  /** Until then it is looked at whether writes that take long have been asleep. */
+  watchedWritesUntilMs: number;
 }
 
 /** What a change of a directory made of it. */

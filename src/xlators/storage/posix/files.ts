@@ -1,12 +1,23 @@
 /** Regular files, open for input and output: one descriptor for each inode, whoever the callers are. */
 import { close as closePooled, fdatasync } from 'node:fs';
 import { errnoOf } from '../../../errno.ts';
-import { AT_FDCWD, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR } from '../../../sys/constants.ts';
+import {
+  AT_FDCWD,
+  O_CLOEXEC,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  S_ISGID,
+  S_ISUID,
+} from '../../../sys/constants.ts';
 import { setMode } from '../../../sys/attributes.ts';
-import { asServer, canSwitch, SERVER } from '../../../sys/identity.ts';
+import { asServer, canSwitch, SERVER, uidOf } from '../../../sys/identity.ts';
 import { close, openat } from '../../../sys/libc.ts';
 import { procFd } from '../../../sys/names.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
+import type { Identity } from '../../../graph/frame.ts';
+import type { Iatt } from '../../../graph/iatt.ts';
 import type { Brick } from './brick.ts';
 import type { Descriptor } from './descriptors.ts';
 import { Flush } from './flush.ts';
@@ -56,6 +67,14 @@ function withOwnersRights(objects: Objects, from: number, open: () => number, er
   } finally {
     setMode(from, mode);
   }
+}
+
+/** As the kernel does when somebody changes the data who is not root: for changes in the thread pool, made as root. */
+export function clearSetId(fd: number, identity: Identity, { mode }: Iatt): void {
+  const setId = mode & (S_ISUID | ((mode & 0o10) !== 0 ? S_ISGID : 0));
+  if (setId === 0 || uidOf(identity) === 0) return;
+  asServer();
+  setMode(fd, mode & ~setId);
 }
 
 /** Makes the file (or directory) durable, sharing a flush with whoever else asks. Rejects with the error of that. */

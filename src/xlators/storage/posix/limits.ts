@@ -4,6 +4,7 @@ import type { Inode } from '../../../inode/inode.ts';
 import { Magic, ST_RDONLY } from '../../../sys/constants.ts';
 import { lastError } from '../../../sys/failure.ts';
 import { statfs, statfsFd } from '../../../sys/statfs.ts';
+import { stat } from '../../../sys/statx.ts';
 import type { Brick } from './brick.ts';
 
 interface Kind {
@@ -38,6 +39,8 @@ export function statfsOf({ objects }: Brick, inode: Inode): Statfs {
   const fd = objects.stat(objects.of(inode));
   if (statfsFd(fd) < 0) throw lastError('statfs');
   const { blockSize, files, filesFree } = statfs;
+  // Inodes of 128 bytes have room neither for a birth time nor for parts of seconds.
+  const seconds = statfs.type === Magic.EXT4 && !stat.hasBtime;
   const kind = KINDS.get(statfs.type) ?? OTHER;
   return {
     bytesTotal: statfs.blocks * blockSize,
@@ -49,7 +52,7 @@ export function statfsOf({ objects }: Brick, inode: Inode): Statfs {
     nameMax: statfs.nameMax,
     linkMax: kind.linkMax,
     fileSizeMax: Math.floor(kind.fileSizeMax),
-    timeGranularity: kind.timeGranularity,
+    timeGranularity: seconds ? 1_000_000_000 : kind.timeGranularity,
     caseInsensitive: kind.caseInsensitive === true,
     readOnly: (statfs.flags & ST_RDONLY) !== 0,
   };

@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { mkdir, stat as statPath } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { isMainThread } from 'node:worker_threads';
 import type { OptionValues } from '../../../graph/options.ts';
 import type { GraphEnv } from '../../../graph/xlator.ts';
 import type { Log } from '../../../log.ts';
@@ -11,7 +10,7 @@ import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY } from '../../../sys/constan
 import { dropReserve } from '../../../sys/capabilities.ts';
 import { lastError } from '../../../sys/failure.ts';
 import { asServer } from '../../../sys/identity.ts';
-import { openat } from '../../../sys/libc.ts';
+import { openat, umask } from '../../../sys/libc.ts';
 import { descriptorLimit } from '../../../sys/limits.ts';
 import { BufferPool } from './buffers.ts';
 import type { Brick } from './brick.ts';
@@ -44,7 +43,7 @@ export async function openBrick(
   unstableLost: () => void,
 ): Promise<OpenBrick> {
   await settleThreads();
-  if (isMainThread) process.umask(0); // which is the whole process's
+  umask(0); // modes are the callers’ to choose; it is the whole process's
   asServer();
   const rootFd = openRoot(options.directory);
   const limits = limitsFor(options.descriptors);
@@ -61,6 +60,7 @@ export async function openBrick(
     syncMetadata: options['sync-metadata'],
     unstableLost,
     slowWritesUntilMs: 0,
+    watchedWritesUntilMs: 0,
   };
   closer.brick = brick;
   const timer = setInterval(() => {

@@ -31,13 +31,11 @@ export class Posix extends Xlator<PosixOptions> {
   static readonly options = posixOptions;
   static readonly children = [0, 0] as const;
 
-  /** Called when data that was answered UNSTABLE may be lost: the write verifier must change. */
-  unstableLost: () => void = () => {};
   #open: OpenBrick | undefined;
   #brick!: Brick;
 
   override async init(): Promise<void> {
-    const lost = () => this.unstableLost();
+    const lost = () => this.notify('unstable-lost');
     this.#open = await openBrick(this.name, this.slot, this.options, this.env, this.log, lost);
     this.#brick = this.#open.brick;
   }
@@ -129,7 +127,7 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override async setattr(frame: Frame, inode: Inode, attr: fops.SetAttr, guard?: fops.Time): Promise<Wcc> {
-    const wcc = setattr(this.#brick, frame, inode, attr, guard);
+    const wcc = await setattr(this.#brick, frame, inode, attr, guard);
     if (!this.#brick.syncMetadata) return wcc;
     await syncObject(this.#brick, this.#brick.objects.of(inode), inode.type);
     return wcc;
@@ -201,7 +199,9 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override async readdirp(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<fops.DirList> {
-    return list(this.#brick, frame, fd.inode, size, cookie, true);
+    const listed = () => list(this.#brick, frame, fd.inode, size, cookie, true);
+    const { index } = this.#brick.objects;
+    return index ? index.batch(listed) : listed();
   }
 
   override async fsyncdir(_frame: Frame, fd: Fd, _dataOnly: boolean): Promise<void> {

@@ -1,4 +1,6 @@
 /** Changing attributes, in the order that lets each take effect: size, owner (which clears set-id bits), mode, times. */
+import { ftruncate as ftruncateByCallback } from 'node:fs';
+import { promisify } from 'node:util';
 import { Access, type SetAttr, type Time } from '../../../graph/fops.ts';
 import type { Frame, Identity } from '../../../graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
@@ -11,14 +13,19 @@ import { ftruncate } from '../../../sys/libc.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
 import { type Brick, iattNow } from './brick.ts';
-import { openFile } from './files.ts';
+import type { Descriptor } from './descriptors.ts';
+import { clearSetId, openFile } from './files.ts';
 import type { Known } from './known.ts';
 import { permitted } from './permission.ts';
+
+/** Bytes: giving back more than this may take long. */
+const LARGE = 64 * 1024 * 1024;
+const ftruncatePooled = promisify(ftruncateByCallback);
 
 /** As {@link SetAttr}, but for the size. */
 type Change = { readonly [K in Exclude<keyof SetAttr, 'size'>]?: SetAttr[K] | undefined };
 
-export function setattr(brick: Brick, frame: Frame, inode: Inode, attr: SetAttr, guard?: Time): Wcc {
+export function setattr(brick: Brick, frame: Frame, inode: Inode, attr: SetAttr, guard?: Time): Wcc | Promise<Wcc> {
   const { objects } = brick;
   const known = objects.of(inode);
   const fd = objects.stat(known);
@@ -27,28 +34,55 @@ export function setattr(brick: Brick, frame: Frame, inode: Inode, attr: SetAttr,
     if (guard && (guard.sec !== before.ctime || guard.nsec !== before.ctimeNsec)) {
       throw fsError('EAGAIN', 'the object has changed since the guard');
     }
-    if (attr.size !== undefined) truncateTo(brick, known, fd, frame.identity, attr.size);
-    const { uid, gid, mode, atime } = attr;
-    // Setting the size sets the mtime: a client that asks for that too need not be the owner.
-    const mtime = attr.size !== undefined && attr.mtime === 'now' ? undefined : attr.mtime;
-    change(known, objects.fd(known), frame.identity, { uid, gid, mode, atime, mtime }, before);
+    const { size } = attr;
+    if (size !== undefined && before.used - size > LARGE) return shrink(brick, frame, known, attr, before);
+    if (size !== undefined) truncateTo(brick, known, fd, frame.identity, size);
+    change(known, objects.fd(known), frame.identity, withoutSize(attr), before);
   } catch (error) {
     throw withWcc(error, before, iattNow(known, objects.fd(known)));
   }
   return { before, after: iattNow(known, objects.fd(known)) };
 }
 
-/** Sets the size of the file that `stat` tells of. Its owner may, whatever the mode says. */
+/** Setting the size sets the mtime: a client that asks for that too need not be the owner. */
+function withoutSize({ uid, gid, mode, atime, mtime, size }: SetAttr): Change {
+  return { uid, gid, mode, atime, mtime: size !== undefined && mtime === 'now' ? undefined : mtime };
+}
+
+/** As above, of a file that has much to give back: in the thread pool. */
+async function shrink(brick: Brick, frame: Frame, known: Known, attr: SetAttr, before: Iatt): Promise<Wcc> {
+  const file = fileToTruncate(brick, known, brick.objects.fd(known), frame.identity);
+  clearSetId(file.fd, frame.identity, before);
+  file.pin();
+  try {
+    await ftruncatePooled(file.fd, attr.size!);
+    file.dirty = true;
+    change(known, file.fd, frame.identity, withoutSize(attr), before);
+    // Others' changes may have come in between, so there is no telling what was right before.
+    return { before: undefined, after: iattNow(known, file.fd) };
+  } catch (error) {
+    throw withWcc(error, undefined, iattNow(known, file.fd));
+  } finally {
+    file.unpin();
+  }
+}
+
+/** Sets the size of the file that `stat` tells of. */
 export function truncateTo(brick: Brick, known: Known, fd: number, identity: Identity, size: number): void {
+  const file = fileToTruncate(brick, known, fd, identity);
+  asCaller(identity);
+  if (ftruncate(file.fd, size) < 0) throw lastError('truncate');
+  file.dirty = true;
+}
+
+/** The file that `stat` tells of, open for writing, if the caller may: its owner, whatever the mode says. */
+function fileToTruncate(brick: Brick, known: Known, fd: number, identity: Identity): Descriptor {
   const type = stat.mode & S_IFMT;
   if (type !== S_IFREG) throw fsError(type === S_IFDIR ? 'EISDIR' : 'EINVAL', 'only a file has a size to set');
   if (stat.uid !== uidOf(identity) && permitted(known, fd, identity, Access.WRITE) === 0) {
     throw fsError('EACCES', 'truncate');
   }
-  const file = openFile(brick, known, true);
-  asCaller(identity);
-  if (ftruncate(file.fd, size) < 0) throw lastError('truncate');
-  file.dirty = true;
+  return openFile(brick, known, true);
 }
 
 /** Owner, mode and times of `known`, open as `fd`, that was like `before`. */

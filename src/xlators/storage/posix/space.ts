@@ -16,10 +16,9 @@ import { fallocatePooled, lseek } from '../../../sys/libc.ts';
 import { stat } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
 import { type Brick, iattNow } from './brick.ts';
-import { openFile } from './files.ts';
+import { clearSetId, openFile } from './files.ts';
 import { permitted } from './permission.ts';
 import { refuseOthers } from './read.ts';
-import { clearSetId } from './write.ts';
 
 /** ENXIO past the end. */
 export function seek(brick: Brick, frame: Frame, inode: Inode, offset: number, what: 'data' | 'hole'): number {

@@ -1,19 +1,18 @@
 import { write as writePooled } from 'node:fs';
 import { ERRNO } from '../../../errno.ts';
 import { Access, Stable, type Written } from '../../../graph/fops.ts';
-import type { Frame, Identity } from '../../../graph/frame.ts';
+import type { Frame } from '../../../graph/frame.ts';
 import type { Iatt, Wcc } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
-import { S_ISGID, S_ISUID } from '../../../sys/constants.ts';
 import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
-import { setMode } from '../../../sys/attributes.ts';
-import { asCaller, asServer, uidOf } from '../../../sys/identity.ts';
+import { asCaller, uidOf } from '../../../sys/identity.ts';
 import { errno, pwrite } from '../../../sys/libc.ts';
+import { sleeps } from '../../../sys/sleeps.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
 import { type Brick, iattNow } from './brick.ts';
 import type { Descriptor } from './descriptors.ts';
-import { openFile, syncFile } from './files.ts';
+import { clearSetId, openFile, syncFile } from './files.ts';
 import type { Known } from './known.ts';
 import { keepGrant, permitted } from './permission.ts';
 import { refuseOthers } from './read.ts';
@@ -43,8 +42,13 @@ export function write(
   if (start < brick.slowWritesUntilMs) return writeLater(brick, frame, target, data, offset, stable);
   const { known, file, before } = target;
   asCaller(frame.identity);
+  const slept = start < brick.watchedWritesUntilMs ? sleeps() : Infinity;
   const count = writeNow(target, data, offset);
-  if (performance.now() - start > SLOW_MS) brick.slowWritesUntilMs = start + SLOW_FOR_MS;
+  if (performance.now() - start > SLOW_MS) {
+    // On a busy machine a thread waits for its turn as well: only if it went to sleep was it for the disk.
+    if (sleeps() > slept) brick.slowWritesUntilMs = start + SLOW_FOR_MS;
+    else brick.watchedWritesUntilMs = start + SLOW_FOR_MS;
+  }
   const after = afterWrite(known, file, before);
   file.dirty = true;
   const written = { count, stable, before, after };
@@ -142,14 +146,6 @@ async function writeLater(
   } finally {
     file.unpin();
   }
-}
-
-/** As the kernel does when somebody changes the data who is not root: for changes in the thread pool, made as root. */
-export function clearSetId(fd: number, identity: Identity, { mode }: Iatt): void {
-  const setId = mode & (S_ISUID | ((mode & 0o10) !== 0 ? S_ISGID : 0));
-  if (setId === 0 || uidOf(identity) === 0) return;
-  asServer();
-  setMode(fd, mode & ~setId);
 }
 
 async function writeAll(fd: number, data: Buffer, offset: number): Promise<number> {

@@ -33,7 +33,7 @@ t.test('two stages', { skip: process.geteuid!() !== 0 && 'needs root' }, async t
   const support = new URL('./brick-test.ts', import.meta.url).href;
   const worker = new Worker(WORKER, { eval: true, workerData: { support, place } });
   const answer = await new Promise<Record<string, unknown>>((resolve, reject) => {
-    worker.once('message', resolve);
+    worker.on('message', message => 'uid' in message && resolve(message));
     worker.once('error', reject);
   });
   await new Promise(resolve => worker.once('exit', resolve));
