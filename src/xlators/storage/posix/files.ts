@@ -12,7 +12,7 @@ import {
   S_ISUID,
 } from '../../../sys/constants.ts';
 import { setMode } from '../../../sys/attributes.ts';
-import { asServer, canSwitch, SERVER, uidOf } from '../../../sys/identity.ts';
+import { asCaller, asRoot, canSwitch, SERVER, uidOf } from '../../../sys/identity.ts';
 import { close, openat } from '../../../sys/libc.ts';
 import { procFd } from '../../../sys/names.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
@@ -27,10 +27,15 @@ import type { Objects } from './objects.ts';
 const FLAGS = O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
 
 /**
- * The file's descriptor, opened with the server's rights: whether the caller may read or write is for the fop to ask.
- * To be called only for regular files.
+ * The file's descriptor. It is opened as `identity` if he may, and otherwise with root's rights: whether the caller may
+ * read or write now is for the fop to ask. To be called only for regular files (and directories, to sync them).
  */
-export function openFile({ objects }: Pick<Brick, 'objects'>, known: Known, writable: boolean): Descriptor {
+export function openFile(
+  { objects }: Pick<Brick, 'objects'>,
+  known: Known,
+  writable: boolean,
+  identity: Identity,
+): Descriptor {
   const open = known.file;
   const { files } = objects.caches;
   if (open !== undefined && (open.writable || !writable)) {
@@ -38,20 +43,22 @@ export function openFile({ objects }: Pick<Brick, 'objects'>, known: Known, writ
     return open;
   }
   const from = objects.fd(known);
-  asServer();
-  const fd = openAgain(objects, from, (writable ? O_RDWR : O_RDONLY) | FLAGS);
+  const fd = openAgain(objects, from, (writable ? O_RDWR : O_RDONLY) | FLAGS, identity);
   if (open) files.drop(open);
   return (known.file = files.add(known, fd, writable));
 }
 
-function openAgain(objects: Objects, from: number, flags: number): number {
+function openAgain(objects: Objects, from: number, flags: number, identity: Identity): number {
   const open = () => openat(AT_FDCWD, procFd(from), flags, 0);
+  asCaller(identity);
   try {
     return objects.opened(open, 'open');
   } catch (error) {
-    if (canSwitch || errnoOf(error) !== 'EACCES') throw error;
-    return withOwnersRights(objects, from, open, error);
+    if (errnoOf(error) !== 'EACCES') throw error;
+    if (!canSwitch) return withOwnersRights(objects, from, open, error);
   }
+  asRoot();
+  return objects.opened(open, 'open');
 }
 
 /**
@@ -73,14 +80,14 @@ function withOwnersRights(objects: Objects, from: number, open: () => number, er
 export function clearSetId(fd: number, identity: Identity, { mode }: Iatt): void {
   const setId = mode & (S_ISUID | ((mode & 0o10) !== 0 ? S_ISGID : 0));
   if (setId === 0 || uidOf(identity) === 0) return;
-  asServer();
+  asRoot();
   setMode(fd, mode & ~setId);
 }
 
 /** Makes the file (or directory) durable, sharing a flush with whoever else asks. Rejects with the error of that. */
 export function syncFile(brick: Brick, known: Known, dataOnly: boolean): Promise<void> {
   known.flush ??= new Flush(() => {
-    const file = known.file ?? openFile(brick, known, false);
+    const file = known.file ?? openFile(brick, known, false, SERVER);
     file.pin();
     file.dirty = false;
     const finish = (error: Error | null) => {

@@ -6,7 +6,7 @@ import type { Inode } from '../../../inode/inode.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY, S_IFDIR, S_IFMT } from '../../../sys/constants.ts';
 import { DirentReader } from '../../../sys/dirents.ts';
 import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
-import { asCaller, asServer } from '../../../sys/identity.ts';
+import { asCaller } from '../../../sys/identity.ts';
 import { openat } from '../../../sys/libc.ts';
 import { cName, procFd } from '../../../sys/names.ts';
 import { stat, statName } from '../../../sys/statx.ts';
@@ -27,7 +27,7 @@ export function list(brick: Brick, frame: Frame, inode: Inode, size: number, coo
   const { objects } = brick;
   const dir = objects.of(inode);
   const fd = openToList(brick, frame, dir);
-  const listing = listingAt(brick, dir, fd, cookie);
+  const listing = listingAt(brick, frame, dir, fd, cookie);
   const own = listing.descriptor.fd;
   const { reader } = listing;
   asCaller(frame.identity);
@@ -62,7 +62,7 @@ function openToList({ objects }: Brick, { identity }: Frame, dir: Known): number
 }
 
 /** A listing that can go on behind `cookie`, at best one that stands there. `stat` holds the directory's attributes. */
-function listingAt({ objects }: Brick, dir: Known, fd: number, cookie: bigint): Listing {
+function listingAt({ objects }: Brick, { identity }: Frame, dir: Known, fd: number, cookie: bigint): Listing {
   const { ctime, ctimeNsec } = stat;
   const { lists: cache } = objects.caches;
   const open = (dir.lists ??= []);
@@ -74,7 +74,7 @@ function listingAt({ objects }: Brick, dir: Known, fd: number, cookie: bigint): 
     open.push(...open.splice(open.indexOf(listing), 1)); // the first is the one used longest ago
     cache.use(listing.descriptor);
   } else {
-    asServer();
+    asCaller(identity);
     const flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     const own = objects.opened(() => openat(AT_FDCWD, procFd(fd), flags, 0), 'opendir');
     listing = { descriptor: cache.add(dir, own), reader: new DirentReader(), ctime, ctimeNsec, done: false };

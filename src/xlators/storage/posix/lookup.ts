@@ -4,14 +4,14 @@ import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../../sys/constants.ts';
-import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
+import { failedWith, fsError, lastError, withWcc } from '../../../sys/failure.ts';
 import { asCaller } from '../../../sys/identity.ts';
-import { close, openat, readlinkat } from '../../../sys/libc.ts';
+import { close, errno, openat, readlinkat } from '../../../sys/libc.ts';
 import { cName, DOT_DOT, EMPTY } from '../../../sys/names.ts';
 import { isWithin, pathOf } from '../../../sys/paths.ts';
 import { statName } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
-import type { Brick } from './brick.ts';
+import { type Brick, isDot } from './brick.ts';
 import type { Known } from './known.ts';
 import { note } from './place-index.ts';
 import { permitted } from './permission.ts';
@@ -23,25 +23,37 @@ export function lookup(brick: Brick, frame: Frame, parent: Inode, name: string):
   const { objects } = brick;
   const dir = objects.of(parent);
   const fd = objects.fd(dir);
+  let number = 0;
   try {
-    const known =
-      name === '.' ? dir : name === '..' ? above(brick, frame, dir, fd) : named(brick, frame, fd, dir, name);
-    if (known === dir) objects.stat(dir);
-    const iatt = iattOf(known);
-    objects.stat(dir);
-    return { iatt, parent: iattOf(dir) };
+    const known = isDot(name) ? dotted(brick, frame, dir, fd, name) : named(brick, frame, fd, dir, name);
+    if (known !== undefined) {
+      const iatt = iattOf(known);
+      objects.stat(dir);
+      return { iatt, parent: iattOf(dir) };
+    }
+    number = errno();
   } catch (error) {
     objects.stat(dir); // ESTALE if it was removed: then that is the answer
     throw withWcc(error, undefined, iattOf(dir));
   }
+  // Asking for what is not there is a common thing, and one error costs a microsecond.
+  objects.stat(dir);
+  throw failedWith(number, 'lookup', { before: undefined, after: iattOf(dir) });
 }
 
-function named({ objects }: Brick, frame: Frame, fd: number, dir: Known, name: string): Known {
+/** `undefined` if it cannot be found, with errno. */
+function named({ objects }: Brick, frame: Frame, fd: number, dir: Known, name: string): Known | undefined {
   asCaller(frame.identity);
   const bytes = cName(name);
-  if (statName(fd, bytes) < 0) throw lastError('lookup');
+  if (statName(fd, bytes) < 0) return undefined;
   const known = objects.seen(fd, bytes);
   note(objects.index, known, dir, name);
+  return known;
+}
+
+function dotted(brick: Brick, frame: Frame, dir: Known, fd: number, name: string): Known {
+  const known = name === '.' ? dir : above(brick, frame, dir, fd);
+  if (known === dir) brick.objects.stat(dir);
   return known;
 }
 

@@ -13,7 +13,7 @@ import {
   S_IFREG,
 } from '../../../sys/constants.ts';
 import { fsError, lastError } from '../../../sys/failure.ts';
-import { asServer } from '../../../sys/identity.ts';
+import { asRoot } from '../../../sys/identity.ts';
 import { close, openat } from '../../../sys/libc.ts';
 import { cText } from '../../../sys/names.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
@@ -87,7 +87,7 @@ export class Mounts {
 
   #discover(open: (flags: number) => number, type: number): Mount {
     if (type !== S_IFDIR && type !== S_IFREG) throw fsError('EACCES', 'a special file is mounted here');
-    asServer();
+    asRoot();
     const fd = open(O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) throw lastError('opening what is mounted here');
     return this.#add(fd);
@@ -121,7 +121,7 @@ export class Mounts {
 
   #search(tag: number): Mount | undefined {
     const top = pathOf(this.root.fd);
-    asServer();
+    asRoot();
     for (const line of mountTable()) {
       if (!isWithin(line.point, top) || line.id === this.root.mountId || line.fsType === 'autofs') continue;
       if (this.#all.some(mount => mount.mountId === line.id)) continue;

@@ -9,7 +9,7 @@ import type { Log } from '../../../log.ts';
 import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../../../sys/constants.ts';
 import { fsError, lastError, systemError } from '../../../sys/failure.ts';
 import { handle, openHandle, takeHandle } from '../../../sys/handles.ts';
-import { asServer } from '../../../sys/identity.ts';
+import { asRoot } from '../../../sys/identity.ts';
 import { close, errno, openat } from '../../../sys/libc.ts';
 import { procFd } from '../../../sys/names.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
@@ -267,7 +267,7 @@ export class Objects {
       if (this.index) return this.index.open(gfid);
       throw fsError('ESTALE', 'the object has no handle, and there is no index');
     }
-    asServer();
+    asRoot();
     try {
       return this.opened(() => openHandle(mount.fd, at.type, at.bytes, at.at, at.length), 'open_by_handle_at');
     } catch (error) {

@@ -71,6 +71,7 @@ export async function openBrick(
     brick,
     async close() {
       clearInterval(timer);
+      asServer();
       objects.close();
       index?.close();
       await closer.settled();

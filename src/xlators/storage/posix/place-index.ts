@@ -9,7 +9,7 @@ import { ERRNO, FsError } from '../../../errno.ts';
 import type { Log } from '../../../log.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../../../sys/constants.ts';
 import { fsError, systemError } from '../../../sys/failure.ts';
-import { asServer } from '../../../sys/identity.ts';
+import { asRoot } from '../../../sys/identity.ts';
 import { close, errno, openat } from '../../../sys/libc.ts';
 import { cName } from '../../../sys/names.ts';
 import { stat } from '../../../sys/statx.ts';
@@ -142,7 +142,7 @@ export class PlaceIndex {
 
   /** An O_PATH descriptor of the object. ESTALE if it is gone, EJUKEBOX while it is searched. */
   open(gfid: Buffer): number {
-    asServer();
+    asRoot();
     return this.#open(gfid, 0);
   }
 

@@ -4,7 +4,7 @@ import type { Log } from '../../../log.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../../sys/constants.ts';
 import { DirentReader } from '../../../sys/dirents.ts';
 import { fsError } from '../../../sys/failure.ts';
-import { asServer } from '../../../sys/identity.ts';
+import { asRoot } from '../../../sys/identity.ts';
 import { close, errno, openat } from '../../../sys/libc.ts';
 import { cName, DOT, procFd } from '../../../sys/names.ts';
 import type { Known } from './known.ts';
@@ -89,11 +89,11 @@ export class PlaceSearch {
     this.#log.info({ objects: this.#walking.size }, 'searching the volume for what was moved behind our back');
     const levels: Level[] = [];
     try {
-      asServer();
+      asRoot();
       const top = openat(this.#objects.fd(this.#objects.root), DOT, LIST, 0);
       if (top >= 0) levels.push({ fd: top, reader: new DirentReader(), known: this.#objects.root, name: '' });
       while (levels.length > 0 && !this.#stopped) {
-        asServer();
+        asRoot();
         this.#step(levels, this.#walking);
         await new Promise(resolve => setImmediate(resolve));
       }

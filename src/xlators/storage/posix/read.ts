@@ -30,7 +30,7 @@ export function read(
 ): ReadReply | Promise<ReadReply> {
   refuseOthers(inode.type);
   const known = brick.objects.of(inode);
-  const file = openFile(brick, known, false);
+  const file = openFile(brick, known, false, frame.identity);
   const wanted = Math.min(size, READ_MAX);
   const buffer = brick.buffers.take(wanted);
   try {
@@ -39,7 +39,7 @@ export function read(
     // may not is simply not handed out.
     mayRead(brick, known, file, frame);
     if (count === wanted || offset + count >= stat.size) return reply(brick, known, buffer, count, offset);
-    return readRest(brick, known, buffer, { wanted, offset, count });
+    return readRest(brick, frame, known, buffer, { wanted, offset, count });
   } catch (error) {
     brick.buffers.give(buffer);
     throw error;
@@ -94,8 +94,14 @@ interface Progress {
   count: number;
 }
 
-async function readRest(brick: Brick, known: Known, buffer: PooledBuffer, progress: Progress): Promise<ReadReply> {
-  const file = openFile(brick, known, false);
+async function readRest(
+  brick: Brick,
+  frame: Frame,
+  known: Known,
+  buffer: PooledBuffer,
+  progress: Progress,
+): Promise<ReadReply> {
+  const file = openFile(brick, known, false, frame.identity);
   file.pin();
   try {
     const { wanted, offset } = progress;

@@ -8,7 +8,7 @@ import type { Inode } from '../../../inode/inode.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../../sys/constants.ts';
 import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
 import { setMode, setOwner, setTimes } from '../../../sys/attributes.ts';
-import { asCaller, asServer, uidOf } from '../../../sys/identity.ts';
+import { asCaller, asRoot, uidOf } from '../../../sys/identity.ts';
 import { ftruncate } from '../../../sys/libc.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
@@ -82,7 +82,7 @@ function fileToTruncate(brick: Brick, known: Known, fd: number, identity: Identi
   if (stat.uid !== uidOf(identity) && permitted(known, fd, identity, Access.WRITE) === 0) {
     throw fsError('EACCES', 'truncate');
   }
-  return openFile(brick, known, true);
+  return openFile(brick, known, true, identity);
 }
 
 /** Owner, mode and times of `known`, open as `fd`, that was like `before`. */
@@ -97,7 +97,7 @@ export function change(known: Known, fd: number, identity: Identity, attr: Chang
   const touchesOne = (atime === 'now' && mtime === undefined) || (mtime === 'now' && atime === undefined);
   if (touchesOne && before.uid !== uidOf(identity) && statFd(fd) === 0) {
     if (permitted(known, fd, identity, Access.WRITE) === 0) throw fsError('EACCES', 'utimensat');
-    asServer();
+    asRoot();
   }
   setTimes(fd, atime, mtime);
 }

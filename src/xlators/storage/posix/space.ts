@@ -29,7 +29,7 @@ export function seek(brick: Brick, frame: Frame, inode: Inode, offset: number, w
   if (stat.uid !== uidOf(frame.identity) && permitted(known, fd, frame.identity, Access.READ) === 0) {
     throw fsError('EACCES', 'seek');
   }
-  const file = openFile(brick, known, false);
+  const file = openFile(brick, known, false, frame.identity);
   const at = lseek(file.fd, offset, what === 'data' ? SEEK_DATA : SEEK_HOLE);
   if (at < 0) throw lastError('lseek');
   return at;
@@ -55,7 +55,7 @@ export async function allocate(
   if (stat.uid !== uidOf(frame.identity) && permitted(known, fd, frame.identity, Access.WRITE) === 0) {
     throw withWcc(fsError('EACCES', 'fallocate'), before, before);
   }
-  const file = openFile(brick, known, true);
+  const file = openFile(brick, known, true, frame.identity);
   clearSetId(file.fd, frame.identity, before);
   file.pin();
   try {

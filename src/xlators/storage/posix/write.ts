@@ -83,7 +83,7 @@ function prepare(brick: Brick, { identity }: Frame, inode: Inode): Target {
     if (stat.uid !== uidOf(identity) && permitted(known, fd, identity, Access.WRITE) === 0) {
       throw fsError('EACCES', 'write');
     }
-    return { known, file: openFile(brick, known, true), before };
+    return { known, file: openFile(brick, known, true, identity), before };
   } catch (error) {
     throw withWcc(error, before, before);
   }

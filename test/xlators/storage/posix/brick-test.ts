@@ -2,7 +2,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import tap, { type Test } from 'tap';
+import type tap from 'tap';
+import type { Test } from 'tap';
 import type { Fops } from '#src/graph/fops.ts';
 import type { Frame, Identity } from '#src/graph/frame.ts';
 import type { Iatt } from '#src/graph/iatt.ts';
