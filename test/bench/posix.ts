@@ -1,4 +1,7 @@
-/** Nanoseconds per fop of storage/posix on this machine: `node test/bench/posix.ts [DIRECTORY]`. */
+/**
+ * Nanoseconds per fop of storage/posix on this machine, elapsed and of CPU:
+ * `node test/bench/posix.ts [DIRECTORY [auto|on|off]]`, the latter being `option index`.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,18 +11,27 @@ import { inodeOf, root, startBrick, TestBrick, user } from '../xlators/storage/p
 import { chmodSync, mkdirSync } from 'node:fs';
 
 const top = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'bench-'));
-const place = { dir: join(top, 'volume'), stateDir: join(top, 'state') };
+const place = {
+  dir: join(top, 'volume'),
+  stateDir: join(top, 'state'),
+  path: (name: string) => join(top, 'volume', name),
+};
 mkdirSync(place.dir);
 chmodSync(place.dir, 0o777);
-const brick: TestBrick = await startBrick({ teardown: () => {} }, place, { index: process.argv[3] as 'auto' });
+const brick: TestBrick = await startBrick({ teardown: () => {} }, place, {
+  index: (process.argv[3] ?? 'auto') as 'auto',
+});
 const { fops } = brick;
 
-async function bench(name: string, count: number, run: (i: number) => Promise<unknown>) {
+async function bench(name: string, count: number, run: (i: number) => Promise<unknown>): Promise<void> {
   for (let i = 0; i < Math.min(1000, count / 10); i++) await run(-1 - i);
   const start = process.hrtime.bigint();
+  const before = process.cpuUsage();
   for (let i = 0; i < count; i++) await run(i);
-  const ns = Number(process.hrtime.bigint() - start) / count;
-  console.log(name.padEnd(48), String(Math.round(ns)).padStart(9), 'ns');
+  const elapsed = Number(process.hrtime.bigint() - start) / count;
+  const { user, system } = process.cpuUsage(before);
+  const columns = [elapsed, ((user + system) * 1000) / count].map(ns => String(Math.round(ns)).padStart(9));
+  console.log(name.padEnd(40), `${columns[0]} ns`, `${columns[1]} ns CPU`);
 }
 
 try {

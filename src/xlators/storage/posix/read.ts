@@ -29,6 +29,9 @@ export function read(
   offset: number,
 ): ReadReply | Promise<ReadReply> {
   refuseOthers(inode.type);
+  // Beyond any end is the end.
+  if (offset > Number.MAX_SAFE_INTEGER) offset = Number.MAX_SAFE_INTEGER;
+  refuseRange(offset, 0);
   const known = brick.objects.of(inode);
   const file = openFile(brick, known, false, frame.identity);
   const wanted = Math.min(size, READ_MAX);
@@ -49,6 +52,12 @@ export function read(
 export function refuseOthers(type: FileType): void {
   if (type === FileType.REG) return;
   throw fsError(type === FileType.DIR ? 'EISDIR' : 'EINVAL', 'only a file has data');
+}
+
+/** What is no offset, or beyond the largest one: a file cannot be that large. */
+export function refuseRange(offset: number, size: number): void {
+  if (!(offset >= 0)) throw fsError('EINVAL', 'a negative offset');
+  if (offset + size > Number.MAX_SAFE_INTEGER) throw fsError('EFBIG', 'an offset above 2^53');
 }
 
 /** How much of it was in memory; 0 also when nothing was. */

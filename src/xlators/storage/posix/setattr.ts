@@ -17,6 +17,7 @@ import type { Descriptor } from './descriptors.ts';
 import { clearSetId, openFile } from './files.ts';
 import type { Known } from './known.ts';
 import { permitted } from './permission.ts';
+import { refuseRange } from './read.ts';
 
 /** Bytes: giving back more than this may take long. */
 const LARGE = 64 * 1024 * 1024;
@@ -51,7 +52,7 @@ function withoutSize({ uid, gid, mode, atime, mtime, size }: SetAttr): Change {
 
 /** As above, of a file that has much to give back: in the thread pool. */
 async function shrink(brick: Brick, frame: Frame, known: Known, attr: SetAttr, before: Iatt): Promise<Wcc> {
-  const file = fileToTruncate(brick, known, brick.objects.fd(known), frame.identity);
+  const file = fileToTruncate(brick, known, brick.objects.fd(known), frame.identity, attr.size!);
   clearSetId(file.fd, frame.identity, before);
   file.pin();
   try {
@@ -69,19 +70,20 @@ async function shrink(brick: Brick, frame: Frame, known: Known, attr: SetAttr, b
 
 /** Sets the size of the file that `stat` tells of. */
 export function truncateTo(brick: Brick, known: Known, fd: number, identity: Identity, size: number): void {
-  const file = fileToTruncate(brick, known, fd, identity);
+  const file = fileToTruncate(brick, known, fd, identity, size);
   asCaller(identity);
   if (ftruncate(file.fd, size) < 0) throw lastError('truncate');
   file.dirty = true;
 }
 
 /** The file that `stat` tells of, open for writing, if the caller may: its owner, whatever the mode says. */
-function fileToTruncate(brick: Brick, known: Known, fd: number, identity: Identity): Descriptor {
+function fileToTruncate(brick: Brick, known: Known, fd: number, identity: Identity, size: number): Descriptor {
   const type = stat.mode & S_IFMT;
   if (type !== S_IFREG) throw fsError(type === S_IFDIR ? 'EISDIR' : 'EINVAL', 'only a file has a size to set');
   if (stat.uid !== uidOf(identity) && permitted(known, fd, identity, Access.WRITE) === 0) {
     throw fsError('EACCES', 'truncate');
   }
+  refuseRange(size, 0);
   return openFile(brick, known, true, identity);
 }
 

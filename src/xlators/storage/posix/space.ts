@@ -18,11 +18,12 @@ import { iattOf } from './attributes.ts';
 import { type Brick, iattNow } from './brick.ts';
 import { clearSetId, openFile } from './files.ts';
 import { permitted } from './permission.ts';
-import { refuseOthers } from './read.ts';
+import { refuseOthers, refuseRange } from './read.ts';
 
 /** ENXIO past the end. */
 export function seek(brick: Brick, frame: Frame, inode: Inode, offset: number, what: 'data' | 'hole'): number {
   refuseOthers(inode.type);
+  refuseRange(offset, 0);
   const { objects } = brick;
   const known = objects.of(inode);
   const fd = objects.stat(known);
@@ -48,6 +49,7 @@ export async function allocate(
   length: number,
 ): Promise<Wcc> {
   refuseOthers(inode.type);
+  refuseRange(offset, length);
   const { objects } = brick;
   const known = objects.of(inode);
   const fd = objects.stat(known);

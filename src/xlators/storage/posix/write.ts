@@ -15,7 +15,7 @@ import type { Descriptor } from './descriptors.ts';
 import { clearSetId, openFile, syncFile } from './files.ts';
 import type { Known } from './known.ts';
 import { keepGrant, permitted } from './permission.ts';
-import { refuseOthers } from './read.ts';
+import { refuseOthers, refuseRange } from './read.ts';
 
 /** A write to memory that takes this long had to wait for the disk: there is too much not yet written back. */
 const SLOW_MS = 5;
@@ -37,6 +37,7 @@ export function write(
   stable: Stable,
 ): Written | Promise<Written> {
   if (brick.closer.crowded) return brick.closer.room().then(() => write(brick, frame, inode, data, offset, stable));
+  refuseRange(offset, data.length);
   const target = prepare(brick, frame, inode);
   const start = performance.now();
   if (start < brick.slowWritesUntilMs) return writeLater(brick, frame, target, data, offset, stable);

@@ -10,7 +10,7 @@ import type { Iatt } from '#src/graph/iatt.ts';
 import { identityOf, ROOT } from '#src/graph/identity.ts';
 import { Inode } from '#src/inode/inode.ts';
 import { silent } from '#src/log.ts';
-import { asServer } from '#src/sys/identity.ts';
+import { asServer, canSwitch } from '#src/sys/identity.ts';
 import { ROOT_GFID } from '#src/xlators/storage/posix/gfid.ts';
 import { Posix } from '#src/xlators/storage/posix/posix.ts';
 
@@ -49,10 +49,13 @@ export interface Tap {
   teardown(action: () => unknown): void;
 }
 
+/** For tests with several callers: what one who is not root can do is in single-user.ts. */
+export const needsRoot = { skip: !canSwitch && 'needs root' };
+
 /** Runs a test by the kernel's handles, and by the index. */
 export function eachMode(t: typeof tap, name: string, ...rest: [Run] | [extra: { timeout: number }, Run]): void {
   const run = rest.at(-1) as Run;
-  const extra = rest.length > 1 ? (rest[0] as { timeout: number }) : {};
+  const extra = { ...needsRoot, ...(rest.length > 1 ? (rest[0] as { timeout: number }) : {}) };
   t.test(`${name} (handles)`, extra, t => run(t, { index: 'off' }));
   t.test(`${name} (index)`, extra, t => run(t, { index: 'on' }));
 }
@@ -143,4 +146,13 @@ export async function open(t: Tap, settings: Setting = {}) {
   chmodSync(place.dir, 0o777);
   const brick = await startBrick(t, place, settings);
   return { ...place, brick, fops: brick.fops, top: brick.root };
+}
+
+/** As {@link codeOf}, of an object that was removed: while the kernel still writes its inode back, it is found for a moment. */
+export async function codeOfGone(call: () => Promise<unknown>): Promise<unknown> {
+  for (let tries = 0; ; tries++) {
+    const code = await codeOf(call());
+    if (typeof code === 'string' || tries === 50) return code;
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
 }

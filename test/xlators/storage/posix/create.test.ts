@@ -12,7 +12,19 @@ import t from 'tap';
 import { FopError } from '#src/graph/fops.ts';
 import { FileType, type Iatt } from '#src/graph/iatt.ts';
 import { identityOf } from '#src/graph/identity.ts';
-import { codeOf, eachMode, frameOf, inodeOf, makePlace, open, other, root, startBrick, user } from './brick-test.ts';
+import {
+  codeOf,
+  eachMode,
+  frameOf,
+  inodeOf,
+  needsRoot,
+  makePlace,
+  open,
+  other,
+  root,
+  startBrick,
+  user,
+} from './brick-test.ts';
 
 const guarded = (attr = {}) => ({ mode: 'guarded', attr }) as const;
 const unchecked = (attr = {}) => ({ mode: 'unchecked', attr }) as const;
@@ -90,7 +102,7 @@ eachMode(t, 'exclusive: the same verifier again is a success, another is not, al
   t.match(await fops.stat(user, file), { mode: 0o644 });
 });
 
-t.test('exclusive: what a killed server left half made is the client’s who asks again', async t => {
+t.test('exclusive: what a killed server left half made is the client’s who asks again', needsRoot, async t => {
   const { fops, top, path } = await open(t);
   const { utimesSync, chownSync } = await import('node:fs');
   writeFileSync(path('lock'), '');

@@ -2,7 +2,7 @@ import {
   chmodSync,
   chownSync,
   closeSync,
-  ftruncateSync,
+  fsyncSync,
   openSync,
   readFileSync,
   statSync,
@@ -12,7 +12,13 @@ import {
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { FopError, Stable } from '#src/graph/fops.ts';
-import { codeOf, eachMode, inodeOf, open, other, root, user } from './brick-test.ts';
+import { Inode } from '#src/inode/inode.ts';
+import { silent } from '#src/log.ts';
+import { create } from '#src/xlators/storage/posix/create.ts';
+import { ROOT_GFID } from '#src/xlators/storage/posix/gfid.ts';
+import { openBrick } from '#src/xlators/storage/posix/open.ts';
+import { write } from '#src/xlators/storage/posix/write.ts';
+import { codeOf, eachMode, makePlace, needsRoot, inodeOf, open, other, root, user } from './brick-test.ts';
 
 const guarded = (attr = {}) => ({ mode: 'guarded', attr }) as const;
 const GiB = 2 ** 30;
@@ -149,6 +155,26 @@ eachMode(t, 'stable writes and commits answer when it is on the disk; many share
   await fops.fsyncdir(user, top.fd, false);
 });
 
+t.test('offsets that cannot be', needsRoot, async t => {
+  const { fops, top } = await open(t);
+  const file = inodeOf((await fops.create(user, top, 'f', guarded())).iatt);
+  const data = Buffer.from('x');
+  for (const [offset, code] of [
+    [-1, 'EINVAL'],
+    [NaN, 'EINVAL'],
+    [Infinity, 'EFBIG'],
+    [2 ** 53, 'EFBIG'],
+  ] as const) {
+    if (code === 'EINVAL') t.equal(await codeOf(fops.readv(user, file.fd, 1, offset)), code);
+    else t.match(await fops.readv(user, file.fd, 1, offset), { eof: true, data: { length: 0 } });
+    t.equal(await codeOf(fops.writev(user, file.fd, data, offset, Stable.UNSTABLE)), code);
+    t.equal(await codeOf(fops.setattr(user, file, { size: offset })), code);
+    t.equal(await codeOf(fops.fallocate(user, file.fd, 0, offset, 1)), code);
+    t.equal(await codeOf(fops.seek(user, file.fd, offset, 'data')), code);
+  }
+  t.match(await fops.stat(user, file), { size: 0 });
+});
+
 eachMode(t, 'changes by others are seen', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   writeFileSync(path('f'), 'one');
@@ -164,7 +190,7 @@ eachMode(t, 'changes by others are seen', async (t, s) => {
   t.match(await fops.readv(user, file.fd, 10, 0), { data: Buffer.from('t') });
 });
 
-t.test('space: preallocate, punch, zero', async t => {
+t.test('space: preallocate, punch, zero', needsRoot, async t => {
   const { fops, top, path } = await open(t);
   const file = inodeOf((await fops.create(user, top, 'f', guarded())).iatt);
   t.match(await fops.fallocate(user, file.fd, 0, 0, 65_536), { after: { size: 65_536, used: 65_536 } });
@@ -179,7 +205,7 @@ t.test('space: preallocate, punch, zero', async t => {
   t.equal(await codeOf(fops.fallocate(user, file.fd, 0, 0, 0)), 'EINVAL');
 });
 
-t.test('a file that a program runs from cannot be written, and one we write to can soon be run', async t => {
+t.test('a file that a program runs from cannot be written, and one we write to can soon be run', needsRoot, async t => {
   const { fops, top, path } = await open(t);
   writeFileSync(path('prog'), readFileSync('/bin/sleep'));
   chmodSync(path('prog'), 0o755);
@@ -198,10 +224,35 @@ t.test('a file that a program runs from cannot be written, and one we write to c
 
 /** Makes the kernel forget the file's pages. */
 async function dropCache(path: string): Promise<void> {
+  const fd = openSync(path, 'r+');
+  fsyncSync(fd);
+  closeSync(fd);
   const { spawnSync } = await import('node:child_process');
   const done = spawnSync('dd', [`if=${path}`, 'iflag=nocache', 'count=0', 'status=none']);
   if (done.status !== 0) throw new Error(String(done.stderr));
-  const fd = openSync(path, 'r+');
-  ftruncateSync(fd, statSync(path).size);
-  closeSync(fd);
 }
+
+t.test('when the disk is slow, the thread pool writes, with the same answers', needsRoot, async t => {
+  const place = makePlace(t);
+  chmodSync(place.dir, 0o777);
+  const options = { directory: place.dir, 'sync-metadata': false, index: 'auto', descriptors: 0 } as const;
+  const env = { log: silent, stateDir: place.stateDir, stage: 0 };
+  const opened = await openBrick('b', 0, options, env, silent, () => {});
+  const { brick } = opened;
+  t.teardown(() => opened.close());
+  const top = new Inode(ROOT_GFID, 2);
+  const file = inodeOf(create(brick, user, top, 'f', guarded({ mode: 0o6777 })).value);
+  brick.slowWritesUntilMs = Infinity;
+  const data = randomBytes(100_000);
+  t.match(await write(brick, user, file, data, 0, Stable.UNSTABLE), {
+    count: 100_000,
+    after: { size: 100_000, mode: 0o777 },
+  });
+  t.match(await write(brick, root, file, data, 100_000, Stable.FILE_SYNC), {
+    count: 100_000,
+    stable: Stable.FILE_SYNC,
+  });
+  chmodSync(place.path('f'), 0o600);
+  t.throws(() => write(brick, other, file, data, 0, Stable.UNSTABLE), { code: 'EACCES' });
+  t.ok(readFileSync(place.path('f')).equals(Buffer.concat([data, data])));
+});

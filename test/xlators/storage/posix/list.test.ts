@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeF
 import t from 'tap';
 import type { Dirent } from '#src/graph/fops.ts';
 import { FileType } from '#src/graph/iatt.ts';
-import { codeOf, eachMode, inodeOf, makePlace, open, root, startBrick, user } from './brick-test.ts';
+import { codeOf, eachMode, inodeOf, needsRoot, makePlace, open, root, startBrick, user } from './brick-test.ts';
 
 eachMode(t, '. and .. and all the rest, with the numbers that stat has', async (t, s) => {
   const { brick, fops, top, path } = await open(t, s);
@@ -96,7 +96,7 @@ eachMode(
   },
 );
 
-t.test('large steps are cut to bounded ones', async t => {
+t.test('large steps are cut to bounded ones', needsRoot, async t => {
   const place = makePlace(t);
   for (let i = 0; i < 3000; i++) writeFileSync(`${place.dir}/${i}`, '');
   const brick = await startBrick(t, place);
@@ -107,7 +107,7 @@ t.test('large steps are cut to bounded ones', async t => {
   t.equal((await brick.names(brick.root, 1)).length, 3002, 'at least one entry, however small the step');
 });
 
-t.test('many listings of one directory at once', async t => {
+t.test('many listings of one directory at once', needsRoot, async t => {
   const place = makePlace(t);
   for (let i = 0; i < 2000; i++) writeFileSync(`${place.dir}/${i}`, '');
   const brick = await startBrick(t, place);
@@ -116,7 +116,7 @@ t.test('many listings of one directory at once', async t => {
   t.same(new Set(lists.map(names => names.length)), new Set([2002]));
 });
 
-t.test('a file in one listing is made while another is under way', async t => {
+t.test('a file in one listing is made while another is under way', needsRoot, async t => {
   const { brick, fops, top, path } = await open(t);
   t.same((await brick.names(top)).sort(), ['.', '..']);
   writeFileSync(path('a'), '');

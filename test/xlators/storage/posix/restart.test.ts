@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, wri
 import t from 'tap';
 import type { Inode } from '#src/inode/inode.ts';
 import { Inode as FreshInode } from '#src/inode/inode.ts';
-import { codeOf, eachMode, makePlace, open, root, startBrick, type TestBrick } from './brick-test.ts';
+import { codeOf, eachMode, makePlace, needsRoot, open, root, startBrick, type TestBrick } from './brick-test.ts';
 
 /** As it comes out of a file handle: nothing is remembered of it. */
 const fresh = ({ gfid, type, hint }: Inode) =>
@@ -127,7 +127,7 @@ eachMode(t, 'fini closes everything', async (t, s) => {
   t.same(ours(dir), []);
 });
 
-t.test('an inode that leaves the table takes its descriptors with it', async t => {
+t.test('an inode that leaves the table takes its descriptors with it', needsRoot, async t => {
   const { brick, fops, path } = await open(t);
   writeFileSync(path('f'), 'x');
   const inode = await brick.walk('f');

@@ -1,8 +1,8 @@
 import { statfsSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { inodeOf, open, root, user } from './brick-test.ts';
+import { inodeOf, needsRoot, open, root, user } from './brick-test.ts';
 
-t.test('space, inodes and limits of the file system', async t => {
+t.test('space, inodes and limits of the file system', needsRoot, async t => {
   const { brick, fops, top, dir, path } = await open(t);
   writeFileSync(path('f'), '');
   const is = statfsSync(dir);
@@ -16,7 +16,7 @@ t.test('space, inodes and limits of the file system', async t => {
   t.ok(await fops.statfs(root, top));
 });
 
-t.test('a large file is shrunk without holding up others', async t => {
+t.test('a large file is shrunk without holding up others', needsRoot, async t => {
   const { fops, top } = await open(t);
   const made = await fops.create(user, top, 'f', { mode: 'guarded', attr: { mode: 0o4755 } });
   const file = inodeOf(made.iatt);

@@ -1,6 +1,6 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { codeOf, eachMode, inodeOf, open, other, root, user } from './brick-test.ts';
+import { codeOf, eachMode, inodeOf, needsRoot, open, other, root, user } from './brick-test.ts';
 
 const u32 = (...values: number[]) => {
   const bytes = Buffer.alloc(values.length * 4);
@@ -35,7 +35,7 @@ eachMode(t, 'set, get, list, remove, as the caller', async (t, s) => {
   t.notOk((await fops.getxattr(root, file)).has('trusted.l'));
 });
 
-t.test('an ACL grants what the mode does not', async t => {
+t.test('an ACL grants what the mode does not', needsRoot, async t => {
   const { fops, top, path } = await open(t);
   writeFileSync(path('f'), 'x', { mode: 0o600 });
   const file = inodeOf((await fops.lookup(root, top, 'f')).iatt);
@@ -65,7 +65,7 @@ t.test('an ACL grants what the mode does not', async t => {
   t.equal(await codeOf(fops.writev(user, file.fd, Buffer.from('y'), 0, 0)), 'EACCES');
 });
 
-t.test('xattrop adds counters', async t => {
+t.test('xattrop adds counters', needsRoot, async t => {
   const { fops, top } = await open(t);
   const file = inodeOf((await fops.create(root, top, 'f', { mode: 'guarded', attr: {} })).iatt);
   const name = 'trusted.afr.dirty';
