@@ -10,6 +10,7 @@ import { rpcbind3, rpcbind4 } from '#actors/portmap/rpcbind.ts';
 import type { Call, Program } from './rpcsvc/actor.ts';
 import type { PortTable } from './rpcsvc/portmap/table.ts';
 import { runWorker } from './server/worker.ts';
+import { dropReserve } from './sys/capabilities.ts';
 import { ServedNfsCall } from './xlators/nfs/server/nfs-call.ts';
 import type { NfsServer } from './xlators/nfs/server/server.ts';
 import { ServedMountCall } from './xlators/nfs/server/served-mount-call.ts';
@@ -25,6 +26,7 @@ function portmapPrograms(ports: PortTable): Program[] {
 }
 
 if (isMainThread) {
+  dropReserve(); // before the thread pool's threads are born, which keep what there is then
   const { runCli } = await import('./cli/run.ts'); // not in the workers, which have no use for it
   process.stdout.on('error', () => {}); // nobody reads any more: no reason to end a server
   const parts = { programsOf, portmapPrograms, workerEntry: new URL(import.meta.url) };

@@ -4,8 +4,9 @@
  */
 import { once } from 'node:events';
 import { lstatSync } from 'node:fs';
-import { unlink } from 'node:fs/promises';
+import { chmod, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
 import type { Log } from '../log.ts';
 
 export type ControlMethods = Readonly<Record<string, (params: unknown) => unknown>>;
@@ -18,9 +19,9 @@ export class ControlError extends Error {
 const REQUEST_CHARS_MAX = 64 * 1024;
 const CONNECTIONS_MAX = 16;
 const IDLE_MS = 30_000;
-/** Longer paths do not fit into sun_path, and are silently cut by some. */
-const PATH_BYTES_MAX = 107;
-const OWNER_ONLY = 0o177;
+/** Longer paths do not fit into sun_path, and are silently cut by some; it is made a bit deeper than it ends up. */
+const PATH_BYTES_MAX = 107 - '.XXXXXX/s'.length;
+const OWNER_ONLY = 0o600;
 
 export class ControlSocket implements AsyncDisposable {
   readonly path: string;
@@ -49,7 +50,7 @@ export class ControlSocket implements AsyncDisposable {
   /** The socket is gone then. Safe to call twice. */
   close(): Promise<void> {
     return (this.#closed ??= new Promise(resolve => {
-      this.#server.close(() => resolve()); // which unlinks it
+      this.#server.close(() => rm(this.path, { force: true }).then(resolve, () => resolve()));
       for (const socket of this.#open) socket.destroy();
     }));
   }
@@ -58,15 +59,21 @@ export class ControlSocket implements AsyncDisposable {
     return this.close();
   }
 
+  /**
+   * Never, not even for a moment, is it open to others: it is made in a folder that is closed to them, and moved. (The
+   * umask is no way: it is the whole process's, and other stages are making files.)
+   */
   async #listen(): Promise<void> {
-    const listening = once(this.#server, 'listening');
-    const umask = process.umask(OWNER_ONLY); // never, not even for a moment, is it open to others
+    const closed = await mkdtemp(`${this.path}.`);
+    const made = join(closed, 's');
     try {
-      this.#server.listen(this.path);
+      this.#server.listen(made);
+      await once(this.#server, 'listening');
+      await chmod(made, OWNER_ONLY);
+      await rename(made, this.path);
     } finally {
-      process.umask(umask);
+      await rm(closed, { recursive: true, force: true });
     }
-    await listening;
   }
 
   #serve(socket: Socket, methods: ControlMethods, log: Log): void {
