@@ -90,7 +90,7 @@ export class Line {
     this.socket.on('error', () => {}); // a reset is an end as well
     this.closed = new Promise(resolve => {
       this.socket.once('close', () => {
-        for (const { reject } of this.#waiting.values()) reject(new Error('the server closed the connection'));
+        for (const waiting of this.#waiting.values()) waiting.reject(new Error('the server closed the connection'));
         this.#waiting.clear();
         resolve(this.#strays);
       });

@@ -27,6 +27,7 @@ const FILE_MODES = [0o600, 0o644, 0o640, 0o755, 0o400, 0o444, 0o200];
 const DIR_MODES = [0o700, 0o755, 0o750];
 const STRANGER = { uid: 33_333, gid: 33_333 };
 const COOKIEVERF = Buffer.alloc(8);
+const FILLING = 60;
 
 /** Whether others may, by the mode: 4 read, 2 write, 1 execute or pass. */
 const others = ({ mode }: Node, bit: number) => (mode & bit) !== 0;
@@ -50,6 +51,13 @@ export class Worker {
   /** Something well-formed. @throws {Mismatch} */
   step(): Promise<void> {
     return this.caller.random.pick(STEPS)(this);
+  }
+
+  /** The tree grows to about what it will be all the time. @throws {Mismatch} */
+  async fill(): Promise<void> {
+    const grow = [this.mkdir, this.create, this.create, this.symlink, this.mknod, this.link];
+    // oxlint-disable-next-line no-await-in-loop -- one call after the other: so it is known what must come
+    for (let i = 0; i < FILLING; i++) await grow[i % grow.length]!.call(this);
   }
 
   get random() {
@@ -353,7 +361,7 @@ export class Worker {
     const there = to.entries.get(as);
     if (node !== undefined && isDir(node) && to !== this.tree.home && to !== node) return; // no deeper
     if (there === undefined && from !== to && !this.tree.hasRoom(to)) return;
-    const status = renameStatus(node, to, there);
+    const status = renameStatus(node, from, to, there);
     const args = { from: { dir: from.handle, name }, to: { dir: to.handle, name: as } };
     const done = await this.caller.expect(NFS3.RENAME, args, status);
     // Two names of one object: rename(2) leaves both.
@@ -490,9 +498,11 @@ interface Made {
   readonly dir_wcc: wcc_data;
 }
 
-function renameStatus(node: Node | undefined, to: Node, there: Node | undefined): number {
+/** rename(2): what is moved over the directory that it is in finds that one not empty, whatever it is itself. */
+function renameStatus(node: Node | undefined, from: Node, to: Node, there: Node | undefined): number {
   if (node === undefined) return S.NFS3ERR_NOENT;
   if (node === there) return S.NFS3_OK;
+  if (there === from) return S.NFS3ERR_NOTEMPTY;
   if (isDir(node)) {
     if (to === node) return S.NFS3ERR_INVAL;
     if (there === undefined) return S.NFS3_OK;

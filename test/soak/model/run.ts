@@ -1,0 +1,246 @@
+/**
+ * A long run of mixed calls against a server of its own: every answer is compared with what it must be, the disk with the
+ * model at the end, and what the server takes of the machine with what it took before.
+ *
+ * The first half of a run is its warm-up: caches of inodes, descriptors and replies fill up to their limits, and V8 sizes
+ * its heaps. The second half is divided into ten windows. Of each there is one figure: the mean of the samples (resident
+ * memory, buffers, descriptors), or the least of them (heap: what is left after a collection). A line through the ten
+ * must not rise by more than 10 % from the first to the last.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NFS3 } from '../procedures.ts';
+import { Mismatch } from './answer.ts';
+import { nextXid, Tally } from './caller.ts';
+import { disrupt } from './disruptions.ts';
+import { homePath, populate, type Populated, prepareDisk } from './ground.ts';
+import { Line, marked, recordOf } from './line.ts';
+import { sendMalformed } from './malformed.ts';
+import { Random } from './random.ts';
+import { type Sample, ServerProcess } from './server.ts';
+import { compareWithDisk } from './tree.ts';
+import { growth, leastOf, meanOf, windows } from './trend.ts';
+import type { Worker } from './worker.ts';
+
+export interface SoakOptions {
+  readonly calls: number;
+  readonly stages: number;
+  readonly seed: number;
+  /** More of the server's options. */
+  readonly serve?: readonly string[];
+  /** Told of every sample. */
+  readonly progress?: (sample: Sample, seconds: number) => void;
+}
+
+export interface Figure {
+  readonly name: string;
+  /** When the warm-up was over, and at the end. */
+  readonly first: number;
+  readonly last: number;
+  readonly growth: number;
+  readonly flat: boolean;
+}
+
+export interface Outcome {
+  readonly tally: Tally;
+  readonly seconds: number;
+  readonly samples: readonly Sample[];
+  readonly figures: readonly Figure[];
+  readonly errors: readonly string[];
+  readonly warnings: ReadonlyMap<string, number>;
+  readonly exitCode: number | null;
+  readonly stopMs: number;
+  /** Descriptors when all connections were closed, before the calls and after. */
+  readonly descriptors: { readonly before: number; readonly after: number };
+  /** Names in the users' directories at the end. */
+  readonly objects: number;
+  /** Everything that should not be; empty after a good run. */
+  readonly failures: readonly string[];
+}
+
+/** Of malformed calls on connections that go on. The rest of the 10 % are the connections that are misused. */
+const MALFORMED = 0.092;
+const DISRUPTED = 0.004;
+const DISRUPTERS = 3;
+const MISMATCHES_MAX = 10;
+const STUCK_MS = 30_000;
+const SAMPLE_MS = 200;
+const STOP_MS_MAX = 11_000;
+
+const WARM_UP = 0.5;
+const WINDOWS = 10;
+const GROWTH_MAX = 0.1;
+/** A tenth of little is less than chance. */
+const NOISE = { bytes: 3 * 1024 * 1024, count: 8 } as const;
+
+export async function soak(options: SoakOptions): Promise<Outcome> {
+  const home = mkdtempSync(join(tmpdir(), 'bricknfs-soak-'));
+  try {
+    return await soakIn(home, options);
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+async function soakIn(home: string, { calls, stages, seed, serve = [], progress }: SoakOptions): Promise<Outcome> {
+  const [dir, stateDir] = [join(home, 'data'), join(home, 'state')];
+  mkdirSync(dir);
+  mkdirSync(stateDir);
+  const bytes = prepareDisk(dir, new Random(seed));
+  const server = await ServerProcess.start(dir, stateDir, stages, serve);
+  try {
+    const tally = new Tally();
+    const before = await server.sample(0);
+    const populated = await populate(dir, server.port, bytes, seed, tally);
+    const since = performance.now();
+    const samples: Sample[] = [];
+    const working = new AbortController();
+    const sampling = sampleUntil(working.signal, server, tally, sample => {
+      samples.push(sample);
+      progress?.(sample, (performance.now() - since) / 1000);
+    });
+    await work(populated, tally, calls, server);
+    const seconds = (performance.now() - since) / 1000;
+    working.abort();
+    await sampling;
+
+    for (const line of populated.lines) line.socket.destroy();
+    await sleep(500);
+    const after = await server.sample(tally.calls);
+    const differences = populated.workers.map((worker, n) => difference(worker, homePath(dir, n)));
+    const { code, ms } = await stopUnderLoad(server, populated);
+
+    const figures = figuresOf(samples.slice(Math.floor(samples.length * WARM_UP)));
+    const failures = [
+      ...tally.mismatches,
+      ...differences.filter(text => text !== undefined),
+      ...server.errors.map(line => `logged: ${line}`),
+      ...figures.filter(({ flat }) => !flat).map(({ name, growth }) => `${name} has grown by ${percent(growth)}`),
+      ...(code === 0 ? [] : [`SIGTERM: exit code ${code}`]),
+      ...(ms <= STOP_MS_MAX ? [] : [`SIGTERM: took ${ms} ms`]),
+    ];
+    return {
+      tally,
+      seconds,
+      samples,
+      figures,
+      errors: server.errors,
+      warnings: server.warnings,
+      exitCode: code,
+      stopMs: ms,
+      descriptors: { before: before.descriptors, after: after.descriptors },
+      objects: populated.workers.reduce((sum, { tree }) => sum + tree.all().length, 0),
+      failures,
+    };
+  } finally {
+    await server.kill();
+  }
+}
+
+const percent = (part: number): string => `${(part * 100).toFixed(1)} %`;
+
+async function sampleUntil(
+  signal: AbortSignal,
+  server: ServerProcess,
+  tally: Tally,
+  take: (sample: Sample) => void,
+): Promise<void> {
+  while (!signal.aborted && !server.ended) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other, at times
+    take(await server.sample(tally.calls));
+    // oxlint-disable-next-line no-await-in-loop
+    await sleep(SAMPLE_MS, undefined, { signal }).catch(() => {});
+  }
+}
+
+/** Until there have been enough calls, too many mismatches, or nothing happens any more. */
+async function work({ workers, mounters, ground }: Populated, tally: Tally, calls: number, server: ServerProcess) {
+  const stuck = new AbortController();
+  const goesOn = () =>
+    tally.calls < calls && tally.mismatches.length < MISMATCHES_MAX && !server.ended && !stuck.signal.aborted;
+
+  const repeat = async (who: string, step: () => Promise<void>, first?: () => Promise<void>): Promise<void> => {
+    try {
+      await first?.();
+      // oxlint-disable-next-line no-await-in-loop -- one call after the other: so it is known what must come
+      while (goesOn()) await step();
+    } catch (error) {
+      tally.mismatch(error, who);
+    }
+  };
+  let disruptions = 0;
+  const disruptNow = async () => {
+    if (disruptions >= tally.calls * DISRUPTED) return sleep(2);
+    disruptions++;
+    return disrupt(ground, tally);
+  };
+
+  let last = -1;
+  const watch = setInterval(() => {
+    if (tally.calls === last) {
+      tally.mismatch(new Mismatch(`no call was answered for ${STUCK_MS} ms`), 'all');
+      stuck.abort();
+    }
+    last = tally.calls;
+  }, STUCK_MS);
+  const all = Promise.all([
+    ...workers.map((worker, n) =>
+      repeat(
+        `worker ${n}`,
+        () => {
+          const { caller, tree } = worker;
+          return caller.random.chance(MALFORMED) ? sendMalformed(caller, tree) : worker.step();
+        },
+        () => worker.fill(),
+      ),
+    ),
+    ...mounters.map((mounter, n) => repeat(`mounter ${n}`, () => mounter.step())),
+    ...Array.from({ length: DISRUPTERS }, (_, n) => repeat(`disrupter ${n}`, disruptNow)),
+  ]);
+  const given = new Promise(resolve => stuck.signal.addEventListener('abort', resolve));
+  await Promise.race([all, given]);
+  clearInterval(watch);
+}
+
+function difference({ tree }: Worker, path: string): string | undefined {
+  try {
+    compareWithDisk(tree.home, Buffer.from(path));
+    return undefined;
+  } catch (error) {
+    return `on the disk: ${(error as Error).message}`;
+  }
+}
+
+/** SIGTERM while calls are under way. */
+async function stopUnderLoad(
+  server: ServerProcess,
+  { ground }: Populated,
+): Promise<{ code: number | null; ms: number }> {
+  const line = await Line.open(ground.routes[0]!);
+  const { shared, cred } = ground;
+  for (let i = 0; i < 50; i++) {
+    const args = { file: shared.scratch, offset: i, count: 1, stable: 2 as const, data: Buffer.from('x') };
+    line.socket.write(marked(recordOf(NFS3.WRITE, args, nextXid(), cred)));
+  }
+  const stopped = await server.stop();
+  await line.closed;
+  return stopped;
+}
+
+function figuresOf(samples: readonly Sample[]): Figure[] {
+  const figure = (name: string, of: (sample: Sample) => number, one: typeof meanOf, noise: number): Figure => {
+    const values = windows(samples.map(of), WINDOWS, one);
+    const rise = growth(values);
+    const flat = rise <= GROWTH_MAX || rise * meanOf(values) <= noise;
+    return { name, first: values[0] ?? 0, last: values.at(-1) ?? 0, growth: rise, flat };
+  };
+  return [
+    figure('resident memory', ({ rssBytes }) => rssBytes, meanOf, NOISE.bytes),
+    figure('heap', ({ heapBytes }) => heapBytes, leastOf, NOISE.bytes),
+    figure('buffers', ({ bufferBytes }) => bufferBytes, meanOf, NOISE.bytes),
+    figure('descriptors', ({ descriptors }) => descriptors, meanOf, NOISE.count),
+    figure('inodes', ({ inodes }) => inodes, meanOf, NOISE.count),
+  ];
+}

@@ -1,0 +1,109 @@
+/** The server under test, as a process of its own that is looked at from outside. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { ask } from '#src/cli/control-client.ts';
+import type { StatusReport } from '#src/server/report.ts';
+
+const MAIN = join(import.meta.dirname, '../../../src/main.ts');
+const ERROR = 50;
+const WARNING = 40;
+const KEPT_MAX = 20;
+
+export interface Sample {
+  readonly calls: number;
+  readonly rssBytes: number;
+  /** Of the stages together: what is used of their heaps, and buffers outside of them. */
+  readonly heapBytes: number;
+  readonly bufferBytes: number;
+  readonly descriptors: number;
+  readonly inodes: number;
+}
+
+export class ServerProcess {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly #control: string;
+  readonly #exited: Promise<number | null>;
+  /** Lines of level 50 and more, */
+  readonly errors: string[] = [];
+  /** and what was warned of, how often. */
+  readonly warnings = new Map<string, number>();
+  /** Whether it has ended, wanted or not. */
+  ended = false;
+
+  private constructor(child: ChildProcess, port: number, control: string, exited: Promise<number | null>) {
+    this.child = child;
+    this.port = port;
+    this.#control = control;
+    this.#exited = exited;
+    void exited.then(() => (this.ended = true));
+  }
+
+  /** Serves `dir` on any port. */
+  static async start(dir: string, stateDir: string, stages: number, more: readonly string[]): Promise<ServerProcess> {
+    const control = join(stateDir, 'control');
+    const options = ['--insecure', '--port', '0', '--state-dir', stateDir, '--control', control];
+    const argv = [MAIN, 'serve', dir, ...options, '--stages', `${stages}`, ...more];
+    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const exited = once(child, 'close').then(([code]) => code as number | null);
+    const serving = Promise.withResolvers<number>();
+    createInterface(child.stdout).on('line', line => {
+      const port = /^bricknfs is serving on .*:(\d+)$/.exec(line)?.[1];
+      if (port !== undefined) serving.resolve(Number(port));
+    });
+    let said = '';
+    const before = (chunk: Buffer) => (said += chunk.toString());
+    child.stderr.on('data', before);
+    void exited.then(() => serving.reject(new Error(`the server ended: ${said}`)));
+    const server = new ServerProcess(child, await serving.promise, control, exited);
+    child.stderr.off('data', before);
+    createInterface(child.stderr).on('line', line => server.#logged(line));
+    return server;
+  }
+
+  async sample(calls: number): Promise<Sample> {
+    const { memory, volumes } = await ask<StatusReport>({ control: this.#control }, 'status');
+    const { pid } = this.child;
+    const rss = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))![1];
+    return {
+      calls,
+      rssBytes: Number(rss) * 1024,
+      heapBytes: memory.heapBytes,
+      bufferBytes: memory.bufferBytes,
+      descriptors: readdirSync(`/proc/${pid}/fd`).length,
+      inodes: volumes.reduce((sum, { inodes }) => sum + inodes.inodes, 0),
+    };
+  }
+
+  /** Its exit code, and how long it took. */
+  async stop(): Promise<{ code: number | null; ms: number }> {
+    const since = performance.now();
+    this.child.kill('SIGTERM');
+    const code = await this.#exited;
+    return { code, ms: Math.round(performance.now() - since) };
+  }
+
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  #logged(line: string): void {
+    let level: number;
+    let msg: string;
+    try {
+      ({ level, msg } = JSON.parse(line) as { level: number; msg: string });
+    } catch {
+      level = ERROR; // not a line of the log: something has been written past it
+      msg = line;
+    }
+    if (level >= ERROR) {
+      if (this.errors.length < KEPT_MAX) this.errors.push(line);
+    } else if (level >= WARNING) {
+      this.warnings.set(msg, (this.warnings.get(msg) ?? 0) + 1);
+    }
+  }
+}
