@@ -6,7 +6,10 @@ import { mount1 } from '#actors/mount1/program.ts';
 import { mount3 } from '#actors/mount3/program.ts';
 import { nfs3Program } from '#actors/nfs3/program.ts';
 import { nlm4 } from '#actors/nlm4/program.ts';
+import { portmap2 } from '#actors/portmap/portmap2.ts';
+import { rpcbind3, rpcbind4 } from '#actors/portmap/rpcbind.ts';
 import { silent } from '#src/log.ts';
+import { PortTable } from '#src/rpcsvc/portmap/table.ts';
 import { XLATORS } from '#src/xlators/registry.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -73,6 +76,15 @@ t.test('every procedure has a table of wire cases', async t => {
       t.ok(file, `${places[0]} is there`);
       if (file) t.match(read(file), /support\/(wire|hex|nfs3|nlm|mount|call)\.ts/, `${file} speaks bytes`);
     }
+  }
+});
+
+t.test("every procedure of the portmapper is in its program's table of wire cases", async t => {
+  const ports = new PortTable();
+  for (const { name, actors } of [portmap2(ports), rpcbind3(ports), rpcbind4(ports)]) {
+    const file = `test/actors/portmap/${name.startsWith('PORTMAP') ? 'portmap2' : 'rpcbind'}.test.ts`;
+    for (const actor of Object.values(actors))
+      t.match(read(file), new RegExp(`\\b${actor.name}\\b`), `${name} ${actor.name}`);
   }
 });
 

@@ -31,6 +31,7 @@ export function summary({
   exitCode,
   stopMs,
   descriptors,
+  objects,
   failures,
 }: Outcome): string[] {
   const share = ((100 * tally.malformed) / tally.calls).toFixed(1);

@@ -27,7 +27,7 @@ const FILE_MODES = [0o600, 0o644, 0o640, 0o755, 0o400, 0o444, 0o200];
 const DIR_MODES = [0o700, 0o755, 0o750];
 const STRANGER = { uid: 33_333, gid: 33_333 };
 const COOKIEVERF = Buffer.alloc(8);
-const FILLING = 60;
+const FILLING = 48;
 
 /** Whether others may, by the mode: 4 read, 2 write, 1 execute or pass. */
 const others = ({ mode }: Node, bit: number) => (mode & bit) !== 0;
@@ -527,7 +527,7 @@ const WEIGHTS: Partial<Record<keyof Worker, number>> = {
   mkdir: 2,
   symlink: 2,
   mknod: 1,
-  remove: 7,
+  remove: 12,
   rmdir: 2,
   rename: 5,
   link: 3,
