@@ -50,7 +50,7 @@ export class ControlSocket implements AsyncDisposable {
   /** The socket is gone then. Safe to call twice. */
   close(): Promise<void> {
     return (this.#closed ??= new Promise(resolve => {
-      this.#server.close(() => rm(this.path, { force: true }).then(resolve, () => resolve()));
+      this.#server.close(() => void rm(this.path, { force: true }).then(resolve, () => resolve()));
       for (const socket of this.#open) socket.destroy();
     }));
   }

@@ -62,7 +62,7 @@ export async function startWorker(
   mounts: MountTable,
   died: (error: Error) => void,
 ): Promise<RemoteStage> {
-  const worker = new Worker(entry, { workerData: input, name: `stage ${input.stage}` });
+  const worker = new Worker(entry, { workerData: input, trackUnmanagedFds: false, name: `stage ${input.stage}` });
   const link = new Link(worker, {
     mountAdd: ({ host, path }: MountEntry) => mounts.add(host, path),
     mountRemove: ({ host, path }: MountEntry) => mounts.remove(host, path),
