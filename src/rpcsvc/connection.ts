@@ -22,12 +22,13 @@ export interface ConnectionLimits extends RecordLimits {
 }
 
 const LAST_FRAGMENT = 0x8000_0000;
-const SLAB_BYTES = 16 * 1024;
+/** Where replies gather: as large as the last batch was, so that it need not grow. */
+const SLAB_BYTES_MIN = 16 * 1024;
 /** Replies are written at once when this many bytes have gathered. */
 const BATCH_BYTES = 256 * 1024;
 /** How long a peer may take to close its side of a connection that we have ended. */
 const LINGER_MS = 1000;
-/** Receive buffers that calls under way hold, counted once for each call. */
+/** Receive buffers that calls under way hold. */
 const HELD_BYTES_MAX = 64 * 1024 * 1024;
 
 export class Connection implements Transport {
@@ -46,6 +47,7 @@ export class Connection implements Transport {
   #flushing = false;
   #calls = 0;
   #heldBytes = 0;
+  #slabBytes = SLAB_BYTES_MIN;
   /** Reply bytes in `#out`, and those the socket has taken but not sent. */
   #gatheredBytes = 0;
   #queuedBytes = 0;
@@ -102,14 +104,14 @@ export class Connection implements Transport {
     const { buffer } = this.#records;
     buffer.hold();
     this.#calls++;
-    this.#heldBytes += buffer.bytes.length;
+    if (buffer.calls++ === 0) this.#heldBytes += buffer.bytes.length;
     this.client.calls++;
     return buffer;
   }
 
   ended(buffer: RecordBuffer): void {
     this.#calls--;
-    this.#heldBytes -= buffer.bytes.length;
+    if (--buffer.calls === 0) this.#heldBytes -= buffer.bytes.length;
     buffer.letGo();
     this.client.ended();
     if (this.#paused) this.#flushSoon();
@@ -121,7 +123,7 @@ export class Connection implements Transport {
       if (sent !== undefined) for (const then of sent) then();
       return;
     }
-    const to = (this.#out ??= new XdrWriter(buffers.take(SLAB_BYTES)));
+    const to = (this.#out ??= new XdrWriter(buffers.take(this.#slabBytes)));
     const begin = to.reserve(4);
     const splices = to.splices.length;
     try {
@@ -236,6 +238,7 @@ export class Connection implements Transport {
     this.#out = undefined;
     this.#sent = [];
     this.#gatheredBytes = 0;
+    this.#slabBytes = Math.max(SLAB_BYTES_MIN, out.at);
     if (this.#queuedBytes === 0) this.#wroteAt = performance.now();
     this.#queuedBytes += bytes;
     const done = () => {

@@ -14,11 +14,16 @@ export class RecordError extends Error {
 const LAST_FRAGMENT = 0x8000_0000;
 /** What a read between records is given at least; smaller remainders of a buffer are left unused. */
 const READ_BYTES_MIN = 16 * 1024;
-const BUFFER_BYTES = 64 * 1024;
+const BUFFER_BYTES_MIN = 64 * 1024;
+const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
+/** How many of a connection's largest records a buffer is to hold: each one that does not fit is copied in part. */
+const RECORDS_PER_BUFFER = 4;
 
 /** A buffer that records stand in, given back to the pool when the reader and all calls have let it go. */
 export class RecordBuffer {
   readonly bytes: Buffer;
+  /** Calls under way whose arguments stand in it. */
+  calls = 0;
   #holds = 1;
 
   constructor(size: number) {
@@ -54,6 +59,10 @@ export class RecordReader {
   #from = 0;
   #to = 0;
   #fragments = 0;
+  /** The next buffer's size, by the records that come. */
+  #bufferBytes = BUFFER_BYTES_MIN;
+  /** The largest record in the present buffer. */
+  #largest = 0;
 
   constructor(limits: RecordLimits) {
     this.#limits = limits;
@@ -81,7 +90,7 @@ export class RecordReader {
 
   /** Where the next bytes of the stream are to be put: at least one byte long. */
   room(): Buffer {
-    let buffer = (this.#buffer ??= new RecordBuffer(BUFFER_BYTES));
+    let buffer = (this.#buffer ??= new RecordBuffer(BUFFER_BYTES_MIN));
     if (!this.partial && !buffer.shared) this.#at = this.#fill = 0;
     if (buffer.bytes.length - this.#fill < this.#missing()) buffer = this.#move();
     return buffer.bytes.subarray(this.#fill);
@@ -113,6 +122,7 @@ export class RecordReader {
         this.#to += length;
       }
       this.#at = start + length;
+      if (this.#to - this.#from > this.#largest) this.#largest = this.#to - this.#from;
       if (mark & LAST_FRAGMENT) {
         this.#fragments = 0;
         return true;
@@ -145,7 +155,11 @@ export class RecordReader {
     const begun = this.#fragments === 0 ? 0 : this.#to - this.#from;
     const here = this.#fill - this.#at;
     const size = begun + here + Math.min(this.#missing(), this.#limits.recordBytesMax) + 4;
-    const buffer = new RecordBuffer(Math.max(BUFFER_BYTES, size));
+    const wanted = RECORDS_PER_BUFFER * Math.max(this.#largest, size);
+    // Half of it when the records have become smaller, and never more than they ask for.
+    this.#bufferBytes = Math.max(Math.min(wanted, BUFFER_BYTES_MAX), this.#bufferBytes / 2, BUFFER_BYTES_MIN);
+    this.#largest = 0;
+    const buffer = new RecordBuffer(Math.max(this.#bufferBytes, size));
     old.bytes.copy(buffer.bytes, 0, this.#from, this.#from + begun);
     old.bytes.copy(buffer.bytes, begun, this.#at, this.#fill);
     old.letGo();
