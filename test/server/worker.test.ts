@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { constants, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { authsys_parms } from '#protocols/auth-sys.ts';
@@ -17,23 +16,27 @@ const { O_RDWR } = constants;
 const KEEP = { set_it: time_how.DONT_CHANGE } as const;
 const ANY = { mode: 0o644, uid: undefined, gid: undefined, size: undefined, atime: KEEP, mtime: KEEP };
 
-/** A file that is written to and not flushed: the thread pool will do that, and close it. */
+const FILES = 40;
+
+/** Files that are written to and not flushed: the thread pool will do that, and close them. */
 async function work(client: RpcClient, path: string): Promise<void> {
   const mounted = (await client.call(MOUNT3.MNT, path)) as { fhandle: Buffer };
-  const object = { dir: mounted.fhandle, name: 'file' };
   const how = { mode: createmode3.UNCHECKED, obj_attributes: ANY };
-  const made = (await client.call(NFS3.CREATE, { where: object, how })) as { obj: Buffer };
   const data = Buffer.from('some bytes');
   const bytes = { offset: 0, count: data.length, stable: stable_how.UNSTABLE, data };
-  await client.call(NFS3.WRITE, { file: made.obj, ...bytes });
+  for (let i = 0; i < FILES; i++) {
+    const where = { dir: mounted.fhandle, name: `file ${i}` };
+    const made = (await client.call(NFS3.CREATE, { where, how })) as { obj: Buffer };
+    await client.call(NFS3.WRITE, { file: made.obj, ...bytes });
+  }
 }
 
-/** Whether the process has the file open for writing. */
-function isOpen(pid: number, path: string): boolean {
+/** Whether the process has a file below `dir` open for writing. */
+function isOpen(pid: number, dir: string): boolean {
   return readdirSync(`/proc/${pid}/fd`).some(fd => {
     try {
       const flags = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))![1]!;
-      return readlinkSync(`/proc/${pid}/fd/${fd}`) === path && (Number.parseInt(flags, 8) & O_RDWR) !== 0;
+      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(dir) && (Number.parseInt(flags, 8) & O_RDWR) !== 0;
     } catch {
       return false; // closed meanwhile
     }
@@ -57,9 +60,9 @@ t.test(
       await using client = new RpcClient(socket, { target: { host: '127.0.0.1', port }, timeoutMs: 5000, cred });
       await work(client, data);
     }
-    while (isOpen(child.pid!, join(data, 'file'))) await sleep(50); // for a few seconds of disuse
-    await sleep(500);
-  child.kill('SIGTERM');
+    while (isOpen(child.pid!, data)) await sleep(50); // for a few seconds of disuse
+    await sleep(200); // what a worker writes goes through the main thread
+    child.kill('SIGTERM');
     t.equal(await exited, 0);
     const lines = stderr.text.trimEnd().split('\n');
     t.strictSame(

@@ -1,5 +1,5 @@
 /**
- * `node test/soak/soak.ts [CALLS] [--stages 1,2] [--seed N] [--serve OPTION]…`: see model/run.ts. A million calls unless it says otherwise,
+ * `node test/soak/soak.ts [CALLS] [--stages 1,2] [--seed N] [--serve OPTION]… [--node OPTION]…`: see model/run.ts. A million calls unless it says otherwise,
  * with each number of stages. Exits with 1 when anything was not as it must be.
  */
 import { parseArgs } from 'node:util';
@@ -70,6 +70,7 @@ if (import.meta.main) {
     options: {
       stages: { type: 'string', default: '1,2' },
       serve: { type: 'string', multiple: true, default: [] },
+      node: { type: 'string', multiple: true, default: [] },
       seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
     },
   });
@@ -88,6 +89,7 @@ if (import.meta.main) {
       stages: count,
       seed: Number(values.seed),
       serve: values.serve,
+      node: values.node,
       progress: progress(),
     });
     for (const line of summary(outcome)) say(line);

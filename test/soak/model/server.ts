@@ -22,6 +22,13 @@ export interface Sample {
   readonly inodes: number;
 }
 
+export interface ServerOptions {
+  readonly stages: number;
+  /** More of its own options, and those of Node.js. */
+  readonly serve?: readonly string[];
+  readonly node?: readonly string[];
+}
+
 export class ServerProcess {
   readonly child: ChildProcess;
   readonly port: number;
@@ -43,10 +50,11 @@ export class ServerProcess {
   }
 
   /** Serves `dir` on any port. */
-  static async start(dir: string, stateDir: string, stages: number, more: readonly string[]): Promise<ServerProcess> {
+  static async start(dir: string, stateDir: string, options: ServerOptions): Promise<ServerProcess> {
+    const { stages, serve = [], node = [] } = options;
     const control = join(stateDir, 'control');
-    const options = ['--insecure', '--port', '0', '--state-dir', stateDir, '--control', control];
-    const argv = [MAIN, 'serve', dir, ...options, '--stages', `${stages}`, ...more];
+    const where = ['--port', '0', '--state-dir', stateDir, '--control', control];
+    const argv = [...node, MAIN, 'serve', dir, '--insecure', ...where, '--stages', `${stages}`, ...serve];
     const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
     const exited = once(child, 'close').then(([code]) => code as number | null);
     const serving = Promise.withResolvers<number>();
