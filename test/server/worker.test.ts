@@ -49,7 +49,7 @@ t.test(
   async t => {
     const { data, state } = folders(t, 'data', 'state');
     const args = [data, '--port', '0', '--state-dir', state, '--insecure', '--stages', '2'];
-    const { port, child, exited, stderr } = await serving(t, args);
+    const { port, child, exited, stderr } = await serving(t, args, { env: { NODE_OPTIONS: '' } }); // tap's would silence warnings
     const uid = process.getuid!();
     const body = encode(authsys_parms, { stamp: 0, machinename: 'test', uid, gid: process.getgid!(), gids: [] });
     const cred = { flavor: auth_flavor.AUTH_SYS, body };

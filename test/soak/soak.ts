@@ -9,6 +9,8 @@ import type { Sample } from './model/server.ts';
 const PROGRESS_S = 5;
 const MiB = 1024 * 1024;
 
+const COUNTED = new Set(['descriptors', 'inodes', 'names']);
+
 const mib = (bytes: number) => `${(bytes / MiB).toFixed(1)} MiB`;
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -31,12 +33,13 @@ export function summary({
   exitCode,
   stopMs,
   descriptors,
-  objects,
   failures,
 }: Outcome): string[] {
   const share = ((100 * tally.malformed) / tally.calls).toFixed(1);
-  const shown = (name: string, value: number) =>
-    name === 'descriptors' || name === 'inodes' ? value.toFixed(0) : mib(value);
+  const shown = (name: string, value: number) => {
+    if (name === 'descriptors per name') return value.toFixed(2);
+    return COUNTED.has(name) ? value.toFixed(0) : mib(value);
+  };
   const counts = (of: ReadonlyMap<string, number>) =>
     [...of].sort(([, a], [, b]) => b - a).map(([name, count]) => `${name} ${count}`).join(', '); // prettier-ignore
   return [
@@ -56,7 +59,6 @@ export function summary({
     `procedures: ${counts(tally.byProcedure)}`,
     `malformed, by kind: ${counts(tally.byKind)}`,
     `warnings logged: ${counts(warnings) || 'none'}`,
-    `names in the users' directories at the end: ${objects}`,
     `descriptors without connections: ${descriptors.before} at the start, ${descriptors.after} at the end`,
     `SIGTERM with calls under way: exit code ${exitCode} after ${stopMs} ms`,
     ...failures.map(text => `FAILED: ${text}`),

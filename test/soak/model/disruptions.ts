@@ -245,8 +245,7 @@ export const DISRUPTIONS: Record<string, Disruption> = {
 const COSTLY = new Set(['replies not read', 'left in the middle of a large record']);
 const KINDS = Object.keys(DISRUPTIONS).flatMap(kind => Array<string>(COSTLY.has(kind) ? 1 : 6).fill(kind));
 
-/** One of any kind. @throws {Mismatch} */
-export async function disrupt(ground: Ground, tally: Tally): Promise<void> {
-  const kind = ground.random.pick(KINDS);
+/** One of any kind, unless it is said which. @throws {Mismatch} */
+export async function disrupt(ground: Ground, tally: Tally, kind = ground.random.pick(KINDS)): Promise<void> {
   tally.countMalformed(kind, await DISRUPTIONS[kind]!(ground));
 }

@@ -12,8 +12,14 @@ const ERROR = 50;
 const WARNING = 40;
 const KEPT_MAX = 20;
 
-export interface Sample {
+/** What there is to do, at a moment. */
+export interface Load {
   readonly calls: number;
+  /** Names in the users' directories. */
+  readonly names: number;
+}
+
+export interface Sample extends Load {
   readonly rssBytes: number;
   /** Of the stages together: what is used of their heaps, and buffers outside of them. */
   readonly heapBytes: number;
@@ -72,12 +78,12 @@ export class ServerProcess {
     return server;
   }
 
-  async sample(calls: number): Promise<Sample> {
+  async sample(load: Load): Promise<Sample> {
     const { memory, volumes } = await ask<StatusReport>({ control: this.#control }, 'status');
     const { pid } = this.child;
     const rss = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))![1];
     return {
-      calls,
+      ...load,
       rssBytes: Number(rss) * 1024,
       heapBytes: memory.heapBytes,
       bufferBytes: memory.bufferBytes,

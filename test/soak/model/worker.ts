@@ -141,8 +141,10 @@ export class Worker {
     if (stale.length === 0) return;
     const object = this.random.pick(stale);
     const found = await this.caller.call(NFS3.GETATTR, { object });
+    // As long as its last bytes are being flushed somewhere the kernel still has it: without a name.
+    if (found.status === S.NFS3_OK && found.obj_attributes.nlink === 0) return;
     sameStatus(found, S.NFS3ERR_STALE, 'GETATTR of what is gone');
-    await this.caller.expect(NFS3.READ, { file: object, offset: 0, count: 10 }, S.NFS3ERR_STALE);
+    await this.caller.expect(NFS3.READ, { file: object, offset: 0, count: 1 }, S.NFS3ERR_STALE);
   }
 
   async setattr(): Promise<void> {
