@@ -25,6 +25,10 @@ export class CachedReply {
   readonly key: CallKey;
   /** Absent as long as the call is under way. */
   reply: Buffer | undefined;
+  /** Neighbours in the order of the calls; `kept` until it is dropped. */
+  older: CachedReply | undefined;
+  newer: CachedReply | undefined;
+  kept = true;
 
   constructor(key: CallKey) {
     this.key = key;
@@ -53,8 +57,13 @@ function same(a: CallKey, b: CallKey): boolean {
 export class ReplyCache {
   readonly #bytesMax: number;
   readonly #byXid = new Map<number, CachedReply[]>();
-  /** In the order of their calls; the oldest go first. */
-  readonly #entries = new Set<CachedReply>();
+  /**
+   * The ends of a list in the order of the calls: the oldest go first. (A Set keeps that order as well, but finding its
+   * first entry takes the longer the more have been deleted before it.)
+   */
+  #oldest: CachedReply | undefined;
+  #newest: CachedReply | undefined;
+  #size = 0;
   #bytes = 0;
   #hits = 0;
 
@@ -63,7 +72,7 @@ export class ReplyCache {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#size;
   }
 
   get bytes(): number {
@@ -88,7 +97,11 @@ export class ReplyCache {
     const others = this.#byXid.get(key.xid);
     if (others === undefined) this.#byXid.set(key.xid, [entry]);
     else others.push(entry);
-    this.#entries.add(entry);
+    entry.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+    this.#size++;
     this.#bytes += ENTRY_BYTES;
     this.#trim();
     return entry;
@@ -96,7 +109,7 @@ export class ReplyCache {
 
   /** `reply` is what it was answered with, a buffer of its own. */
   end(entry: CachedReply, reply: Buffer): void {
-    if (!this.#entries.has(entry)) return; // it took so long that it was dropped
+    if (!entry.kept) return; // it took so long that it was dropped
     entry.reply = reply;
     this.#bytes += reply.length;
     this.#trim();
@@ -104,7 +117,14 @@ export class ReplyCache {
 
   /** The call came to nothing that a retry should be told: it is to be tried anew. */
   drop(entry: CachedReply): void {
-    if (!this.#entries.delete(entry)) return;
+    if (!entry.kept) return;
+    entry.kept = false;
+    if (entry.older === undefined) this.#oldest = entry.newer;
+    else entry.older.newer = entry.newer;
+    if (entry.newer === undefined) this.#newest = entry.older;
+    else entry.newer.older = entry.older;
+    entry.older = entry.newer = undefined;
+    this.#size--;
     this.#bytes -= ENTRY_BYTES + (entry.reply?.length ?? 0);
     const others = this.#byXid.get(entry.key.xid)!;
     if (others.length === 1) this.#byXid.delete(entry.key.xid);
@@ -112,10 +132,6 @@ export class ReplyCache {
   }
 
   #trim(): void {
-    if (this.#bytes <= this.#bytesMax) return;
-    for (const oldest of this.#entries) {
-      this.drop(oldest);
-      if (this.#bytes <= this.#bytesMax) return;
-    }
+    while (this.#bytes > this.#bytesMax && this.#oldest !== undefined) this.drop(this.#oldest);
   }
 }

@@ -18,9 +18,9 @@ import { keepGrant, permitted } from './permission.ts';
 import { refuseOthers, refuseRange } from './read.ts';
 
 /** A write to memory that takes this long had to wait for the disk: there is too much not yet written back. */
-const SLOW_MS = 5;
+const SLOW_MS = 20;
 /** For how long writes are then left to the thread pool. */
-const SLOW_FOR_MS = 1000;
+const SLOW_FOR_MS = 500;
 
 interface Target {
   readonly known: Known;
