@@ -106,6 +106,10 @@ async function soakIn(home: string, options: SoakOptions): Promise<Outcome> {
     const seconds = (performance.now() - since) / 1000;
     working.abort();
     await sampling;
+    if (server.ended) {
+      const why = [...tally.mismatches, ...server.lastLines].join('\n');
+      throw new Error(`the server has ended by itself after ${tally.calls} calls:\n${why}`);
+    }
 
     for (const line of populated.lines) line.socket.destroy();
     await sleep(500);
@@ -154,7 +158,8 @@ async function sampleUntil(
 ): Promise<void> {
   while (!signal.aborted && !server.ended) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other, at times
-    take(await server.sample(load()));
+    const sample = await server.sample(load()).catch(() => undefined); // it may end at any time, which is seen elsewhere
+    if (sample) take(sample);
     // oxlint-disable-next-line no-await-in-loop
     await sleep(SAMPLE_MS, undefined, { signal }).catch(() => {});
   }

@@ -11,6 +11,7 @@ const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 const ERROR = 50;
 const WARNING = 40;
 const KEPT_MAX = 20;
+const LAST_LINES = 5;
 
 /** What there is to do, at a moment. */
 export interface Load {
@@ -44,8 +45,9 @@ export class ServerProcess {
   readonly errors: string[] = [];
   /** and what was warned of, how often. */
   readonly warnings = new Map<string, number>();
-  /** Whether it has ended, wanted or not. */
+  /** Whether it has ended, wanted or not; then the log's last lines say why. */
   ended = false;
+  readonly lastLines: string[] = [];
 
   private constructor(child: ChildProcess, port: number, control: string, exited: Promise<number | null>) {
     this.child = child;
@@ -106,6 +108,8 @@ export class ServerProcess {
   }
 
   #logged(line: string): void {
+    this.lastLines.push(line);
+    if (this.lastLines.length > LAST_LINES) this.lastLines.shift();
     let level: number;
     let msg: string;
     try {
