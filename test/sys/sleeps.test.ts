@@ -7,8 +7,14 @@ t.test('waiting counts, working does not', async t => {
   for (let i = 0; i < 5; i++) Atomics.wait(lock, 0, 0, 2);
   const slept = sleeps();
   t.ok(slept - before >= 5, `${slept - before} sleeps`);
+  // V8 may wait for its own threads now and then: of several tries the best one tells.
+  let fewest = Infinity;
   let sum = 0;
-  for (let i = 0; i < 1e6; i++) sum += i;
+  for (let tries = 0; tries < 10; tries++) {
+    const from = sleeps();
+    for (let i = 0; i < 1e5; i++) sum += i;
+    fewest = Math.min(fewest, sleeps() - from);
+  }
   t.ok(sum > 0);
-  t.ok(sleeps() - slept < 5, 'a busy loop does not sleep');
+  t.equal(fewest, 0, 'a busy loop does not sleep');
 });
