@@ -37,5 +37,9 @@ export class FsError extends Error {
 /** The errno of anything that was thrown; `undefined` for what is no error of the file system's: a bug of ours. */
 export function errnoOf(error: unknown): Errno | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' && error.code in ERRNO ? (error.code as Errno) : undefined;
+  const { code } = error;
+  if (typeof code === 'string' && code in ERRNO) return code as Errno;
+  // libuv has no name for some (EDQUOT, ESTALE): they are called "Unknown system error -122".
+  const { errno, syscall } = error as NodeJS.ErrnoException;
+  return errno !== undefined && syscall !== undefined ? (CODES.get(-errno) ?? 'EIO') : undefined;
 }

@@ -12,8 +12,12 @@ t.test('numbers and names', async t => {
 t.test('the errno of what was thrown', async t => {
   t.equal(errnoOf(new FsError('EROFS')), 'EROFS');
   t.equal(errnoOf(Object.assign(new Error('fs'), { code: 'ENOSPC' })), 'ENOSPC', "Node's own");
+  const nameless = { code: 'Unknown system error -122', errno: -122, syscall: 'write' };
+  t.equal(errnoOf(Object.assign(new Error('fs'), nameless)), 'EDQUOT', 'one that libuv has no name for');
+  t.equal(errnoOf(Object.assign(new Error('fs'), { ...nameless, errno: -9999 })), 'EIO', 'nor anybody else');
   for (const other of [
     new Error('x'),
+    Object.assign(new Error('x'), { code: 122, errno: 'x' }),
     Object.assign(new Error('x'), { code: 'ERR_ASSERTION' }),
     'ENOENT',
     undefined,

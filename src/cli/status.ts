@@ -30,11 +30,13 @@ export function statusText(status: StatusReport): string {
       status.programs.map(({ name, program, version, netid, port }) => [name, program, version, netid, port]),
     ),
     table(
-      ['STAGE', 'CONNECTIONS', 'CALLS UNDER WAY', 'HEAP', 'BUFFERS'],
+      ['STAGE', 'CONNECTIONS', 'CALLS UNDER WAY', 'REPLIES KEPT', 'GIVEN AGAIN', 'HEAP', 'BUFFERS'],
       status.stages.map(one => [
         one.stage,
         one.connections,
         one.callsUnderWay,
+        bytes(one.replies.bytes),
+        one.replies.hits,
         bytes(one.heapBytes),
         bytes(one.bufferBytes),
       ]),

@@ -7,13 +7,16 @@ export interface Waiting {
 export class Client {
   readonly address: string;
   readonly #callsMax: number;
+  readonly #gone: (client: Client) => void;
   readonly #waiting = new Set<Waiting>();
   calls = 0;
   connections = 0;
 
-  constructor(address: string, callsMax: number) {
+  /** `gone` is told when it has neither connections nor calls any more. */
+  constructor(address: string, callsMax: number, gone: (client: Client) => void) {
     this.address = address;
     this.#callsMax = callsMax;
+    this.#gone = gone;
   }
 
   get full(): boolean {
@@ -29,8 +32,14 @@ export class Client {
     this.#waiting.delete(waiting);
   }
 
+  left(): void {
+    if (--this.connections === 0 && this.calls === 0) this.#gone(this);
+  }
+
   ended(): void {
     this.calls--;
+    // Calls whose connection has ended still count: or whoever reconnects has as many again under way.
+    if (this.calls === 0 && this.connections === 0) this.#gone(this);
     // All of them: whoever finds the client full again waits again, so that none is passed over for good.
     if (this.#waiting.size === 0 || this.full) return;
     const waiting = [...this.#waiting];
@@ -50,13 +59,12 @@ export class Clients {
   /** The client, with one connection more. */
   join(address: string): Client {
     let client = this.#clients.get(address);
-    if (client === undefined) this.#clients.set(address, (client = new Client(address, this.#callsMax)));
+    if (client === undefined) {
+      client = new Client(address, this.#callsMax, () => this.#clients.delete(address));
+      this.#clients.set(address, client);
+    }
     client.connections++;
     return client;
-  }
-
-  leave(client: Client): void {
-    if (--client.connections === 0) this.#clients.delete(client.address);
   }
 
   [Symbol.iterator](): Iterator<Client> {

@@ -7,8 +7,9 @@ import { XdrError, XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Peer } from './actor.ts';
 import { buffers } from './buffers.ts';
 import type { Client, Clients } from './client-limits.ts';
-import { dispatch, type LastAuth, type Service, type Transport } from './dispatch.ts';
+import { dispatch, type Service } from './dispatch.ts';
 import { type RecordBuffer, RecordError, type RecordLimits, RecordReader } from './record.ts';
+import type { LastAuth, Transport } from './transport.ts';
 
 export interface ConnectionLimits extends RecordLimits {
   /** Reply bytes that wait for the peer to read them, before no more of its calls are taken. */
@@ -81,7 +82,7 @@ export class Connection implements Transport {
       this.#socket.once('close', () => {
         this.#abort.abort();
         this.client.forget(this);
-        clients.leave(this.client);
+        this.client.left();
         this.#records.close();
         for (const then of this.#sent.splice(0)) then();
         resolve();

@@ -4,31 +4,16 @@
  */
 import { accept_stat, AUTH_BODY_MAX, auth_stat, msg_type, type opaque_auth, reject_stat } from '#protocols/rpc.ts';
 import { reply_stat, RPC_VERSION } from '#protocols/rpc.ts';
-import { XdrError, type XdrReader, type XdrWriter } from '#protocols/xdr/stream.ts';
+import { XdrError, type XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Log } from '../log.ts';
 import type { Actor, Call, Peer, Program } from './actor.ts';
 import { type AuthRegistry, strengthOf } from './auth/registry.ts';
 import { AuthError, type Credentials } from './auth/scheme.ts';
+import { type CallKey, checksumOf } from './call-key.ts';
+import type { CachedReply } from './client-replies.ts';
 import { isMissing, type ProgramRegistry } from './registry.ts';
-import { type CachedReply, type CallKey, checksumOf, type ReplyCache } from './reply-cache.ts';
-
-/** Where calls come from and replies go to: a connection, or a datagram's sender. */
-export interface Transport {
-  readonly peer: Peer;
-  /** The credentials of the last call, which most often are the next one's too. */
-  lastAuth: LastAuth | undefined;
-  /** A call goes on after dispatch has returned: keep its arguments' buffer. Returns what {@link ended} is given. */
-  began(): unknown;
-  ended(token: unknown): void;
-  /** Has the reply written by `write`; `sent` run once it is on its way. The writer is good only during the call. */
-  reply(write: (to: XdrWriter) => void, sent: (() => void)[] | undefined): void;
-}
-
-export interface LastAuth {
-  readonly flavor: number;
-  readonly body: Buffer;
-  readonly credentials: Credentials;
-}
+import type { ReplyCache } from './reply-cache.ts';
+import type { Transport } from './transport.ts';
 
 /** What a service's calls are looked up in. `programs` is replaced when a new graph takes over. */
 export interface Service {
@@ -118,10 +103,32 @@ export function dispatch(service: Service, transport: Transport, from: XdrReader
   const key: CallKey = { client: call.peer.address, xid, program: number, version, procedure, checksum };
   const known = service.replies.find(key);
   if (known === undefined) {
-    start({ service, transport, program, actor, call, cached: service.replies.begin(key) }, from);
+    start({ service, transport, program, actor, call, cached: service.replies.begin(key, transport) }, from);
   } else if (known.reply !== undefined) {
     replay(transport, known.reply);
-  } // or it is still under way: its reply will answer the retry as well
+  } else {
+    askAgain(known, transport);
+  }
+}
+
+/**
+ * Sent again while it is under way. On one connection its reply answers both; over another one it is given there as well,
+ * since the first is most likely broken, and the client would wait until it loses patience once more.
+ */
+function askAgain(known: CachedReply, transport: Transport): void {
+  if (known.transport === transport || known.askers?.some(asker => asker.transport === transport)) return;
+  (known.askers ??= []).push({ transport, token: transport.began() });
+}
+
+function answerAskers({ cached, call }: Context): void {
+  const askers = cached?.askers;
+  if (askers === undefined) return;
+  const { reply } = cached!;
+  for (const { transport, token } of askers) {
+    if (reply !== undefined) replay(transport, reply);
+    else accept(transport, call.xid, accept_stat.SYSTEM_ERR);
+    transport.ended(token);
+  }
 }
 
 function start(context: Context, from: XdrReader): void {
@@ -158,10 +165,12 @@ function run(context: Context, args: unknown): void {
     value => {
       succeed(context, value);
       transport.ended(token);
+      answerAskers(context);
     },
     (error: unknown) => {
       bug(context, error);
       transport.ended(token);
+      answerAskers(context);
     },
   );
 }
@@ -173,11 +182,20 @@ function succeed(context: Context, value: unknown): void {
       const begin = to.at;
       acceptedHeader(to, call.xid, accept_stat.SUCCESS);
       actor.res.encode(to, value);
-      if (cached !== undefined) service.replies!.end(cached, Buffer.from(to.buf.subarray(begin, to.at)));
+      if (cached !== undefined) service.replies!.end(cached, to.buf.subarray(begin, to.at));
     }, call.sent);
+    if (cached !== undefined && cached.reply === undefined) keep(context, cached, value);
   } catch (error) {
     bug(context, error);
   }
+}
+
+/** The connection has gone while the call was under way: its retry comes over another one. */
+function keep({ service, actor, call }: Context, cached: CachedReply, value: unknown): void {
+  const to = new XdrWriter();
+  acceptedHeader(to, call.xid, accept_stat.SUCCESS);
+  actor.res.encode(to, value);
+  service.replies!.end(cached, to.toBuffer());
 }
 
 /** What an actor throws is not the file system's error but a mistake in this program: it is logged, and life goes on. */

@@ -5,70 +5,51 @@
  *
  * The client's port does not count: a retry after a broken connection comes from another. The arguments do, since an
  * xid may come up again by chance, and their checksum tells.
+ *
+ * There is room for so many bytes, shared fairly: a client whose connection is broken asks again when it is back, which
+ * may be after others have made thousands of calls. What is under way is never dropped, or a retry would do it twice; it
+ * is bounded by the calls that a client may have under way.
  */
+import { type CallKey, sameCall } from './call-key.ts';
+import { CachedReply, CLIENT_BYTES, ClientReplies } from './client-replies.ts';
+import type { Transport } from './transport.ts';
 
-/** As much of the arguments as the checksum covers: names and handles, and the beginning of what is written. */
-const CHECKED_BYTES_MAX = 256;
 /** What an entry takes besides its reply, roughly. */
-const ENTRY_BYTES = 200;
+const ENTRY_BYTES = 240;
+/** A client may have as much, or as the others when they are many; what he has more, he gives up first. */
+const SHARE_BYTES_MIN = 16 * 1024;
+/** Nobody sends a call again after so long, but who counts xids from 1 after each start may come to the same one. */
+const AGE_MS_MAX = 10 * 60_000;
+/** More than come, and not so many that anyone waits for it. */
+const EXPIRED_AT_ONCE = 2;
 
-export interface CallKey {
-  readonly client: string;
-  readonly xid: number;
-  readonly program: number;
-  readonly version: number;
-  readonly procedure: number;
-  readonly checksum: number;
-}
+const isOld = ({ endedAt }: CachedReply, now: number): boolean => now - endedAt > AGE_MS_MAX;
 
-export class CachedReply {
-  readonly key: CallKey;
-  /** Absent as long as the call is under way. */
-  reply: Buffer | undefined;
-  /** Neighbours in the order of the calls; `kept` until it is dropped. */
-  older: CachedReply | undefined;
-  newer: CachedReply | undefined;
-  kept = true;
-
-  constructor(key: CallKey) {
-    this.key = key;
-  }
-}
-
-/** FNV-1a over the length and the first bytes. */
-export function checksumOf(bytes: Buffer, from: number, to: number): number {
-  let hash = 0x811c9dc5 ^ (to - from);
-  const end = Math.min(to, from + CHECKED_BYTES_MAX);
-  for (let at = from; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
-  return hash >>> 0;
-}
-
-function same(a: CallKey, b: CallKey): boolean {
-  return (
-    a.xid === b.xid &&
-    a.checksum === b.checksum &&
-    a.procedure === b.procedure &&
-    a.program === b.program &&
-    a.version === b.version &&
-    a.client === b.client
-  );
+export interface ReplyCacheStats {
+  /** Calls whose replies are kept, or that are under way. */
+  readonly kept: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** Calls that were answered from here, or found to be under way. */
+  readonly hits: number;
 }
 
 export class ReplyCache {
   readonly #bytesMax: number;
-  readonly #byXid = new Map<number, CachedReply[]>();
-  /**
-   * The ends of a list in the order of the calls: the oldest go first. (A Set keeps that order as well, but finding its
-   * first entry takes the longer the more have been deleted before it.)
-   */
-  #oldest: CachedReply | undefined;
-  #newest: CachedReply | undefined;
+  readonly #now: () => number;
+  readonly #clients = new Map<string, ClientReplies>();
+  /** The ends of the list of clients that have replies here. */
+  #silent: ClientReplies | undefined;
+  #latest: ClientReplies | undefined;
+  /** Goes round it. */
+  #hand: ClientReplies | undefined;
   #size = 0;
   #bytes = 0;
   #hits = 0;
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, now: () => number = () => performance.now()) {
     this.#bytesMax = bytesMax;
+    this.#now = now;
   }
 
   get size(): number {
@@ -79,59 +60,105 @@ export class ReplyCache {
     return this.#bytes;
   }
 
-  /** Calls that were answered from here. */
-  get hits(): number {
-    return this.#hits;
+  stats(): ReplyCacheStats {
+    return { kept: this.#size, bytes: this.#bytes, bytesMax: this.#bytesMax, hits: this.#hits };
   }
 
   /** What is known of this call: its reply, or that it is under way; `undefined` if it is new. */
   find(key: CallKey): CachedReply | undefined {
-    const found = this.#byXid.get(key.xid)?.find(entry => same(entry.key, key));
-    if (found !== undefined) this.#hits++;
-    return found;
-  }
-
-  /** A new call has begun. */
-  begin(key: CallKey): CachedReply {
-    const entry = new CachedReply(key);
-    const others = this.#byXid.get(key.xid);
-    if (others === undefined) this.#byXid.set(key.xid, [entry]);
-    else others.push(entry);
-    entry.older = this.#newest;
-    if (this.#newest === undefined) this.#oldest = entry;
-    else this.#newest.newer = entry;
-    this.#newest = entry;
-    this.#size++;
-    this.#bytes += ENTRY_BYTES;
-    this.#trim();
+    let entry = this.#clients.get(key.client)?.byXid.get(key.xid);
+    while (entry !== undefined && !sameCall(entry.key, key)) entry = entry.twin;
+    if (entry === undefined || isOld(entry, this.#now())) return undefined;
+    this.#hits++;
     return entry;
   }
 
-  /** `reply` is what it was answered with, a buffer of its own. */
+  /** A new call has begun; its reply goes to `transport`. */
+  begin(key: CallKey, transport: Transport): CachedReply {
+    let client = this.#clients.get(key.client);
+    if (client === undefined) {
+      client = new ClientReplies(key.client);
+      this.#clients.set(key.client, client);
+      this.#bytes += CLIENT_BYTES;
+    }
+    const entry = new CachedReply(key, client, transport);
+    entry.twin = client.byXid.get(key.xid);
+    client.byXid.set(key.xid, entry);
+    this.#size++;
+    this.#count(client, ENTRY_BYTES);
+    return entry;
+  }
+
+  /** It has been answered with `reply`, which is copied. */
   end(entry: CachedReply, reply: Buffer): void {
-    if (!entry.kept) return; // it took so long that it was dropped
-    entry.reply = reply;
-    this.#bytes += reply.length;
-    this.#trim();
+    const client = entry.owner;
+    const now = this.#now();
+    entry.endedAt = now;
+    client.add(entry, reply);
+    this.#count(client, reply.length);
+    this.#moveToEnd(client);
+    this.#trim(client, now);
   }
 
-  /** The call came to nothing that a retry should be told: it is to be tried anew. */
+  /** A call under way came to nothing that a retry should be told: it is to be tried anew. */
   drop(entry: CachedReply): void {
-    if (!entry.kept) return;
-    entry.kept = false;
-    if (entry.older === undefined) this.#oldest = entry.newer;
-    else entry.older.newer = entry.newer;
-    if (entry.newer === undefined) this.#newest = entry.older;
-    else entry.newer.older = entry.older;
-    entry.older = entry.newer = undefined;
+    const client = entry.owner;
+    client.forget(entry);
     this.#size--;
-    this.#bytes -= ENTRY_BYTES + (entry.reply?.length ?? 0);
-    const others = this.#byXid.get(entry.key.xid)!;
-    if (others.length === 1) this.#byXid.delete(entry.key.xid);
-    else others.splice(others.indexOf(entry), 1);
+    this.#count(client, -ENTRY_BYTES - entry.replyBytes);
+    if (client.byXid.size > 0) return;
+    this.#clients.delete(client.address);
+    this.#bytes -= CLIENT_BYTES;
   }
 
-  #trim(): void {
-    while (this.#bytes > this.#bytesMax && this.#oldest !== undefined) this.drop(this.#oldest);
+  #count(client: ClientReplies, bytes: number): void {
+    client.bytes += bytes;
+    this.#bytes += bytes;
+  }
+
+  #dropOldest(client: ClientReplies): void {
+    const entry = client.shift();
+    if (client.oldest === undefined) this.#unlink(client);
+    this.drop(entry);
+  }
+
+  #trim(client: ClientReplies, now: number): void {
+    for (let i = 0; i < EXPIRED_AT_ONCE; i++) {
+      if (isOld(client.oldest!, now)) this.#dropOldest(client);
+      if (isOld(this.#silent!.oldest!, now)) this.#dropOldest(this.#silent!);
+    }
+    while (this.#bytes > this.#bytesMax && this.#silent !== undefined) this.#dropOldest(this.#giver(client));
+  }
+
+  /** Who gives up his oldest reply for one of `client`: who has more than his share, or was silent for longest. */
+  #giver(client: ClientReplies): ClientReplies {
+    const share = Math.max(this.#bytesMax / this.#clients.size, SHARE_BYTES_MIN);
+    if (client.bytes > share && client.oldest !== undefined) return client;
+    // With so many clients, none of them has much; who was busy before will be silent for longest.
+    if (this.#clients.size * SHARE_BYTES_MIN > this.#bytesMax) return this.#silent!;
+    for (let left = this.#clients.size; left > 0; left--) {
+      // It stays with whom it finds, so that the next look is short.
+      if (this.#hand !== undefined && this.#hand.bytes > share) return this.#hand;
+      this.#hand = this.#hand?.after ?? this.#silent;
+    }
+    return this.#silent!;
+  }
+
+  #moveToEnd(client: ClientReplies): void {
+    if (this.#latest === client) return;
+    this.#unlink(client);
+    client.before = this.#latest;
+    if (this.#latest === undefined) this.#silent = client;
+    else this.#latest.after = client;
+    this.#latest = client;
+  }
+
+  #unlink(client: ClientReplies): void {
+    if (this.#hand === client) this.#hand = client.after;
+    if (this.#silent === client) this.#silent = client.after;
+    if (this.#latest === client) this.#latest = client.before;
+    if (client.before !== undefined) client.before.after = client.after;
+    if (client.after !== undefined) client.after.before = client.before;
+    client.before = client.after = undefined;
   }
 }

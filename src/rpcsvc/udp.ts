@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { XdrError, XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Peer } from './actor.ts';
 import { plainAddress } from './address.ts';
-import { dispatch, type LastAuth, type Service, type Transport } from './dispatch.ts';
+import { dispatch, type Service } from './dispatch.ts';
 import type { ListenAt } from './listener.ts';
+import type { LastAuth, Transport } from './transport.ts';
 
 /** What an IPv4 datagram carries at most. */
 const REPLY_BYTES_MAX = 65_507;

@@ -3,11 +3,11 @@
  * `{"method": "status", "params": {…}}`, its answer one too: `{"result": …}` or `{"error": "…"}`. One for a connection.
  */
 import { once } from 'node:events';
-import { lstatSync } from 'node:fs';
-import { chmod, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
+import { asServer } from '../sys/identity.ts';
 
 export type ControlMethods = Readonly<Record<string, (params: unknown) => unknown>>;
 
@@ -67,6 +67,7 @@ export class ControlSocket implements AsyncDisposable {
     const closed = await mkdtemp(`${this.path}.`);
     const made = join(closed, 's');
     try {
+      asServer(); // calls are served already, and this thread may have been left as a caller
       this.#server.listen(made);
       await once(this.#server, 'listening');
       await chmod(made, OWNER_ONLY);
@@ -128,9 +129,13 @@ function parse(line: string): { method: string; params?: unknown } {
 
 /** @throws {Error} somebody answers there, or it is no socket of ours to remove */
 async function removeStale(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return undefined;
+  });
   if (found === undefined) return;
   if (!found.isSocket()) throw new Error(`expected a socket or nothing at ${path}, found something else`);
+  asServer();
   const socket = connect(path);
   try {
     await once(socket, 'connect');

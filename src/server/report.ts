@@ -1,6 +1,7 @@
 /** What the server tells of itself, to the control socket: plain data. */
 import { fromWire } from '../wire-text.ts';
 import { hostPort } from '../rpcsvc/address.ts';
+import type { ReplyCacheStats } from '../rpcsvc/reply-cache.ts';
 import type { FopStats, IoStatsSnapshot } from '../xlators/debug/io-stats-snapshot.ts';
 import { percentileUs } from '../xlators/debug/io-stats-snapshot.ts';
 import type { Export } from '../xlators/nfs/server/exports.ts';
@@ -67,6 +68,8 @@ export interface StatusReport {
     readonly callsUnderWay: number;
     readonly heapBytes: number;
     readonly bufferBytes: number;
+    /** Kept for clients that ask again. */
+    readonly replies: ReplyCacheStats;
   }[];
   readonly clients: readonly {
     readonly address: string;
@@ -99,12 +102,13 @@ export async function statusReport(server: Server, version: string): Promise<Sta
       netid,
       port,
     })),
-    stages: stages.map(({ stage, connections, graph }) => ({
+    stages: stages.map(({ stage, connections, replies, graph }) => ({
       stage,
       connections,
       callsUnderWay: graph.callsUnderWay,
       heapBytes: graph.heapBytes,
       bufferBytes: graph.bufferBytes,
+      replies,
     })),
     clients: stages.flatMap(({ stage, clients }) => clients.map(client => ({ ...client, stage }))),
     volumes: mergeVolumes(stages.map(({ graph }) => graph)).map(volumeReport),

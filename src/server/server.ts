@@ -31,6 +31,8 @@ export interface Parts {
 const OF_THE_START = [
   'nfs.port',
   'nfs.bind-address',
+  'nfs.drc',
+  'nfs.drc-size',
   'nfs.mount-udp',
   'nfs.mount-rmtab',
   'nfs.nlm',

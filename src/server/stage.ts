@@ -12,7 +12,7 @@ import { Clients } from '../rpcsvc/client-limits.ts';
 import type { Service } from '../rpcsvc/dispatch.ts';
 import type { Accepted } from '../rpcsvc/listener.ts';
 import { ProgramRegistry } from '../rpcsvc/registry.ts';
-import { ReplyCache } from '../rpcsvc/reply-cache.ts';
+import { ReplyCache, type ReplyCacheStats } from '../rpcsvc/reply-cache.ts';
 import { type ClientStats, Stage } from '../rpcsvc/stage.ts';
 import { type NfsHost, NfsServer } from '../xlators/nfs/server/server.ts';
 import { XLATORS } from '../xlators/registry.ts';
@@ -23,8 +23,11 @@ export interface StageStats {
   readonly stage: number;
   readonly connections: number;
   readonly clients: readonly ClientStats[];
+  readonly replies: ReplyCacheStats;
   readonly graph: GraphStats;
 }
+
+const NO_REPLIES: ReplyCacheStats = { kept: 0, bytes: 0, bytesMax: 0, hits: 0 };
 
 /** A new volfile that is ready to take over, and waits to be told. */
 interface Prepared {
@@ -101,6 +104,7 @@ export class ServerStage {
       stage: this.number,
       connections: this.#stage.connections,
       clients: this.#stage.clients(),
+      replies: this.service.replies?.stats() ?? NO_REPLIES,
       graph: graphStats(this.#live.current),
     };
   }

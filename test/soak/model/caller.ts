@@ -4,7 +4,7 @@ import { NFSPROC3 } from '#protocols/nfs3/constants.ts';
 import type { opaque_auth } from '#protocols/rpc.ts';
 import type { RemoteProcedure } from '#src/rpcsvc/client.ts';
 import { holds, Mismatch, resultOf, sameStatus } from './answer.ts';
-import { fragmented, type Line, marked, recordOf } from './line.ts';
+import { fragmented, marked, recordOf } from './line.ts';
 import { NFS3 } from '../procedures.ts';
 import type { Random } from './random.ts';
 
@@ -41,7 +41,7 @@ let lastXid = randomInt(0x1_0000_0000);
 export const nextXid = (): number => (lastXid = (lastXid + 1) >>> 0);
 
 /** Procedures whose replies are kept for retries. */
-const KEPT = new Set<RemoteProcedure<any, any>>([
+export const KEPT: ReadonlySet<RemoteProcedure<any, any>> = new Set<RemoteProcedure<any, any>>([
   NFS3.SETATTR,
   NFS3.WRITE,
   NFS3.CREATE,
@@ -57,13 +57,22 @@ const KEPT = new Set<RemoteProcedure<any, any>>([
 const FRAGMENTED = 0.03;
 const RETRIED = 0.02;
 
+/** What calls go over. */
+export interface Exchange {
+  /** The reply to `xid`, without its mark; `stream` is the call with its marks. */
+  exchange(xid: number, stream: Buffer): Promise<Buffer>;
+}
+
 export class Caller {
-  readonly line: Line;
+  readonly line: Exchange;
   readonly random: Random;
   readonly tally: Tally;
   readonly cred: opaque_auth;
+  readonly #retried: number;
 
-  constructor(line: Line, cred: opaque_auth, random: Random, tally: Tally) {
+  /** `retried` is how likely an answered call is made once more. */
+  constructor(line: Exchange, cred: opaque_auth, random: Random, tally: Tally, retried = RETRIED) {
+    this.#retried = retried;
     this.line = line;
     this.cred = cred;
     this.random = random;
@@ -76,7 +85,7 @@ export class Caller {
     const record = recordOf(procedure, args, xid, cred);
     const reply = await this.exchange(xid, record);
     this.tally.count(procedure.name);
-    if (KEPT.has(procedure) && this.random.chance(RETRIED)) await this.#retry(xid, record, reply, procedure.name);
+    if (KEPT.has(procedure) && this.random.chance(this.#retried)) await this.#retry(xid, record, reply, procedure.name);
     return resultOf(procedure, reply);
   }
 

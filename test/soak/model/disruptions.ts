@@ -92,6 +92,13 @@ export const DISRUPTIONS: Record<string, Disruption> = {
     Buffer.concat([word(random.pick([0xffff_ffff, 0x7fff_ffff, 0x8020_0000])), random.bytes(64)]),
   ),
 
+  'another protocol': hopeless('another protocol', random =>
+    Buffer.from(
+      random.pick(['GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03']),
+      'latin1',
+    ),
+  ),
+
   'fragments without end': hopeless('fragments without end', random =>
     Buffer.concat(
       Array.from({ length: 600 }, () => (random.chance(0.5) ? word(0) : Buffer.concat([word(1), word(0).subarray(3)]))),

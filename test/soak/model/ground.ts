@@ -56,7 +56,7 @@ async function handleOf(caller: Caller, dir: Buffer, ...names: string[]): Promis
 }
 
 /** A directory that belongs to `user`. */
-async function homeFor(root: Caller, top: Buffer, name: string, user: User, asRoot: boolean): Promise<Node> {
+export async function homeFor(root: Caller, top: Buffer, name: string, user: User, asRoot: boolean): Promise<Node> {
   const owner = asRoot ? { uid: user.uid, gid: user.gid } : {};
   const attributes = { ...NOTHING, mode: HOME_MODE };
   const made = await root.call(NFS3.MKDIR, { where: { dir: top, name }, attributes });

@@ -34,6 +34,12 @@ export interface ServerOptions {
   /** More of its own options, and those of Node.js. */
   readonly serve?: readonly string[];
   readonly node?: readonly string[];
+  /** Any port, unless this says which. */
+  readonly port?: number;
+  /** What goes before the command, such as `setpriv` and its words. */
+  readonly before?: readonly string[];
+  /** Told of the process before it serves. */
+  readonly spawned?: (child: ChildProcess) => void;
 }
 
 export class ServerProcess {
@@ -57,13 +63,15 @@ export class ServerProcess {
     void exited.then(() => (this.ended = true));
   }
 
-  /** Serves `dir` on any port. */
+  /** Serves `dir`. */
   static async start(dir: string, stateDir: string, options: ServerOptions): Promise<ServerProcess> {
-    const { stages, serve = [], node = [] } = options;
+    const { stages, serve = [], node = [], port = 0, before: first = [] } = options;
     const control = join(stateDir, 'control');
-    const where = ['--port', '0', '--state-dir', stateDir, '--control', control];
+    const where = ['--port', `${port}`, '--state-dir', stateDir, '--control', control];
     const argv = [...node, MAIN, 'serve', dir, '--insecure', ...where, '--stages', `${stages}`, ...serve];
-    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [command, ...words] = [...first, process.execPath, ...argv];
+    const child = spawn(command!, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    options.spawned?.(child);
     const exited = once(child, 'close').then(([code]) => code as number | null);
     const serving = Promise.withResolvers<number>();
     createInterface(child.stdout).on('line', line => {

@@ -514,7 +514,9 @@ function renameStatus(node: Node | undefined, from: Node, to: Node, there: Node 
   return there !== undefined && isDir(there) ? S.NFS3ERR_ISDIR : S.NFS3_OK;
 }
 
-const WEIGHTS: Partial<Record<keyof Worker, number>> = {
+export type Weights = Partial<Record<keyof Worker, number>>;
+
+const WEIGHTS: Weights = {
   getattr: 12,
   gone: 2,
   setattr: 5,
@@ -541,8 +543,13 @@ const WEIGHTS: Partial<Record<keyof Worker, number>> = {
   nothing: 2,
 };
 
-const STEPS = Object.entries(WEIGHTS).flatMap(([name, weight]) =>
-  Array<(worker: Worker) => Promise<void>>(weight).fill(worker =>
-    (worker[name as keyof Worker] as () => Promise<void>).call(worker),
-  ),
-);
+/** Each step as often as its weight says, to pick from. */
+export function stepsOf(weights: Weights): readonly ((worker: Worker) => Promise<void>)[] {
+  return Object.entries(weights).flatMap(([name, weight]) =>
+    Array<(worker: Worker) => Promise<void>>(weight).fill(worker =>
+      (worker[name as keyof Worker] as () => Promise<void>).call(worker),
+    ),
+  );
+}
+
+const STEPS = stepsOf(WEIGHTS);

@@ -1,0 +1,21 @@
+import type { XdrWriter } from '#protocols/xdr/stream.ts';
+import type { Peer } from './actor.ts';
+import type { Credentials } from './auth/scheme.ts';
+
+/** Where calls come from and replies go to: a connection, or a datagram's sender. */
+export interface Transport {
+  readonly peer: Peer;
+  /** The credentials of the last call, which most often are the next one's too. */
+  lastAuth: LastAuth | undefined;
+  /** A call goes on after dispatch has returned: keep its arguments' buffer. Returns what {@link ended} is given. */
+  began(): unknown;
+  ended(token: unknown): void;
+  /** Has the reply written by `write`; `sent` run once it is on its way. The writer is good only during the call. */
+  reply(write: (to: XdrWriter) => void, sent: (() => void)[] | undefined): void;
+}
+
+export interface LastAuth {
+  readonly flavor: number;
+  readonly body: Buffer;
+  readonly credentials: Credentials;
+}

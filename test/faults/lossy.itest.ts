@@ -1,0 +1,141 @@
+/**
+ * The duplicate request cache behind a bad network: replies and calls are lost, doubled, delayed and overtaken, and
+ * connections cut, while clients ask again until they are answered. LOSSY_OPS says how many operations (20,000),
+ * LOSSY_SEED repeats a run.
+ */
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { createmode3, nfsstat3 as S, stable_how } from '#protocols/nfs3/constants.ts';
+import { ask } from '#src/cli/control-client.ts';
+import type { RemoteProcedure } from '#src/rpcsvc/client.ts';
+import type { StatusReport } from '#src/server/report.ts';
+import { folders, serving } from '../cli/harness.ts';
+import { resultOf, statusOf } from '../soak/model/answer.ts';
+import { authSys, Line, marked, recordOf } from '../soak/model/line.ts';
+import { NOTHING } from '../soak/model/worker.ts';
+import { MOUNT3, NFS3 } from '../soak/procedures.ts';
+import { lossy, type LossyOptions } from './lossy-run.ts';
+import { lossySummary } from './lossy.ts';
+import type { Faults } from './proxy.ts';
+
+const OPS = Number(process.env['LOSSY_OPS'] ?? 20_000);
+const SEED = Number(process.env['LOSSY_SEED'] ?? Date.now() % 1_000_000);
+
+const BAD: Faults = {
+  lostCalls: 0.05,
+  lostReplies: 0.05,
+  doubledCalls: 0.05,
+  doubledReplies: 0.01,
+  delayed: 0.02,
+  delayMsMax: 300,
+  cut: 0.0005,
+};
+const WORSE: Faults = { ...BAD, lostReplies: 0.2, doubledCalls: 0.2, delayed: 0.2, delayMsMax: 1000, cut: 0.003 };
+
+t.setTimeout(5 * 60_000);
+
+async function run(t: Test, options: Partial<LossyOptions>) {
+  const outcome = await lossy({ ops: OPS, faults: BAD, seed: SEED, stages: 1, ...options });
+  for (const line of lossySummary(outcome)) t.comment(line);
+  return outcome;
+}
+
+for (const stages of [1, 2]) {
+  t.test(`${OPS / stages} operations on ${stages} stage(s), seed ${SEED}`, async t => {
+    const { failures, network, replyCaches, steps } = await run(t, { ops: OPS / stages, stages });
+    t.strictSame(
+      failures,
+      [],
+      'every answer is that of the one execution, and the tree is as it would be without faults',
+    );
+    t.ok(steps >= OPS / stages);
+    t.ok(network.lostReplies > OPS / stages / 50 && network.doubledCalls > OPS / stages / 50, 'the network was bad');
+    t.ok(network.cut > 0, 'connections were cut');
+    t.ok(
+      replyCaches.every(({ hits, bytes, bytesMax }) => hits > 0 && bytes <= bytesMax),
+      'the caches were needed',
+    );
+  });
+}
+
+t.test(`a network that is worse, seed ${SEED}`, async t => {
+  const { failures } = await run(t, { ops: OPS / 5, stages: 2, faults: WORSE });
+  t.strictSame(failures, []);
+});
+
+t.test('without the cache it is seen: this test can fail', async t => {
+  const serve = ['--xlator-option', 'nfs-server.nfs.drc=off'];
+  const { failures } = await run(t, { ops: 5000, serve });
+  t.ok(
+    failures.some(text => /NFS3ERR_(EXIST|NOENT|NOT_SYNC)/.test(text)),
+    'answers of a second execution',
+  );
+  const twice = failures.some(text => text.startsWith('answered twice, not alike'));
+  t.ok(twice, 'that differ from the first');
+});
+
+t.test('what is a retry, and what is not', async t => {
+  const { dir, state } = folders(t, 'dir', 'state');
+  writeFileSync(join(dir, 'large'), Buffer.alloc(1024 * 1024, 'x'));
+  const control = join(state, 'control');
+  const args = [dir, '--port', '0', '--state-dir', state, '--control', control, '--insecure', '--stages', '2'];
+  const { port } = await serving(t, args);
+  const cred = authSys(process.geteuid!(), process.getegid!());
+  const open = async (from: string) => {
+    const line = await Line.open({ port, from });
+    t.teardown(() => line.socket.destroy());
+    return line;
+  };
+  const [one, other] = [await open('127.0.0.1'), await open('127.0.0.2')];
+  const mount = await one.exchange(1, marked(recordOf(MOUNT3.MNT, dir, 1, cred)));
+  const root = Buffer.from((resultOf(MOUNT3.MNT, mount) as { fhandle: Buffer }).fhandle);
+  const mkdir = (line: Line, xid: number, name: string) => {
+    const call = recordOf(NFS3.MKDIR, { where: { dir: root, name }, attributes: NOTHING }, xid, cred);
+    return line.exchange(xid, marked(call)).then(reply => statusOf(resultOf(NFS3.MKDIR, reply)));
+  };
+
+  t.equal(await mkdir(one, 7, 'a'), S.NFS3_OK);
+  t.equal(await mkdir(one, 7, 'a'), S.NFS3_OK, 'a retry');
+  t.equal(await mkdir(await open('127.0.0.1'), 7, 'a'), S.NFS3_OK, 'a retry from another port');
+  t.equal(await mkdir(one, 7, 'b'), S.NFS3_OK, 'the same xid with another name: another call');
+  t.equal(await mkdir(one, 7, `${'n'.repeat(254)}1`), S.NFS3_OK);
+  t.equal(await mkdir(one, 7, `${'n'.repeat(254)}2`), S.NFS3_OK, 'the last character of a long name tells');
+  t.ok(statSync(join(dir, `${'n'.repeat(254)}2`)).isDirectory());
+  t.equal(await mkdir(one, 8, 'a'), S.NFS3ERR_EXIST, 'another xid: another call');
+  t.equal(await mkdir(other, 7, 'a'), S.NFS3ERR_EXIST, 'another client: another call');
+
+  const lookup = await one.exchange(9, marked(recordOf(NFS3.LOOKUP, { what: { dir: root, name: 'large' } }, 9, cred)));
+  const file = Buffer.from((resultOf(NFS3.LOOKUP, lookup) as { object: Buffer }).object);
+  const kept = async () => (await ask<StatusReport>({ control }, 'status')).stages.map(({ replies }) => replies.bytes);
+  const before = await kept();
+  for (let xid = 100; xid < 120; xid++) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other is many enough
+    await one.exchange(xid, marked(recordOf(NFS3.READ, { file, offset: 0, count: 262_144 }, xid, cred)));
+  }
+  t.strictSame(await kept(), before, 'what READ answers is not kept');
+
+  await t.test('sent again at once, over the same connection and another, while the disk is busy with it', async t => {
+    const second = await open('127.0.0.1');
+    const how = { mode: createmode3.GUARDED, obj_attributes: { ...NOTHING, mode: 0o600 } };
+    for (let xid = 200; xid < 250; xid++) {
+      const create = marked(recordOf(NFS3.CREATE, { where: { dir: root, name: `file-${xid}` }, how }, xid, cred));
+      const data = Buffer.alloc(8192, xid);
+      const stable = stable_how.FILE_SYNC;
+      const write = marked(recordOf(NFS3.WRITE, { file, offset: xid, count: 8192, stable, data }, xid + 1000, cred));
+      // oxlint-disable-next-line no-await-in-loop -- one after the other, so that it is known whose replies come
+      const replies = await Promise.all([
+        one.exchange(xid, Buffer.concat([create, create])),
+        second.exchange(xid, create),
+        one.exchange(xid + 1000, Buffer.concat([write, write])),
+        second.exchange(xid + 1000, write),
+      ]);
+      const statuses = [NFS3.CREATE, NFS3.CREATE, NFS3.WRITE, NFS3.WRITE].map((procedure, i) =>
+        statusOf(resultOf<unknown>(procedure as RemoteProcedure<unknown, unknown>, replies[i]!)),
+      );
+      if (statuses.some(status => status !== S.NFS3_OK)) t.fail(`xid ${xid}: statuses ${statuses.join(' ')}`);
+      if (!replies[0].equals(replies[1]) || !replies[2].equals(replies[3])) t.fail(`xid ${xid}: two answers`);
+    }
+    t.pass('each done once, and answered alike');
+  });
+});

@@ -1,0 +1,60 @@
+/**
+ * `node test/faults/lossy.ts [--ops N] [--stages N,N] [--loss P] [--dup P] … [--seed N] [--serve OPTION]…`: see
+ * lossy-run.ts; what goes wrong how often is as for proxy.ts. 100,000 operations unless it says otherwise, with one stage
+ * and with two. Exits with 1 when anything was not as it must be.
+ */
+import { parseArgs } from 'node:util';
+import { lossy, type LossyOutcome } from './lossy-run.ts';
+import { FAULT_OPTIONS, faultsOf } from './proxy.ts';
+
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+
+/** What was done, lost and sent again, in lines of text. */
+export function lossySummary({
+  tally,
+  steps,
+  seconds,
+  network,
+  retries,
+  replyCaches,
+  failures,
+}: LossyOutcome): string[] {
+  const procedures = [...tally.byProcedure].sort(([, a], [, b]) => b - a).map(([name, count]) => `${name} ${count}`);
+  const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+  const caches = replyCaches.map(
+    ({ kept, bytes, bytesMax, hits }) => `${hits} answered again, ${kept} kept in ${mib(bytes)} of ${mib(bytesMax)}`,
+  );
+  const { lostCalls, lostReplies, doubledCalls, doubledReplies, delayed, cut, connections } = network;
+  const { resent, resentElsewhere, late } = retries;
+  return [
+    `${steps} operations in ${seconds.toFixed(0)} s, ${tally.calls} calls: ${procedures.join(', ')}`,
+    `the network: ${network.calls} calls and ${network.replies} replies came; lost ${lostCalls} and ${lostReplies}, ` +
+      `doubled ${doubledCalls} and ${doubledReplies}; ${delayed} delayed, ${cut} cuts, ${connections} connections`,
+    `the clients: sent again ${resent} on the same connection, ${resentElsewhere} on the next; ${late} late answers`,
+    ...caches.map((text, stage) => `the reply cache of stage ${stage}: ${text}`),
+    ...failures.map(text => `FAILED: ${text}`),
+    failures.length === 0 ? 'all as it must be' : `${failures.length} failures`,
+  ];
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      ...FAULT_OPTIONS,
+      ops: { type: 'string', default: '100000' },
+      stages: { type: 'string', default: '1,2' },
+      serve: { type: 'string', multiple: true, default: [] },
+    },
+  });
+  const [ops, seed, ...stages] = [values.ops, values.seed, ...values.stages.split(',')].map(Number);
+  const faults = faultsOf(values);
+  let failed = false;
+  for (const count of stages) {
+    say(`=== ${ops} operations, ${count} stage(s), seed ${seed}`);
+    // oxlint-disable-next-line no-await-in-loop -- each has the machine for itself
+    const outcome = await lossy({ ops: ops!, seed: seed!, stages: count, serve: values.serve, faults });
+    for (const line of lossySummary(outcome)) say(line);
+    failed ||= outcome.failures.length > 0;
+  }
+  process.exitCode = failed ? 1 : 0;
+}

@@ -1,0 +1,23 @@
+import type { Socket } from 'node:net';
+import { RecordError, RecordReader } from '#src/rpcsvc/record.ts';
+
+const LIMITS = { recordBytesMax: 4 * 1024 * 1024, fragmentsMax: 4096 };
+
+/** Calls `take` with each record that comes over `socket`: a copy, without its mark. What is no record ends the socket. */
+export function takeRecords(socket: Socket, take: (record: Buffer) => void): void {
+  const reader = new RecordReader(LIMITS);
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      for (let at = 0; at < chunk.length && !socket.destroyed;) {
+        const count = chunk.copy(reader.room(), 0, at);
+        reader.filled(count);
+        at += count;
+        while (reader.next()) take(Buffer.from(reader.buffer.bytes.subarray(reader.from, reader.to)));
+      }
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      socket.destroy();
+    }
+  });
+  socket.once('close', () => reader.close());
+}
