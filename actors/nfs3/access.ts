@@ -1,7 +1,7 @@
 import { ACCESS3, nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { ACCESS3args, ACCESS3res } from '#protocols/nfs3/object.ts';
 import { Access } from '#src/graph/fops.ts';
-import { FileType } from '#src/graph/iatt.ts';
+import { FileType, isStored } from '#src/graph/iatt.ts';
 import { nfs3Actor } from './actor.ts';
 import { postOpAfter, toFattr3 } from './attributes.ts';
 
@@ -35,7 +35,7 @@ export const access = nfs3Actor({
   handle: args => args.object,
 
   async run(nfs, at, args) {
-    const asked = at.readOnly ? args.access & ~CHANGES : args.access;
+    const asked = at.readOnly && isStored(at.inode.type) ? args.access & ~CHANGES : args.access;
     const needs = at.inode.type === FileType.DIR ? OF_DIRECTORIES : OF_OTHERS;
     let mask = 0;
     for (const [bit, need] of needs) if (asked & bit) mask |= need;

@@ -10,8 +10,7 @@ import { StatusError } from './status.ts';
 
 /** A brick's cookies are positions: 63 bits. */
 const COOKIE_MAX = 0x7fff_ffff_ffff_ffffn;
-/** Bytes asked of a brick at least, so that the longest name fits in. */
-const ASKED_MIN = 1024;
+const NARROW_MAX = 0xffff_ffffn;
 
 /**
  * Always zero. RFC 1813, 3.3.16 lets a server refuse the cookies of a directory that has changed; ours stay good, so
@@ -30,6 +29,7 @@ export interface Page<Entry> {
  * @throws {StatusError} TOOSMALL when not even the first fits, or not even the end of the list
  */
 export async function pageOf<Entry>(
+  nfs: NfsCall,
   at: Resolved,
   fop: 'readdir' | 'readdirp',
   cookie: bigint,
@@ -37,19 +37,21 @@ export async function pageOf<Entry>(
   take: (entry: Dirent, dir: Iatt) => Entry | undefined,
 ): Promise<Page<Entry>> {
   if (at.inode.type !== FileType.DIR) throw new FsError('ENOTDIR');
-  if (cookie > COOKIE_MAX) throw new StatusError(nfsstat3.NFS3ERR_BAD_COOKIE, `cookie ${cookie}`);
+  const cookieMax = at.frame.narrowCookies ? NARROW_MAX : COOKIE_MAX;
+  if (cookie > cookieMax) throw new StatusError(nfsstat3.NFS3ERR_BAD_COOKIE, `cookie ${cookie}`);
   if (bytes.room < LIST_BYTES) throw tooSmall(bytes.room);
-  const asked = Math.max(ASKED_MIN, bytes.asked);
   let list: DirList;
   try {
-    list = await at.volume.top[fop](at.frame, at.inode.fd, asked, cookie);
+    list = await at.volume.top[fop](at.frame, at.inode.fd, bytes.asked, cookie);
   } catch (error) {
+    if (errnoOf(error) === 'EOVERFLOW') throw tooWide(nfs, at, String(error));
     // A position that the brick's file system cannot have: a cookie that is none of ours.
     if (cookie === 0n || errnoOf(error) !== 'EINVAL') throw error;
     throw new StatusError(nfsstat3.NFS3ERR_BAD_COOKIE, `cookie ${cookie}`);
   }
   const entries: Entry[] = [];
   for (const dirent of list.entries) {
+    if (dirent.cookie > cookieMax) throw tooWide(nfs, at, `cookie ${dirent.cookie}`);
     const entry = take(dirent, list.iatt);
     if (entry === undefined) {
       if (entries.length === 0) throw tooSmall(bytes.room);
@@ -65,6 +67,13 @@ export async function pageOf<Entry>(
 /** The file id to show: what an export's `..` leads to is the export's top itself, as with LOOKUP. */
 export function listedFileid(nfs: NfsCall, { atTop }: Resolved, { name, ino }: Dirent, dir: Iatt): bigint {
   return fileidOf(nfs, atTop && name === '..' ? dir.ino : ino);
+}
+
+/** RFC 1813, 3.3.16 has no word for a brick whose positions do not fit the client's cookies. */
+function tooWide({ log, call }: NfsCall, { volume }: Resolved, reason: string): StatusError {
+  const { address: client } = call.peer;
+  log.error({ client, volume: volume.name, reason }, 'a directory that cannot be listed: is nfs.enable-ino32 needed?');
+  return new StatusError(nfsstat3.NFS3ERR_SERVERFAULT, reason);
 }
 
 function tooSmall(room: number): StatusError {

@@ -24,7 +24,7 @@ export const readdir = nfs3Actor({
       return left < 0 ? undefined : { fileid: listedFileid(nfs, at, dirent, dir), name, cookie };
     }
 
-    const { dir, entries, eof } = await pageOf(at, 'readdir', cookie, { asked: room, room }, take);
+    const { dir, entries, eof } = await pageOf(nfs, at, 'readdir', cookie, { asked: room - LIST_BYTES, room }, take);
     return {
       status: nfsstat3.NFS3_OK,
       dir_attributes: toFattr3(nfs, dir),

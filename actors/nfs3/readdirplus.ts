@@ -2,15 +2,17 @@ import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { entry3Bytes, type entryplus3, entryplus3Bytes, LIST_BYTES } from '#protocols/nfs3/directory.ts';
 import { READDIRPLUS3args, READDIRPLUS3res } from '#protocols/nfs3/directory.ts';
 import { FsError } from '#src/errno.ts';
-import type { Dirent } from '#src/graph/fops.ts';
+import { type Dirent, direntBytes } from '#src/graph/fops.ts';
 import type { Iatt } from '#src/graph/iatt.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
 import { nfs3Actor } from './actor.ts';
 import { postOpAfter, toFattr3 } from './attributes.ts';
 import { COOKIEVERF, listedFileid, pageOf } from './listing.ts';
 
-/** An entry's part of the reply over its part of what the brick is asked for, roughly: names are short. */
-const REPLY_PER_NAME = 5;
+/** An entry's bytes over those of them that `dircount` counts, at most: for a name of one byte. */
+const BYTES_PER_DIR_BYTE = direntBytes(1, true) / entry3Bytes('x');
+/** What the brick tells of the `..` of an export's top, and we do not. */
+const UNSHOWN_BYTES = direntBytes(2, true) - direntBytes(2, false);
 
 /** Entries are not linked into the inode table: a handle finds its object without, and a listing is no use of them. */
 function entryOf(nfs: NfsCall, at: Resolved, dirent: Dirent, dir: Iatt): entryplus3 {
@@ -51,8 +53,8 @@ export const readdirplus = nfs3Actor({
       return left < 0 ? undefined : entry;
     }
 
-    const asked = Math.min(dircount, Math.ceil(room / REPLY_PER_NAME));
-    const { dir, entries, eof } = await pageOf(at, 'readdirp', cookie, { asked, room }, take);
+    const asked = Math.min(room - LIST_BYTES + UNSHOWN_BYTES, Math.ceil(dircount * BYTES_PER_DIR_BYTE));
+    const { dir, entries, eof } = await pageOf(nfs, at, 'readdirp', cookie, { asked, room }, take);
     return {
       status: nfsstat3.NFS3_OK,
       dir_attributes: toFattr3(nfs, dir),

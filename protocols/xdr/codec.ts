@@ -6,6 +6,8 @@
  */
 import { XdrError, XdrReader, XdrWriter } from './stream.ts';
 
+const TWO_32 = 0x1_0000_0000;
+
 export interface Codec<T> {
   readonly shape: Shape;
   encode(to: XdrWriter, value: T): void;
@@ -160,13 +162,63 @@ export function option<T>(of: Codec<T>): Codec<T | undefined> {
 type Fields = Record<string, Codec<any>>;
 type StructOf<F extends Fields> = { [K in keyof F]: Infer<F[K]> };
 
+/** JavaScript that puts `value`, of a shape with a fixed size, at `at + offset` of `view`; the size in `bytes`. */
+interface Fixed {
+  readonly bytes: number;
+  readonly source: string;
+}
+
+/** `undefined` if the shape's size depends on the value. */
+function fixedOf(shape: Shape, value: string, offset: number): Fixed | undefined {
+  switch (shape.kind) {
+    case 'void':
+      return { bytes: 0, source: '' };
+    case 'bool':
+      return { bytes: 4, source: `view.setUint32(at + ${offset}, ${value} ? 1 : 0);` };
+    case 'int32':
+      return { bytes: 4, source: `view.setInt32(at + ${offset}, ${value});` };
+    case 'uint32':
+    case 'enum':
+      return { bytes: 4, source: `view.setUint32(at + ${offset}, ${value});` };
+    case 'uint64':
+      return { bytes: 8, source: `view.setBigUint64(at + ${offset}, ${value});` };
+    case 'size64': {
+      const high = `h${offset}`;
+      const source = `const ${high} = ${value} < ${TWO_32} ? 0 : Math.floor(${value} / ${TWO_32});
+        view.setUint32(at + ${offset}, ${high}); view.setUint32(at + ${offset + 4}, ${value} - ${high} * ${TWO_32});`;
+      return { bytes: 8, source };
+    }
+    case 'struct': {
+      let bytes = 0;
+      let source = '';
+      for (const [name, { shape: field }] of Object.entries(shape.fields)) {
+        const fixed = fixedOf(field, `${value}[${JSON.stringify(name)}]`, offset + bytes);
+        if (fixed === undefined) return undefined;
+        bytes += fixed.bytes;
+        source += fixed.source;
+      }
+      return { bytes, source };
+    }
+    case 'opaque':
+    case 'string':
+    case 'array':
+    case 'list':
+    case 'option':
+    case 'union':
+      return undefined;
+  }
+}
+
 /**
  * A struct's codec is compiled to straight-line code: eight times the speed of a loop over its fields (335 ns against
- * 42 ns for a fattr3), because each call site then knows its one callee.
+ * 42 ns for a fattr3), because each call site then knows its one callee. If its size is fixed, room is made once for all.
  */
 export function struct<F extends Fields>(fields: F): Codec<StructOf<F>> {
   const names = Object.keys(fields).map(name => JSON.stringify(name));
-  const writes = names.map((name, i) => `c${i}.encode(to, value[${name}]);`);
+  const fixed = fixedOf({ kind: 'struct', fields }, 'value', 0);
+  const writes = fixed
+    ? [`const at = to.reserve(${fixed.bytes}); const view = to.view; ${fixed.source}`]
+    : names.map((name, i) => `c${i}.encode(to, value[${name}]);`);
   const reads = names.map((name, i) => `${name}: c${i}.decode(from)`);
   const source = `const [${names.map((_, i) => `c${i}`).join(', ')}] = codecs;
     return {

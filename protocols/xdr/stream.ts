@@ -45,6 +45,11 @@ export class XdrWriter {
     return at;
   }
 
+  /** The buffer as it is now, for codecs that write what they have reserved in one go. */
+  get view(): DataView {
+    return this.#view;
+  }
+
   uint32(value: number): void {
     const at = this.reserve(4);
     this.#view.setUint32(at, value);
@@ -62,8 +67,9 @@ export class XdrWriter {
   /** A whole number from 0 to 2^53 - 1. */
   size64(value: number): void {
     const at = this.reserve(8);
-    this.#view.setUint32(at, Math.floor(value / TWO_32));
-    this.#view.setUint32(at + 4, value % TWO_32);
+    const high = value < TWO_32 ? 0 : Math.floor(value / TWO_32);
+    this.#view.setUint32(at, high);
+    this.#view.setUint32(at + 4, value - high * TWO_32);
   }
 
   uint64(value: bigint): void {
@@ -75,10 +81,11 @@ export class XdrWriter {
   bytes(bytes: Uint8Array): void {
     const length = bytes.length;
     const at = this.reserve(length + padOf(length));
+    const { buf } = this;
     if (length <= 64) {
-      for (let i = 0; i < length; i++) this.buf[at + i] = bytes[i]!;
+      for (let i = 0; i < length; i++) buf[at + i] = bytes[i]!;
     } else {
-      this.buf.set(bytes, at);
+      buf.set(bytes, at);
     }
     this.#pad(at + length);
   }
@@ -105,10 +112,11 @@ export class XdrWriter {
     const length = value.length;
     this.uint32(length);
     const at = this.reserve(length + padOf(length));
+    const { buf } = this;
     if (length <= 32) {
-      for (let i = 0; i < length; i++) this.buf[at + i] = value.charCodeAt(i);
+      for (let i = 0; i < length; i++) buf[at + i] = value.charCodeAt(i);
     } else {
-      this.buf.write(value, at, 'latin1');
+      buf.write(value, at, 'latin1');
     }
     this.#pad(at + length);
   }

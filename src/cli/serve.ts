@@ -1,5 +1,6 @@
 /** `bricknfs serve`: from the command line to a server, and from a signal to its end. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Log, makeLog } from '../log.ts';
@@ -8,6 +9,7 @@ import type { ServerConfig } from '../server/config.ts';
 import { controlMethods } from '../server/control-methods.ts';
 import { ControlSocket } from '../server/control.ts';
 import { type Parts, Server } from '../server/server.ts';
+import { asServer } from '../sys/identity.ts';
 import { banner, controlName, readyLine } from './banner.ts';
 import { command } from './command.ts';
 import { daemonParent, inBackground, tellParent } from './daemon.ts';
@@ -64,7 +66,7 @@ async function serveUntilStopped(config: ServerConfig, args: ServeArguments, par
   try {
     await register(server, log);
     await openControl(server, args, log);
-    if (args['pid-file'] !== undefined) writePid(server, args['pid-file']);
+    if (args['pid-file'] !== undefined) await writePid(server, args['pid-file']);
   } catch (error) {
     await server.stop();
     throw error;
@@ -135,6 +137,7 @@ async function reload(server: Server, { volfile }: ServeArguments, log: Log): Pr
     return;
   }
   try {
+    asServer(); // calls are served, and this thread may have been left as a caller
     await server.reload(readVolfile(volfile));
   } catch (error) {
     log.error({ err: error }, `the volfile is not loaded, nothing has changed: ${(error as Error).message}`);
@@ -162,11 +165,11 @@ async function openControl(server: Server, { control }: ServeArguments, log: Log
   }
 }
 
-function writePid(server: Server, path: string): void {
+async function writePid(server: Server, path: string): Promise<void> {
   try {
-    writeFileSync(path, `${process.pid}\n`, { mode: 0o644 });
+    await writeFile(path, `${process.pid}\n`, { mode: 0o644 });
   } catch (cause) {
     throw new CliError(`cannot write the pid file ${path}: ${(cause as Error).message}`, EXIT.FAILED, { cause });
   }
-  server.beforeStop(() => rmSync(path, { force: true }));
+  server.beforeStop(() => rm(path, { force: true }));
 }

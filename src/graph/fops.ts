@@ -122,6 +122,10 @@ export interface Flock {
 /** Values by name; names are latin1. */
 export type Xattrs = ReadonlyMap<string, Buffer>;
 
+/** What an entry counts of a listing's `size`: about its bytes in an NFS reply, with attributes and a handle if they are known. */
+export const direntBytes = (nameBytes: number, hasIatt: boolean): number =>
+  ((nameBytes + 3) & ~3) + (hasIatt ? 152 : 24);
+
 export interface Fops {
   /** The object called `name` in `parent`; `..` is the parent's parent (the root's is itself), `.` is itself. */
   lookup(frame: Frame, parent: Inode, name: string): Promise<Found>;
@@ -164,7 +168,10 @@ export interface Fops {
   seek(frame: Frame, fd: Fd, offset: number, what: 'data' | 'hole'): Promise<number>;
 
   opendir(frame: Frame, inode: Inode): Promise<Fd>;
-  /** Entries behind `cookie` (0n: from the start), `.` and `..` among them; about `size` bytes of names at most. */
+  /**
+   * Entries behind `cookie` (0n: from the start), `.` and `..` among them: at most `size` bytes as {@link direntBytes}
+   * counts them, but at least one.
+   */
   readdir(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<DirList>;
   readdirp(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<DirList>;
   fsyncdir(frame: Frame, fd: Fd, dataOnly: boolean): Promise<void>;

@@ -18,4 +18,6 @@ export interface Frame {
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
   readonly lkOwner?: Buffer;
+  /** Its listings' cookies must fit 32 bits, not 63. EOVERFLOW where that cannot be. */
+  readonly narrowCookies?: boolean;
 }

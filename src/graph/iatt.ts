@@ -4,6 +4,10 @@
 export const FileType = { REG: 1, DIR: 2, BLK: 3, CHR: 4, LNK: 5, SOCK: 6, FIFO: 7 } as const;
 export type FileType = (typeof FileType)[keyof typeof FileType];
 
+/** Whether what is written to it lands on its own file system: not so fifos, sockets and devices. */
+export const isStored = (type: FileType): boolean =>
+  type === FileType.REG || type === FileType.DIR || type === FileType.LNK;
+
 export interface Iatt {
   /** 16 bytes; whoever keeps an iatt may keep them too. */
   readonly gfid: Buffer;
@@ -34,6 +38,15 @@ export interface Iatt {
    * {@link HINT_MAX} bytes, carried in the file handle. Absent when the gfid is enough.
    */
   readonly hint?: Buffer;
+  /** Kept by a brick with its object, for what others make of the gfid at some cost; absent if it keeps none. */
+  readonly memo?: Memo;
+}
+
+/** See {@link Iatt.memo}. */
+export class Memo {
+  /** The file handle made last of the gfid, and of which export: see `src/xlators/nfs/server/nfs-call.ts`. */
+  handle: Buffer | undefined;
+  handleExport = -1;
 }
 
 /** Bytes that a file handle has left for the brick, see `src/xlators/nfs/handle.ts`. */

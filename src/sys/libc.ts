@@ -22,8 +22,15 @@ export const openat = declare<[dirfd: number, path: Ptr, flags: number, mode: nu
   'int openat(int, const void *, int, unsigned int)',
 );
 export const close = declare<[fd: number]>('int close(int)');
-export const statx = declare<[dirfd: number, path: Ptr, flags: number, mask: number, into: Ptr]>(
-  'int statx(int, const void *, int, unsigned int, void *)',
+/** Where memory is, that does not move: bytes on V8's own heap (64 and fewer) do. An address costs less than a buffer. */
+export const addressOf = (memory: ArrayBuffer): number => Number(koffi.address(memory));
+/** `into` is an address. */
+export const statx = declare<[dirfd: number, path: Ptr, flags: number, mask: number, into: number]>(
+  'int statx(int, const void *, int, unsigned int, uintptr_t)',
+);
+/** … and `path` is one, too. */
+export const statxAt = declare<[dirfd: number, path: number, flags: number, mask: number, into: number]>(
+  'int statx(int, uintptr_t, int, unsigned int, uintptr_t)',
 );
 export const fstatfs = declare<[fd: number, into: Ptr]>('int fstatfs(int, void *)');
 export const readlinkat = declare<[dirfd: number, path: Ptr, into: Ptr, size: number]>(

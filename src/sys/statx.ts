@@ -3,8 +3,7 @@
  * call would cost more than the call.
  */
 import { AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW } from './constants.ts';
-import { statx } from './libc.ts';
-import { EMPTY } from './names.ts';
+import { addressOf, statx, statxAt } from './libc.ts';
 
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_BTIME = 0x800;
@@ -14,19 +13,26 @@ const TWO_32 = 0x1_0000_0000;
 /** Above it a 64-bit number is no safe integer. */
 const SAFE_HIGH = 0x1f_ffff;
 
-const memory = new ArrayBuffer(256);
-const buffer = Buffer.from(memory);
+const STATX_BYTES = 256;
+const memory = new ArrayBuffer(STATX_BYTES + 8);
+/** The answer, and an empty name behind it. */
+const into = addressOf(memory);
+const empty = into + STATX_BYTES;
 const u16 = new Uint16Array(memory);
 const u32 = new Uint32Array(memory);
 const i32 = new Int32Array(memory);
 const u64 = new BigUint64Array(memory);
 
 /** Asks for an open descriptor's object. 0, or -1 with errno. */
-export const statFd = (fd: number): number => statx(fd, EMPTY, AT_EMPTY_PATH, WANTED, buffer);
+export const statFd = (fd: number): number => statxAt(fd, empty, AT_EMPTY_PATH, WANTED, into);
 
 /** Asks for the object called `name` (see names.ts), not following it if it is a symlink. */
 export const statName = (dirfd: number, name: Buffer): number =>
-  statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, WANTED, buffer);
+  statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, WANTED, into);
+
+/** As {@link statName}, of the name at that address. */
+export const statNameAt = (dirfd: number, address: number): number =>
+  statxAt(dirfd, address, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, WANTED, into);
 
 // Small numbers are kept apart from the arithmetic: V8 has them without an allocation.
 const size64 = (at: number): number => (u32[at + 1] === 0 ? u32[at]! : u32[at + 1]! * TWO_32 + u32[at]!);
@@ -46,7 +52,7 @@ class Stat {
   get mode() { return u16[14]!; }
   get ino() { return u64[4]!; }
   /** The inode number as a key: a Number if it is a safe one. */
-  get inoKey(): number | bigint { return u32[9]! > SAFE_HIGH ? u64[4]! : u32[9]! * TWO_32 + u32[8]!; }
+  get inoKey(): number | bigint { return u32[9]! > SAFE_HIGH ? u64[4]! : size64(8); }
   get size() { return size64(10); }
   get used() { return size64(12) * 512; }
   get atime() { return sec(16); }

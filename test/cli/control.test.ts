@@ -70,6 +70,7 @@ t.test('status', async t => {
     t.ok(programs.includes(one), one);
   t.notOk(programs.includes('NFS3 udp'));
   t.equal(status.stages.length, 2);
+  t.ok(status.stages.every(({ replies }) => replies.bytesMax === 16 * 1024 * 1024 && replies.hits === 0));
   t.match(status.clients, [{ address: '127.0.0.1', connections: 1 }]);
   const [volume] = status.volumes;
   t.match(volume, { name: 'größe', up: true });

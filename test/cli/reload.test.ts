@@ -48,9 +48,11 @@ t.test('SIGHUP loads a good volfile in all stages, and a bad one in none', async
   await stderr.until(/"msg":"the new volfile has taken over"/);
   t.strictSame(await exported(), ['/second']);
 
-  writeFileSync(file, volfile(data, 'second', 'option nfs.mount-udp off'));
+  writeFileSync(file, volfile(data, 'second', 'option nfs.mount-udp off\n  option nfs.drc off'));
   child.kill('SIGHUP');
-  await stderr.until(/"options":\["nfs.mount-udp"\],"msg":"these options have changed, which takes a restart"/);
+  await stderr.until(
+    /"options":\["nfs.drc","nfs.mount-udp"\],"msg":"these options have changed, which takes a restart"/,
+  );
   child.kill('SIGTERM');
   t.equal(await exited, 0);
 });

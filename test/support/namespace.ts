@@ -17,7 +17,16 @@ export function enterNamespaces(file: string): void {
     process.stdout.write('1..0 # SKIP namespaces of its own need root\n');
     process.exit(0);
   }
-  const argv = ['--net', '--mount', '--propagation', 'private', process.execPath, ...process.execArgv, file];
+  const argv = [
+    '--net',
+    '--mount',
+    '--propagation',
+    'private',
+    process.execPath,
+    ...process.execArgv,
+    file,
+    ...process.argv.slice(2),
+  ];
   const { status, error } = spawnSync('unshare', argv, { stdio: 'inherit', env: { ...process.env, [INSIDE]: '1' } });
   if (error) throw error;
   process.exit(status ?? 1);

@@ -1,7 +1,6 @@
 /** What REMOVE and RMDIR have in common at the wire: their results, and what they refuse. */
 import { chmodSync, chownSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { AUTH_ROOT, authSys, type ServedNfs, serveNfs } from './nfs.ts';
 import * as nfs3 from './nfs3.ts';
@@ -19,7 +18,6 @@ export interface Removing {
 export const argsOf = (dir: string, name: string) => `${opaque(dir)} ${text(name)}`;
 
 const GETATTR = 1;
-const NFS3ERR_STALE = 70;
 
 /** Removes `name` from `parent`, and compares the reply with what lstat says of the directory before and after. */
 export async function expectRemoved(
@@ -36,15 +34,8 @@ export async function expectRemoved(
   t.throws(() => lstatSync(join(path, name)), { code: 'ENOENT' });
 }
 
-/** The object of a handle is gone. A large file is a moment later than its name: its blocks are given back by a thread. */
+/** The object of a handle is gone. */
 export async function expectStale(t: Test, served: ServedNfs, handle: string): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
-    const reply = await served.exchange(call('nfs3', GETATTR, opaque(handle), AUTH_ROOT));
-    if (reply.readUInt32BE(reply.length - 4) === NFS3ERR_STALE) break;
-    // oxlint-disable-next-line no-await-in-loop
-    await sleep(10);
-  }
   await expectNfs3(t, served, GETATTR, opaque(handle), ERR.STALE);
 }
 

@@ -54,8 +54,8 @@ t.test('statx', async t => {
   t.ok(stat.mountId > 0);
   t.equal(statFd(fd), 0);
   t.equal(stat.ino, statSync(dir, { bigint: true }).ino);
-  t.equal(statName(fd, cName('none')), -1);
-  t.match(lastError('x'), { code: 'ENOENT' });
+  const none = [statName(fd, cName('none')), lastError('x')]; // whatever comes in between may change errno
+  t.match(none, [-1, { code: 'ENOENT' }]);
   symlinkSync('f', join(dir, 'l'));
   statName(fd, cName('l'));
   t.equal(stat.mode & 0o170000, 0o120000, 'a symlink is not followed');
@@ -84,8 +84,8 @@ t.test('handles open what they were taken of, and nothing when that is gone', as
   t.same(handle.bytes, bytes);
   close(opened);
   rmSync(join(dir, 'h'));
-  t.equal(openHandle(fd, type, bytes, 0, length), -1);
-  t.match(lastError('x'), { code: 'ESTALE' });
+  const stale = [openHandle(fd, type, bytes, 0, length), lastError('x')];
+  t.match(stale, [-1, { code: 'ESTALE' }]);
 });
 
 t.test('statfs', async t => {

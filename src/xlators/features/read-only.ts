@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { Access, type Fop, FopError, type Fops } from '../../graph/fops.ts';
 import type { Fd } from '../../graph/fd.ts';
 import type { Frame } from '../../graph/frame.ts';
-import type { Iatt, Wcc } from '../../graph/iatt.ts';
+import { type Iatt, isStored, type Wcc } from '../../graph/iatt.ts';
 import { bool } from '../../graph/options.ts';
 import { Xlator } from '../../graph/xlator.ts';
 import type { Inode } from '../../inode/inode.ts';
@@ -60,7 +60,10 @@ export class ReadOnly extends Xlator<typeof options> {
   override access(frame: Frame, inode: Inode, mask: number): ReturnType<Fops['access']> {
     const reply = this.wind('access', frame, inode, mask);
     if (!this.#on) return reply;
-    return reply.then(({ granted, iatt }) => ({ granted: granted & ~Access.WRITE, iatt }));
+    return reply.then(({ granted, iatt }) => ({
+      granted: isStored(iatt.type) ? granted & ~Access.WRITE : granted,
+      iatt,
+    }));
   }
 
   override statfs(frame: Frame, inode: Inode): ReturnType<Fops['statfs']> {

@@ -34,6 +34,10 @@ const dir = (mode: number) => (path: string) => {
   chownSync(path, OWNER_ID, OWNER_ID);
   chmodSync(path, mode);
 };
+const fifo = (path: string) => {
+  execFileSync('mkfifo', [path]);
+  chmodSync(path, 0o777);
+};
 const grants = (bits: string) => (path: string) => `${OK} ${postOp(path)} ${bits}`;
 
 /** Of a file: what each caller may do by its mode. Columns: mode, root, owner, group, others. */
@@ -184,6 +188,7 @@ t.test('read-only: nothing that changes', async t => {
     await objectCases(t, served, ACCESS, [
       { name: `${name}: a file`, make: file(0o777), rest: ALL, reply: grants('00000021'), skip },
       { name: `${name}: a directory`, make: dir(0o777), rest: ALL, reply: grants('00000003'), skip },
+      { name: `${name}: a fifo, whose writes do not go there`, make: fifo, rest: ALL, reply: grants('0000002d'), skip },
     ]);
   }
 });

@@ -65,12 +65,12 @@ interface Options {
 }
 
 /** The actors of NFS3 on one directory, as `ask(procedure, arguments)`. */
-function serve(brick: Xlator, { readdirSize = 65_536, readdirplus = true }: Options = {}) {
+function serve(brick: Xlator, { readdirSize = 65_536, readdirplus = true }: Options = {}, as = frame) {
   const volume = new Volume(brick, new InodeTable({ limit: 100 }), undefined);
   const at: Resolved = {
     volume,
     inode: volume.table.root,
-    frame,
+    frame: as,
     readOnly: false,
     trust: 'none',
     exportId: 0,
@@ -218,3 +218,24 @@ t.test('a brick that neither goes on nor ends is an IO error, not an endless lis
   const ask = serve(new Names(['a'], 0));
   t.match(await ask(NFSPROC3.READDIR, { dir, cookie: 0n, cookieverf, count: 4096 }), { status: nfsstat3.NFS3ERR_IO });
 });
+
+t.test(
+  'cookies of 32 bits for a client that takes no others; a brick without them is no listing, not a wrong one',
+  async t => {
+    class Wide extends Names {
+      override async readdir(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<DirList> {
+        const { entries, ...list } = await super.readdir(frame, fd, size, cookie & 0xffff_ffffn);
+        return { ...list, entries: entries.map(entry => ({ ...entry, cookie: entry.cookie | (1n << 32n) })) };
+      }
+    }
+    const narrow = { ...frame, narrowCookies: true };
+    const args = { dir, cookie: 0n, cookieverf, count: 4096 };
+    t.match(await serve(new Wide(['a'], 9))(NFSPROC3.READDIR, args), { status: NFS3_OK });
+    t.match(await serve(new Wide(['a'], 9), {}, narrow)(NFSPROC3.READDIR, args), {
+      status: nfsstat3.NFS3ERR_SERVERFAULT,
+    });
+    const ask = serve(new Names(['a'], 9), {}, narrow);
+    t.match(await ask(NFSPROC3.READDIR, args), { status: NFS3_OK });
+    t.match(await ask(NFSPROC3.READDIR, { ...args, cookie: 1n << 32n }), { status: nfsstat3.NFS3ERR_BAD_COOKIE });
+  },
+);

@@ -447,6 +447,10 @@ t.test('file ids of 32 bits (nfs.enable-ino32)', async t => {
   makeFiles(served.dir, ['f']);
   const { entries } = await readdir(served, await served.handle(''));
   t.ok(entries.every(({ fileid }) => fileid < 2n ** 32n));
+  t.ok(
+    entries.every(({ cookie }) => cookie < 2n ** 32n),
+    'and cookies',
+  );
   const folded = (id: bigint) => (id >> 32n) ^ (id & 0xffff_ffffn);
   t.equal(entries.find(({ name }) => name === 'f')!.fileid, folded(fileid(join(served.dir, 'f'))));
 });

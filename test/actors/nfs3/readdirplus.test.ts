@@ -470,3 +470,19 @@ t.test('what a brick fails with', async t => {
     return { args: readdirplusArgs(await served.handle(''), 0n), arm: () => postOp(served.dir) };
   });
 });
+
+t.test('a listing through one export and then through another: each has handles of its own', async t => {
+  const served = await serveNfs(t, { options: ['option nfs3.vol.export-dir /sub(*)'] });
+  mkdirSync(join(served.dir, 'sub'));
+  makeFiles(join(served.dir, 'sub'), ['f']);
+  const through = await served.handle('sub');
+  const whole = await readdirplus(served, await served.handle(''));
+  const within = whole.entries.find(({ name }) => name === 'sub')!.handle!;
+  // Bytes 2 and 3 of a handle say which export it is of.
+  const exportOf = (handle: string) => handle.slice(4, 8);
+  t.not(exportOf(within), exportOf(through));
+  for (const dir of [through, within, through]) {
+    const { entries } = await readdirplus(served, dir);
+    t.equal(exportOf(entries.find(({ name }) => name === 'f')!.handle!), exportOf(dir));
+  }
+});

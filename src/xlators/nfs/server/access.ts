@@ -69,8 +69,8 @@ export function squashed({ rules }: Export, { flavor, uid, gid, groups }: Creden
   return identityOf(uid, group(gid), groups.map(group));
 }
 
-export function frameFor(on: Export, peer: Peer, credentials: Credentials): Frame {
-  return { identity: squashed(on, credentials), client: peer.address, signal: peer.signal };
+export function frameFor(on: Export, peer: Peer, credentials: Credentials, narrowCookies = false): Frame {
+  return { identity: squashed(on, credentials), client: peer.address, signal: peer.signal, narrowCookies };
 }
 
 /** A caller's way into an export, found once for each connection and caller. */
@@ -85,8 +85,12 @@ export class Accesses {
   /** Credentials are one object as long as a connection's caller stays the same. */
   readonly #known = new WeakMap<Credentials, Map<Export, Access | FsError>>();
 
-  constructor(log: Log) {
+  readonly #narrowCookies: boolean;
+
+  /** `narrowCookies` goes into each frame. */
+  constructor(log: Log, narrowCookies: boolean) {
     this.#log = log;
+    this.#narrowCookies = narrowCookies;
   }
 
   /** @throws {FsError} EACCES, with the rule that refuses in its message */
@@ -114,7 +118,7 @@ export class Accesses {
       known.set(on, access);
       return access;
     };
-    const frame = frameFor(on, peer, credentials);
+    const frame = frameFor(on, peer, credentials, this.#narrowCookies);
     if (!on.rules.auxGids || credentials.flavor === auth_flavor.AUTH_NONE) return admit(frame);
     const { uid, gid } = frame.identity;
     return groupsOf(uid, gid).then(groups => admit({ ...frame, identity: identityOf(uid, gid, groups) }));

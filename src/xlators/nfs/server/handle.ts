@@ -42,8 +42,12 @@ export class Handles {
     const handle = Buffer.allocUnsafe(end + MAC_BYTES);
     handle[0] = VERSION;
     handle[1] = hint.length;
-    handle.writeUInt16BE(exportId, 2);
-    handle.writeUInt32BE(volumeKey, 4);
+    handle[2] = exportId >>> 8;
+    handle[3] = exportId;
+    handle[4] = volumeKey >>> 24;
+    handle[5] = volumeKey >>> 16;
+    handle[6] = volumeKey >>> 8;
+    handle[7] = volumeKey;
     for (let i = 0; i < 16; i++) handle[8 + i] = gfid[i]!;
     for (let i = 0; i < hint.length; i++) handle[FIXED_BYTES + i] = hint[i]!;
     this.#mac.sign(handle, end, handle, end);

@@ -87,8 +87,14 @@ export class ServedNfsCall implements NfsCall {
     return resolved instanceof Promise ? resolved.then(writable) : writable(resolved);
   }
 
-  handleOf({ volume, exportId }: Resolved, { gfid, hint }: Iatt): Buffer {
-    return this.#server.handles.encode(volume.key, exportId, gfid, hint);
+  handleOf({ volume, exportId }: Resolved, { gfid, hint, memo }: Iatt): Buffer {
+    if (memo === undefined) return this.#server.handles.encode(volume.key, exportId, gfid, hint);
+    const handleExport = volume.key * 0x1_0000 + exportId;
+    if (memo.handle === undefined || memo.handleExport !== handleExport) {
+      memo.handle = this.#server.handles.encode(volume.key, exportId, gfid, hint);
+      memo.handleExport = handleExport;
+    }
+    return memo.handle;
   }
 
   link({ volume, inode }: Resolved, name: string, iatt: Iatt): Inode {

@@ -15,7 +15,7 @@ export const OPTIONS = {
   'nfs.port': integer({ min: 0, max: 65_535, default: 2049 }, 'the TCP and UDP port; 0 lets the kernel choose'),
   'nfs.bind-address': text({ default: '127.0.0.1' }, 'the address to listen on; :: is all of them, IPv4 and IPv6'),
   'nfs.mem-factor': integer({ min: 1, max: 1024, default: 15 }, 'how many unused inodes are kept: 32768 times this'),
-  'nfs.enable-ino32': bool(off, 'file ids of 32 bits, for clients that know no others'),
+  'nfs.enable-ino32': bool(off, 'file ids and listings’ cookies of 32 bits, for clients that know no others'),
   'nfs.dynamic-volumes': bool(on, 'a volume whose brick is down at the start is served as soon as it is up'),
   'nfs.rdirplus': bool(on, 'READDIRPLUS is answered'),
   'nfs.mount-udp': bool(on, 'MOUNT and NLM are served over UDP as well'),
@@ -65,7 +65,7 @@ export interface NfsOptions {
   readonly readSize: number;
   readonly writeSize: number;
   readonly readdirSize: number;
-  /** 32-bit file ids, for clients that know no others. */
+  /** 32-bit file ids, for clients that know no others; cookies: see `Frame.narrowCookies`. */
   readonly ino32: boolean;
   /** Answer READDIRPLUS; NFS3ERR_NOTSUPP otherwise. */
   readonly readdirplus: boolean;

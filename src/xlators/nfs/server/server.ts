@@ -42,7 +42,7 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
   exports: readonly Export[] = [];
   /** By the paths they are mounted by. */
   readonly exportPaths = new PathTree<Export>();
-  readonly accesses = new Accesses(this.log);
+  readonly accesses = new Accesses(this.log, this.options['nfs.enable-ino32']);
   readonly actorOptions: NfsOptions = actorOptions(this.options);
   readonly #byKey = new Map<number, Volume>();
   readonly #exportById = new Map<number, Export>();
@@ -87,6 +87,7 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
         const expected = `an option nfs3.${child.name}.volume-id of its own`;
         throw VolfileError.expected(child.where, expected, `the one of ${twin.name}`);
       }
+      if (this.options['nfs.enable-ino32']) await this.#refuseWideCookies(volume);
       this.#byKey.set(volume.key, volume);
       this.volumes.set(child.name, volume);
     }
@@ -96,6 +97,19 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
       for (const path of one.paths) {
         if (!this.exportPaths.add(path, one)) throw VolfileError.expected(this.where, 'each path exported once', path);
       }
+    }
+  }
+
+  /** Of directories below it on another file system their listings say: see `Frame.narrowCookies`. */
+  async #refuseWideCookies(volume: Volume): Promise<void> {
+    const { signal } = new AbortController();
+    const frame: Frame = { identity: ROOT, client: '', signal, narrowCookies: true };
+    try {
+      await volume.top.readdir(frame, volume.table.root.fd, 1, 0n);
+    } catch (error) {
+      if (errnoOf(error) !== 'EOVERFLOW') return; // it is not there now: that shows elsewhere
+      const expected = 'nfs.enable-ino32 off, or a file system whose directories have positions of 32 bits';
+      throw VolfileError.expected(this.where, expected, `${volume.name} on one that has not`);
     }
   }
 

@@ -48,6 +48,7 @@ export function iattOf(known: Known): Iatt {
     mtimeNsec: stat.mtimeNsec,
     ctime: stat.ctime,
     ctimeNsec: stat.ctimeNsec,
+    memo: known.memo,
   };
   if (known.hint !== undefined) iatt.hint = known.hint;
   return iatt;

@@ -35,6 +35,8 @@ export interface Changed<T> {
   readonly value: T;
   readonly wcc: Wcc;
   readonly dir: Known;
+  /** A new object, whose attributes may have been set after it was made: by a change of its own. */
+  readonly made?: Known | undefined;
 }
 
 /**

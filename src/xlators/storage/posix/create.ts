@@ -46,12 +46,14 @@ function making(
   name: string,
   make: (fd: number, dir: Known) => Known,
 ): Changed<Made['iatt']> {
-  return inDirectory(brick, frame, parent, (fd, dir) => {
+  let made: Known | undefined;
+  const changed = inDirectory(brick, frame, parent, (fd, dir) => {
     refuseDots(name);
-    const known = make(fd, dir);
-    note(brick.objects.index, known, dir, name);
-    return iattOf(known);
+    made = make(fd, dir);
+    note(brick.objects.index, made, dir, name);
+    return iattOf(made);
   });
+  return { ...changed, made };
 }
 
 export function create(brick: Brick, frame: Frame, parent: Inode, name: string, how: CreateHow): Changed<Made['iatt']> {

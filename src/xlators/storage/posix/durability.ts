@@ -12,4 +12,16 @@ export async function syncObject(brick: Brick, known: Known, type: FileType): Pr
   // What cannot be opened cannot be synced by itself.
   const { result, errno } = await syncfsPooled(known.mount.fd);
   if (result < 0) throw systemError(errno, 'syncfs');
+  await brick.objects.index?.durable();
+}
+
+/**
+ * Makes a new object and its name durable. A sync of the directory alone would do for what mkdir(2) and the like make, but
+ * attributes that were set then belong to a change of their own, which the journal may have in another transaction.
+ */
+export async function syncMade(brick: Brick, dir: Known, made: Known, type: FileType): Promise<void> {
+  const alone = type !== FileType.REG && type !== FileType.DIR; // all of the file system is synced for it
+  await Promise.all(
+    alone ? [syncObject(brick, made, type)] : [syncFile(brick, dir, false), syncFile(brick, made, false)],
+  );
 }

@@ -55,24 +55,28 @@ function leaving({ objects }: Brick, fd: number, name: Buffer): Leaving | undefi
   return { mount, ino, last, held };
 }
 
-/** The name was taken away, or (`taken` is false) it was not. */
-function left({ objects }: Brick, object: Leaving | undefined, taken: boolean): void {
-  if (!object) return;
-  if (taken && object.last) objects.gone(object.mount, object.ino);
-  if (object.held !== undefined) closePooled(object.held);
+/** The name was taken away, or (`taken` is false) it was not. Answers when its blocks are given back, if that takes long. */
+function left({ objects }: Brick, object: Leaving | undefined, taken: boolean): Freed {
+  if (!object) return undefined;
+  const { mount, ino, last, held } = object;
+  if (taken && last) objects.gone(mount, ino);
+  return held === undefined ? undefined : new Promise(resolve => closePooled(held, () => resolve()));
 }
 
-function remove(brick: Brick, frame: Frame, parent: Inode, name: string, flags: number): Changed<undefined> {
+/** Who makes room on a full disk by a removal has it when he is answered. */
+export type Freed = Promise<void> | undefined;
+
+function remove(brick: Brick, frame: Frame, parent: Inode, name: string, flags: number): Changed<Freed> {
   return inDirectory(brick, frame, parent, (fd, dir) => {
     const bytes = cName(name);
     const object = leaving(brick, fd, bytes);
     const removed = unlinkat(fd, bytes, flags) === 0;
     const error = removed ? undefined : lastError(flags === 0 ? 'unlink' : 'rmdir');
     const known = object?.mount.inodes.get(object.ino);
-    left(brick, object, removed);
+    const freed = left(brick, object, removed);
     if (error) throw error;
     noteRemoval(brick, known, dir, name);
-    return undefined;
+    return freed;
   });
 }
 
@@ -82,12 +86,12 @@ function noteRemoval({ objects: { index } }: Brick, known: Known | undefined, di
   if (known) known.placeParent = undefined; // should it get that name again, it is to be noted again
 }
 
-export function unlink(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<undefined> {
+export function unlink(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<Freed> {
   if (isDot(name)) return refused(brick, parent, 'EISDIR', 'unlink of a directory');
   return remove(brick, frame, parent, name, 0);
 }
 
-export function rmdir(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<undefined> {
+export function rmdir(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<Freed> {
   // RFC 1813, 3.3.13: INVAL for ".", EXIST for "..".
   if (isDot(name)) return refused(brick, parent, name === '.' ? 'EINVAL' : 'EEXIST', `rmdir of ${name}`);
   return remove(brick, frame, parent, name, AT_REMOVEDIR);
@@ -105,6 +109,8 @@ export interface Moved {
   readonly wcc: Renamed;
   readonly from: Known;
   readonly to: Known;
+  /** What had the name. */
+  readonly freed: Freed;
 }
 
 export function rename(brick: Brick, frame: Frame, from: Inode, fromName: string, to: Inode, toName: string): Moved {
@@ -118,12 +124,12 @@ export function rename(brick: Brick, frame: Frame, from: Inode, fromName: string
     const toFd = objects.stat(toDir);
     toBefore = iattOf(toDir);
     asCaller(frame.identity);
-    renameNow(brick, [fromDir, fromFd, fromName], [toDir, toFd, toName]);
+    const freed = renameNow(brick, [fromDir, fromFd, fromName], [toDir, toFd, toName]);
     const wcc = {
       from: { before: fromBefore, after: iattNow(fromDir, fromFd) },
       to: { before: toBefore, after: iattNow(toDir, toFd) },
     };
-    return { wcc, from: fromDir, to: toDir };
+    return { wcc, from: fromDir, to: toDir, freed };
   } catch (error) {
     const toAfter = toBefore && iattNow(objects.of(to), objects.fd(objects.of(to)));
     throw withBoth(
@@ -136,7 +142,7 @@ export function rename(brick: Brick, frame: Frame, from: Inode, fromName: string
 
 type Entry = readonly [dir: Known, fd: number, name: string];
 
-function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toFd, toName]: Entry): void {
+function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toFd, toName]: Entry): Freed {
   const { objects } = brick;
   // RFC 1813, 3.3.14.
   if (isDot(fromName) || isDot(toName)) throw fsError('EINVAL', 'rename of . or ..');
@@ -148,13 +154,14 @@ function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toF
   const renamed = renameat(fromFd, fromBytes, toFd, toBytes) === 0;
   const error = renamed ? undefined : lastError('rename');
   const replaced = renamed && object !== undefined && object.ino !== ino;
-  left(brick, object, replaced);
+  const freed = left(brick, object, replaced);
   if (error) throw error;
-  if (objects.index === undefined || object?.ino === ino) return; // two names of one file: nothing was done
+  if (objects.index === undefined || object?.ino === ino) return freed; // two names of one file: nothing was done
   objects.index.renamed(fromDir, fromName, toDir, toName);
-  if (!moved) return;
+  if (!moved) return freed;
   moved.placeParent = undefined;
   if (moved.mount.copiesUp && statName(toFd, toBytes) === 0 && stat.inoKey === ino) iattOf(moved);
+  return freed;
 }
 
 /** Who is about to be moved, as far as the index must know: also if nobody remembers him, when he will be copied up. */

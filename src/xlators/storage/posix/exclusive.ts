@@ -31,8 +31,13 @@ export function keepVerifier(fd: number, verifier: Buffer): void {
 const hasVerifier = (verifier: Buffer): boolean =>
   stat.size === 0 && stat.mtime === secondsOf(verifier, 0) && stat.atime === secondsOf(verifier, 4);
 
+/** Setting the verifier sets the ctime as well, to what none of the verifier's times is. */
+const isUntouched = (): boolean =>
+  stat.mtime === stat.ctime && stat.mtimeNsec === stat.ctimeNsec && stat.atime === stat.ctime;
+
 const isHalfMade = ({ identity }: Frame): boolean =>
   (stat.mode & 0o7777) === HALF_MADE &&
+  isUntouched() &&
   stat.size === 0 &&
   stat.nlink === 1 &&
   stat.uid === uidOf(identity) &&

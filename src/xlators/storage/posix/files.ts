@@ -24,6 +24,7 @@ import { Flush } from './flush.ts';
 import type { Known } from './known.ts';
 import type { Objects } from './objects.ts';
 
+const NOTHING = () => {};
 const FLAGS = O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
 
 /**
@@ -84,7 +85,10 @@ export function clearSetId(fd: number, identity: Identity, { mode }: Iatt): void
   setMode(fd, mode & ~setId);
 }
 
-/** Makes the file (or directory) durable, sharing a flush with whoever else asks. Rejects with the error of that. */
+/**
+ * Makes the file (or directory) durable, and that its handle finds it, sharing a flush with whoever else asks. Rejects with
+ * the error of that.
+ */
 export function syncFile(brick: Brick, known: Known, dataOnly: boolean): Promise<void> {
   known.flush ??= new Flush(() => {
     const file = known.file ?? openFile(brick, known, false, SERVER);
@@ -96,7 +100,9 @@ export function syncFile(brick: Brick, known: Known, dataOnly: boolean): Promise
     };
     return { fd: file.fd, finish };
   });
-  return known.flush.sync(dataOnly);
+  const flushed = known.flush.sync(dataOnly);
+  const { index } = brick.objects;
+  return index === undefined ? flushed : Promise.all([flushed, index.durable()]).then(NOTHING);
 }
 
 function lostData(brick: Brick, error: Error): void {

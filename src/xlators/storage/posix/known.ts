@@ -1,8 +1,10 @@
 import type { Identity } from '../../../graph/frame.ts';
+import { Memo } from '../../../graph/iatt.ts';
 import type { DirentReader } from '../../../sys/dirents.ts';
 import type { Descriptor, Kind } from './descriptors.ts';
 import type { Flush } from './flush.ts';
 import type { Mount } from './mount.ts';
+import type { NarrowCookies } from './narrow-cookies.ts';
 
 /** A directory being listed: an open descriptor with a position of its own. */
 export interface Listing {
@@ -31,6 +33,7 @@ export class Known {
   path: Descriptor | undefined;
   file: Descriptor | undefined;
   lists: Listing[] | undefined;
+  narrow: NarrowCookies | undefined;
   flush: Flush | undefined;
 
   /** The last answer about permissions: for whom, at which ctime, when, of which bits, and which of them are granted. */
@@ -47,6 +50,8 @@ export class Known {
   /** Where the index has it: see index/. */
   placeParent: Buffer | undefined;
   placeName = '';
+
+  readonly memo = new Memo();
 
   constructor(mount: Mount, gfid: Buffer, hint: Buffer | undefined) {
     this.mount = mount;

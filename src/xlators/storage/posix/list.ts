@@ -1,6 +1,6 @@
 /** Listing directories, as the kernel streams them. */
 import { errnoOf } from '../../../errno.ts';
-import { Access, type Dirent, type DirList } from '../../../graph/fops.ts';
+import { Access, type Dirent, direntBytes, type DirList } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY, S_IFDIR, S_IFMT } from '../../../sys/constants.ts';
@@ -8,30 +8,36 @@ import { DirentReader } from '../../../sys/dirents.ts';
 import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
 import { asCaller } from '../../../sys/identity.ts';
 import { openat } from '../../../sys/libc.ts';
-import { cName, procFd } from '../../../sys/names.ts';
-import { stat, statName } from '../../../sys/statx.ts';
+import { procFd } from '../../../sys/names.ts';
+import { stat, statNameAt } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
 import { type Brick, iattNeeded } from './brick.ts';
 import type { Known, Listing } from './known.ts';
 import { above } from './lookup.ts';
+import { NarrowCookies } from './narrow-cookies.ts';
 import { note } from './place-index.ts';
 import { permitted } from './permission.ts';
 
 /** Entries for one call, however many bytes it wants: some milliseconds of work. */
 const ENTRIES_MAX = 1024;
+/** A cookie is a position, and lseek(2)'s are signed. */
+const COOKIE_MAX = 0x7fff_ffff_ffff_ffffn;
 /** Listings of one directory that go on at different places. */
-const LISTINGS_MAX = 4;
+const LISTINGS_MAX = 16;
 
-/** Entries behind `cookie` with at most `size` bytes of names (but at least one entry), with attributes if `plus`. */
+/** Entries behind `cookie`, at most `size` bytes of them (but at least one), with attributes if `plus`. */
 export function list(brick: Brick, frame: Frame, inode: Inode, size: number, cookie: bigint, plus: boolean): DirList {
-  const { objects } = brick;
-  const dir = objects.of(inode);
+  const dir = brick.objects.of(inode);
   const fd = openToList(brick, frame, dir);
-  const listing = listingAt(brick, frame, dir, fd, cookie);
+  const narrow = frame.narrowCookies ? (dir.narrow ??= new NarrowCookies(dir.mount)) : undefined;
+  const again = () => openAgain(brick, frame, fd);
+  const position = narrow ? narrow.positionOf(again, cookie) : cookie;
+  const listing = listingAt(brick, dir, again, position);
   const own = listing.descriptor.fd;
   const { reader } = listing;
+  const shared = narrow !== undefined && !reader.isExactly(position) && narrow.firstIsShared(again, position);
   asCaller(frame.identity);
-  if (reader.seek(own, cookie) < 0) throw lastError('seek to a cookie');
+  if (reader.seek(own, position) < 0) throw lastError('seek to a cookie');
   const entries: Dirent[] = [];
   let bytes = 0;
   let eof = false;
@@ -42,13 +48,18 @@ export function list(brick: Brick, frame: Frame, inode: Inode, size: number, coo
       eof = listing.done = true;
       break;
     }
-    bytes += reader.name.length;
+    const { cookie: behind } = reader;
+    const shown = narrow ? narrow.cookieOf(shared && entries.length === 0 ? behind : reader.position, behind) : behind;
+    if (shown > COOKIE_MAX) throw fsError('EOVERFLOW', `a position in a directory of more than 63 bits: ${shown}`);
+    const entry = plus ? direntPlus(brick, frame, dir, own, reader, shown) : dirent(brick, dir, reader, shown);
+    bytes += direntBytes(entry.name.length, entry.iatt !== undefined);
     if (entries.length > 0 && (bytes > size || entries.length >= ENTRIES_MAX)) {
       reader.back();
       break;
     }
-    entries.push(plus ? direntPlus(brick, frame, dir, own, reader) : dirent(brick, dir, reader));
+    entries.push(entry);
   }
+  if (narrow && entries.length > 0) narrow.remember(entries.at(-1)!.cookie, reader.here);
   return { entries, eof, iatt: iattNeeded(dir, own) };
 }
 
@@ -61,27 +72,30 @@ function openToList({ objects }: Brick, { identity }: Frame, dir: Known): number
   return fd;
 }
 
-/** A listing that can go on behind `cookie`, at best one that stands there. `stat` holds the directory's attributes. */
-function listingAt({ objects }: Brick, { identity }: Frame, dir: Known, fd: number, cookie: bigint): Listing {
+/** Opens the directory that `fd` is of for reading. */
+function openAgain({ objects }: Brick, { identity }: Frame, fd: number): number {
+  asCaller(identity);
+  return objects.opened(() => openat(AT_FDCWD, procFd(fd), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), 'opendir');
+}
+
+/** A listing that can go on at `position`, at best one that stands there. `stat` holds the directory's attributes. */
+function listingAt({ objects }: Brick, dir: Known, again: () => number, position: bigint): Listing {
   const { ctime, ctimeNsec } = stat;
   const { lists: cache } = objects.caches;
   const open = (dir.lists ??= []);
   let listing =
-    open.find(({ reader }) => reader.isAt(cookie)) ??
-    open.find(({ reader, done }) => (done && cookie === 0n) || reader.holds(cookie)) ??
+    open.find(({ reader }) => reader.isAt(position)) ??
+    open.find(({ reader, done }) => (done && position === 0n) || reader.holds(position)) ??
     (open.length >= LISTINGS_MAX ? open[0] : undefined);
   if (listing) {
     open.push(...open.splice(open.indexOf(listing), 1)); // the first is the one used longest ago
     cache.use(listing.descriptor);
   } else {
-    asCaller(identity);
-    const flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    const own = objects.opened(() => openat(AT_FDCWD, procFd(fd), flags, 0), 'opendir');
-    listing = { descriptor: cache.add(dir, own), reader: new DirentReader(), ctime, ctimeNsec, done: false };
+    listing = { descriptor: cache.add(dir, again()), reader: new DirentReader(), ctime, ctimeNsec, done: false };
     dir.lists = [...dir.lists, listing];
   }
   // What was read ahead is good as long as the directory is as it was; a listing from the start is always fresh.
-  if (cookie === 0n || listing.ctime !== ctime || listing.ctimeNsec !== ctimeNsec) {
+  if (position === 0n || listing.ctime !== ctime || listing.ctimeNsec !== ctimeNsec) {
     listing.reader.reset();
     listing.done = false;
     listing.ctime = ctime;
@@ -90,26 +104,35 @@ function listingAt({ objects }: Brick, { identity }: Frame, dir: Known, fd: numb
   return listing;
 }
 
-function dirent({ objects }: Brick, dir: Known, { name, ino, cookie }: DirentReader): Dirent {
+function dirent({ objects }: Brick, dir: Known, { name, ino }: DirentReader, cookie: bigint): Dirent {
   // Above the volume's root is nothing.
-  const shown = name === '..' && dir === objects.root ? BigInt(dir.ino) : ino;
+  const shown = dir === objects.root && name === '..' ? BigInt(dir.ino) : ino;
   return { name, ino: shown, cookie };
 }
 
 /** With the attributes if the caller may have them, as for a local `ls -l`. */
-function direntPlus(brick: Brick, frame: Frame, dir: Known, fd: number, reader: DirentReader): Dirent {
-  const plain = dirent(brick, dir, reader);
+function direntPlus(brick: Brick, frame: Frame, dir: Known, fd: number, reader: DirentReader, cookie: bigint): Dirent {
+  const { name } = reader;
   try {
-    const known = knownOf(brick, frame, dir, fd, plain.name);
-    return known ? { ...plain, iatt: iattOf(known) } : plain;
+    const known = knownOf(brick, frame, dir, fd, name, reader);
+    if (known === undefined) return dirent(brick, dir, reader, cookie);
+    const iatt = iattOf(known);
+    return { name, ino: iatt.ino, cookie, iatt };
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    return plain; // gone in this moment, or not to be opened: the client looks it up if it wants it
+    return dirent(brick, dir, reader, cookie); // gone in this moment, or not to be opened: who wants it looks it up
   }
 }
 
 /** Leaves the attributes in `stat`. */
-function knownOf(brick: Brick, frame: Frame, dir: Known, fd: number, name: string): Known | undefined {
+function knownOf(
+  brick: Brick,
+  frame: Frame,
+  dir: Known,
+  fd: number,
+  name: string,
+  { nameAddress }: DirentReader,
+): Known | undefined {
   const { objects } = brick;
   if (name === '.') {
     objects.stat(dir);
@@ -117,9 +140,8 @@ function knownOf(brick: Brick, frame: Frame, dir: Known, fd: number, name: strin
   }
   if (name === '..') return dir === objects.root ? undefined : above(brick, frame, dir, fd);
   asCaller(frame.identity);
-  const bytes = cName(name);
-  if (statName(fd, bytes) < 0) return undefined;
-  const known = objects.glimpsed(fd, bytes);
+  if (statNameAt(fd, nameAddress) < 0) return undefined;
+  const known = objects.glimpsed(fd, name);
   note(objects.index, known, dir, name);
   return known;
 }

@@ -59,6 +59,8 @@ export class Mounts {
   /** The mount of the object that `stat` tells of, if it is known. */
   peek(): Mount | undefined {
     const { mountId, dev } = stat;
+    const last = this.#last;
+    if (last.dev === dev && last.mountId === mountId) return last;
     return this.#all.find(mount => mount.dev === dev && mount.mountId === mountId);
   }
 

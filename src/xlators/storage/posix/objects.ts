@@ -11,7 +11,7 @@ import { fsError, lastError, systemError } from '../../../sys/failure.ts';
 import { handle, openHandle, takeHandle } from '../../../sys/handles.ts';
 import { asRoot } from '../../../sys/identity.ts';
 import { close, errno, openat } from '../../../sys/libc.ts';
-import { procFd } from '../../../sys/names.ts';
+import { cName, procFd } from '../../../sys/names.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
 import { Descriptor, type DescriptorCache } from './descriptors.ts';
 import {
@@ -117,7 +117,10 @@ export class Objects {
 
   /** What `stat` tells of, if we know that it can be no other; `open` opens it should it be of an unknown mount. */
   recall(open: (flags: number) => number): Known | undefined {
-    const mount = this.mounts.of(open);
+    return this.#recall(this.mounts.of(open));
+  }
+
+  #recall(mount: Mount): Known | undefined {
     const known = mount.inodes.get(stat.inoKey);
     if (known === undefined) return undefined;
     if (known.path !== undefined || known.file !== undefined) return known;
@@ -178,18 +181,18 @@ export class Objects {
   }
 
   /** As {@link seen}, but keeps no descriptor if the handle alone can tell who it is: for listings. */
-  glimpsed(dirfd: number, name: Buffer): Known {
-    const known = this.recall(flags => openat(dirfd, name, flags, 0));
+  glimpsed(dirfd: number, name: string): Known {
+    const mount = this.mounts.peek() ?? this.mounts.of(flags => openat(dirfd, cName(name), flags, 0));
+    const known = this.#recall(mount);
     if (known) return known;
-    const mount = this.mounts.of(flags => openat(dirfd, name, flags, 0));
-    if (takeHandle(dirfd, name) === 0) {
+    if (takeHandle(dirfd, cName(name)) === 0) {
       const { bytes, type } = handle;
       const id = gfidOfHandle(mount.tag, type, bytes, mount.handleBytes);
       // Between the two calls the name may have come to stand for another object.
       const same = inoInHandle(mount.type, { type, bytes, at: 0, length: bytes.length }) === stat.inoKey;
       if (id && same && stat.inoKey !== this.root.ino) return this.#known(mount, id);
     }
-    return this.met(this.openPath(dirfd, name));
+    return this.met(this.openPath(dirfd, cName(name)));
   }
 
   /** Who `fd` is, whom `stat` tells of. */

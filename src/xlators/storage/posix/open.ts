@@ -73,7 +73,7 @@ export async function openBrick(
       clearInterval(timer);
       asServer();
       objects.close();
-      index?.close();
+      await index?.close();
       await closer.settled();
     },
   };
@@ -124,12 +124,13 @@ async function openIndex(
   name: string,
   objects: Objects,
   { index }: OptionValues<PosixOptions>,
-  { stateDir }: GraphEnv,
+  { stateDir, stage }: GraphEnv,
   log: Log,
 ): Promise<PlaceIndex | undefined> {
   if (index === 'off' || objects.mounts.root.byHandle) return undefined;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   log.info('the kernel opens no file handles for this directory: objects are found by an index in the state directory');
-  objects.index = new PlaceIndex(join(stateDir, `${encodeURIComponent(name)}.index`), objects, log);
+  asServer(); // in a graph that takes another's place, calls are served meanwhile
+  objects.index = new PlaceIndex(join(stateDir, `${encodeURIComponent(name)}.index`), objects, log, stage);
   return objects.index;
 }

@@ -3,17 +3,21 @@
  * none. A database in the state directory holds, for every gfid that was given out, the directories and names it was
  * seen under; renames made through us change it at once, and what was moved behind our back is searched by its inode
  * number. It is written before a gfid is answered, so that a handle is good after a crash too, and shared by all stages.
+ * With what is made durable it is as well; what it lost in a power failure all the same is searched (index-use.ts).
  */
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { ERRNO, FsError } from '../../../errno.ts';
 import type { Log } from '../../../log.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../../../sys/constants.ts';
 import { fsError, systemError } from '../../../sys/failure.ts';
-import { asRoot } from '../../../sys/identity.ts';
+import { asRoot, asServer } from '../../../sys/identity.ts';
 import { close, errno, openat } from '../../../sys/libc.ts';
 import { cName } from '../../../sys/names.ts';
 import { stat } from '../../../sys/statx.ts';
+import { Flush } from './flush.ts';
 import { type GfidAndHint, isRoot } from './gfid.ts';
+import { IndexUse } from './index-use.ts';
 import type { Known } from './known.ts';
 import type { Mount } from './mount.ts';
 import type { Objects } from './objects.ts';
@@ -24,7 +28,7 @@ const DEPTH_MAX = 1024;
 
 const SCHEMA = `
   PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = NORMAL;
+  PRAGMA synchronous = FULL;
   PRAGMA busy_timeout = 5000;
   PRAGMA wal_autocheckpoint = 4000;
   PRAGMA cache_size = -8192;
@@ -37,6 +41,9 @@ const SCHEMA = `
     tag INTEGER NOT NULL, ino TEXT NOT NULL, btime TEXT NOT NULL, gfid BLOB NOT NULL, PRIMARY KEY (tag, ino)
   ) WITHOUT ROWID;
 `;
+
+/** The log is synced before it is moved to the database, and when {@link PlaceIndex.durable} asks for it. */
+const LAZY = 'PRAGMA synchronous = NORMAL';
 
 interface Place {
   readonly parent: Uint8Array;
@@ -56,6 +63,12 @@ export class PlaceIndex {
   readonly #objects: Objects;
   readonly #log: Log;
   readonly #search: PlaceSearch;
+  readonly #use: IndexUse;
+  /** The database's log, to be synced. */
+  readonly #logFd: number;
+  readonly #flush: Flush;
+  /** Something was written, or by another stage and used here, since it was synced. */
+  #dirty = true;
   readonly #add: StatementSync;
   readonly #remove: StatementSync;
   readonly #removeAll: StatementSync;
@@ -67,12 +80,16 @@ export class PlaceIndex {
   #batched = false;
 
   /** `path` is the database's file. */
-  constructor(path: string, objects: Objects, log: Log) {
+  constructor(path: string, objects: Objects, log: Log, stage: number) {
     this.#objects = objects;
     this.#log = log;
     const db = (this.#db = new DatabaseSync(path));
     db.exec(SCHEMA);
+    this.#use = new IndexUse(db, stage);
     this.#forVolume();
+    db.exec(LAZY);
+    this.#logFd = openSync(`${path}-wal`, 'r');
+    this.#flush = new Flush(() => ({ fd: this.#logFd, finish() {} }));
     this.#add = db.prepare(
       `INSERT INTO place (parent, name, gfid, ino) VALUES (?, ?, ?, ?)
        ON CONFLICT (parent, name) DO UPDATE SET gfid = excluded.gfid, ino = excluded.ino WHERE gfid <> excluded.gfid`,
@@ -84,7 +101,7 @@ export class PlaceIndex {
     this.#born = db.prepare('SELECT btime, gfid FROM birth WHERE tag = ? AND ino = ?');
     this.#bear = db.prepare('INSERT OR REPLACE INTO birth (tag, ino, btime, gfid) VALUES (?, ?, ?, ?)');
     this.#bury = db.prepare('DELETE FROM birth WHERE tag = ? AND ino = ?');
-    this.#search = new PlaceSearch(objects, (known, dir, name) => this.note(known, dir, name), log);
+    this.#search = new PlaceSearch(objects, this, log);
   }
 
   note(known: Known, dir: Known, name: string): void {
@@ -146,15 +163,45 @@ export class PlaceIndex {
     return this.#open(gfid, 0);
   }
 
-  close(): void {
+  /** All handles that were given out are found again after a power failure too. */
+  async durable(): Promise<void> {
+    if (!this.#dirty && this.#flush.idle) return;
+    this.#dirty = false;
+    try {
+      await this.#flush.sync(true);
+    } catch (error) {
+      this.#dirty = true;
+      throw error;
+    }
+  }
+
+  /** Everything in the volume was noted. */
+  complete(): void {
+    this.#run(() => this.#use.sure());
+    this.#log.info('the index of file handles is whole again');
+  }
+
+  async close(): Promise<void> {
     this.#search.stop();
+    try {
+      this.#run(() => this.#use.end());
+      await this.durable();
+    } catch {
+      // Then it looks as if the machine went down, and something may be searched for.
+    }
+    asServer(); // the last one to close it removes files
     this.#db.close();
+    closeSync(this.#logFd);
   }
 
   #open(gfid: Buffer, depth: number): number {
     if (depth > DEPTH_MAX) throw fsError('ELOOP', `more than ${DEPTH_MAX} directories in each other`);
     const places = this.#run(() => this.#find.all(gfid)) as unknown as Place[];
-    if (places.length === 0) throw fsError('ESTALE', 'the object is gone');
+    if (places.length === 0) {
+      if (!this.#use.unsure) throw fsError('ESTALE', 'the object is gone');
+      this.#search.everything();
+      throw fsError('EJUKEBOX', 'the machine went down, and the index may have lost the object: it is searched');
+    }
     for (const { parent, name } of places) {
       const fd = this.#inParent(parent, depth, dirFd => this.#openIfSame(dirFd, nameOf(name), gfid));
       if (fd !== undefined) return fd;
@@ -224,6 +271,7 @@ export class PlaceIndex {
   }
 
   #run<T>(query: () => T): T {
+    this.#dirty = true;
     try {
       return query();
     } catch (error) {

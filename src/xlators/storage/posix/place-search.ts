@@ -1,4 +1,4 @@
-/** Searching what was moved behind our back, by its inode number. */
+/** Searching what was moved behind our back, by its inode number, or everything if the index has lost some of it. */
 import { ERRNO, errnoOf } from '../../../errno.ts';
 import type { Log } from '../../../log.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../../sys/constants.ts';
@@ -39,6 +39,14 @@ export function findIn<T>(dirFd: number, ino: string, accept: (name: string) => 
   }
 }
 
+/** Where it is noted what was found. */
+export interface Finds {
+  note(known: Known, dir: Known, name: string): void;
+  batch<T>(act: () => T): T;
+  /** Everything there is was noted. */
+  complete(): void;
+}
+
 interface Level {
   readonly fd: number;
   readonly reader: DirentReader;
@@ -50,19 +58,29 @@ interface Level {
 /** One walk through the volume at a time, in steps, for all that is missed when it begins. */
 export class PlaceSearch {
   readonly #objects: Objects;
-  readonly #found: (known: Known, dir: Known, name: string) => void;
+  readonly #finds: Finds;
   readonly #log: Log;
   /** By inode number: the gfids. */
   #waiting = new Map<string, Set<string>>();
   #walking: Map<string, Set<string>> | undefined;
+  /** The next walk is to note everything, and the one under way does. */
+  #wantsAll = false;
+  #notesAll = false;
   /** What a whole walk did not find. */
   readonly #gone = new Set<string>();
   #stopped = false;
 
-  constructor(objects: Objects, found: (known: Known, dir: Known, name: string) => void, log: Log) {
+  constructor(objects: Objects, finds: Finds, log: Log) {
     this.#objects = objects;
-    this.#found = found;
+    this.#finds = finds;
     this.#log = log;
+  }
+
+  /** Everything is to be noted: that is under way from now on. */
+  everything(): void {
+    if (this.#notesAll || this.#wantsAll) return;
+    this.#wantsAll = true;
+    if (!this.#walking) setImmediate(() => void this.#walk());
   }
 
   /** Whether the object is searched (again: ask later). False once it was searched everywhere. */
@@ -83,10 +101,13 @@ export class PlaceSearch {
   }
 
   async #walk(): Promise<void> {
-    if (this.#walking || this.#stopped || this.#waiting.size === 0) return;
-    this.#walking = this.#waiting;
+    if (this.#walking || this.#stopped || !this.#isWanted) return;
+    const walking = (this.#walking = this.#waiting);
     this.#waiting = new Map();
-    this.#log.info({ objects: this.#walking.size }, 'searching the volume for what was moved behind our back');
+    this.#notesAll = this.#wantsAll;
+    this.#wantsAll = false;
+    if (this.#notesAll) this.#log.warn('searching the volume for what the index lost when the machine went down');
+    else this.#log.info({ objects: walking.size }, 'searching the volume for what was moved behind our back');
     const levels: Level[] = [];
     try {
       asRoot();
@@ -94,17 +115,22 @@ export class PlaceSearch {
       if (top >= 0) levels.push({ fd: top, reader: new DirentReader(), known: this.#objects.root, name: '' });
       while (levels.length > 0 && !this.#stopped) {
         asRoot();
-        this.#step(levels, this.#walking);
+        this.#finds.batch(() => this.#step(levels, walking));
         await new Promise(resolve => setImmediate(resolve));
       }
-      if (!this.#stopped) this.#finish(this.#walking);
+      if (!this.#stopped) this.#finish(walking);
     } catch (error) {
       this.#log.error({ err: error }, 'the search for what was moved failed');
     } finally {
       for (const { fd } of levels) close(fd);
       this.#walking = undefined;
+      this.#notesAll = false;
     }
-    if (this.#waiting.size > 0) setImmediate(() => void this.#walk());
+    if (this.#isWanted) setImmediate(() => void this.#walk());
+  }
+
+  get #isWanted(): boolean {
+    return this.#waiting.size > 0 || this.#wantsAll;
   }
 
   #finish(wanted: Map<string, Set<string>>): void {
@@ -114,6 +140,7 @@ export class PlaceSearch {
         this.#gone.add(gfid);
       }
     }
+    if (this.#notesAll) this.#finds.complete();
   }
 
   #step(levels: Level[], wanted: Map<string, Set<string>>): void {
@@ -126,7 +153,7 @@ export class PlaceSearch {
       }
       const { name } = reader;
       if (name === '.' || name === '..') continue;
-      if (wanted.has(String(reader.ino))) this.#look(levels, fd, name, wanted);
+      if (this.#notesAll || wanted.has(String(reader.ino))) this.#look(levels, fd, name, wanted);
       if (reader.isDirectory && levels.length < DEPTH_MAX) this.#descend(levels, fd, name);
     }
   }
@@ -134,10 +161,11 @@ export class PlaceSearch {
   #look(levels: Level[], fd: number, name: string, wanted: Map<string, Set<string>>): void {
     try {
       const known = this.#objects.met(this.#objects.openPath(fd, cName(name)));
-      if (!wanted.get(String(known.ino))?.delete(known.gfid.toString('latin1'))) return;
+      const isWanted = wanted.get(String(known.ino))?.delete(known.gfid.toString('latin1'));
+      if (!isWanted && !this.#notesAll) return;
       // The way to it may be as new to the index as its place.
-      for (let i = 1; i < levels.length; i++) this.#found(levels[i]!.known, levels[i - 1]!.known, levels[i]!.name);
-      this.#found(known, levels.at(-1)!.known, name);
+      for (let i = 1; i < levels.length; i++) this.#finds.note(levels[i]!.known, levels[i - 1]!.known, levels[i]!.name);
+      this.#finds.note(known, levels.at(-1)!.known, name);
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
     }

@@ -7,7 +7,7 @@ import { Xlator } from '../../../graph/xlator.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import type { Brick, Changed } from './brick.ts';
 import * as create from './create.ts';
-import { syncObject } from './durability.ts';
+import { syncMade, syncObject } from './durability.ts';
 import * as entries from './entries.ts';
 import type { Known } from './known.ts';
 import { statfsOf } from './limits.ts';
@@ -113,7 +113,9 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override async unlink(frame: Frame, parent: Inode, name: string): Promise<fops.Removed> {
-    return this.#removed(entries.unlink(this.#brick, frame, parent, name));
+    const removed = entries.unlink(this.#brick, frame, parent, name);
+    if (removed.value !== undefined) await removed.value;
+    return this.#removed(removed);
   }
 
   override async rmdir(frame: Frame, parent: Inode, name: string): Promise<fops.Removed> {
@@ -122,6 +124,7 @@ export class Posix extends Xlator<PosixOptions> {
 
   override async rename(frame: Frame, from: Inode, fromName: string, to: Inode, toName: string): Promise<fops.Renamed> {
     const moved = entries.rename(this.#brick, frame, from, fromName, to, toName);
+    if (moved.freed !== undefined) await moved.freed;
     if (!this.#brick.syncMetadata) return moved.wcc;
     return this.#durable(moved.wcc, moved.to, moved.from);
   }
@@ -246,12 +249,15 @@ export class Posix extends Xlator<PosixOptions> {
     return this.xattrop(frame, fd.inode, op, changes);
   }
 
-  #made({ value, wcc, dir }: Changed<Iatt>): fops.Made | Promise<fops.Made> {
-    const made = { iatt: value, parent: wcc };
-    return this.#brick.syncMetadata ? this.#durable(made, dir) : made;
+  #made({ value, wcc, dir, made }: Changed<Iatt>): fops.Made | Promise<fops.Made> {
+    const answer = { iatt: value, parent: wcc };
+    if (!this.#brick.syncMetadata) return answer;
+    return made === undefined
+      ? this.#durable(answer, dir)
+      : syncMade(this.#brick, dir, made, value.type).then(() => answer);
   }
 
-  #removed({ wcc, dir }: Changed<undefined>): fops.Removed | Promise<fops.Removed> {
+  #removed({ wcc, dir }: Changed<unknown>): fops.Removed | Promise<fops.Removed> {
     const removed = { parent: wcc };
     return this.#brick.syncMetadata ? this.#durable(removed, dir) : removed;
   }

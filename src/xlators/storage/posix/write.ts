@@ -5,9 +5,10 @@ import type { Frame } from '../../../graph/frame.ts';
 import type { Iatt, Wcc } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
-import { asCaller, uidOf } from '../../../sys/identity.ts';
+import { asCaller, SERVER, uidOf } from '../../../sys/identity.ts';
 import { errno, pwrite } from '../../../sys/libc.ts';
 import { sleeps } from '../../../sys/sleeps.ts';
+import { statfs, statfsFd } from '../../../sys/statfs.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
 import { type Brick, iattNow } from './brick.ts';
@@ -21,6 +22,8 @@ import { refuseOthers, refuseRange } from './read.ts';
 const SLOW_MS = 20;
 /** For how long writes are then left to the thread pool. */
 const SLOW_FOR_MS = 500;
+/** As much may well be under way in the thread pool. */
+const NEAR_BYTES = 64 * 1024 * 1024;
 
 interface Target {
   readonly known: Known;
@@ -40,8 +43,10 @@ export function write(
   refuseRange(offset, data.length);
   const target = prepare(brick, frame, inode);
   const start = performance.now();
-  if (start < brick.slowWritesUntilMs) return writeLater(brick, frame, target, data, offset, stable);
   const { known, file, before } = target;
+  if (start < brick.slowWritesUntilMs && !nearReserve(file.fd, frame)) {
+    return writeLater(brick, frame, target, data, offset, stable);
+  }
   asCaller(frame.identity);
   const slept = start < brick.watchedWritesUntilMs ? sleeps() : Infinity;
   const count = writeNow(target, data, offset);
@@ -54,6 +59,16 @@ export function write(
   file.dirty = true;
   const written = { count, stable, before, after };
   return stable === Stable.UNSTABLE ? written : durable(brick, known, file, written);
+}
+
+/**
+ * Whether little is left but what the file system reserves for root. The pool's threads are root's and would fill that,
+ * so callers write as themselves then, even if everybody has to wait for the disk.
+ */
+function nearReserve(fd: number, { identity }: Frame): boolean {
+  if (uidOf(identity) === SERVER.uid || statfsFd(fd) < 0) return false;
+  const { blocksFree, blocksAvailable, blockSize } = statfs;
+  return blocksFree > blocksAvailable && blocksAvailable * blockSize < NEAR_BYTES;
 }
 
 /** As {@link write}, but only so many at a time: each keeps its descriptor open until the disk has answered. */

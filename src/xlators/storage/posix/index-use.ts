@@ -1,0 +1,55 @@
+/**
+ * Whether the machine went down while the index was in use. What was written last may then be missing in it, and not in
+ * the file system: an object that it does not know need not be gone.
+ */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+
+/** Of whom it is in use, each by a row that he takes away when he closes it; and a row if something may be missing. */
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS use (stage INTEGER PRIMARY KEY, boot TEXT NOT NULL, owner TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS unsure (one INTEGER PRIMARY KEY);
+`;
+
+/** It changes with every start of the machine. */
+const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+
+export class IndexUse {
+  readonly #db: DatabaseSync;
+  readonly #owner = randomUUID();
+  /** As this connection knows it: another stage may have made sure since. */
+  #unsure: boolean;
+
+  constructor(db: DatabaseSync, stage: number) {
+    this.#db = db;
+    const boot = bootId();
+    db.exec(SCHEMA);
+    db.exec('BEGIN IMMEDIATE');
+    const before = db.prepare('DELETE FROM use WHERE boot <> ?').run(boot);
+    if (before.changes > 0) db.exec('INSERT OR IGNORE INTO unsure (one) VALUES (1)');
+    db.prepare('INSERT OR REPLACE INTO use (stage, boot, owner) VALUES (?, ?, ?)').run(stage, boot, this.#owner);
+    db.exec('COMMIT');
+    this.#unsure = this.#ask();
+  }
+
+  /** Whether something may be missing. */
+  get unsure(): boolean {
+    return this.#unsure && (this.#unsure = this.#ask());
+  }
+
+  /** Everything that there is was noted. */
+  sure(): void {
+    this.#db.exec('DELETE FROM unsure');
+    this.#unsure = false;
+  }
+
+  /** Nobody uses it any more, here. */
+  end(): void {
+    this.#db.prepare('DELETE FROM use WHERE owner = ?').run(this.#owner);
+  }
+
+  #ask(): boolean {
+    return this.#db.prepare('SELECT one FROM unsure').get() !== undefined;
+  }
+}
