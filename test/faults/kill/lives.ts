@@ -1,0 +1,176 @@
+/** One server after the other, on the same port, directory and state: none of them lives long. */
+import type { ChildProcess } from 'node:child_process';
+import { readdirSync, readlinkSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '../../soak/model/random.ts';
+import { type ServerOptions, ServerProcess } from '../../soak/model/server.ts';
+
+/** How objects are found again: by the kernel's handles, or by the index that takes their place without the capability. */
+export type Mode = 'handles' | 'index';
+
+const WITHOUT_HANDLES = ['setpriv', '--inh-caps=-dac_read_search', '--bounding-set=-dac_read_search'];
+/**
+ * Below those that the kernel gives to who connects: asking for one of these while nobody listens, a client may be given
+ * the same one, and is then connected to itself.
+ */
+const PORTS = { first: 20_000, last: 29_999 };
+const STARTS_MAX = 20;
+const STOP_MS_MAX = 11_000;
+
+/** Of a server whose volume is called `data`. */
+export function modeOptions(mode: Mode): Pick<ServerOptions, 'before' | 'serve'> {
+  if (mode === 'handles') return {};
+  // Who is not root has no capability to give up.
+  return process.geteuid!() === 0 ? { before: WITHOUT_HANDLES } : { serve: ['--xlator-option', 'data-posix.index=on'] };
+}
+
+export type Ending = 'kill' | 'stop';
+
+export class Lives {
+  readonly dir: string;
+  readonly stateDir: string;
+  readonly #options: ServerOptions;
+  readonly #random: Random;
+  readonly port: number;
+  /** How many servers are gone, */
+  gone = 0;
+  /** and how many are, or may be soon. */
+  going = 0;
+  kills = 0;
+  /** Those of them before the server served. */
+  earlyKills = 0;
+  stops = 0;
+  startMsMin = Infinity;
+  startMsMax = 0;
+  stopMsMax = 0;
+  readonly failures: string[] = [];
+  #server: ServerProcess | undefined;
+
+  private constructor(dir: string, stateDir: string, options: ServerOptions, random: Random, port: number) {
+    this.dir = dir;
+    this.stateDir = stateDir;
+    this.#options = { ...options, port };
+    this.#random = random;
+    this.port = port;
+  }
+
+  static async begin(dir: string, stateDir: string, options: ServerOptions, random: Random): Promise<Lives> {
+    const lives = new Lives(dir, stateDir, options, random, await freePort(random));
+    await lives.#start();
+    return lives;
+  }
+
+  get server(): ServerProcess {
+    return this.#server!;
+  }
+
+  get serving(): boolean {
+    return this.#server?.ended === false;
+  }
+
+  /** Whether the server has ended by itself. */
+  get lost(): boolean {
+    return this.#server?.ended === true;
+  }
+
+  /** The server ends, and another one serves; `early` are killed before they do. */
+  async next(ending: Ending, early = 0): Promise<void> {
+    await this.end(ending);
+    for (let i = 0; i < early; i++) {
+      // oxlint-disable-next-line no-await-in-loop -- one port
+      await this.#killEarly();
+    }
+    await this.#start();
+  }
+
+  async end(ending: Ending): Promise<void> {
+    const { server } = this;
+    this.#server = undefined;
+    if (server.ended) this.failures.push(`a server ended by itself: ${server.lastLines.join('\n')}`);
+    this.going++;
+    if (ending === 'kill') {
+      this.kills++;
+      await server.kill();
+    } else {
+      this.stops++;
+      const { code, ms } = await server.stop();
+      this.stopMsMax = Math.max(this.stopMsMax, ms);
+      if (code !== 0) this.failures.push(`SIGTERM: exit code ${code}: ${server.lastLines.join('\n')}`);
+      if (ms > STOP_MS_MAX) this.failures.push(`SIGTERM: took ${ms} ms`);
+    }
+    this.gone++;
+    this.failures.push(...server.errors.map(line => `logged: ${line}`));
+  }
+
+  /** Whatever there is, without a word. */
+  async abandon(): Promise<void> {
+    await this.#server?.kill();
+  }
+
+  async #start(): Promise<void> {
+    const since = performance.now();
+    this.#server = await ServerProcess.start(this.dir, this.stateDir, this.#options);
+    const ms = performance.now() - since;
+    this.startMsMin = Math.min(this.startMsMin, ms);
+    this.startMsMax = Math.max(this.startMsMax, ms);
+  }
+
+  /** At any moment from its first instruction to its first call. */
+  async #killEarly(): Promise<void> {
+    this.earlyKills++;
+    this.kills++;
+    this.going++;
+    const within = this.#random.below(this.startMsMin);
+    let child: ChildProcess | undefined;
+    const spawned = (one: ChildProcess) => (child = one);
+    const starting = ServerProcess.start(this.dir, this.stateDir, { ...this.#options, spawned });
+    // That it ended before it served is what was wanted.
+    const outcome = starting.then(
+      server => server,
+      () => undefined,
+    );
+    await sleep(within);
+    child!.kill('SIGKILL');
+    await (await outcome)?.kill();
+    this.gone++;
+  }
+}
+
+async function freePort(random: Random): Promise<number> {
+  for (let tries = 0; tries < STARTS_MAX; tries++) {
+    const port = random.between(PORTS.first, PORTS.last);
+    // oxlint-disable-next-line no-await-in-loop -- until there is one
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no free port from ${PORTS.first} to ${PORTS.last} in ${STARTS_MAX} tries`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = createServer()
+      .once('error', () => resolve(false))
+      .listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+}
+
+/** What each descriptor of the server is of. */
+export function descriptorsOf({ child }: ServerProcess): string[] {
+  const dir = `/proc/${child.pid}/fd`;
+  return readdirSync(dir).flatMap(fd => {
+    try {
+      return [readlinkSync(join(dir, fd))];
+    } catch {
+      return []; // closed meanwhile
+    }
+  });
+}
+
+/** Bytes of all files of `dir`, as long as they are. */
+export function bytesIn(dir: string): number {
+  return readdirSync(dir).reduce(
+    (sum, name) => sum + (statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
+}

@@ -1,0 +1,59 @@
+/** The power is cut in the middle of work: what was promised is on the disk. More of it by `node test/faults/power-cut.ts`. */
+import t, { type Test } from 'tap';
+import { enterNamespaces } from '../support/namespace.ts';
+import { PROMISES, summary } from './power-cut.ts';
+import { type Kind, whyNot } from './power-cut/disk.ts';
+import { type CutOptions, type CutOutcome, cutting } from './power-cut/run.ts';
+
+enterNamespaces(import.meta.filename);
+
+const SEED = Number(process.env['POWER_SEED'] ?? Date.now() % 1_000_000);
+const ON_MS = 1000;
+const BASE = {
+  kind: 'ext4',
+  mode: 'handles',
+  onMs: ON_MS,
+  seed: SEED,
+  promise: PROMISES['commits']!,
+  serve: [],
+} as const;
+const METADATA = { promise: PROMISES['metadata']! };
+const SYNC_METADATA = ['--xlator-option', 'data-posix.sync-metadata=on'];
+
+t.setTimeout(5 * 60_000);
+
+type More = Partial<CutOptions> & { readonly cuts: number };
+
+function onDisk(kind: Kind, name: string, more: More, judge: (t: Test, outcome: CutOutcome) => void): void {
+  void t.test(`${name}, seed ${SEED}`, async t => {
+    const why = whyNot(kind);
+    if (why !== undefined) {
+      if (process.env['CI'] === 'true') t.fail(`no ${kind} to cut the power of: ${why}`);
+      else t.comment(`not run: no ${kind} to cut the power of: ${why}`);
+      return;
+    }
+    const outcome = await cutting({ ...BASE, kind, ...more });
+    for (const line of summary(outcome)) t.comment(line);
+    judge(t, outcome);
+  });
+}
+
+function nothingIsLost(t: Test, { failures }: CutOutcome): void {
+  t.strictSame(failures, [], 'everything that was promised is there');
+}
+
+onDisk('ext4', 'stable writes and commits', { cuts: 2 }, nothingIsLost);
+onDisk('ext4', '… with the index', { cuts: 2, mode: 'index' }, nothingIsLost);
+onDisk('ext4', 'sync-metadata', { cuts: 1, ...METADATA, serve: SYNC_METADATA }, nothingIsLost);
+onDisk('ext4', '… with the index', { cuts: 1, mode: 'index', ...METADATA, serve: SYNC_METADATA }, nothingIsLost);
+
+// Where nothing is promised, the same must be seen to be lost: or the tests above could not fail.
+
+function somethingIsLost(t: Test, { failures }: CutOutcome): void {
+  t.not(failures.length, 0, 'this disk loses what is not on it');
+  for (const failure of failures) t.match(failure, /is lost|is gone|bytes, and may have|as it never was|the handle of/);
+}
+
+const TRUSTING = ['--xlator-option', 'nfs-server.nfs3.data.trusted-sync=on'];
+onDisk('ext4', 'trusted-sync loses stable writes', { cuts: 5, serve: TRUSTING }, somethingIsLost);
+onDisk('ext4', 'without sync-metadata names are lost', { cuts: 5, ...METADATA }, somethingIsLost);
