@@ -4,8 +4,8 @@ import { summary } from './kill.ts';
 import type { Mode } from './kill/lives.ts';
 import { killing } from './kill/run.ts';
 
-const KILLS = 10;
-const OPS = 16_000;
+const KILLS = 8;
+const OPS = 12_000;
 const SEED = Number(process.env['KILL_SEED'] ?? Date.now() % 1_000_000);
 
 t.setTimeout(5 * 60_000);
