@@ -11,6 +11,11 @@ export interface Thing {
   readonly bytes: Promised;
   /** Of exclusive creation, until something is done with the file. */
   verf?: Buffer | undefined;
+  /**
+   * Which state there was when its inode was last changed for sure: made, or grown. To sync it brings the journal so far to
+   * the disk. (Bytes overwritten in one tick of the clock with others change no inode, and their sync needs no journal.)
+   */
+  changedAt?: number;
 }
 
 /** By path. */

@@ -78,6 +78,7 @@ export class CutWorker {
     const data = random.bytes(random.between(1, WRITE_BYTES_MAX));
     const stable = this.#promise.syncs ? random.pick(Object.values(stable_how)) : stable_how.UNSTABLE;
     const at = this.#history.now;
+    const grows = offset + data.length > file.bytes.now.length;
     file.bytes.sendingWrite(offset, data);
     file.verf = undefined; // it was kept in the times
     const args = { file: file.handle, offset, count: data.length, stable, data };
@@ -86,16 +87,20 @@ export class CutWorker {
     same(done.count, data.length, 'WRITE: count');
     holds(done.committed >= stable, 'WRITE: less than was asked for');
     file.bytes.wrote(offset, data, stable !== stable_how.UNSTABLE, stable === stable_how.FILE_SYNC);
-    if (stable === stable_how.FILE_SYNC) this.#history.sure(at);
+    if (grows) file.changedAt = at;
+    if (stable === stable_how.FILE_SYNC) this.#synced(file);
   }
 
   async #commit(): Promise<void> {
     const file = this.#pick('f')?.[1];
     if (file === undefined) return;
-    const at = this.#history.now;
     await this.caller.expect(NFS3.COMMIT, { file: file.handle, offset: 0, count: 0 }, S.NFS3_OK);
     file.bytes.committed();
-    this.#history.sure(at);
+    this.#synced(file);
+  }
+
+  #synced({ changedAt = 0 }: Thing): void {
+    this.#history.sure(changedAt);
   }
 
   async #truncate(): Promise<void> {
@@ -166,6 +171,7 @@ export class CutWorker {
       names.set(path, shown(type, fileid, mode));
     };
     await this.#change(names, making, () => this.#things.set(path, thing!));
+    if (thing) thing.changedAt = this.#history.now;
     return thing;
   }
 
@@ -264,6 +270,7 @@ export class CutWorker {
       const thing = await this.#whose(things, what);
       const text = this.#history.names.get(name)!;
       thing.mode = Number.parseInt(text.split(' ')[2]!, 8) || thing.mode;
+      thing.changedAt = 0;
       this.#things.set(name, thing);
     }
     for (const [name, thing] of this.#things) {
