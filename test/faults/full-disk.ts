@@ -37,7 +37,9 @@ function mounted(t: Test, { mib, mediumMib }: Image, mkfs: (image: string) => vo
   writeFileSync(image, '');
   truncateSync(image, mib * MiB);
   mkfs(image);
-  const mount = () => run('mount', '-t', type, '-o', 'loop', image, dir);
+  // What is removed from btrfs counts until the next commit.
+  const options = type === 'btrfs' ? 'loop,commit=1' : 'loop';
+  const mount = () => run('mount', '-t', type, '-o', options, image, dir);
   mount();
   return {
     dir,

@@ -82,7 +82,10 @@ function* space(need: Need, wanted: Outcome, person: Person): Iterable<Case> {
       box.is(outcome, wanted, 'write, fsync or close');
       if (synced === 0) box.wrong('nothing was written before');
       checkWhole(box, box.at('f'), synced);
-      box.ok(call.unlink(box.at('f')), 'unlink');
+      const removed = call.unlink(box.at('f'));
+      // btrfs, whose quota this may be, wants room for a removal as well, and at its very end refuses it: locally, too.
+      if (wanted === 'EDQUOT' && removed === 'EDQUOT') return;
+      box.is(removed, 'OK', 'unlink');
       heals(box, box.at('g'));
     },
   };
