@@ -37,6 +37,8 @@ export interface ServedNfs extends ServedPrograms {
 }
 
 export interface ServeOptions {
+  /** Lines for the brick, such as `option index on`. */
+  readonly brick?: readonly string[];
   /** Lines for nfs/server, such as `option nfs3.vol.volume-access read-only`. */
   readonly options?: readonly string[];
   /** Stanzas between the brick (`brick`) and the volume: each line of a stanza as one string; the last is `vol`. */
@@ -69,6 +71,7 @@ export async function serveNfs(t: Test, options: ServeOptions = {}): Promise<Ser
 volume brick
   type storage/posix
   option directory ${dir}
+  ${(options.brick ?? []).join('\n  ')}
 end-volume
 ${layers}
 volume nfs

@@ -34,6 +34,16 @@ t.test('what a handle was made of is read from it', async () => {
   );
 });
 
+t.test('it is what earlier versions gave out, which clients still hold', async t => {
+  const handle = new Handles(Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex')).encode(
+    0x5d2a4c81,
+    0x0102,
+    Buffer.from('101112131415161718191a1b1c1d1e1f', 'hex'),
+    Buffer.from('2021222324', 'hex'),
+  );
+  t.equal(handle.toString('hex'), '010501025d2a4c81101112131415161718191a1b1c1d1e1f20212223240783650d3a3ca761');
+});
+
 t.test('without a hint it is 32 bytes, as MOUNT version 1 needs; with the longest 56, as VMware takes', async t => {
   t.equal(handles.encode(1, 0, Buffer.alloc(16)).length, 32);
   t.equal(handles.encode(1, 0, Buffer.alloc(16), Buffer.alloc(24)).length, 56);
