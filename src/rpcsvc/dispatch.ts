@@ -5,6 +5,7 @@
 import { accept_stat, AUTH_BODY_MAX, auth_stat, msg_type, type opaque_auth, reject_stat } from '#protocols/rpc.ts';
 import { reply_stat, RPC_VERSION } from '#protocols/rpc.ts';
 import { XdrError, type XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
+import { lastingCopy } from '../lasting.ts';
 import type { Log } from '../log.ts';
 import type { Actor, Call, Peer, Program } from './actor.ts';
 import { type AuthRegistry, strengthOf } from './auth/registry.ts';
@@ -218,7 +219,7 @@ function authenticate(auth: AuthRegistry, transport: Transport, from: XdrReader)
     if (last.flavor === cred.flavor && last.body.equals(cred.body)) return last.credentials;
   }
   const credentials = auth.authenticate(cred, verf);
-  transport.lastAuth = { flavor: cred.flavor, body: Buffer.from(cred.body), credentials };
+  transport.lastAuth = { flavor: cred.flavor, body: lastingCopy(cred.body), credentials };
   return credentials;
 }
 

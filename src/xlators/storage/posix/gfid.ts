@@ -11,6 +11,7 @@
  */
 import { createHash } from 'node:crypto';
 import { HINT_MAX } from '../../../graph/iatt.ts';
+import { lastingBytes } from '../../../lasting.ts';
 import { Magic } from '../../../sys/constants.ts';
 
 const HEAD = 4;
@@ -30,7 +31,7 @@ export interface GfidAndHint {
 }
 
 function head(tag: number, type: number, size: number): Buffer {
-  const bytes = Buffer.allocUnsafe(size).fill(0); // of the pool: an ArrayBuffer of its own would take ten times as much
+  const bytes = lastingBytes(size);
   bytes.writeUIntBE(tag, 0, 3);
   bytes[3] = type;
   return bytes;

@@ -3,6 +3,7 @@ import { handle, openHandle, takeHandle } from '../../../sys/handles.ts';
 import { close } from '../../../sys/libc.ts';
 import { statfs, statfsFd } from '../../../sys/statfs.ts';
 import { stat } from '../../../sys/statx.ts';
+import { HINTED_MAX } from './gfid.ts';
 import { InoMap } from './ino-map.ts';
 import type { Known } from './known.ts';
 
@@ -49,7 +50,8 @@ export class Mount {
     this.fsid = known && statfs.fsid !== 0n ? statfs.fsid : BigInt(id.dev);
     const given = takeHandle(fd) === 0;
     this.handleBytes = given ? handle.length : 0;
-    this.byHandle = given && allowHandles && this.#opens();
+    // Overlayfs exported itself, or NFS: theirs hold another file system's, and do not fit into ours.
+    this.byHandle = given && handle.length <= HINTED_MAX && allowHandles && this.#opens();
   }
 
   /** Reads of it never wait for a disk. */

@@ -5,6 +5,7 @@
  */
 import { ERRNO } from '../../../errno.ts';
 import type { Inode } from '../../../inode/inode.ts';
+import { lastingCopy } from '../../../lasting.ts';
 import type { Log } from '../../../log.ts';
 import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../../../sys/constants.ts';
 import { fsError, lastError, systemError } from '../../../sys/failure.ts';
@@ -107,7 +108,9 @@ export class Objects {
       this.stat(found);
       return found;
     }
-    return this.met(this.#open(mount, gfid, hint), { gfid: Buffer.from(gfid), hint });
+    // They stand in the call that came with them.
+    const id = { gfid: lastingCopy(gfid), hint: hint && lastingCopy(hint) };
+    return this.met(this.#open(mount, gfid, hint), id);
   }
 
   /** The object called `name` in the directory `dirfd`, which `stat` has just told of. */
@@ -224,14 +227,18 @@ export class Objects {
     throw systemError(number, what);
   }
 
-  /** The object has lost its last name: it is not to be kept alive, nor its number to be taken for it. */
-  gone(mount: Mount, ino: number | bigint): void {
+  /**
+   * The object has lost its last name: it is not to be kept alive, nor its number to be taken for it. Answers who it was,
+   * if that is known.
+   */
+  gone(mount: Mount, ino: number | bigint): Known | undefined {
     const known = mount.inodes.get(ino);
     mount.inodes.delete(ino);
     this.index?.died(mount, ino);
-    if (!known) return;
+    if (!known) return undefined;
     if (known.file) known.file.dirty = false; // nobody can ask for the data any more
     known.close();
+    return known;
   }
 
   close(): void {

@@ -8,6 +8,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { ERRNO, FsError } from '../../../errno.ts';
+import { lastingCopy } from '../../../lasting.ts';
 import type { Log } from '../../../log.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../../../sys/constants.ts';
 import { fsError, systemError } from '../../../sys/failure.ts';
@@ -141,7 +142,7 @@ export class PlaceIndex {
     const ino = String(stat.inoKey);
     const row = this.#run(() => this.#born.get(mount.tag, ino)) as { btime: string; gfid: Uint8Array } | undefined;
     const known = row && (row.btime === btimeNow() || (stat.mode & S_IFMT) === S_IFDIR);
-    const gfid = known ? Buffer.from(row.gfid) : id.gfid;
+    const gfid = known ? lastingCopy(row.gfid) : id.gfid;
     if (row?.btime !== btimeNow()) this.#run(() => this.#bear.run(mount.tag, ino, btimeNow(), gfid));
     return { gfid, hint: undefined };
   }
