@@ -180,6 +180,20 @@ t.test('rpcbind restarted in between, or gone: the end is quiet, or one warning'
   t.match(gone.warnings(), [{ msg: /could not unregister/ }]);
 });
 
+t.test('rpcbind restarted: what it knew is registered anew', async t => {
+  const first = await rpcbind(t);
+  const { registrar, warnings } = registrarOf(t);
+  await registrar.register(wanted);
+  await first.stop();
+  await rpcbind(t);
+  t.strictSame(await rpcinfo(), []);
+  await registrar.renew();
+  t.strictSame(await rpcinfo(), newStyle('superuser'));
+  await registrar.stop();
+  t.strictSame(await rpcinfo(), []);
+  t.strictSame(warnings(), []);
+});
+
 const own = [2, 3, 4].flatMap(version => everywhere({ program: 100000, version, name: 'PORTMAP' }, 111));
 
 t.test('rpcinfo finds everything with the built-in port mapper, and reaches it', async t => {

@@ -16,9 +16,12 @@ export interface RegistrarOptions {
   readonly targets?: readonly RpcTarget[];
   /** For all of a registration, and for all of its end. 2,000 unless it says otherwise. */
   readonly timeoutMs?: number;
+  /** How often to see whether the port mapper still knows us. 30,000 unless it says otherwise. */
+  readonly renewMs?: number;
 }
 
 const TIMEOUT_MS = 2000;
+const RENEW_MS = 30_000;
 /** For a program registered at our place to show that it lives. */
 const PROBE_MS = 500;
 
@@ -29,40 +32,59 @@ export class PortmapRegistrar implements AsyncDisposable {
   readonly #log: Log;
   readonly #targets: readonly RpcTarget[];
   readonly #timeoutMs: number;
+  readonly #renewMs: number;
   readonly #stop = new AbortController();
+  #wanted: readonly PortEntry[] = [];
   /** What has been registered, or may have been: a SET whose answer did not come counts. */
   readonly #ours = new Set<PortEntry>();
-  #work: Promise<unknown> = Promise.resolve();
+  #work: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor({ log, targets = PORT_MAPPERS, timeoutMs = TIMEOUT_MS }: RegistrarOptions) {
+  constructor({ log, targets = PORT_MAPPERS, timeoutMs = TIMEOUT_MS, renewMs = RENEW_MS }: RegistrarOptions) {
     this.#log = log;
     this.#targets = targets;
     this.#timeoutMs = timeoutMs;
+    this.#renewMs = renewMs;
   }
 
   get registered(): readonly PortEntry[] {
     return [...this.#ours];
   }
 
-  /** Registers `entries`, one call after the other. Never rejects: what failed has been warned of. */
+  /**
+   * Registers `entries`, and from time to time those of them anew that the port mapper has lost. Never rejects: what
+   * failed has been warned of.
+   */
   register(entries: Iterable<PortEntry>): Promise<void> {
     // A port mapper, built in, is nothing to register with another.
-    const wanted = [...entries].filter(({ program }) => program !== PMAP_PROGRAM);
-    const done = this.#work.then(() => this.#register(wanted));
-    this.#work = done;
-    return done;
+    this.#wanted = [...entries].filter(({ program }) => program !== PMAP_PROGRAM);
+    this.#timer ??= setInterval(() => void this.renew(), this.#renewMs).unref();
+    return this.#next(() => this.#register(this.#wanted));
+  }
+
+  /** Registers what nobody is registered for: the port mapper was started anew, or only now. Never rejects. */
+  renew(): Promise<void> {
+    return this.#next(() => this.#renew());
   }
 
   /** Unregisters what is registered, and ends a registration that is under way. Safe to call twice; never rejects. */
   stop(): Promise<void> {
     this.#stop.abort(new Error('the server stops'));
-    this.#stopped ??= this.#work.then(() => this.#unregister());
+    clearInterval(this.#timer);
+    this.#stopped ??= this.#next(() => this.#unregister());
     return this.#stopped;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  /** One after the other. */
+  #next(work: () => Promise<void>): Promise<void> {
+    const done = this.#work.then(work);
+    this.#work = done;
+    return done;
   }
 
   async #register(wanted: readonly PortEntry[]): Promise<void> {
@@ -80,6 +102,25 @@ export class PortmapRegistrar implements AsyncDisposable {
     if (this.#stop.signal.aborted) return;
     if (failed.length === 0) this.#log.info({ registered: wanted.map(textOf) }, 'registered with the port mapper');
     else this.#log.warn({ failed, registered: this.registered.map(textOf) }, adviceOf(wanted));
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#stop.signal.aborted || this.#wanted.length === 0) return;
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#timeoutMs)]);
+    const failed: string[] = [];
+    let lost: readonly PortEntry[];
+    try {
+      await using mapper = await openMapper(this.#targets, this.#timeoutMs, signal);
+      const existing = await mapper.dump();
+      const free = (entry: PortEntry) => !existing.some(it => isAt(it, entry));
+      lost = this.#wanted.filter(entry => mapper.netids.includes(entry.netid) && free(entry));
+      await Promise.all(lost.map(entry => this.#set(mapper, entry, failed)));
+    } catch {
+      return; // there is none, still: that was warned of
+    }
+    const registered = lost.filter(entry => this.#ours.has(entry)).map(textOf);
+    if (registered.length > 0)
+      this.#log.info({ registered, failed }, 'registered with the port mapper, which had lost it');
   }
 
   /** Takes away what nobody stands behind any more; returns those of `wanted` whose place is free then. */

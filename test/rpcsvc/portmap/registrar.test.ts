@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import t, { type Test } from 'tap';
 import { IPPROTO, type mapping, PMAPPROC } from '#protocols/portmap.ts';
@@ -12,6 +13,7 @@ import { decodeUaddr } from '#src/rpcsvc/portmap/uaddr.ts';
 import { echo, ECHO } from '../../support/echo.ts';
 import { entry, portMapper, tableOf } from '../../support/portmap.ts';
 import { servePrograms } from '../../support/rpc.ts';
+import { serveAt } from '../../support/serve-at.ts';
 
 /** The built-in port mapper, but for SET and UNSET: as rpcbind does them for a local caller. */
 function writable(table: PortTable): Program[] {
@@ -145,6 +147,38 @@ t.test('what has been replaced since is not ours to unregister', async t => {
   await registrar.stop();
   t.strictSame(textsOf(table), textsOf([entry('tcp', 3049)]));
   t.strictSame(warnings(lines), []);
+});
+
+t.test('what the port mapper has lost is registered anew, what others have is left to them', async t => {
+  const { table, lines, registrar } = await setUp(t);
+  await registrar.register(wanted);
+  for (const netid of ['tcp', 'udp'] as const) table.remove(100003, 3, netid);
+  table.add(entry('udp', 3049));
+  await registrar.renew();
+  t.strictSame(textsOf(table), textsOf([wanted[0]!, entry('udp', 3049), wanted[2]!, wanted[3]!]));
+  await registrar.renew();
+  t.match(lines, [{}, { level: 30, registered: [/on tcp 127.0.0.1 port 2049/], msg: /had lost/ }]);
+  t.equal(lines.length, 2, 'nothing is said when there is nothing to do');
+  await registrar.stop();
+  t.strictSame(textsOf(table), textsOf([entry('udp', 3049)]));
+  await registrar.renew();
+  t.strictSame(textsOf(table), textsOf([entry('udp', 3049)]), 'not after the end');
+});
+
+t.test('a port mapper that starts later is found', async t => {
+  const port = await unusedPort();
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: line => void lines.push(JSON.parse(line) as Record<string, unknown>) });
+  const registrar = new PortmapRegistrar({ log, targets: [{ host: '127.0.0.1', port }], renewMs: 20 });
+  t.teardown(() => registrar.stop());
+  await registrar.register(wanted);
+  await registrar.renew();
+  t.equal(warnings(lines).length, 1, 'that there is none was said once');
+  const table = tableOf();
+  await serveAt(t, port, writable(table));
+  for (let left = 500; left > 0 && lines.length < 2; left--) await sleep(10);
+  t.strictSame(textsOf(table), textsOf(wanted));
+  t.equal(warnings(lines).length, 1);
 });
 
 t.test('refused: one warning that says what to do, and nothing to undo', async t => {
