@@ -21,7 +21,7 @@ export const rename = nfs3Actor({
     checkMovedName(dir, to.name);
     if (dir.volume !== at.volume) throw new FsError('EXDEV');
     const wccs = await using(dir, () => at.volume.top.rename(at.frame, at.inode, from.name, dir.inode, to.name));
-    moveName(at, from.name, dir, to.name);
+    moveName(at, from.name, dir, to.name, wccs.gone);
     return {
       status: nfsstat3.NFS3_OK,
       fromdir_wcc: toWccData(nfs, wccs.from),

@@ -15,8 +15,8 @@ export const rmdir = nfs3Actor({
 
   async run(nfs, at, { object: { name } }) {
     checkDoomedName(at, name);
-    const { parent } = await at.volume.top.rmdir(at.frame, at.inode, name);
-    forgetName(at, name);
+    const { parent, gone } = await at.volume.top.rmdir(at.frame, at.inode, name);
+    forgetName(at, name, gone);
     return { status: nfsstat3.NFS3_OK, dir_wcc: toWccData(nfs, parent) };
   },
 

@@ -39,11 +39,15 @@ export interface Made {
 
 export interface Removed {
   readonly parent: Wcc;
+  /** The gfid of the object if this was its last name, as far as the brick can tell. */
+  readonly gone?: Buffer | undefined;
 }
 
 export interface Renamed {
   readonly from: Wcc;
   readonly to: Wcc;
+  /** As with {@link Removed}, of what had the new name. */
+  readonly gone?: Buffer | undefined;
 }
 
 export interface ReadReply {

@@ -55,28 +55,36 @@ function leaving({ objects }: Brick, fd: number, name: Buffer): Leaving | undefi
   return { mount, ino, last, held };
 }
 
-/** The name was taken away, or (`taken` is false) it was not. Answers when its blocks are given back, if that takes long. */
-function left({ objects }: Brick, object: Leaving | undefined, taken: boolean): Freed {
-  if (!object) return undefined;
-  const { mount, ino, last, held } = object;
-  if (taken && last) objects.gone(mount, ino);
-  return held === undefined ? undefined : new Promise(resolve => closePooled(held, () => resolve()));
+/** What has lost a name. */
+export interface Left {
+  /** If it was the last one. */
+  readonly gone: Buffer | undefined;
+  /** When its blocks are given back: who makes room on a full disk by a removal has it when he is answered. */
+  readonly freed: Promise<void> | undefined;
 }
 
-/** Who makes room on a full disk by a removal has it when he is answered. */
-export type Freed = Promise<void> | undefined;
+const NOTHING: Left = { gone: undefined, freed: undefined };
 
-function remove(brick: Brick, frame: Frame, parent: Inode, name: string, flags: number): Changed<Freed> {
+/** The name was taken away, or (`taken` is false) it was not. */
+function left({ objects }: Brick, object: Leaving | undefined, taken: boolean): Left {
+  if (!object) return NOTHING;
+  const { mount, ino, last, held } = object;
+  const gone = taken && last ? objects.gone(mount, ino)?.gfid : undefined;
+  const freed = held === undefined ? undefined : new Promise<void>(resolve => closePooled(held, () => resolve()));
+  return { gone, freed };
+}
+
+function remove(brick: Brick, frame: Frame, parent: Inode, name: string, flags: number): Changed<Left> {
   return inDirectory(brick, frame, parent, (fd, dir) => {
     const bytes = cName(name);
     const object = leaving(brick, fd, bytes);
     const removed = unlinkat(fd, bytes, flags) === 0;
     const error = removed ? undefined : lastError(flags === 0 ? 'unlink' : 'rmdir');
     const known = object?.mount.inodes.get(object.ino);
-    const freed = left(brick, object, removed);
+    const what = left(brick, object, removed);
     if (error) throw error;
     noteRemoval(brick, known, dir, name);
-    return freed;
+    return what;
   });
 }
 
@@ -86,12 +94,12 @@ function noteRemoval({ objects: { index } }: Brick, known: Known | undefined, di
   if (known) known.placeParent = undefined; // should it get that name again, it is to be noted again
 }
 
-export function unlink(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<Freed> {
+export function unlink(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<Left> {
   if (isDot(name)) return refused(brick, parent, 'EISDIR', 'unlink of a directory');
   return remove(brick, frame, parent, name, 0);
 }
 
-export function rmdir(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<Freed> {
+export function rmdir(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<Left> {
   // RFC 1813, 3.3.13: INVAL for ".", EXIST for "..".
   if (isDot(name)) return refused(brick, parent, name === '.' ? 'EINVAL' : 'EEXIST', `rmdir of ${name}`);
   return remove(brick, frame, parent, name, AT_REMOVEDIR);
@@ -109,8 +117,7 @@ export interface Moved {
   readonly wcc: Renamed;
   readonly from: Known;
   readonly to: Known;
-  /** What had the name. */
-  readonly freed: Freed;
+  readonly freed: Left['freed'];
 }
 
 export function rename(brick: Brick, frame: Frame, from: Inode, fromName: string, to: Inode, toName: string): Moved {
@@ -124,10 +131,11 @@ export function rename(brick: Brick, frame: Frame, from: Inode, fromName: string
     const toFd = objects.stat(toDir);
     toBefore = iattOf(toDir);
     asCaller(frame.identity);
-    const freed = renameNow(brick, [fromDir, fromFd, fromName], [toDir, toFd, toName]);
+    const { gone, freed } = renameNow(brick, [fromDir, fromFd, fromName], [toDir, toFd, toName]);
     const wcc = {
       from: { before: fromBefore, after: iattNow(fromDir, fromFd) },
       to: { before: toBefore, after: iattNow(toDir, toFd) },
+      gone,
     };
     return { wcc, from: fromDir, to: toDir, freed };
   } catch (error) {
@@ -142,7 +150,7 @@ export function rename(brick: Brick, frame: Frame, from: Inode, fromName: string
 
 type Entry = readonly [dir: Known, fd: number, name: string];
 
-function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toFd, toName]: Entry): Freed {
+function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toFd, toName]: Entry): Left {
   const { objects } = brick;
   // RFC 1813, 3.3.14.
   if (isDot(fromName) || isDot(toName)) throw fsError('EINVAL', 'rename of . or ..');
@@ -154,14 +162,14 @@ function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toF
   const renamed = renameat(fromFd, fromBytes, toFd, toBytes) === 0;
   const error = renamed ? undefined : lastError('rename');
   const replaced = renamed && object !== undefined && object.ino !== ino;
-  const freed = left(brick, object, replaced);
+  const what = left(brick, object, replaced);
   if (error) throw error;
-  if (objects.index === undefined || object?.ino === ino) return freed; // two names of one file: nothing was done
+  if (objects.index === undefined || object?.ino === ino) return what; // two names of one file: nothing was done
   objects.index.renamed(fromDir, fromName, toDir, toName);
-  if (!moved) return freed;
+  if (!moved) return what;
   moved.placeParent = undefined;
   if (moved.mount.copiesUp && statName(toFd, toBytes) === 0 && stat.inoKey === ino) iattOf(moved);
-  return freed;
+  return what;
 }
 
 /** Who is about to be moved, as far as the index must know: also if nobody remembers him, when he will be copied up. */

@@ -114,7 +114,7 @@ export class Posix extends Xlator<PosixOptions> {
 
   override async unlink(frame: Frame, parent: Inode, name: string): Promise<fops.Removed> {
     const removed = entries.unlink(this.#brick, frame, parent, name);
-    if (removed.value !== undefined) await removed.value;
+    if (removed.value.freed !== undefined) await removed.value.freed;
     return this.#removed(removed);
   }
 
@@ -257,8 +257,8 @@ export class Posix extends Xlator<PosixOptions> {
       : syncMade(this.#brick, dir, made, value.type).then(() => answer);
   }
 
-  #removed({ wcc, dir }: Changed<unknown>): fops.Removed | Promise<fops.Removed> {
-    const removed = { parent: wcc };
+  #removed({ value: { gone }, wcc, dir }: Changed<entries.Left>): fops.Removed | Promise<fops.Removed> {
+    const removed = { parent: wcc, gone };
     return this.#brick.syncMetadata ? this.#durable(removed, dir) : removed;
   }
 
