@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { enterNamespaces } from '../support/namespace.ts';
 import { serveNfs, temporaryDir } from '../support/nfs.ts';
@@ -26,6 +26,7 @@ const KINDS: Readonly<Record<string, (dir: string, image: string) => void>> = {
   btrfs(dir, image) {
     run('mkfs.btrfs', '-q', '-M', image);
     run('mount', '-o', 'loop', image, dir);
+    run('btrfs', 'subvolume', 'create', join(dir, 'sub')); // where inode numbers are the same again
   },
   xfs(dir, image) {
     run('mkfs.xfs', '-q', image);
@@ -58,7 +59,8 @@ for (const [kind, mount] of Object.entries(KINDS)) {
     const dir = mounted(t, mount);
     const stateDir = await temporaryDir(t, 'state');
     const options = { dir, stateDir, brick: [`option descriptors ${DESCRIPTORS}`] };
-    const names = Array.from({ length: OBJECTS }, (_, i) => `object-${i}`);
+    mkdirSync(join(dir, 'sub'), { recursive: true });
+    const names = Array.from({ length: OBJECTS }, (_, i) => `${i % 2 === 0 ? '' : 'sub/'}object-${i}`);
     for (const [i, name] of names.entries()) {
       if (i % 3 === 0) mkdirSync(join(dir, name));
       else writeFileSync(join(dir, name), name.repeat(i));
@@ -66,7 +68,7 @@ for (const [kind, mount] of Object.entries(KINDS)) {
     const first = await serveNfs(t, options);
     const handles = new Map<string, string>();
     for (const name of names) handles.set(name, await first.handle(name));
-    const root = await first.handle('');
+    const parents = { '.': opaque(await first.handle('')), sub: opaque(await first.handle('sub')) };
 
     const served = await serveNfs(t, options);
     for (const round of ['first', 'second', 'third']) {
@@ -76,7 +78,8 @@ for (const [kind, mount] of Object.entries(KINDS)) {
       }
     }
     for (const [name, handle] of handles) {
-      const reply = await served.exchange(call('nfs3', LOOKUP, `${opaque(root)} ${text(name)}`));
+      const parent = parents[dirname(name) as keyof typeof parents];
+      const reply = await served.exchange(call('nfs3', LOOKUP, `${parent} ${text(basename(name))}`));
       t.ok(reply.includes(Buffer.from(handle, 'hex')), `${name} has the same handle`);
     }
   });
