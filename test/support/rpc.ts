@@ -11,6 +11,7 @@ import { Listener } from '#src/rpcsvc/listener.ts';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
 import type { ReplyCache } from '#src/rpcsvc/reply-cache.ts';
 import { Stage, type StageLimits } from '#src/rpcsvc/stage.ts';
+import './spoil.ts';
 
 export const LIMITS: StageLimits & { callsMax: number } = {
   recordBytesMax: 2 * 1024 * 1024,
