@@ -1,4 +1,7 @@
-/** Handles on file systems whose own are longer than ext4's: after a restart they stand for the same objects, for long. */
+/**
+ * Handles on file systems whose own are longer than ext4's, or do not last: after a restart they stand for the same
+ * objects, whatever the kernel has forgotten meanwhile.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,6 +41,11 @@ const KINDS: Readonly<Record<string, (dir: string, image: string) => void>> = {
     for (const part of [lower, upper, work]) mkdirSync(part);
     run('mount', '-t', 'overlay', '-o', `lowerdir=${lower},upperdir=${upper},workdir=${work},nfs_export=on,index=on`, 'none', dir); // prettier-ignore
   },
+  'FUSE: bindfs'(dir, image) {
+    const below = `${image}-below`;
+    mkdirSync(below);
+    run('bindfs', below, dir);
+  },
 };
 
 function mounted(t: Test, mount: (dir: string, image: string) => void): string {
@@ -72,6 +80,7 @@ for (const [kind, mount] of Object.entries(KINDS)) {
 
     const served = await serveNfs(t, options);
     for (const round of ['first', 'second', 'third']) {
+      writeFileSync('/proc/sys/vm/drop_caches', '2');
       for (const [name, handle] of handles) {
         const reply = await served.exchange(call('nfs3', GETATTR, opaque(handle)));
         expectReply(t, reply, `${accepted} ${OK} ${fattr3(join(dir, name))}`, `${name}, for the ${round} time`);

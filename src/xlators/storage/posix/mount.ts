@@ -10,6 +10,12 @@ import type { Known } from './known.ts';
 /** Inodes that a mount remembers by number, see {@link Mount.inodes}. */
 const INODES_MAX = 65_536;
 
+/**
+ * Which of the kernel's handles to open: none (there is an index), those that last as long as their objects, or also those
+ * that are good only while the kernel remembers the inode (better than nothing where there is no index).
+ */
+export type Handles = 'none' | 'lasting' | 'any';
+
 /** A file system as it is mounted at or below the volume's root. Its objects' gfids begin with its tag. */
 export class Mount {
   readonly tag: number;
@@ -21,7 +27,7 @@ export class Mount {
   readonly fsid: bigint;
   /** statfs(2)'s f_type. */
   readonly type: number;
-  /** Bytes of its handles; 0 if it gives none. */
+  /** Bytes of its handles; 0 if it gives none that are of use. */
   readonly handleBytes: number;
   /** Whether handles can be opened; otherwise objects are found by the index. */
   readonly byHandle: boolean;
@@ -37,7 +43,7 @@ export class Mount {
   constructor(
     fd: number,
     id: { tag: number; mountId: number; dev: number },
-    allowHandles: boolean,
+    handles: Handles,
     reborn: (known: Known) => void,
   ) {
     this.fd = fd;
@@ -48,10 +54,14 @@ export class Mount {
     const known = statfsFd(fd) === 0;
     this.type = known ? statfs.type : 0;
     this.fsid = known && statfs.fsid !== 0n ? statfs.fsid : BigInt(id.dev);
-    const given = takeHandle(fd) === 0;
+    const given = takeHandle(fd) === 0 && handle.length <= HINTED_MAX && (handles === 'any' || this.handlesLast);
     this.handleBytes = given ? handle.length : 0;
-    // Overlayfs exported itself, or NFS: theirs hold another file system's, and do not fit into ours.
-    this.byHandle = given && handle.length <= HINTED_MAX && allowHandles && this.#opens();
+    this.byHandle = given && handles !== 'none' && this.#opens();
+  }
+
+  /** FUSE's are numbers that its daemon gives anew when the kernel has forgotten an inode, also to others. */
+  get handlesLast(): boolean {
+    return this.type !== Magic.FUSE;
   }
 
   /** Reads of it never wait for a disk. */

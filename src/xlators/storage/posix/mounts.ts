@@ -21,7 +21,7 @@ import { isWithin, pathOf } from '../../../sys/paths.ts';
 import { statfs, statfsFd } from '../../../sys/statfs.ts';
 import { type MountLine, parseMountInfo } from './mountinfo.ts';
 import type { Known } from './known.ts';
-import { Mount } from './mount.ts';
+import { type Handles, Mount } from './mount.ts';
 
 /** A directory tree of more file systems than this is refused. */
 const MOUNTS_MAX = 4096;
@@ -30,7 +30,8 @@ const SEARCH_MS = 1000;
 
 export class Mounts {
   readonly root: Mount;
-  readonly #allowHandles: boolean;
+  /** Of what is mounted below the root. */
+  readonly #handles: Handles;
   readonly #log: Log;
   readonly #reborn: (known: Known) => void;
   readonly #all: Mount[] = [];
@@ -38,11 +39,11 @@ export class Mounts {
   #searchedMs = 0;
 
   /** `rootFd` is the root directory, open for reading; `stat` holds its attributes. */
-  constructor(rootFd: number, allowHandles: boolean, log: Log, reborn: (known: Known) => void) {
-    this.#allowHandles = allowHandles;
+  constructor(rootFd: number, handles: Handles, log: Log, reborn: (known: Known) => void) {
     this.#log = log;
     this.#reborn = reborn;
-    this.root = new Mount(rootFd, { tag: 0, mountId: stat.mountId, dev: stat.dev }, allowHandles, reborn);
+    this.root = new Mount(rootFd, { tag: 0, mountId: stat.mountId, dev: stat.dev }, handles, reborn);
+    this.#handles = handles === 'lasting' && this.root.byHandle ? 'any' : handles;
     this.#all.push(this.root);
     this.#last = this.root;
   }
@@ -111,11 +112,19 @@ export class Mounts {
     const sibling = mountId === 0 ? undefined : this.#all.find(mount => mount.mountId === mountId);
     const line = sibling ? undefined : mountTable().find(({ id }) => id === mountId);
     const tag = sibling?.tag ?? tagOfMount(fd, line);
-    const mount = new Mount(fd, { tag, mountId, dev }, this.#allowHandles, this.#reborn);
+    const mount = new Mount(fd, { tag, mountId, dev }, this.#handles, this.#reborn);
     // The same file system mounted twice may share a tag: either mount opens its handles.
     if (!sibling && this.#all.some(other => other.tag === tag && other.fsid !== mount.fsid)) {
       close(fd);
       throw fsError('EXDEV', 'this file system cannot be told from another one below the volume');
+    }
+    if (this.#handles === 'any' && !(mount.byHandle && mount.handlesLast)) {
+      const why =
+        'its objects are STALE to clients some time after their last use; "option index on" of the brick finds them';
+      this.#log.warn(
+        { mounted: line?.point, type: line?.fsType },
+        `a file system below the volume has no lasting handles: ${why}`,
+      );
     }
     this.#all.push(mount);
     return mount;

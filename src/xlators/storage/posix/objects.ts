@@ -27,7 +27,7 @@ import {
 } from './gfid.ts';
 import type { PlaceIndex } from './place-index.ts';
 import { Known } from './known.ts';
-import type { Mount } from './mount.ts';
+import type { Handles, Mount } from './mount.ts';
 import { Mounts } from './mounts.ts';
 
 /** An inode number is not used again within this time of the inode's birth without the birth time telling. */
@@ -44,7 +44,7 @@ export interface ObjectsOptions extends Caches {
   readonly rootFd: number;
   /** The xlator's index into `Inode.slots`. */
   readonly slot: number;
-  readonly allowHandles: boolean;
+  readonly handles: Handles;
   readonly log: Log;
 }
 
@@ -56,12 +56,12 @@ export class Objects {
   index: PlaceIndex | undefined;
   readonly #slot: number;
 
-  constructor({ rootFd, slot, allowHandles, log, ...caches }: ObjectsOptions) {
+  constructor({ rootFd, slot, handles, log, ...caches }: ObjectsOptions) {
     if (statFd(rootFd) < 0) throw lastError('statx of the volume’s directory');
     const ino = stat.inoKey;
     this.#slot = slot;
     this.caches = caches;
-    this.mounts = new Mounts(rootFd, allowHandles, log, known => this.index?.reborn(known));
+    this.mounts = new Mounts(rootFd, handles, log, known => this.index?.reborn(known));
     this.root = new Known(this.mounts.root, ROOT_GFID, undefined);
     this.root.ino = ino;
     this.root.path = new Descriptor(rootFd, this.root, caches.paths, false);
@@ -188,7 +188,7 @@ export class Objects {
     const mount = this.mounts.peek() ?? this.mounts.of(flags => openat(dirfd, cName(name), flags, 0));
     const known = this.#recall(mount);
     if (known) return known;
-    if (takeHandle(dirfd, cName(name)) === 0) {
+    if (mount.handleBytes > 0 && takeHandle(dirfd, cName(name)) === 0) {
       const { bytes, type } = handle;
       const id = gfidOfHandle(mount.tag, type, bytes, mount.handleBytes);
       // Between the two calls the name may have come to stand for another object.
@@ -200,7 +200,9 @@ export class Objects {
 
   /** Who `fd` is, whom `stat` tells of. */
   identify(mount: Mount, fd: number): GfidAndHint {
-    const id = takeHandle(fd) === 0 ? gfidOfHandle(mount.tag, handle.type, handle.bytes, mount.handleBytes) : undefined;
+    const { tag, handleBytes } = mount;
+    const given = handleBytes > 0 && takeHandle(fd) === 0;
+    const id = given ? gfidOfHandle(tag, handle.type, handle.bytes, handleBytes) : undefined;
     return id ?? this.#idByInode(mount);
   }
 

@@ -28,6 +28,8 @@ const IDLE_TICKS = 60;
 const IDLE_WRITABLE_TICKS = 2;
 const LISTINGS_MAX = 64;
 
+const HANDLES = { on: 'none', auto: 'lasting', off: 'any' } as const;
+
 export interface OpenBrick {
   readonly brick: Brick;
   /** Closes everything, once what was written is handed to the disk. */
@@ -49,7 +51,7 @@ export async function openBrick(
   const limits = limitsFor(options.descriptors);
   const closer = new FileCloser(limits.files >> 2);
   const caches = makeCaches(limits, closer);
-  const objects = new Objects({ ...caches, rootFd, slot, allowHandles: options.index !== 'on', log });
+  const objects = new Objects({ ...caches, rootFd, slot, handles: HANDLES[options.index], log });
   const index = await openIndex(name, objects, options, env, log);
   const brick: Brick = {
     objects,

@@ -11,7 +11,7 @@ export const posixOptions = {
     ['auto', 'on', 'off'],
     { default: 'auto' },
     'How objects are found again: by the kernel’s handles (off), by an index in the state directory (on), or by the ' +
-      'index only where the kernel’s handles cannot be opened (auto).',
+      'index only where the kernel’s handles cannot be opened, or do not last (auto).',
   ),
   descriptors: integer(
     { default: 0, min: 0, max: 1_000_000 },
