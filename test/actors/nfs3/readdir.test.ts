@@ -172,7 +172,7 @@ for (const [files, counts] of [
   [0, [200, 4096]],
   [1, [200, 4096]],
   [100, [400, 1024, 8192]],
-  [3000, [512, 4096, 65_536, listing.MAX]],
+  [1200, [512, 4096, 65_536, listing.MAX]],
 ] as const) {
   t.test(`${files} files in pages`, async t => {
     const served = await serveNfs(t);
