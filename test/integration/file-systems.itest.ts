@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { enterNamespaces } from '../support/namespace.ts';
 import { serveNfs, temporaryDir } from '../support/nfs.ts';
-import { OK } from '../support/nfs3.ts';
+import { ERR, NO_SATTR, OK } from '../support/nfs3.ts';
 import { accepted, call, expectReply, fattr3, opaque, text } from '../support/wire.ts';
 
 enterNamespaces(import.meta.filename);
@@ -17,6 +17,8 @@ t.setTimeout(180_000);
 
 const GETATTR = 1;
 const LOOKUP = 3;
+const CREATE = 8;
+const REMOVE = 12;
 const run = (command: string, ...args: string[]) => execFileSync(command, args, { stdio: 'pipe' });
 
 const MiB = 1024 * 1024;
@@ -90,6 +92,18 @@ for (const [kind, mount] of Object.entries(KINDS)) {
       const parent = parents[dirname(name) as keyof typeof parents];
       const reply = await served.exchange(call('nfs3', LOOKUP, `${parent} ${text(basename(name))}`));
       t.ok(reply.includes(Buffer.from(handle, 'hex')), `${name} has the same handle`);
+    }
+
+    // A new object may have the inode number of a removed one.
+    const root = parents['.'];
+    for (let i = 0; i < 20; i++) {
+      const old = await served.handle(i === 0 ? names[2]! : 'new');
+      const at = `${root} ${text(i === 0 ? names[2]! : 'new')}`;
+      t.equal((await served.exchange(call('nfs3', REMOVE, at))).readUInt32BE(24), 0);
+      const create = `${root} ${text('new')} 00000001 ${NO_SATTR}`;
+      t.equal((await served.exchange(call('nfs3', CREATE, create))).readUInt32BE(24), 0);
+      const reply = await served.exchange(call('nfs3', GETATTR, opaque(old)));
+      expectReply(t, reply, `${accepted} ${ERR.STALE}`, 'a handle does not pass to the next object with its number');
     }
   });
 }

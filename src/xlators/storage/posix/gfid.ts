@@ -5,11 +5,12 @@
  *     00 00 00 | 00      | 00 … 01      the volume's root
  *     tag (3)  | type    | handle       a handle of at most 12 bytes, zero padded, of the kernel's type
  *     tag (3)  | HASHED  | hash         a longer handle: the handle itself is in the hint, as tag, type, handle
- *     tag (3)  | INDEXED | hash         no handle to be had: of inode number and birth time, found by the index
+ *     tag (3)  | INDEXED | hash         no handle to be had: of inode number and birth time, found by the index; or by
+ *                                       chance where there are no birth times, and the index remembers whose it is
  *
  * The tag is 0 for the file system of the volume's root, and a hash for one that is mounted below it.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 import { HINT_MAX } from '../../../graph/iatt.ts';
 import { lastingBytes } from '../../../lasting.ts';
 import { Magic } from '../../../sys/constants.ts';
@@ -59,6 +60,13 @@ export function gfidOfHandle(tag: number, type: number, bytes: Buffer, usual: nu
 export function gfidOfInode(tag: number, ino: number | bigint, btime: number, btimeNsec: number): GfidAndHint {
   const gfid = head(tag, INDEXED, 16);
   createHash('sha256').update(`${ino} ${btime} ${btimeNsec}`).digest().copy(gfid, HEAD, 0, 12);
+  return { gfid, hint: undefined };
+}
+
+/** Of an object that only the index's memory tells from others. */
+export function gfidByChance(tag: number): GfidAndHint {
+  const gfid = head(tag, INDEXED, 16);
+  randomFillSync(gfid, HEAD, 12);
   return { gfid, hint: undefined };
 }
 

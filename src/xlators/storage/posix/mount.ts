@@ -38,11 +38,13 @@ export class Mount {
   readonly inodes = new InoMap<Known>(INODES_MAX);
   /** Whether preadv2 takes RWF_NOWAIT, until it was seen not to. */
   nowait = true;
+  /** Whether objects have birth times. Without, their numbers alone do not tell them from others that had them before. */
+  readonly births: boolean;
   readonly #reborn: (known: Known) => void;
 
   constructor(
     fd: number,
-    id: { tag: number; mountId: number; dev: number },
+    id: { tag: number; mountId: number; dev: number; births: boolean },
     handles: Handles,
     reborn: (known: Known) => void,
   ) {
@@ -50,6 +52,7 @@ export class Mount {
     this.tag = id.tag;
     this.mountId = id.mountId;
     this.dev = id.dev;
+    this.births = id.births;
     this.#reborn = reborn;
     const known = statfsFd(fd) === 0;
     this.type = known ? statfs.type : 0;
@@ -72,6 +75,11 @@ export class Mount {
   /** Overlayfs copies a file up when it is first changed: it has then another birth time, which `stat` tells. */
   get copiesUp(): boolean {
     return this.type === Magic.OVERLAY;
+  }
+
+  /** Whether number and birth time are not enough to tell who an object is: the index remembers whom it has met. */
+  get hidesWho(): boolean {
+    return this.copiesUp || !this.births;
   }
 
   reborn(known: Known): void {

@@ -42,7 +42,12 @@ export class Mounts {
   constructor(rootFd: number, handles: Handles, log: Log, reborn: (known: Known) => void) {
     this.#log = log;
     this.#reborn = reborn;
-    this.root = new Mount(rootFd, { tag: 0, mountId: stat.mountId, dev: stat.dev }, handles, reborn);
+    this.root = new Mount(
+      rootFd,
+      { tag: 0, mountId: stat.mountId, dev: stat.dev, births: stat.hasBtime },
+      handles,
+      reborn,
+    );
     this.#handles = handles === 'lasting' && this.root.byHandle ? 'any' : handles;
     this.#all.push(this.root);
     this.#last = this.root;
@@ -103,7 +108,7 @@ export class Mounts {
       close(fd);
       throw error;
     }
-    const { mountId, dev } = stat;
+    const { mountId, dev, hasBtime: births } = stat;
     if (this.#all.length >= MOUNTS_MAX) {
       close(fd);
       throw fsError('EMFILE', `more than ${MOUNTS_MAX} file systems are mounted below the volume`);
@@ -112,7 +117,7 @@ export class Mounts {
     const sibling = mountId === 0 ? undefined : this.#all.find(mount => mount.mountId === mountId);
     const line = sibling ? undefined : mountTable().find(({ id }) => id === mountId);
     const tag = sibling?.tag ?? tagOfMount(fd, line);
-    const mount = new Mount(fd, { tag, mountId, dev }, this.#handles, this.#reborn);
+    const mount = new Mount(fd, { tag, mountId, dev, births }, this.#handles, this.#reborn);
     // The same file system mounted twice may share a tag: either mount opens its handles.
     if (!sibling && this.#all.some(other => other.tag === tag && other.fsid !== mount.fsid)) {
       close(fd);

@@ -126,7 +126,10 @@ export class Objects {
   #recall(mount: Mount): Known | undefined {
     const known = mount.inodes.get(stat.inoKey);
     if (known === undefined) return undefined;
-    if (known.path !== undefined || known.file !== undefined) return known;
+    if (known.path !== undefined || known.file !== undefined) {
+      // To hold a FUSE object open need not hold what stands behind it, whose number another one may get.
+      return mount.births || mount.handleBytes > 0 ? known : undefined;
+    }
     const same = known.settled && known.btimeNsec === stat.btimeNsec && known.btime === stat.btime && stat.hasBtime;
     return same ? known : undefined;
   }

@@ -17,7 +17,7 @@ import { close, errno, openat } from '../../../sys/libc.ts';
 import { cName } from '../../../sys/names.ts';
 import { stat } from '../../../sys/statx.ts';
 import { Flush } from './flush.ts';
-import { type GfidAndHint, isRoot } from './gfid.ts';
+import { type GfidAndHint, gfidByChance, isRoot } from './gfid.ts';
 import { IndexUse } from './index-use.ts';
 import type { Known } from './known.ts';
 import type { Mount } from './mount.ts';
@@ -77,6 +77,7 @@ export class PlaceIndex {
   readonly #find: StatementSync;
   readonly #born: StatementSync;
   readonly #bear: StatementSync;
+  readonly #meet: StatementSync;
   readonly #bury: StatementSync;
   #batched = false;
 
@@ -101,6 +102,7 @@ export class PlaceIndex {
     this.#find = db.prepare('SELECT parent, name, ino FROM place WHERE gfid = ?');
     this.#born = db.prepare('SELECT btime, gfid FROM birth WHERE tag = ? AND ino = ?');
     this.#bear = db.prepare('INSERT OR REPLACE INTO birth (tag, ino, btime, gfid) VALUES (?, ?, ?, ?)');
+    this.#meet = db.prepare('INSERT OR IGNORE INTO birth (tag, ino, btime, gfid) VALUES (?, ?, ?, ?)');
     this.#bury = db.prepare('DELETE FROM birth WHERE tag = ? AND ino = ?');
     this.#search = new PlaceSearch(objects, this, log);
   }
@@ -138,13 +140,23 @@ export class PlaceIndex {
    * another one. Of a directory that is no wonder: it is copied up when anything in it is.
    */
   identify(mount: Mount, id: GfidAndHint): GfidAndHint {
-    if (!mount.copiesUp) return id;
+    if (!mount.hidesWho) return id;
     const ino = String(stat.inoKey);
+    if (!mount.births) return this.#remember(mount, ino);
     const row = this.#run(() => this.#born.get(mount.tag, ino)) as { btime: string; gfid: Uint8Array } | undefined;
     const known = row && (row.btime === btimeNow() || (stat.mode & S_IFMT) === S_IFDIR);
     const gfid = known ? lastingCopy(row.gfid) : id.gfid;
     if (row?.btime !== btimeNow()) this.#run(() => this.#bear.run(mount.tag, ino, btimeNow(), gfid));
     return { gfid, hint: undefined };
+  }
+
+  /** The gfid that this number was given, by whichever stage, when it was first met. */
+  #remember(mount: Mount, ino: string): GfidAndHint {
+    const find = () => this.#run(() => this.#born.get(mount.tag, ino)) as { gfid: Uint8Array } | undefined;
+    const row = find();
+    if (row) return { gfid: lastingCopy(row.gfid), hint: undefined };
+    this.#run(() => this.#meet.run(mount.tag, ino, btimeNow(), gfidByChance(mount.tag).gfid));
+    return { gfid: lastingCopy(find()!.gfid), hint: undefined };
   }
 
   /** The birth time of an inode changed while we held it open: overlayfs copied it up. `stat` tells of it. */
@@ -155,7 +167,7 @@ export class PlaceIndex {
 
   /** The inode is no more: its number may come again, for another one. */
   died(mount: Mount, ino: number | bigint): void {
-    if (mount.copiesUp) this.#run(() => this.#bury.run(mount.tag, String(ino)));
+    if (mount.hidesWho) this.#run(() => this.#bury.run(mount.tag, String(ino)));
   }
 
   /** An O_PATH descriptor of the object. ESTALE if it is gone, EJUKEBOX while it is searched. */
