@@ -17,6 +17,7 @@ import { above } from './lookup.ts';
 import { NarrowCookies } from './narrow-cookies.ts';
 import { note } from './place-index.ts';
 import { permitted } from './permission.ts';
+import { beganAnew } from './tmpfs-positions.ts';
 
 /** Entries for one call, however many bytes it wants: some milliseconds of work. */
 const ENTRIES_MAX = 1024;
@@ -49,6 +50,11 @@ export function list(brick: Brick, frame: Frame, inode: Inode, size: number, coo
       break;
     }
     const { cookie: behind } = reader;
+    if (beganAnew(dir.mount, again, reader.position, behind)) {
+      reader.back();
+      eof = listing.done = true;
+      break;
+    }
     const shown = narrow ? narrow.cookieOf(shared && entries.length === 0 ? behind : reader.position, behind) : behind;
     if (shown > COOKIE_MAX) throw fsError('EOVERFLOW', `a position in a directory of more than 63 bits: ${shown}`);
     const entry = plus ? direntPlus(brick, frame, dir, own, reader, shown) : dirent(brick, dir, reader, shown);

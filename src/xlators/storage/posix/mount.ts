@@ -36,6 +36,8 @@ export class Mount {
    * lay some clock ticks back when we asked for the handle (`settled`): a number may be used again within a tick.
    */
   readonly inodes = new InoMap<Known>(INODES_MAX);
+  /** Whether its listings were seen to go from old to new: see tmpfs-positions.ts. */
+  listsUpwards = false;
   /** Whether preadv2 takes RWF_NOWAIT, until it was seen not to. */
   nowait = true;
   /** Whether objects have birth times. Without, their numbers alone do not tell them from others that had them before. */

@@ -1,6 +1,6 @@
 /** File systems below the volume's root. Run by mounts.test.ts in a mount namespace of its own: `unshare -m node mounts.ts`. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { Iatt } from '#src/graph/iatt.ts';
 import { codeOf, eachMode, inodeOf, makePlace, root, startBrick, user, type Setting, type Tap } from './brick-test.ts';
@@ -43,6 +43,29 @@ eachMode(t, 'a lookup crosses into what is mounted, and its handles survive a re
   });
   t.match(await brick.fops.readv(root, fresh(f).fd, 3, 0), { data: Buffer.alloc(3) });
   t.ok(point);
+});
+
+t.test('tmpfs: a listing ends where nothing older is left', async t => {
+  const { place, point } = withTmpfs(t);
+  const brick = await startBrick(t, place, {});
+  const dir = inodeOf((await brick.fops.lookup(root, brick.root, 'm')).iatt);
+  for (const left of [0, 1, 2, 3, 5]) {
+    for (let i = 0; i < 10; i++) writeFileSync(`${point}/n${i}`, '');
+    const seen: string[] = [];
+    let cookie = 0n;
+    for (let eof = false; !eof && seen.length < 100;) {
+      // One at a time, so that nothing but the cookie tells where it goes on.
+      const page = await brick.fops.readdir(root, dir.fd, 1, cookie);
+      ({ eof } = page);
+      for (const entry of page.entries) {
+        cookie = entry.cookie;
+        if (entry.name.startsWith('n')) seen.push(entry.name);
+      }
+      if (seen.length === 4 || eof) for (const name of readdirSync(point)) if (eof || !seen.slice(0, left).includes(name)) rmSync(`${point}/${name}`); // prettier-ignore
+    }
+    t.strictSame(seen, [...new Set(seen)], `${left} are left, and none comes twice`);
+    t.equal(seen.length, 4);
+  }
 });
 
 t.test('a file system that is not mounted now is waited for', async t => {
