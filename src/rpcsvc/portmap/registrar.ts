@@ -89,13 +89,9 @@ export class PortmapRegistrar implements AsyncDisposable {
 
   async #register(wanted: readonly PortEntry[]): Promise<void> {
     if (this.#stop.signal.aborted || wanted.length === 0) return;
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#timeoutMs)]);
     const failed: string[] = [];
     try {
-      await using mapper = await openMapper(this.#targets, this.#timeoutMs, signal);
-      const mine = wanted.filter(({ netid }) => mapper.netids.includes(netid));
-      const free = await this.#clear(mapper, mine, failed, signal);
-      await Promise.all(free.map(entry => this.#set(mapper, entry, failed)));
+      await this.#setThose(wanted, failed, (mapper, mine, signal) => this.#clear(mapper, mine, failed, signal));
     } catch (error) {
       failed.push((error as Error).message);
     }
@@ -106,21 +102,36 @@ export class PortmapRegistrar implements AsyncDisposable {
 
   async #renew(): Promise<void> {
     if (this.#stop.signal.aborted || this.#wanted.length === 0) return;
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#timeoutMs)]);
     const failed: string[] = [];
     let lost: readonly PortEntry[];
     try {
-      await using mapper = await openMapper(this.#targets, this.#timeoutMs, signal);
-      const existing = await mapper.dump();
-      const free = (entry: PortEntry) => !existing.some(it => isAt(it, entry));
-      lost = this.#wanted.filter(entry => mapper.netids.includes(entry.netid) && free(entry));
-      await Promise.all(lost.map(entry => this.#set(mapper, entry, failed)));
+      lost = await this.#setThose(this.#wanted, failed, async (mapper, mine) => {
+        const existing = await mapper.dump();
+        return mine.filter(entry => !existing.some(it => isAt(it, entry)));
+      });
     } catch {
       return; // there is none, still: that was warned of
     }
     const registered = lost.filter(entry => this.#ours.has(entry)).map(textOf);
     if (registered.length > 0)
       this.#log.info({ registered, failed }, 'registered with the port mapper, which had lost it');
+  }
+
+  /**
+   * Sets those that `choose` takes of what the port mapper can register, and answers with them.
+   * @throws {AggregateError} no port mapper answers; {RpcError} it has left `choose` without an answer
+   */
+  async #setThose(
+    wanted: readonly PortEntry[],
+    failed: string[],
+    choose: (mapper: PortMapper, mine: readonly PortEntry[], signal: AbortSignal) => Promise<PortEntry[]>,
+  ): Promise<readonly PortEntry[]> {
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#timeoutMs)]);
+    await using mapper = await openMapper(this.#targets, this.#timeoutMs, signal);
+    const mine = wanted.filter(({ netid }) => mapper.netids.includes(netid));
+    const chosen = await choose(mapper, mine, signal);
+    await Promise.all(chosen.map(entry => this.#set(mapper, entry, failed)));
+    return chosen;
   }
 
   /** Takes away what nobody stands behind any more; returns those of `wanted` whose place is free then. */

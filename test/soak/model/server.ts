@@ -9,7 +9,7 @@ import type { StatusReport } from '#src/server/report.ts';
 
 const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 /** So that the server shows what it still looks at after it has given it back. */
-const SPOIL = new URL('../../support/spoil.ts', import.meta.url).href;
+const SPOILED = ['--import', new URL('../../support/spoil.ts', import.meta.url).href];
 const ERROR = 50;
 const WARNING = 40;
 const KEPT_MAX = 20;
@@ -70,19 +70,7 @@ export class ServerProcess {
     const { stages, serve = [], node = [], port = 0, before: first = [] } = options;
     const control = join(stateDir, 'control');
     const where = ['--port', `${port}`, '--state-dir', stateDir, '--control', control];
-    const argv = [
-      ...node,
-      '--import',
-      SPOIL,
-      MAIN,
-      'serve',
-      dir,
-      '--insecure',
-      ...where,
-      '--stages',
-      `${stages}`,
-      ...serve,
-    ];
+    const argv = [...node, ...SPOILED, MAIN, 'serve', dir, '--insecure', ...where, '--stages', `${stages}`, ...serve];
     const [command, ...words] = [...first, process.execPath, ...argv];
     const child = spawn(command!, words, { stdio: ['ignore', 'pipe', 'pipe'] });
     options.spawned?.(child);

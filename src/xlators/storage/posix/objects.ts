@@ -108,9 +108,9 @@ export class Objects {
       this.stat(found);
       return found;
     }
+    const fd = this.#open(mount, gfid, hint);
     // They stand in the call that came with them.
-    const id = { gfid: lastingCopy(gfid), hint: hint && lastingCopy(hint) };
-    return this.met(this.#open(mount, gfid, hint), id);
+    return this.met(fd, { gfid: lastingCopy(gfid), hint: hint && lastingCopy(hint) });
   }
 
   /** The object called `name` in the directory `dirfd`, which `stat` has just told of. */
@@ -252,8 +252,8 @@ export class Objects {
   }
 
   #idByInode(mount: Mount): GfidAndHint {
-    const id = gfidOfInode(mount.tag, stat.inoKey, stat.btime, stat.btimeNsec);
-    return this.index ? this.index.identify(mount, id) : id;
+    if (this.index && mount.hidesWho) return this.index.identify(mount);
+    return gfidOfInode(mount.tag, stat.inoKey, stat.btime, stat.btimeNsec);
   }
 
   #adopt(inode: Inode): Known {

@@ -17,7 +17,7 @@ import { close, errno, openat } from '../../../sys/libc.ts';
 import { cName } from '../../../sys/names.ts';
 import { stat } from '../../../sys/statx.ts';
 import { Flush } from './flush.ts';
-import { type GfidAndHint, gfidByChance, isRoot } from './gfid.ts';
+import { type GfidAndHint, gfidByChance, gfidOfInode, isRoot } from './gfid.ts';
 import { IndexUse } from './index-use.ts';
 import type { Known } from './known.ts';
 import type { Mount } from './mount.ts';
@@ -136,27 +136,26 @@ export class PlaceIndex {
   }
 
   /**
-   * The gfid of an inode without a handle, whom `stat` tells of: `id`, unless its birth time has changed since it got
-   * another one. Of a directory that is no wonder: it is copied up when anything in it is.
+   * The gfid of an inode without a handle, whom `stat` tells of and who hides who it is (`Mount.hidesWho`): the one that
+   * it was given when it was first met, by whichever stage, unless its birth time has changed since. Of a directory that
+   * is no wonder: it is copied up when anything in it is.
    */
-  identify(mount: Mount, id: GfidAndHint): GfidAndHint {
-    if (!mount.hidesWho) return id;
+  identify(mount: Mount): GfidAndHint {
     const ino = String(stat.inoKey);
-    if (!mount.births) return this.#remember(mount, ino);
-    const row = this.#run(() => this.#born.get(mount.tag, ino)) as { btime: string; gfid: Uint8Array } | undefined;
-    const known = row && (row.btime === btimeNow() || (stat.mode & S_IFMT) === S_IFDIR);
-    const gfid = known ? lastingCopy(row.gfid) : id.gfid;
-    if (row?.btime !== btimeNow()) this.#run(() => this.#bear.run(mount.tag, ino, btimeNow(), gfid));
+    const btime = btimeNow();
+    let row = this.#birthOf(mount, ino);
+    if (row === undefined && !mount.births) {
+      this.#run(() => this.#meet.run(mount.tag, ino, btime, gfidByChance(mount.tag).gfid));
+      row = this.#birthOf(mount, ino);
+    }
+    const known = row && (!mount.births || row.btime === btime || (stat.mode & S_IFMT) === S_IFDIR);
+    const gfid = known ? lastingCopy(row!.gfid) : gfidOfInode(mount.tag, stat.inoKey, stat.btime, stat.btimeNsec).gfid;
+    if (row?.btime !== btime) this.#run(() => this.#bear.run(mount.tag, ino, btime, gfid));
     return { gfid, hint: undefined };
   }
 
-  /** The gfid that this number was given, by whichever stage, when it was first met. */
-  #remember(mount: Mount, ino: string): GfidAndHint {
-    const find = () => this.#run(() => this.#born.get(mount.tag, ino)) as { gfid: Uint8Array } | undefined;
-    const row = find();
-    if (row) return { gfid: lastingCopy(row.gfid), hint: undefined };
-    this.#run(() => this.#meet.run(mount.tag, ino, btimeNow(), gfidByChance(mount.tag).gfid));
-    return { gfid: lastingCopy(find()!.gfid), hint: undefined };
+  #birthOf(mount: Mount, ino: string): { btime: string; gfid: Uint8Array } | undefined {
+    return this.#run(() => this.#born.get(mount.tag, ino)) as { btime: string; gfid: Uint8Array } | undefined;
   }
 
   /** The birth time of an inode changed while we held it open: overlayfs copied it up. `stat` tells of it. */
