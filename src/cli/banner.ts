@@ -52,7 +52,7 @@ export function reachableHost(address: string, interfaces = networkInterfaces())
 export function banner(server: Server): string {
   const { address, port } = server.address;
   const host = reachableHost(address);
-  const { exports } = server.nfs;
+  const { exports } = server.planned;
   const lines = exports.slice(0, SHOWN_MAX).flatMap(on => exportLines(on, host, port));
   if (exports.length > SHOWN_MAX) lines.push(`… and ${exports.length - SHOWN_MAX} more: bricknfs exports`, '');
   if (exports.length === 0) lines.push('Nothing is exported: see nfs3.export-volumes and nfs3.VOLUME.export-dir', '');

@@ -46,7 +46,7 @@ export const SERVE_OPTIONS = {
   reject: text('--reject', 'who may not, whatever is allowed'),
   volfile: { ...text('--volfile', 'serve what this volfile describes, instead of DIRs'), alias: 'f' },
   'xlator-option': texts('--xlator-option', 'NAME.OPTION=VALUE: an option of a volume; may be repeated'),
-  stages: integer('--stages', 1, STAGES_MAX, 'event loops, 1 for no other thread [as many as cores]'),
+  stages: integer('--stages', 1, STAGES_MAX, 'threads that answer calls [as many as cores]'),
   portmapper: {
     type: 'string',
     coerce: portmapperPort,

@@ -8,13 +8,12 @@ import { PortmapRegistrar } from '../rpcsvc/portmap/registrar.ts';
 import type { ServerConfig } from '../server/config.ts';
 import { controlMethods } from '../server/control-methods.ts';
 import { ControlSocket } from '../server/control.ts';
+import { planServer } from '../server/plan.ts';
 import { type Parts, Server } from '../server/server.ts';
-import { asServer } from '../sys/identity.ts';
 import { banner, controlName, readyLine } from './banner.ts';
 import { command } from './command.ts';
 import { daemonParent, inBackground, tellParent } from './daemon.ts';
 import { CliError, EXIT, failureOf } from './failure.ts';
-import { planText } from './plan.ts';
 import { type ServeArguments, readVolfile, SERVE_OPTIONS, serverConfig } from './serve-options.ts';
 import { VERSION } from './version.ts';
 
@@ -40,7 +39,7 @@ export const serve = command({
       process.stdout.write(config.text);
       return EXIT.OK;
     }
-    await planText(config); // what is wrong with it is known before anything is touched
+    await planServer(config); // what is wrong with it is known before anything is touched
     if (args.daemon && !inBackground()) return daemonParent(config);
     try {
       return await serveUntilStopped(config, args, parts);
@@ -137,7 +136,6 @@ async function reload(server: Server, { volfile }: ServeArguments, log: Log): Pr
     return;
   }
   try {
-    asServer(); // calls are served, and this thread may have been left as a caller
     await server.reload(readVolfile(volfile));
   } catch (error) {
     log.error({ err: error }, `the volfile is not loaded, nothing has changed: ${(error as Error).message}`);
@@ -145,7 +143,7 @@ async function reload(server: Server, { volfile }: ServeArguments, log: Log): Pr
 }
 
 async function register(server: Server, log: Log): Promise<void> {
-  if (!server.nfs.settings['rpc.register-with-portmap'] || server.config.portmapperPort !== undefined) return;
+  if (!server.planned.settings['rpc.register-with-portmap'] || server.config.portmapperPort !== undefined) return;
   const registrar = new PortmapRegistrar({ log });
   server.beforeStop(() => registrar.stop());
   await registrar.register(server.ports);

@@ -41,6 +41,9 @@ export function statusText(status: StatusReport): string {
         bytes(one.bufferBytes),
       ]),
     ),
+    ...status.stages.flatMap(({ stage, silentMs }) =>
+      silentMs === undefined ? [] : [`stage ${stage} has not answered for ${(silentMs / 1000).toFixed(1)} s\n`],
+    ),
     status.clients.length === 0
       ? 'no client is connected\n'
       : table(

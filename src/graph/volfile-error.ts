@@ -10,6 +10,11 @@ export class VolfileError extends Error {
     this.where = where;
   }
 
+  /** One that has been in another thread and came back as a plain error. */
+  static again(where: string, { message, cause }: Error): VolfileError {
+    return new VolfileError(where, message.slice(`${where}: `.length), { cause });
+  }
+
   static expected(where: string, expected: string, found: string): VolfileError {
     return new VolfileError(where, `expected ${expected}, found ${found}`);
   }

@@ -10,7 +10,7 @@ export interface GraphEnv {
   readonly log: Log;
   /** A folder of the server's own that survives restarts. */
   readonly stateDir: string;
-  /** Which event loop this graph belongs to: 0 for the main thread's. */
+  /** Which of the server's stages this graph belongs to, from 0. */
   readonly stage: number;
 }
 

@@ -11,7 +11,7 @@ export interface ServerConfig {
   readonly overrides: readonly string[];
   readonly stateDir: string;
   readonly log: LogOptions;
-  /** Event loops: 1 is this thread alone. */
+  /** Threads that answer calls, besides the main thread. */
   readonly stages: number;
   /** How long a stop waits for the calls under way, in milliseconds. */
   readonly graceMs: number;

@@ -11,7 +11,7 @@ export function controlMethods(server: Server, version: string): ControlMethods 
     status: () => statusReport(server, version),
     exports: () => exportsReport(server),
     mounts: () => mountsReport(server),
-    explain: params => explain(server.nfs, questionOf(params)),
+    explain: params => explain(server, questionOf(params)),
   };
 }
 

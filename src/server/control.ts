@@ -7,7 +7,6 @@ import { chmod, lstat, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
-import { asServer } from '../sys/identity.ts';
 
 export type ControlMethods = Readonly<Record<string, (params: unknown) => unknown>>;
 
@@ -67,7 +66,6 @@ export class ControlSocket implements AsyncDisposable {
     const closed = await mkdtemp(`${this.path}.`);
     const made = join(closed, 's');
     try {
-      asServer(); // calls are served already, and this thread may have been left as a caller
       this.#server.listen(made);
       await once(this.#server, 'listening');
       await chmod(made, OWNER_ONLY);
@@ -135,7 +133,6 @@ async function removeStale(path: string): Promise<void> {
   });
   if (found === undefined) return;
   if (!found.isSocket()) throw new Error(`expected a socket or nothing at ${path}, found something else`);
-  asServer();
   const socket = connect(path);
   try {
     await once(socket, 'connect');

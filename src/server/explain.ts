@@ -1,19 +1,14 @@
 /** Whether a call would be let in, by which rule, and as whom it would act: the questions are asked, not the call made. */
 import { auth_flavor } from '#protocols/rpc.ts';
-import { errnoOf, FsError } from '../errno.ts';
-import { identityOf } from '../graph/identity.ts';
-import type { Frame } from '../graph/frame.ts';
-import { FileType } from '../graph/iatt.ts';
-import { Access } from '../graph/fops.ts';
+import { FsError } from '../errno.ts';
 import { groupsOf } from '../sys/groups.ts';
 import { squashed, verdict, type Verdict } from '../xlators/nfs/server/access.ts';
 import { type Export, hostRulesOf } from '../xlators/nfs/server/exports.ts';
 import { type PathTree, splitMountPath } from '../xlators/nfs/server/mount-path.ts';
-import type { NfsServer } from '../xlators/nfs/server/server.ts';
-import type { Volume } from '../xlators/nfs/server/volume.ts';
-import { walk } from '../xlators/nfs/server/walk.ts';
 import { fromWire, toWire } from '../wire-text.ts';
 import { ControlError } from './control.ts';
+import type { ObjectReport } from './object.ts';
+import type { Server } from './server.ts';
 
 /** Who asks for what. */
 export interface Question {
@@ -41,18 +36,6 @@ export interface Explanation {
   readonly access?: { readonly mode: 'read-write' | 'read-only'; readonly where: string };
   /** The object, as the server finds it; absent when only the rules were asked. */
   readonly object?: ObjectReport;
-}
-
-export interface ObjectReport {
-  readonly exists: boolean;
-  /** The errno, if it could not be looked up. */
-  readonly error?: string;
-  readonly type?: string;
-  readonly mode?: string;
-  readonly uid?: number;
-  readonly gid?: number;
-  /** What the brick lets the caller do with it: `rwx`, with - for what it does not. */
-  readonly granted?: string;
 }
 
 interface Asked {
@@ -99,17 +82,20 @@ export async function explainRules(
 }
 
 /** As {@link explainRules}, and what there is at the path. */
-export async function explain(nfs: NfsServer, asked: Question): Promise<Explanation> {
-  const known = nfs.exports.flatMap(({ paths }) => paths);
-  const { explanation, on, rest } = await explainRules(nfs.exportPaths, known, asked);
+export async function explain(server: Server, asked: Question): Promise<Explanation> {
+  const { exports, exportPaths } = server.planned;
+  const known = exports.flatMap(({ paths }) => paths);
+  const { explanation, on, rest } = await explainRules(exportPaths, known, asked);
   if (on === undefined || !explanation.allowed) return explanation;
   const { uid, gid, groups } = explanation.identity!;
-  const frame: Frame = {
-    identity: identityOf(uid, gid, on.rules.auxGids ? await groupsOf(uid, gid) : groups),
+  const object = await server.objectAt({
     client: asked.client,
-    signal: AbortSignal.timeout(5000),
-  };
-  const object = await objectAt(nfs.volumes.get(on.volume)!, frame, [...on.dir, ...rest!]);
+    uid,
+    gid,
+    groups: on.rules.auxGids ? await groupsOf(uid, gid) : groups,
+    volume: on.volume,
+    names: [...on.dir, ...rest!],
+  });
   return { ...explanation, object };
 }
 
@@ -121,37 +107,3 @@ function namesOf(path: string): readonly string[] {
     throw error;
   }
 }
-
-async function objectAt(volume: Volume, frame: Frame, names: readonly string[]): Promise<ObjectReport> {
-  if (!volume.up) return { exists: false, error: `volume ${volume.name} is down` };
-  try {
-    const inode = await walk(volume, frame, names);
-    const all = Access.READ | Access.WRITE | Access.EXECUTE;
-    const { granted, iatt } = await volume.top.access(frame, inode, all);
-    const bit = (mask: number, letter: string) => ((granted & mask) === mask ? letter : '-');
-    return {
-      exists: true,
-      type: TYPES[iatt.type],
-      mode: iatt.mode.toString(8).padStart(4, '0'),
-      uid: iatt.uid,
-      gid: iatt.gid,
-      granted: bit(Access.READ, 'r') + bit(Access.WRITE, 'w') + bit(Access.EXECUTE, 'x'),
-    };
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === undefined) throw error;
-    return { exists: !ABSENT.has(errno), error: errno };
-  }
-}
-
-const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ESTALE']);
-
-const TYPES: Readonly<Record<FileType, string>> = {
-  [FileType.REG]: 'file',
-  [FileType.DIR]: 'directory',
-  [FileType.BLK]: 'block device',
-  [FileType.CHR]: 'character device',
-  [FileType.LNK]: 'symbolic link',
-  [FileType.SOCK]: 'socket',
-  [FileType.FIFO]: 'fifo',
-};

@@ -1,5 +1,6 @@
 /** Calls between threads: one side names a method of the other's and gets its result or its error. */
 import type { MessagePort, Worker } from 'node:worker_threads';
+import { VolfileError } from '../graph/volfile-error.ts';
 
 type Methods = Record<string, (argument: any) => unknown>;
 
@@ -9,6 +10,8 @@ interface Message {
   readonly argument?: unknown;
   readonly result?: unknown;
   readonly error?: unknown;
+  /** The error was a {@link VolfileError}: where. Structured cloning leaves nothing of an error's class. */
+  readonly where?: string;
 }
 
 interface Waiting {
@@ -52,10 +55,11 @@ export class Link {
     this.#waiting.clear();
   }
 
-  #answered({ id, result, error }: Message): void {
+  #answered({ id, result, error, where }: Message): void {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
-    if (error !== undefined) waiting?.reject(error);
+    if (error instanceof Error && where !== undefined) waiting?.reject(VolfileError.again(where, error));
+    else if (error !== undefined) waiting?.reject(error);
     else waiting?.resolve(result);
   }
 
@@ -64,7 +68,7 @@ export class Link {
     try {
       reply = { id, result: await method(argument) };
     } catch (error) {
-      reply = { id, error };
+      reply = { id, error, ...(error instanceof VolfileError && { where: error.where }) };
     }
     if (id !== 0) this.#port.postMessage(reply);
   }

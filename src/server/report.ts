@@ -70,6 +70,8 @@ export interface StatusReport {
     readonly bufferBytes: number;
     /** Kept for clients that ask again. */
     readonly replies: ReplyCacheStats;
+    /** It does not answer, for so long: the rest is what it said last. */
+    readonly silentMs?: number;
   }[];
   readonly clients: readonly {
     readonly address: string;
@@ -102,13 +104,14 @@ export async function statusReport(server: Server, version: string): Promise<Sta
       netid,
       port,
     })),
-    stages: stages.map(({ stage, connections, replies, graph }) => ({
+    stages: stages.map(({ stage, connections, replies, graph, silentMs }) => ({
       stage,
       connections,
       callsUnderWay: graph.callsUnderWay,
       heapBytes: graph.heapBytes,
       bufferBytes: graph.bufferBytes,
       replies,
+      ...(silentMs !== undefined && { silentMs }),
     })),
     clients: stages.flatMap(({ stage, clients }) => clients.map(client => ({ ...client, stage }))),
     volumes: mergeVolumes(stages.map(({ graph }) => graph)).map(volumeReport),
@@ -157,8 +160,10 @@ export function exportReport({ volume, dir, paths, hosts, rules }: Export): Expo
   };
 }
 
-export function exportsReport({ nfs }: Server): ExportReport[] {
-  return nfs.exports.map(on => ({ ...exportReport(on), up: nfs.volumes.get(on.volume)!.up }));
+export async function exportsReport(server: Server): Promise<ExportReport[]> {
+  const volumes = mergeVolumes((await server.stats()).map(({ graph }) => graph));
+  const up = new Map(volumes.map(volume => [volume.name, volume.up]));
+  return server.planned.exports.map(on => ({ ...exportReport(on), up: up.get(on.volume) ?? false }));
 }
 
 export async function mountsReport({ mounts }: Server): Promise<readonly MountEntry[]> {

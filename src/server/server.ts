@@ -1,9 +1,14 @@
-/** The whole server: its parts come up from the disk outwards, and go down in the opposite order. */
+/**
+ * The whole server: its parts come up from the disk outwards, and go down in the opposite order. This thread accepts,
+ * deals to the stages, and answers for the server as a whole; it makes no call into what is exported, so that no disk
+ * that hangs can keep it from new clients, the control socket or a signal.
+ */
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
 import type { Program } from '../rpcsvc/actor.ts';
 import { AuthRegistry } from '../rpcsvc/auth/registry.ts';
+import { type Answer, answering } from '../rpcsvc/datagram.ts';
 import { type Accepted, Listener } from '../rpcsvc/listener.ts';
 import { ProgramRegistry } from '../rpcsvc/registry.ts';
 import { Clients } from '../rpcsvc/client-limits.ts';
@@ -14,7 +19,9 @@ import { MountList } from '../xlators/nfs/server/mount-table.ts';
 import type { NfsServer } from '../xlators/nfs/server/server.ts';
 import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
 import type { ServerConfig } from './config.ts';
-import { ServerStage, type StageStats } from './stage.ts';
+import type { ObjectQuestion, ObjectReport } from './object.ts';
+import { type Planned, planServer } from './plan.ts';
+import type { StageStats } from './stage.ts';
 import { handleKey, openStateDir } from './state.ts';
 import { type RemoteStage, startWorker } from './worker.ts';
 
@@ -48,9 +55,9 @@ export class Server implements AsyncDisposable {
   readonly startedAt = new Date();
   readonly verifier: WriteVerifier;
   readonly #parts: Parts;
+  #planned: Planned;
   readonly #stages: RemoteStage[] = [];
   readonly #running = new AsyncDisposableStack();
-  #first: ServerStage | undefined;
   #mounts: MountList | undefined;
   #listener: Listener | undefined;
   #text: string;
@@ -58,8 +65,9 @@ export class Server implements AsyncDisposable {
   #reloading: Promise<unknown> = Promise.resolve();
   readonly #failed = Promise.withResolvers<never>();
 
-  private constructor(config: ServerConfig, parts: Parts, log: Log) {
+  private constructor(config: ServerConfig, planned: Planned, parts: Parts, log: Log) {
     this.config = config;
+    this.#planned = planned;
     this.log = log;
     this.verifier = new WriteVerifier();
     this.#parts = parts;
@@ -69,9 +77,10 @@ export class Server implements AsyncDisposable {
 
   /** @throws {VolfileError} and whatever keeps it from listening; nothing is left running then */
   static async start(config: ServerConfig, parts: Parts, log: Log): Promise<Server> {
+    const planned = await planServer(config);
     await openStateDir(config.stateDir);
     const key = await handleKey(config.stateDir);
-    const server = new Server(config, parts, log);
+    const server = new Server(config, planned, parts, log);
     try {
       await server.#startStages(key);
       await server.#listen();
@@ -82,18 +91,14 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** The stage of this thread. */
-  get first(): ServerStage {
-    return this.#first!;
+  /** What the volfile says that is served now. */
+  get planned(): Planned {
+    return this.#planned;
   }
 
   /** The mount table, one for all stages. */
   get mounts(): MountList {
     return this.#mounts!;
-  }
-
-  get nfs(): NfsServer {
-    return this.first.nfs;
   }
 
   get address(): AddressInfo {
@@ -111,7 +116,12 @@ export class Server implements AsyncDisposable {
   }
 
   stats(): Promise<StageStats[]> {
-    return Promise.all(this.#stages.map(async stage => stage.stats()));
+    return Promise.all(this.#stages.map(stage => stage.stats()));
+  }
+
+  /** What a caller finds at a path; its client's stage looks. */
+  objectAt(question: ObjectQuestion): Promise<ObjectReport> {
+    return this.#stageOf(question.client).objectAt(question);
   }
 
   /** Another volfile takes over in all stages or in none. @throws {VolfileError} nothing has changed */
@@ -137,27 +147,14 @@ export class Server implements AsyncDisposable {
 
   async #startStages(key: Buffer): Promise<void> {
     const { config, verifier, log } = this;
-    const parts = this.#parts;
-    const mounts = () => this.mounts;
-    const host = {
-      handleKey: key,
-      verifier,
-      programsOf: (nfs: NfsServer) => parts.programsOf(nfs),
-      get mounts() {
-        return mounts(); // the graph says in which file it is kept
-      },
-    };
     this.#running.defer(() => this.#stopStages());
-    const first = await ServerStage.start(0, config, host, log);
-    this.#first = first;
-    this.#stages.push(first);
-    const rmtab = this.nfs.settings['nfs.mount-rmtab'] ?? join(config.stateDir, 'rmtab');
+    const rmtab = this.#planned.settings['nfs.mount-rmtab'] ?? join(config.stateDir, 'rmtab');
     this.#mounts = await MountList.open({ log, rmtab });
-    for (let stage = 1; stage < config.stages; stage++) {
+    for (let stage = 0; stage < config.stages; stage++) {
       const input = { stage, config, handleKey: key, verifier: verifier.shared };
+      const died = (error: Error) => this.#failed.reject(error);
       // oxlint-disable-next-line no-await-in-loop -- one failure tells all that needs to be told
-      const worker = await startWorker(parts.workerEntry, input, this.mounts, error => this.#failed.reject(error));
-      this.#stages.push(worker);
+      this.#stages.push(await startWorker(this.#parts.workerEntry, input, this.mounts, died));
     }
   }
 
@@ -169,17 +166,23 @@ export class Server implements AsyncDisposable {
   }
 
   async #listen(): Promise<void> {
-    const { settings } = this.nfs;
+    const { settings } = this.#planned;
     const at = { host: settings['nfs.bind-address'], port: settings['nfs.port'] };
     const listener = await Listener.start(at, accepted => this.#deal(accepted), this.log);
     this.#listener = listener;
     this.#running.use(listener);
     const { address, port } = listener.address; // what a host name came to
-    this.#announce('tcp', address, port, this.first.service.programs);
+    const { programs } = this.#stages[0]!;
+    this.#announce('tcp', address, port, programs);
     if (settings['nfs.mount-udp']) {
-      const { udp } = this.first;
-      this.#running.use(await UdpListener.start({ host: address, port }, udp));
-      this.#announce('udp', address, port, udp.programs);
+      const answer: Answer = (datagram, from) => this.#stageOf(from.address).answer(datagram, from);
+      this.#running.use(await UdpListener.start({ host: address, port }, answer, this.log));
+      this.#announce(
+        'udp',
+        address,
+        port,
+        programs.filter(({ udp }) => udp),
+      );
     }
     if (this.config.portmapperPort !== undefined) await this.#portmapper(address, this.config.portmapperPort);
   }
@@ -195,11 +198,18 @@ export class Server implements AsyncDisposable {
     this.#running.use(listener);
     const { port } = listener.address;
     this.#announce('tcp', host, port, programs);
-    this.#running.use(await UdpListener.start({ host, port }, service));
+    const closed = new AbortController();
+    this.#running.defer(() => closed.abort());
+    this.#running.use(await UdpListener.start({ host, port }, answering(service, closed.signal), this.log));
     this.#announce('udp', host, port, programs);
   }
 
-  #announce(transport: 'tcp' | 'udp', host: string, port: number, programs: Iterable<Program>): void {
+  #announce(
+    transport: 'tcp' | 'udp',
+    host: string,
+    port: number,
+    programs: Iterable<Pick<Program, 'name' | 'number' | 'version'>>,
+  ): void {
     const both = host === '::';
     for (const { name, number: program, version } of programs) {
       const entry = { name, program, version, port, owner: 'bricknfs' };
@@ -209,23 +219,29 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** To the stage that the client's address hashes to: its calls, inodes and limits stay together. */
   #deal(accepted: Accepted): void {
+    this.#stageOf(accepted.address).accept(accepted);
+  }
+
+  /** The stage that a client's address hashes to: its calls, inodes and limits stay together. */
+  #stageOf(address: string): RemoteStage {
     let hash = 0;
-    for (let i = 0; i < accepted.address.length; i++) hash = (hash * 31 + accepted.address.charCodeAt(i)) >>> 0;
-    this.#stages[hash % this.#stages.length]!.accept(accepted);
+    for (let i = 0; i < address.length; i++) hash = (hash * 31 + address.charCodeAt(i)) >>> 0;
+    return this.#stages[hash % this.#stages.length]!;
   }
 
   async #reload(text: string): Promise<void> {
     if (this.#stopped) throw new Error('the server is stopping');
+    const { file, overrides } = this.config;
+    const planned = await planServer({ text, file, overrides });
     const prepared = await Promise.allSettled(this.#stages.map(stage => stage.prepare(text)));
     const failed = prepared.find(result => result.status === 'rejected');
-    const before = this.nfs.settings;
     await Promise.all(this.#stages.map(stage => stage.decide(failed === undefined)));
     if (failed) throw failed.reason;
+    const before = this.#planned.settings;
+    this.#planned = planned;
     this.#text = text;
-    const { file } = this.config;
-    const later = OF_THE_START.filter(name => before[name] !== this.nfs.settings[name]);
+    const later = OF_THE_START.filter(name => before[name] !== planned.settings[name]);
     if (later.length > 0) this.log.warn({ file, options: later }, 'these options have changed, which takes a restart');
     this.log.info({ file }, 'the new volfile has taken over');
   }

@@ -8,6 +8,7 @@ import { VolfileError } from '../graph/volfile-error.ts';
 import type { Log } from '../log.ts';
 import type { Call, Program } from '../rpcsvc/actor.ts';
 import { AuthRegistry } from '../rpcsvc/auth/registry.ts';
+import { type Answer, answering } from '../rpcsvc/datagram.ts';
 import { Clients } from '../rpcsvc/client-limits.ts';
 import type { Service } from '../rpcsvc/dispatch.ts';
 import type { Accepted } from '../rpcsvc/listener.ts';
@@ -17,7 +18,16 @@ import { type ClientStats, Stage } from '../rpcsvc/stage.ts';
 import { type NfsHost, NfsServer } from '../xlators/nfs/server/server.ts';
 import { XLATORS } from '../xlators/registry.ts';
 import type { ServerConfig } from './config.ts';
+import { objectAt, type ObjectQuestion, type ObjectReport } from './object.ts';
 import { type GraphStats, graphStats } from './stats.ts';
+
+/** A program that a stage serves; plain data, since it is posted to the main thread. */
+export interface ServedProgram {
+  readonly name: string;
+  readonly number: number;
+  readonly version: number;
+  readonly udp: boolean;
+}
 
 export interface StageStats {
   readonly stage: number;
@@ -25,6 +35,8 @@ export interface StageStats {
   readonly clients: readonly ClientStats[];
   readonly replies: ReplyCacheStats;
   readonly graph: GraphStats;
+  /** The stage does not answer: for how long, in milliseconds. The rest is what it said last. */
+  readonly silentMs?: number;
 }
 
 const NO_REPLIES: ReplyCacheStats = { kept: 0, bytes: 0, bytesMax: 0, hits: 0 };
@@ -40,8 +52,10 @@ interface Prepared {
 export class ServerStage {
   readonly number: number;
   readonly service: Service;
-  /** The programs that are served in datagrams. */
-  readonly udp: Service;
+  /** Answers a datagram's call, if its program is served in datagrams. */
+  readonly answer: Answer;
+  readonly #udp: Service;
+  readonly #stopping = new AbortController();
   readonly #stage: Stage;
   readonly #live: LiveGraph;
   readonly #host: NfsHost;
@@ -62,7 +76,8 @@ export class ServerStage {
       log,
       ...(drcBytes > 0 && { replies: new ReplyCache(drcBytes) }),
     };
-    this.udp = { ...this.service, programs: overUdp(this.service.programs) };
+    this.#udp = { ...this.service, programs: overUdp(this.service.programs) };
+    this.answer = answering(this.#udp, this.#stopping.signal);
     const callsMax = nfsOf(graph).settings['nfs.outstanding-rpc-limit'];
     const connectionsMax = Math.ceil(config.connectionsMax / config.stages);
     this.#stage = new Stage(this.service, new Clients(callsMax), { ...config.limits, connectionsMax });
@@ -91,8 +106,12 @@ export class ServerStage {
     return this.#live.current;
   }
 
-  get connections(): number {
-    return this.#stage.connections;
+  get programs(): ServedProgram[] {
+    return [...this.service.programs].map(({ name, number, version, udp = false }) => ({ name, number, version, udp }));
+  }
+
+  objectAt(question: ObjectQuestion): Promise<ObjectReport> {
+    return objectAt(this.nfs, question);
   }
 
   accept(accepted: Accepted): void {
@@ -136,6 +155,7 @@ export class ServerStage {
   }
 
   async stop(): Promise<void> {
+    this.#stopping.abort();
     await this.decide(false);
     await this.#stage.stop(this.#config.graceMs);
     await this.#live.stop();
@@ -145,7 +165,7 @@ export class ServerStage {
     const programs = this.#take(next);
     if (!(await this.#mayTakeOver!())) throw new VolfileError(next.top.where, 'another stage could not load it');
     this.service.programs = programs;
-    this.udp.programs = overUdp(programs);
+    this.#udp.programs = overUdp(programs);
     this.#hasTakenOver();
   }
 

@@ -1,14 +1,17 @@
 /** A stage in a thread of its own: what the main thread tells it, and what it asks of the main thread. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { makeLog } from '../log.ts';
 import type { Program } from '../rpcsvc/actor.ts';
+import type { Answer, Sender } from '../rpcsvc/datagram.ts';
 import type { Accepted } from '../rpcsvc/listener.ts';
 import type { MountEntry, MountTable } from '../xlators/nfs/server/mount-table.ts';
 import type { NfsServer } from '../xlators/nfs/server/server.ts';
 import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
 import type { ServerConfig } from './config.ts';
 import { Link } from './link.ts';
-import { ServerStage, type StageStats } from './stage.ts';
+import type { ObjectQuestion, ObjectReport } from './object.ts';
+import { type ServedProgram, ServerStage, type StageStats } from './stage.ts';
 
 /** What a worker is started with. */
 export interface WorkerInput {
@@ -18,6 +21,16 @@ export interface WorkerInput {
   readonly verifier: SharedArrayBuffer;
 }
 
+interface Started {
+  readonly programs: readonly ServedProgram[];
+  readonly stats: StageStats;
+}
+
+interface Datagram {
+  readonly bytes: Uint8Array;
+  readonly from: Sender;
+}
+
 /** Runs this thread as a stage, until the main thread stops it. */
 export async function runWorker(programsOf: (server: NfsServer) => Program[]): Promise<void> {
   const { stage: number, config, handleKey, verifier } = workerData as WorkerInput;
@@ -25,8 +38,13 @@ export async function runWorker(programsOf: (server: NfsServer) => Program[]): P
   const started = Promise.withResolvers<ServerStage>();
   const port = parentPort!;
   const link: Link = new Link(port, {
-    started: () => started.promise.then(() => {}),
+    started: async (): Promise<Started> => {
+      const stage = await started.promise;
+      return { programs: stage.programs, stats: stage.stats() };
+    },
     accept: async (accepted: Accepted) => (await started.promise).accept(accepted),
+    datagram: async ({ bytes, from }: Datagram) => copied(await (await started.promise).answer(bytes, from)),
+    objectAt: async (question: ObjectQuestion) => (await started.promise).objectAt(question),
     stats: async () => (await started.promise).stats(),
     prepare: async (text: string) => (await started.promise).prepare(text),
     decide: async (go: boolean) => (await started.promise).decide(go),
@@ -46,10 +64,18 @@ export async function runWorker(programsOf: (server: NfsServer) => Program[]): P
   await started.promise.catch(() => {}); // the main thread is told, and ends this one
 }
 
-/** A stage as the main thread sees it, here or in a worker. */
+/** Without the rest of the memory that it may be a part of, which would be posted as well. */
+function copied(bytes: Uint8Array | undefined): Uint8Array | undefined {
+  return bytes === undefined ? undefined : new Uint8Array(bytes);
+}
+
+/** A stage as the main thread sees it. */
 export interface RemoteStage {
+  readonly programs: readonly ServedProgram[];
+  readonly answer: Answer;
   accept(accepted: Accepted): void;
-  stats(): Promise<StageStats> | StageStats;
+  objectAt(question: ObjectQuestion): Promise<ObjectReport>;
+  stats(): Promise<StageStats>;
   prepare(text: string): Promise<void>;
   decide(go: boolean): Promise<void>;
   stop(): Promise<void>;
@@ -81,16 +107,23 @@ export async function startWorker(
       resolve();
     });
   });
+  let up: Started;
   try {
-    await link.call('started');
+    up = await link.call<Started>('started');
   } catch (error) {
     stopping = true;
     await worker.terminate();
     throw error;
   }
   return {
+    programs: up.programs,
+    answer: (bytes, from) => link.call('datagram', { bytes: copied(bytes), from }),
     accept: accepted => link.tell('accept', accepted),
-    stats: () => link.call('stats'),
+    objectAt: async question => {
+      const found = link.call<ObjectReport>('objectAt', question);
+      return (await within(OBJECT_MS, found)) ?? { exists: true, error: 'ETIMEDOUT' };
+    },
+    stats: statsOf(link, up.stats),
     prepare: text => link.call('prepare', text),
     decide: go => link.call('decide', go),
     async stop() {
@@ -98,5 +131,33 @@ export async function startWorker(
       await link.call('stop').catch(() => {});
       await exited;
     },
+  };
+}
+
+/** How long the main thread waits for a stage, whose thread may be stuck in a call. */
+const STATS_MS = 1000;
+const OBJECT_MS = 6000;
+
+/** What `answer` comes to, or undefined when it takes longer than `ms`. */
+async function within<T>(ms: number, answer: Promise<T>): Promise<T | undefined> {
+  const over = new AbortController();
+  const late = sleep(ms, undefined, { signal: over.signal }).catch(() => undefined);
+  return Promise.race([answer, late]).finally(() => over.abort());
+}
+
+/** What a stage has counted, or what it said last when it does not answer. */
+function statsOf(link: Link, first: StageStats): () => Promise<StageStats> {
+  let last = first;
+  let askedAt: number | undefined;
+  let answer: Promise<StageStats> | undefined;
+  return async () => {
+    askedAt ??= performance.now();
+    answer ??= link.call<StageStats>('stats').finally(() => {
+      answer = askedAt = undefined;
+    });
+    const stats = await within(STATS_MS, answer);
+    if (stats === undefined) return { ...last, silentMs: Math.round(performance.now() - askedAt!) };
+    last = stats;
+    return stats;
   };
 }

@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type Generated, generateVolfile } from '#src/cli/generated-volfile.ts';
-import { planText } from '#src/cli/plan.ts';
+import { planServer } from '#src/server/plan.ts';
 import { folders } from './harness.ts';
 
 const wanted: Generated = {
@@ -25,7 +25,7 @@ const dir = (name: string) => {
   mkdirSync(join(home, name), { recursive: true });
   return join(home, name);
 };
-const exportsOf = async (text: string) => (await planText({ text, file: 'generated' })).exports;
+const exportsOf = async (text: string) => (await planServer({ text, file: 'generated' })).exports;
 
 t.test('whatever a directory is called, the volfile can be read again', async t => {
   const names = ['plain', 'two words', 'quo"te', '#hash', 'back\\slash', 'ü', 'volume', 'a.b', 'com,ma', '`tick`'];

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { silent } from '#src/log.ts';
 import { AuthRegistry } from '#src/rpcsvc/auth/registry.ts';
+import { answering } from '#src/rpcsvc/datagram.ts';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
 import { UdpListener } from '#src/rpcsvc/udp.ts';
 import { echo } from '../support/echo.ts';
@@ -15,7 +16,7 @@ const accepted = '0000002a00000001000000000000000000000000';
 
 async function serve(t: Test) {
   const service = { programs: new ProgramRegistry([echo]), auth: new AuthRegistry(), log: silent };
-  const listener = await UdpListener.start({ host: '127.0.0.1', port: 0 }, service);
+  const listener = await UdpListener.start({ host: '127.0.0.1', port: 0 }, answering(service), silent);
   const socket = createSocket('udp4');
   t.teardown(async () => {
     await listener.close();
@@ -56,7 +57,7 @@ t.test('a reply too large for a datagram is not sent', async t => {
 
 t.test('when closed it answers no more', async t => {
   const service = { programs: new ProgramRegistry([echo]), auth: new AuthRegistry(), log: silent };
-  const listener = await UdpListener.start({ host: '127.0.0.1', port: 0 }, service);
+  const listener = await UdpListener.start({ host: '127.0.0.1', port: 0 }, answering(service), silent);
   await Promise.all([listener.close(), listener.close()]);
   t.pass('twice');
 });

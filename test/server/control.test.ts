@@ -6,9 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { silent } from '#src/log.ts';
-import { identityOf } from '#src/graph/identity.ts';
 import { ControlError, type ControlMethods, ControlSocket } from '#src/server/control.ts';
-import { asCaller, asServer, canSwitch } from '#src/sys/identity.ts';
 
 const methods: ControlMethods = {
   echo: params => params,
@@ -115,23 +113,4 @@ t.test('a path that does not fit into a socket address', async t => {
     ControlSocket.start(`/tmp/${'x'.repeat(120)}`, methods, silent),
     /expected a path of at most 98 bytes/,
   );
-});
-
-t.test('it is the server’s own, whoever called last', { skip: !canSwitch && 'needs root' }, async t => {
-  const dir = mkdtempSync(join(tmpdir(), 'bricknfs-')); // closed to others
-  const path = join(dir, 'control.sock');
-  t.teardown(() => {
-    asServer();
-    rmSync(dir, { recursive: true });
-  });
-  const stranger = identityOf(1000, 1000);
-  createServer().listen(path).unref();
-  asCaller(stranger);
-  await t.rejects(ControlSocket.start(path, methods, silent), /another server answers/);
-  rmSync(path);
-  asCaller(stranger);
-  const control = await ControlSocket.start(path, methods, silent);
-  t.equal(statSync(path).uid, process.geteuid!());
-  asCaller(stranger);
-  await control.close();
 });

@@ -4,6 +4,7 @@ import type { Program } from '#src/rpcsvc/actor.ts';
 import { AuthRegistry } from '#src/rpcsvc/auth/registry.ts';
 import { Clients } from '#src/rpcsvc/client-limits.ts';
 import { Listener } from '#src/rpcsvc/listener.ts';
+import { answering } from '#src/rpcsvc/datagram.ts';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
 import { Stage } from '#src/rpcsvc/stage.ts';
 import { UdpListener } from '#src/rpcsvc/udp.ts';
@@ -14,7 +15,7 @@ export async function serveAt(t: Test, port: number, programs: readonly Program[
   const service = { programs: new ProgramRegistry(programs), auth: new AuthRegistry(), log: silent };
   const stage = new Stage(service, new Clients(64), LIMITS);
   const tcp = await Listener.start({ host: '::', port }, accepted => stage.accept(accepted), silent);
-  const udp = await UdpListener.start({ host: '::', port }, service);
+  const udp = await UdpListener.start({ host: '::', port }, answering(service), silent);
   t.teardown(async () => {
     await Promise.all([tcp.close(), udp.close()]);
     await stage.stop(1000);

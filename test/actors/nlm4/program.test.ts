@@ -4,6 +4,7 @@ import t from 'tap';
 import { nlm4 } from '#actors/nlm4/program.ts';
 import { silent } from '#src/log.ts';
 import { AuthRegistry } from '#src/rpcsvc/auth/registry.ts';
+import { answering } from '#src/rpcsvc/datagram.ts';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
 import { UdpListener } from '#src/rpcsvc/udp.ts';
 import { hex } from '../../support/hex.ts';
@@ -16,7 +17,7 @@ const refused = hex(`${ACCEPTED} 00000000 ${COOKIE} 00000002`).toString('hex');
 t.test('a lock is refused in a datagram as well', async t => {
   const service = { programs: new ProgramRegistry([nlm4(silent)]), auth: new AuthRegistry(), log: silent };
   t.equal([...service.programs][0]?.udp, true);
-  const listener = await UdpListener.start({ host: '127.0.0.1', port: 0 }, service);
+  const listener = await UdpListener.start({ host: '127.0.0.1', port: 0 }, answering(service), silent);
   const socket = createSocket('udp4');
   t.teardown(async () => {
     await listener.close();

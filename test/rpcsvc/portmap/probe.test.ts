@@ -4,6 +4,7 @@ import t from 'tap';
 import { AuthRegistry } from '#src/rpcsvc/auth/registry.ts';
 import { silent } from '#src/log.ts';
 import { answers } from '#src/rpcsvc/portmap/probe.ts';
+import { answering } from '#src/rpcsvc/datagram.ts';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
 import { UdpListener } from '#src/rpcsvc/udp.ts';
 import { ECHO, echo } from '../../support/echo.ts';
@@ -26,7 +27,7 @@ t.test('TCP: a server answers, also by another version or through a wildcard; no
 
 t.test('UDP: a server answers; a closed port, silence and nonsense do not count', async t => {
   const service = { programs: new ProgramRegistry([echo]), auth: new AuthRegistry(), log: silent };
-  const server = await UdpListener.start({ host: '127.0.0.1', port: 0 }, service);
+  const server = await UdpListener.start({ host: '127.0.0.1', port: 0 }, answering(service), silent);
   t.teardown(() => server.close());
   const { port } = server.address;
   t.ok(await probe('udp', '127.0.0.1', port));

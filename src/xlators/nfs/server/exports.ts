@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { VolfileError } from '../../../graph/volfile-error.ts';
 import { toWire } from '../../../wire-text.ts';
 import { HostRules } from './hosts.ts';
+import { PathTree } from './mount-path.ts';
 import type { NfsOptionValues } from './options.ts';
 
 export type Squash = 'none' | 'root' | 'all';
@@ -66,6 +67,17 @@ export function hostRulesOf({ hosts, rules }: Export): HostRules[] {
 /** All exports of the volumes. @throws {VolfileError} */
 export function exportsOf(volumes: readonly string[], values: NfsOptionValues, origins: Origins): Export[] {
   return volumes.flatMap(volume => volumeExports(volume, values, origins));
+}
+
+/** The exports by the paths they are mounted by. @throws {VolfileError} two have the same; `where` says in which stanza */
+export function pathsOf(exports: readonly Export[], where: string): PathTree<Export> {
+  const tree = new PathTree<Export>();
+  for (const one of exports) {
+    for (const path of one.paths) {
+      if (!tree.add(path, one)) throw VolfileError.expected(where, 'each path exported once', path);
+    }
+  }
+  return tree;
 }
 
 function volumeExports(volume: string, values: NfsOptionValues, origins: Origins): Export[] {

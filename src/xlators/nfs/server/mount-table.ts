@@ -15,7 +15,7 @@ export interface MountEntry {
   readonly path: string;
 }
 
-/** As seen from any stage; the one table of all is in stage 0. */
+/** As seen from any stage; the one table of all is the main thread's. */
 export interface MountTable {
   add(host: string, path: string): void;
   remove(host: string, path: string): void;

@@ -13,7 +13,7 @@ import { InodeTable } from '../../../inode/table.ts';
 import type { Log } from '../../../log.ts';
 import type { Call, Program } from '../../../rpcsvc/actor.ts';
 import { Accesses } from './access.ts';
-import { type Export, exportsOf } from './exports.ts';
+import { type Export, exportsOf, pathsOf } from './exports.ts';
 import { Handles } from './handle.ts';
 import { PathTree } from './mount-path.ts';
 import type { MountTable } from './mount-table.ts';
@@ -41,7 +41,7 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
   readonly volumes = new Map<string, Volume>();
   exports: readonly Export[] = [];
   /** By the paths they are mounted by. */
-  readonly exportPaths = new PathTree<Export>();
+  exportPaths = new PathTree<Export>();
   readonly accesses = new Accesses(this.log, this.options['nfs.enable-ino32']);
   readonly actorOptions: NfsOptions = actorOptions(this.options);
   readonly #byKey = new Map<number, Volume>();
@@ -94,10 +94,8 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
     this.exports = exportsOf([...this.volumes.keys()], this.options, this.origins);
     for (const one of this.exports) {
       this.#exportById.set(exportKey(this.volumes.get(one.volume)!, one.id), one);
-      for (const path of one.paths) {
-        if (!this.exportPaths.add(path, one)) throw VolfileError.expected(this.where, 'each path exported once', path);
-      }
     }
+    this.exportPaths = pathsOf(this.exports, this.where);
   }
 
   /** Of directories below it on another file system their listings say: see `Frame.narrowCookies`. */

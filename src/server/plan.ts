@@ -1,0 +1,43 @@
+/** A volfile looked at without starting it: what the main thread knows of the graph that its stages run. */
+import { stat } from 'node:fs/promises';
+import { type GraphSource, type Plan, planGraph } from '../graph/plan.ts';
+import { shown, VolfileError } from '../graph/volfile-error.ts';
+import { type Export, exportsOf, pathsOf } from '../xlators/nfs/server/exports.ts';
+import type { PathTree } from '../xlators/nfs/server/mount-path.ts';
+import { NfsServer } from '../xlators/nfs/server/server.ts';
+import type { NfsOptionValues } from '../xlators/nfs/server/options.ts';
+import { XLATORS } from '../xlators/registry.ts';
+
+export interface Planned {
+  readonly plan: Plan;
+  readonly settings: NfsOptionValues;
+  readonly exports: readonly Export[];
+  readonly exportPaths: PathTree<Export>;
+}
+
+/** What serving it would find wrong at once is found here, without starting anything. @throws {VolfileError} */
+export async function planServer({ text, file, overrides }: Omit<GraphSource, 'registry'>): Promise<Planned> {
+  const plan = await planGraph({ text, file, registry: XLATORS, ...(overrides && { overrides }) });
+  const { stanza, read, xlatorClass } = plan.volumes.at(-1)!;
+  if (xlatorClass !== NfsServer) {
+    throw VolfileError.expected(stanza.where, 'nfs/server as the last volume, the top of the graph', stanza.type);
+  }
+  await checkDirectories(plan);
+  const volumes = stanza.subvolumes.map(({ name }) => name);
+  const settings = read.values as NfsOptionValues;
+  const exports = exportsOf(volumes, settings, read.origins);
+  return { plan, settings, exports, exportPaths: pathsOf(exports, stanza.where) };
+}
+
+/** In the thread pool: a directory may be on a file system that does not answer. */
+async function checkDirectories(plan: Plan): Promise<void> {
+  for (const { stanza } of plan.volumes) {
+    const directory = stanza.type === 'storage/posix' ? stanza.options.get('directory') : undefined;
+    if (directory === undefined) continue;
+    // oxlint-disable-next-line no-await-in-loop -- the first that is wrong, in the volfile's order
+    const found = await stat(directory.value).catch(() => undefined);
+    if (found?.isDirectory()) continue;
+    const there = `${found ? 'none' : 'nothing'} at ${shown(directory.value)}`;
+    throw VolfileError.expected(directory.where, 'a directory', there);
+  }
+}
