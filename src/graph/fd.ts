@@ -3,11 +3,11 @@ import type { Inode } from '../inode/inode.ts';
 /** An open file or directory. */
 export class Fd {
   readonly inode: Inode;
-  /** open(2)'s flags; of no meaning when anonymous. */
+  /** The flags of open(2); meaningless if the fd is anonymous. */
   readonly flags: number;
-  /** NFS has no OPEN: such an fd stands for "this inode, opened as needed", one for each inode. */
+  /** NFSv3 has no OPEN. An anonymous fd stands for "this inode, opened as needed"; each inode has one. */
   readonly anonymous: boolean;
-  /** A slot for each xlator of the graph, by its `slot` number. */
+  /** One slot per xlator of the graph, indexed by `Xlator.slot`. */
   readonly slots: unknown[] = [];
 
   constructor(inode: Inode, flags: number, anonymous = false) {

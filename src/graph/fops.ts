@@ -1,8 +1,8 @@
 /**
- * The file operations ("fops") that pass down the graph, GlusterFS's own. Each takes a frame and inodes or fds, never
- * paths; names are latin1 strings, one character a byte. Each returns a promise and throws errors that carry an errno
- * ({@link FsError} or Node's). A fop that changes something answers with the attributes before and after; when it
- * fails, it throws a {@link FopError} with what is known of them.
+ * The file operations ("fops") that pass down the graph. They are GlusterFS's. Each takes a frame and inodes or fds,
+ * never paths; names are latin1 strings with one character per byte. Each returns a promise, which rejects with an
+ * error that carries an errno ({@link FsError} or one of Node's). A fop that changes something answers with the
+ * attributes before and after the change; if it fails, it throws a {@link FopError} with what is known of them.
  */
 import { type Errno, FsError } from '../errno.ts';
 import type { Inode } from '../inode/inode.ts';
@@ -10,7 +10,7 @@ import type { Fd } from './fd.ts';
 import type { Frame } from './frame.ts';
 import type { Iatt, Wcc } from './iatt.ts';
 
-/** Attributes to set; what is absent stays. `'now'` is the server's clock. */
+/** The attributes to set; absent ones stay as they are. `'now'` is the time of the server's clock. */
 export interface SetAttr {
   mode?: number;
   uid?: number;
@@ -20,7 +20,7 @@ export interface SetAttr {
   mtime?: Time | 'now';
 }
 
-/** Seconds since 1970 and nanoseconds. */
+/** A point in time: seconds since 1970, and nanoseconds. */
 export interface Time {
   readonly sec: number;
   readonly nsec: number;
@@ -28,7 +28,7 @@ export interface Time {
 
 export interface Found {
   readonly iatt: Iatt;
-  /** The directory's, after the fop. */
+  /** The attributes of the directory after the fop. */
   readonly parent: Iatt;
 }
 
@@ -39,27 +39,27 @@ export interface Made {
 
 export interface Removed {
   readonly parent: Wcc;
-  /** The gfid of the object if this was its last name, as far as the brick can tell. */
+  /** The gfid of the removed object if, as far as the brick can tell, this was its last name. */
   readonly gone?: Buffer | undefined;
 }
 
 export interface Renamed {
   readonly from: Wcc;
   readonly to: Wcc;
-  /** As with {@link Removed}, of what had the new name. */
+  /** The gfid of the object that had the new name, if that was its last name (as in {@link Removed}). */
   readonly gone?: Buffer | undefined;
 }
 
 export interface ReadReply {
-  /** The bytes read, fewer than asked only at the end of the file. */
+  /** The bytes read; fewer than asked for only at the end of the file. */
   readonly data: Buffer;
   readonly eof: boolean;
   readonly iatt: Iatt;
-  /** Called once when `data` has been sent and may be used for something else. */
+  /** To be called once when `data` has been sent, so that its buffer can be reused. */
   readonly release?: () => void;
 }
 
-/** RFC 1813, 3.3.7: how durable a write must be when it is answered. */
+/** How durable a write must be when it is answered (RFC 1813, 3.3.7). */
 export const Stable = { UNSTABLE: 0, DATA_SYNC: 1, FILE_SYNC: 2 } as const;
 export type Stable = (typeof Stable)[keyof typeof Stable];
 
@@ -71,24 +71,27 @@ export interface Written extends Wcc {
 export interface Dirent {
   readonly name: string;
   readonly ino: bigint;
-  /** Where to go on behind this entry. 63 bits, stable across restarts and changes of the directory. */
+  /**
+   * The position from which a listing continues after this entry: 63 bits, stable across restarts and changes of the
+   * directory.
+   */
   readonly cookie: bigint;
-  /** With readdirp, if the entry could still be read. Absent for `..` of the volume's root. */
+  /** Set by readdirp if the entry could still be read. Absent for `..` of the volume's root. */
   readonly iatt?: Iatt;
 }
 
 export interface DirList {
   readonly entries: readonly Dirent[];
   readonly eof: boolean;
-  /** The directory's. */
+  /** The attributes of the directory. */
   readonly iatt: Iatt;
 }
 
-/** Bytes and inodes of the file system an object is on, and its limits. */
+/** The bytes, inodes and limits of the file system that an object is on. */
 export interface Statfs {
   readonly bytesTotal: number;
   readonly bytesFree: number;
-  /** Free for the caller. */
+  /** Bytes that the caller can still use. */
   readonly bytesAvailable: number;
   readonly filesTotal: number;
   readonly filesFree: number;
@@ -102,10 +105,13 @@ export interface Statfs {
   readonly readOnly: boolean;
 }
 
-/** access(2)'s mask. */
+/** The bits of the mask of access(2). */
 export const Access = { READ: 4, WRITE: 2, EXECUTE: 1 } as const;
 
-/** How to create: RFC 1813, 3.3.8. Exclusive keeps `verifier` (8 bytes) so that a repeat of the call succeeds. */
+/**
+ * How a file is created (RFC 1813, 3.3.8). `exclusive` stores `verifier` (8 bytes), so that a repetition of the call
+ * succeeds.
+ */
 export type CreateHow =
   | { readonly mode: 'unchecked'; readonly attr: SetAttr }
   | { readonly mode: 'guarded'; readonly attr: SetAttr }
@@ -123,26 +129,31 @@ export interface Flock {
   readonly end: number;
 }
 
-/** Values by name; names are latin1. */
+/** The values of extended attributes by their latin1 names. */
 export type Xattrs = ReadonlyMap<string, Buffer>;
 
-/** What an entry counts of a listing's `size`: about its bytes in an NFS reply, with attributes and a handle if they are known. */
+/**
+ * What an entry counts of a listing's `size`: about its bytes in an NFS reply, with attributes and a handle if they are
+ * known.
+ */
 export const direntBytes = (nameBytes: number, hasIatt: boolean): number =>
   ((nameBytes + 3) & ~3) + (hasIatt ? 152 : 24);
 
 export interface Fops {
-  /** The object called `name` in `parent`; `..` is the parent's parent (the root's is itself), `.` is itself. */
+  /**
+   * Finds the object called `name` in `parent`. `.` is `parent` itself, `..` its parent; the root is its own parent.
+   */
   lookup(frame: Frame, parent: Inode, name: string): Promise<Found>;
-  /** The object of that gfid, for a handle that nobody remembers. ESTALE when it is gone. */
+  /** Finds the object with this gfid, for a handle whose inode is not in the table. ESTALE if it no longer exists. */
   discover(frame: Frame, gfid: Buffer, hint: Buffer | undefined): Promise<Iatt>;
   stat(frame: Frame, inode: Inode): Promise<Iatt>;
   fstat(frame: Frame, fd: Fd): Promise<Iatt>;
-  /** The target as latin1. */
+  /** The target of a symbolic link, as latin1. */
   readlink(frame: Frame, inode: Inode): Promise<{ target: string; iatt: Iatt }>;
-  /** Which bits of `mask` ({@link Access}) the caller has. */
+  /** The bits of `mask` ({@link Access}) that the caller is granted. */
   access(frame: Frame, inode: Inode, mask: number): Promise<{ granted: number; iatt: Iatt }>;
 
-  /** A device, socket or fifo; `type` is one of iatt's. */
+  /** Makes a device, socket or fifo. */
   mknod(frame: Frame, parent: Inode, name: string, type: number, attr: SetAttr, device: Device): Promise<Made>;
   mkdir(frame: Frame, parent: Inode, name: string, attr: SetAttr): Promise<Made>;
   symlink(frame: Frame, parent: Inode, name: string, target: string, attr: SetAttr): Promise<Made>;
@@ -152,7 +163,7 @@ export interface Fops {
   rmdir(frame: Frame, parent: Inode, name: string): Promise<Removed>;
   rename(frame: Frame, from: Inode, fromName: string, to: Inode, toName: string): Promise<Renamed>;
 
-  /** With `guard`, only if the object's ctime is that one: EAGAIN otherwise (NFS3ERR_NOT_SYNC). */
+  /** Sets attributes. With `guard` only if the ctime of the object equals it, otherwise EAGAIN (NFS3ERR_NOT_SYNC). */
   setattr(frame: Frame, inode: Inode, attr: SetAttr, guard?: Time): Promise<Wcc>;
   fsetattr(frame: Frame, fd: Fd, attr: SetAttr): Promise<Wcc>;
   truncate(frame: Frame, inode: Inode, size: number): Promise<Wcc>;
@@ -160,21 +171,24 @@ export interface Fops {
 
   open(frame: Frame, inode: Inode, flags: number): Promise<Fd>;
   readv(frame: Frame, fd: Fd, size: number, offset: number): Promise<ReadReply>;
-  /** `data` is the caller's again once this is answered. */
+  /** Writes `data`, whose buffer belongs to the caller again once this is answered. */
   writev(frame: Frame, fd: Fd, data: Buffer, offset: number, stable: Stable): Promise<Written>;
   flush(frame: Frame, fd: Fd): Promise<void>;
-  /** Makes what was written to the inode durable, by whomever; ENOSPC, EDQUOT and EIO of earlier writes come here. */
+  /**
+   * Makes everything durable that any caller has written to the inode. ENOSPC, EDQUOT and EIO of earlier writes are
+   * reported here.
+   */
   fsync(frame: Frame, fd: Fd, dataOnly: boolean): Promise<Wcc>;
   fallocate(frame: Frame, fd: Fd, mode: number, offset: number, length: number): Promise<Wcc>;
   discard(frame: Frame, fd: Fd, offset: number, length: number): Promise<Wcc>;
   zerofill(frame: Frame, fd: Fd, offset: number, length: number): Promise<Wcc>;
-  /** Where data (or a hole) next begins at or after `offset`; ENXIO past the end. */
+  /** The offset, at or after `offset`, at which data (or a hole) begins next. ENXIO past the end. */
   seek(frame: Frame, fd: Fd, offset: number, what: 'data' | 'hole'): Promise<number>;
 
   opendir(frame: Frame, inode: Inode): Promise<Fd>;
   /**
-   * Entries behind `cookie` (0n: from the start), `.` and `..` among them: at most `size` bytes as {@link direntBytes}
-   * counts them, but at least one.
+   * Lists the entries after `cookie` (0n: from the start), including `.` and `..`: at most `size` bytes as
+   * {@link direntBytes} counts them, but at least one entry.
    */
   readdir(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<DirList>;
   readdirp(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<DirList>;
@@ -182,19 +196,21 @@ export interface Fops {
 
   statfs(frame: Frame, inode: Inode): Promise<Statfs>;
 
-  /** All values when `name` is absent. */
+  /** The value of `name`, or all values if `name` is absent. */
   getxattr(frame: Frame, inode: Inode, name?: string): Promise<Xattrs>;
   fgetxattr(frame: Frame, fd: Fd, name?: string): Promise<Xattrs>;
-  /** `flags` as setxattr(2): 1 create, 2 replace. */
+  /** Sets extended attributes; `flags` as for setxattr(2): 1 create, 2 replace. */
   setxattr(frame: Frame, inode: Inode, xattrs: Xattrs, flags: number): Promise<void>;
   fsetxattr(frame: Frame, fd: Fd, xattrs: Xattrs, flags: number): Promise<void>;
   removexattr(frame: Frame, inode: Inode, name: string): Promise<void>;
   fremovexattr(frame: Frame, fd: Fd, name: string): Promise<void>;
-  /** Adds arrays of big-endian 32-bit (or 64-bit) counters to xattrs, atomically; answers with the sums. */
+  /**
+   * Adds arrays of big-endian 32-bit (or 64-bit) counters to extended attributes atomically, and answers with the sums.
+   */
   xattrop(frame: Frame, inode: Inode, op: 'add32' | 'add64', xattrs: Xattrs): Promise<Xattrs>;
   fxattrop(frame: Frame, fd: Fd, op: 'add32' | 'add64', xattrs: Xattrs): Promise<Xattrs>;
 
-  /** Locks of clients among clusters' xlators: `domain` tells the xlator, `owner` is the frame's lkOwner. */
+  /** Internal locks of cluster xlators: `domain` names the xlator; the owner is the lkOwner of the frame. */
   inodelk(frame: Frame, domain: string, inode: Inode, lock: Flock, wait: boolean): Promise<void>;
   finodelk(frame: Frame, domain: string, fd: Fd, lock: Flock, wait: boolean): Promise<void>;
   entrylk(frame: Frame, domain: string, inode: Inode, name: string | undefined, type: Flock['type']): Promise<void>;
@@ -204,12 +220,15 @@ export interface Fops {
 
 export type Fop = keyof Fops;
 
-/** A fop failed, and this is what the objects it would have changed looked like: `wcc_data` also on failures. */
+/**
+ * The failure of a fop, with the attributes of the objects that it would have changed, so that failures can carry
+ * `wcc_data` too.
+ */
 export class FopError extends FsError {
   override name = 'FopError';
-  /** Of the inode or parent; for rename, of the directory it moves from. */
+  /** The attributes of the inode or of the parent; for rename, those of the source directory. */
   readonly wcc: Wcc;
-  /** For rename: of the directory it moves to. */
+  /** For rename, the attributes of the target directory. */
   readonly toWcc: Wcc | undefined;
 
   constructor(code: Errno, message: string, wcc: Wcc, toWcc?: Wcc) {

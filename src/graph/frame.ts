@@ -1,8 +1,8 @@
-/** On whose behalf a fop runs. */
+/** The frame of a fop: the caller on whose behalf it runs. */
 
 /**
- * A caller's ids in the kernel's sense. Made once per distinct caller by `src/graph/identity.ts`, so two calls of the
- * same caller carry the same object: a brick compares by `===` to see whether it must switch.
+ * The ids of a caller as the kernel knows them. `src/graph/identity.ts` makes one object per distinct caller, so that a
+ * brick can compare by `===` to see whether it must switch.
  */
 export interface Identity {
   readonly uid: number;
@@ -15,9 +15,9 @@ export interface Frame {
   readonly identity: Identity;
   /** The client's address, for logs and locks. */
   readonly client: string;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the answer is no longer wanted. */
   readonly signal: AbortSignal;
   readonly lkOwner?: Buffer;
-  /** Its listings' cookies must fit 32 bits, not 63. EOVERFLOW where that cannot be. */
+  /** The cookies of listings must fit in 32 bits instead of 63; a brick that cannot do this answers EOVERFLOW. */
   readonly narrowCookies?: boolean;
 }

@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What calls enter and leave, so that what they use is not taken down under them. */
+/** Counts the calls inside, so that what they use is not taken down while they run. */
 export class Gate {
   #inside = 0;
   #closed = false;
   #empty: PromiseWithResolvers<void> | undefined;
 
-  /** Calls under way. */
+  /** The number of calls inside. */
   get inside(): number {
     return this.#inside;
   }
 
-  /** False when closed: the call must go elsewhere or be refused. Otherwise {@link leave} must follow. */
+  /** Lets a call in; {@link leave} must follow. Returns false if the gate is closed: the call must then be refused. */
   enter(): boolean {
     if (this.#closed) return false;
     this.#inside++;
@@ -23,7 +23,10 @@ export class Gate {
     if (--this.#inside === 0) this.#empty?.resolve();
   }
 
-  /** Lets nobody in any more and waits until all have left, or `graceMs` are over. Answers how many are still inside. */
+  /**
+   * Closes the gate and waits until all calls have left, at most `graceMs`. Resolves to the number of calls still
+   * inside.
+   */
   async close(graceMs: number): Promise<number> {
     this.#closed = true;
     if (this.#inside === 0) return 0;

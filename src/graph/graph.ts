@@ -1,10 +1,10 @@
-/** A graph of xlators at work. */
+/** A running graph of xlators. */
 import { Gate } from './gate.ts';
 import { type GraphSource, type Plan, planGraph, type PlannedVolume } from './plan.ts';
 import { shown, VolfileError } from './volfile-error.ts';
 import type { GraphEnv, Xlator } from './xlator.ts';
 
-/** An xlator has thrown while it was made or started: `file:line`, who, and why. */
+/** Reports that an xlator threw while it was made or started: `file:line`, which one, and why. */
 function failure({ stanza }: PlannedVolume, cause: unknown): VolfileError {
   if (cause instanceof VolfileError) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
@@ -31,7 +31,7 @@ function construct(plan: Plan, env: GraphEnv): Map<string, Xlator> {
 export class Graph implements AsyncDisposable {
   readonly plan: Plan;
   readonly env: GraphEnv;
-  /** By the names of their volumes, children before their parents. */
+  /** The xlators by the names of their volumes, children before their parents. */
   readonly xlators: ReadonlyMap<string, Xlator>;
   /** The last volume of the volfile. */
   readonly top: Xlator;
@@ -40,7 +40,7 @@ export class Graph implements AsyncDisposable {
   #started: Xlator[] = [];
   #stopped: Promise<void> | undefined;
 
-  /** Xlators constructed, nothing started. */
+  /** Takes xlators that are constructed but not started. */
   private constructor(plan: Plan, env: GraphEnv) {
     this.plan = plan;
     this.env = env;
@@ -49,8 +49,8 @@ export class Graph implements AsyncDisposable {
   }
 
   /**
-   * From a volfile to a graph that is up: {@link planGraph}, {@link prepare}, {@link up}.
-   * @throws {VolfileError} nothing is left running then
+   * Brings a graph up from a volfile: {@link planGraph}, {@link prepare}, {@link up}.
+   * @throws {VolfileError} and leaves nothing running
    */
   static async load(source: GraphSource & { readonly env: GraphEnv }): Promise<Graph> {
     const graph = await Graph.prepare(await planGraph(source), source.env);
@@ -58,7 +58,7 @@ export class Graph implements AsyncDisposable {
     return graph;
   }
 
-  /** Constructs and initialises, bottom-up. When one fails, those before it are taken down again. */
+  /** Constructs and initialises the xlators, bottom-up. If one fails, those before it are taken down again. */
   static async prepare(plan: Plan, env: GraphEnv): Promise<Graph> {
     const graph = new Graph(plan, env);
     for (const volume of plan.volumes) {
@@ -80,7 +80,10 @@ export class Graph implements AsyncDisposable {
     this.top.notify('parent-up');
   }
 
-  /** Takes all down, parents first. Errors of `fini` are logged: the others go down nevertheless. Safe to call twice. */
+  /**
+   * Stops all xlators, parents first. An error of one `fini` is logged and does not keep the others from stopping. Safe
+   * to call twice.
+   */
   stop(): Promise<void> {
     return (this.#stopped ??= this.#stop());
   }

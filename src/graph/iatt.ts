@@ -4,12 +4,15 @@
 export const FileType = { REG: 1, DIR: 2, BLK: 3, CHR: 4, LNK: 5, SOCK: 6, FIFO: 7 } as const;
 export type FileType = (typeof FileType)[keyof typeof FileType];
 
-/** Whether what is written to it lands on its own file system: not so fifos, sockets and devices. */
+/**
+ * Whether data written to an object of this type is stored in its file system, which is not so for fifos, sockets and
+ * devices.
+ */
 export const isStored = (type: FileType): boolean =>
   type === FileType.REG || type === FileType.DIR || type === FileType.LNK;
 
 export interface Iatt {
-  /** 16 bytes; whoever keeps an iatt may keep them too. */
+  /** 16 bytes that stay valid for as long as the iatt is kept. */
   readonly gfid: Buffer;
   readonly type: FileType;
   /** The permission bits with setuid, setgid and sticky: 0 to 0o7777. */
@@ -17,13 +20,13 @@ export interface Iatt {
   readonly nlink: number;
   readonly uid: number;
   readonly gid: number;
-  /** Bytes. */
+  /** The size in bytes. */
   readonly size: number;
-  /** Bytes on the disk. */
+  /** The bytes that are allocated on the disk. */
   readonly used: number;
   readonly rdevMajor: number;
   readonly rdevMinor: number;
-  /** The file system that the object lives on; differs where an export crosses into another. */
+  /** Identifies the file system of the object; it differs where an export crosses into another file system. */
   readonly fsid: bigint;
   readonly ino: bigint;
   /** Seconds since 1970 (negative before) and nanoseconds, each. */
@@ -34,25 +37,30 @@ export interface Iatt {
   readonly ctime: number;
   readonly ctimeNsec: number;
   /**
-   * What the brick needs to find the object again when nobody remembers it and the gfid does not say: at most
-   * {@link HINT_MAX} bytes, carried in the file handle. Absent when the gfid is enough.
+   * What the brick needs, beside the gfid, to find the object again when its inode is no longer in the table: at most
+   * {@link HINT_MAX} bytes, which travel in the file handle. Absent if the gfid is enough.
    */
   readonly hint?: Buffer;
-  /** Kept by a brick with its object, for what others make of the gfid at some cost; absent if it keeps none. */
+  /**
+   * An object that the brick keeps with its own, in which layers above can cache what they derive from the gfid. Absent
+   * if the brick keeps none.
+   */
   readonly memo?: Memo;
 }
 
 /** See {@link Iatt.memo}. */
 export class Memo {
-  /** The file handle made last of the gfid, and of which export: see `src/xlators/nfs/server/nfs-call.ts`. */
+  /**
+   * The file handle that was last made from the gfid, and for which export: see `src/xlators/nfs/server/nfs-call.ts`.
+   */
   handle: Buffer | undefined;
   handleExport = -1;
 }
 
-/** Bytes that a file handle has left for the brick, see `src/xlators/nfs/handle.ts`. */
+/** How many bytes of a file handle are left for the brick: see `src/xlators/nfs/server/handle.ts`. */
 export const HINT_MAX = 24;
 
-/** How an object was before a change and after it, for `wcc_data` (RFC 1813, 2.6). */
+/** The attributes of an object before and after a change, for `wcc_data` (RFC 1813, 2.6). */
 export interface Wcc {
   readonly before: Iatt | undefined;
   readonly after: Iatt | undefined;

@@ -7,7 +7,9 @@ function globOf(pattern: string): RegExp {
   return new RegExp(`^${source}$`, 's');
 }
 
-/** Which volumes `NAME.OPTION` means: names and options may both have dots in them, the shortest name that fits wins. */
+/**
+ * Which volumes `NAME.OPTION` means: names and options may both have dots in them, the shortest name that fits wins.
+ */
 function target(path: string, stanzas: readonly Stanza[]): { names: Set<string>; option: string } | undefined {
   for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
     const glob = globOf(path.slice(0, dot));

@@ -1,7 +1,7 @@
 import type { Inode } from '../inode/inode.ts';
 import { Xlator } from './xlator.ts';
 
-/** `top` and all that is below it, each once, parents before their children. */
+/** Lists `top` and all xlators below it, each once, parents before their children. */
 export function subtree(top: Xlator): Xlator[] {
   const found = new Set<Xlator>();
   const visit = (xlator: Xlator) => {
@@ -13,7 +13,10 @@ export function subtree(top: Xlator): Xlator[] {
   return [...found].reverse();
 }
 
-/** What an inode table calls when it lets an inode go: tells those of the volume that hold something of inodes. */
+/**
+ * Returns the function that an inode table calls when an inode leaves it: it tells every xlator below `top` that
+ * overrides `forget`.
+ */
 export function forgetOf(top: Xlator): (inode: Inode) => void {
   const holders = subtree(top).filter(xlator => xlator.forget !== Xlator.prototype.forget);
   return inode => {

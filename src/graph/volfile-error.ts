@@ -1,10 +1,10 @@
-/** Something in a volfile (or on the command line, for what overrides it) is not as it must be. */
+/** An error in a volfile, or in an argument of the command line that overrides it. */
 export class VolfileError extends Error {
   override name = 'VolfileError';
   /** `file:line`, or the argument of the command line. */
   readonly where: string;
 
-  /** One line: where, what was expected, what there is. */
+  /** Makes an error whose message is one line: where, what was expected, what was found. */
   constructor(where: string, message: string, options?: ErrorOptions) {
     super(`${where}: ${message}`, options);
     this.where = where;
@@ -22,7 +22,7 @@ export class VolfileError extends Error {
 
 const SHOWN_MAX = 60;
 
-/** A word of a volfile for a message: quoted, one line, not too long. */
+/** Shows a word of a volfile in a message: quoted, on one line, cut if it is long. */
 export function shown(word: string): string {
   return JSON.stringify(word.length > SHOWN_MAX ? `${word.slice(0, SHOWN_MAX)}…` : word);
 }

@@ -1,19 +1,22 @@
-/** Names of inodes. A directory has one name at most, other inodes may have several: hard links. */
+/** Dentries: the names of inodes. A directory has at most one name; other inodes may have several (hard links). */
 import { FileType } from '../graph/iatt.ts';
 import type { Dentry, Entry } from './entry.ts';
 
-/** Names remembered of one inode; with more hard links, the oldest is forgotten. Bounds the work of purging it. */
+/**
+ * How many names of one inode are remembered. Beyond this the oldest is forgotten, which bounds the work of purging the
+ * inode.
+ */
 export const DENTRIES_MAX = 64;
-/** Directories above an inode that are looked at. */
+/** How many levels {@link isAbove} climbs. */
 export const DEPTH_MAX = 4096;
-/** Directories above an inode that are named in messages. */
+/** How many levels {@link pathOf} shows. */
 const SHOWN_DEPTH_MAX = 32;
 
 export function dentryOf(parent: Entry, name: string): Dentry | undefined {
   return parent.names?.get(name);
 }
 
-/** Whether `entry` is `directory` or above it; true also when that is too deep to tell. */
+/** Whether `entry` is `directory` itself or an ancestor of it. Also true if the tree is too deep to tell. */
 export function isAbove(entry: Entry, directory: Entry): boolean {
   let at: Entry | undefined = directory;
   for (let depth = 0; depth < DEPTH_MAX; depth++) {
@@ -24,7 +27,7 @@ export function isAbove(entry: Entry, directory: Entry): boolean {
   return true;
 }
 
-/** `name` must not be taken in `parent`. */
+/** Adds a dentry. `parent` must not have an entry called `name`. */
 export function addDentry(parent: Entry, name: string, inode: Entry): void {
   const dentry: Dentry = { parent, name, inode, next: inode.dentries };
   inode.dentries = dentry;
@@ -46,7 +49,9 @@ export function removeDentry(dentry: Dentry): void {
   if (parent.names?.size === 0) parent.names = undefined;
 }
 
-/** The dentry to give up so that `inode` can have another name: the only one of a directory, the oldest of too many. */
+/**
+ * The dentry to drop before `inode` gets another name: a directory's only one, or the oldest of {@link DENTRIES_MAX}.
+ */
 export function superfluous(inode: Entry): Dentry | undefined {
   if (inode.type === FileType.DIR) return inode.dentries;
   if (inode.dentryCount < DENTRIES_MAX) return undefined;
@@ -55,7 +60,7 @@ export function superfluous(inode: Entry): Dentry | undefined {
   return last;
 }
 
-/** Where an inode is, for messages: from the root as far as it is known, as UTF-8 text. */
+/** The path of an inode for messages, as UTF-8 text, as far up as its parents are known. */
 export function pathOf(root: Entry, inode: Entry): string {
   const names: string[] = [];
   let at = inode;

@@ -1,42 +1,44 @@
 import type { FileType } from '../graph/iatt.ts';
 import { Inode } from './inode.ts';
 
-/** `name` in `parent` is `inode`. */
+/** A directory entry: `inode` is called `name` in `parent`. */
 export interface Dentry {
   readonly parent: Entry;
   readonly name: string;
   readonly inode: Entry;
-  /** An older name of the same inode: a hard link. */
+  /** The next older name of the same inode (a hard link). */
   next: Dentry | undefined;
 }
 
-/** An inode with what its table keeps of it; all fields are the table's, nobody else's. */
+/** An inode with the fields that the inode table needs. Only the table reads and writes them. */
 export class Entry extends Inode {
-  /** The gfid as four signed words: compared without touching the buffer. */
+  /** The gfid as four signed 32-bit words, which are compared without touching the buffer. */
   readonly w0: number;
   readonly w1: number;
   readonly w2: number;
   readonly w3: number;
   readonly hash: number;
-  /** The next one in the same bucket of the index. */
+  /** The next entry in the same hash bucket. */
   chain: Entry | undefined = undefined;
-  /** Used since it was last met at the old end of the list. (Here, so that a find touches few cache lines.) */
+  /**
+   * Used since the list of purgeable entries was last searched. Declared here so that a find touches few cache lines.
+   */
   touched = false;
 
-  /** In the list of those that may be purged; some that may not are taken off only when they are met there. */
+  /** In the list of purgeable entries. Entries that came into use stay listed until the search meets them. */
   listed = false;
   newer: Entry | undefined = undefined;
   older: Entry | undefined = undefined;
 
   refs = 0;
   nlookup = 0;
-  /** Purged or invalidated: in the table no more, though somebody may still hold it. */
+  /** Purged or invalidated: no longer in the table, although references to it may remain. */
   gone = false;
 
-  /** Its names, the newest first. */
+  /** The names of this inode, newest first. */
   dentries: Dentry | undefined = undefined;
   dentryCount = 0;
-  /** A directory's entries, as far as they are remembered; `undefined` when none is. */
+  /** The remembered entries of this directory; `undefined` if there are none. */
   names: Map<string, Dentry> | undefined = undefined;
 
   constructor(words: Words, gfid: Buffer, type: FileType, hint: Buffer | undefined) {
@@ -49,7 +51,7 @@ export class Entry extends Inode {
   }
 }
 
-/** A gfid taken apart. */
+/** A gfid as four 32-bit words and their hash. */
 export interface Words {
   w0: number;
   w1: number;

@@ -3,36 +3,41 @@ import type { Entry, Words } from './entry.ts';
 
 const BUCKETS_MIN = 1024;
 
-/** Bytes of a gfid. */
+/** The length of a gfid in bytes. */
 export const GFID_LENGTH = 16;
 
-/** Reads byte by byte: a DataView would be another object to touch. */
+/** Reads a 32-bit word byte by byte, since a DataView would be one more object to touch. */
 const word = (bytes: Buffer, at: number): number =>
   (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
 
-/** Array.from takes 20 times as long, which is felt when a table of a million entries grows. */
+/**
+ * An array of empty buckets. Array.from takes 20 times as long, which shows when a table of a million entries grows.
+ */
 const empty = (length: number): (Entry | undefined)[] =>
   // oxlint-disable-next-line unicorn/no-new-array
   new Array<Entry | undefined>(length).fill(undefined);
 
 /**
- * Inodes by gfid: a hash table of the gfid's four words with chains, so that nothing is allocated to find one. (A Map
- * keyed by 16-byte strings costs four times as much, and a string for each look-up.)
+ * Finds inodes by gfid: a hash table over the gfid's four words, with chains, which allocates nothing to find one. A
+ * Map keyed by 16-byte strings costs four times as much and one string per look-up.
  */
 export class GfidIndex {
-  /** Unknown to peers: who chooses gfids cannot make them fall together. */
+  /** A random seed of the hash, so that a peer that can choose gfids cannot choose colliding ones. */
   readonly #seed = randomBytes(4).readInt32BE();
   #buckets = empty(BUCKETS_MIN);
   #mask = BUCKETS_MIN - 1;
   #size = 0;
-  /** The gfid last taken apart. Reused, so that {@link find} allocates nothing. */
+  /** The words of the gfid that was last looked for. Reused, so that {@link find} allocates nothing. */
   readonly words: Words = { w0: 0, w1: 0, w2: 0, w3: 0, hash: 0 };
 
   get size(): number {
     return this.#size;
   }
 
-  /** The entry of the gfid at `at`. Either way its words are in {@link words} afterwards. */
+  /**
+   * Finds the entry of the gfid at offset `at`. Whether or not it is found, {@link words} holds the gfid's words
+   * afterwards.
+   */
   find(bytes: Buffer, at: number): Entry | undefined {
     const w0 = word(bytes, at);
     const w1 = word(bytes, at + 4);

@@ -1,14 +1,16 @@
 import { Fd } from '../graph/fd.ts';
 import type { FileType } from '../graph/iatt.ts';
 
-/** An object of a volume, known by its gfid. Made and kept by the {@link InodeTable} (table.ts). */
+/** An object of a volume, identified by its gfid. The {@link InodeTable} (table.ts) creates and keeps inodes. */
 export class Inode {
-  /** 16 bytes of its own. */
+  /** 16 bytes that belong to this inode alone. */
   readonly gfid: Buffer;
   readonly type: FileType;
   /** See `Iatt.hint`. */
   readonly hint: Buffer | undefined;
-  /** A slot for each xlator of the graph, by its `slot` number: where an xlator keeps what it knows of the inode. */
+  /**
+   * One slot per xlator of the graph, indexed by `Xlator.slot`, in which the xlator keeps what it knows of the inode.
+   */
   readonly slots: unknown[] = [];
   #fd: Fd | undefined;
 
@@ -18,7 +20,7 @@ export class Inode {
     this.hint = hint;
   }
 
-  /** The inode's one anonymous fd. */
+  /** The anonymous fd of this inode; there is one. */
   get fd(): Fd {
     return (this.#fd ??= new Fd(this, 0, true));
   }

@@ -1,6 +1,6 @@
 import type { Entry } from './entry.ts';
 
-/** Entries in the order in which they were added. */
+/** A doubly linked list of entries, in the order in which they were added. */
 export class Lru {
   #newest: Entry | undefined;
   #oldest: Entry | undefined;
@@ -9,7 +9,7 @@ export class Lru {
     return this.#oldest;
   }
 
-  /** As the newest. */
+  /** Adds an entry as the newest. */
   add(entry: Entry): void {
     entry.listed = true;
     entry.older = this.#newest;

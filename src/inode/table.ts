@@ -1,4 +1,4 @@
-/** The inodes of one volume that are remembered. */
+/** The inode table of one volume: which inodes are remembered, and for how long. */
 import { FileType, type Iatt } from '../graph/iatt.ts';
 import { addDentry, dentryOf, isAbove, pathOf, removeDentry, superfluous } from './dentries.ts';
 import { type Dentry, Entry } from './entry.ts';
@@ -9,31 +9,35 @@ import { Lru } from './lru.ts';
 /** The gfid of every volume's root: 00…01. */
 export const ROOT_GFID: Buffer = Buffer.concat([Buffer.alloc(GFID_LENGTH - 1), Buffer.of(1)]);
 
-/** Inodes looked at in one call to find one that may go. */
+/** How many inodes one call examines at most to find one that can be purged. */
 const LOOKS_MAX = 8;
 
 export interface InodeTableOptions {
-  /** How many inodes may be remembered that nobody uses; at least 1. */
+  /** How many unused inodes are remembered; at least 1. */
   readonly limit: number;
-  /** The inode has left: xlators let go what they keep in its slots. See `forgetOf` in `src/graph/subtree.ts`. */
+  /**
+   * Called when an inode leaves the table, so that xlators release what they keep in its slots. See `forgetOf` in
+   * `src/graph/subtree.ts`.
+   */
   readonly forget?: (inode: Inode) => void;
 }
 
 export interface InodeTableStats {
-  /** All that are remembered, those in use among them. */
+  /** All remembered inodes, including those in use. */
   readonly inodes: number;
   readonly inUse: number;
   readonly limit: number;
-  /** Since the start. */
+  /** Inodes purged since the start. */
   readonly purged: number;
   readonly cyclesRefused: number;
 }
 
 /**
- * Who keeps an inode across an `await` takes a reference, or it may be purged meanwhile. Inodes nobody references are
- * purged from the old end of a list once there are more than `limit`; one that was used since it was last met there gets
- * a second chance, so that finding an inode costs a flag and no move in the list. A directory stays as long as an entry
- * of it is remembered. No call does more than a bounded amount of this.
+ * Code that keeps an inode across an `await` must take a reference with {@link ref}, or the inode may be purged
+ * meanwhile. Once there are more than `limit` unreferenced inodes, the oldest in a list are purged. An inode that was
+ * used since it was last examined at the old end gets a second chance, so finding an inode sets a flag and does not
+ * move it in the list. A directory stays as long as one of its entries is remembered. Each call does a bounded amount
+ * of this work.
  */
 export class InodeTable {
   readonly root: Inode;
@@ -58,7 +62,7 @@ export class InodeTable {
     return this.findAt(gfid, 0);
   }
 
-  /** The inode whose gfid stands at `at` in `bytes`, such as a file handle. */
+  /** Finds the inode whose gfid begins at offset `at` of `bytes`, for example in a file handle. */
   findAt(bytes: Buffer, at: number): Inode | undefined {
     if (bytes.length - at < GFID_LENGTH) return undefined;
     const entry = this.#index.find(bytes, at);
@@ -67,13 +71,14 @@ export class InodeTable {
   }
 
   /**
-   * The inode of `iatt.gfid`, made if need be; with `parent` and `name` also noted as that dentry, in place of what had
-   * that name. `.`, `..` and what would put a directory below itself are not noted.
+   * Returns the inode of `iatt.gfid` and creates it if it is not in the table. With `parent` and `name` the dentry is
+   * recorded as well and replaces the one that had this name. `.`, `..` and a dentry that would place a directory below
+   * itself are not recorded.
    */
   link(iatt: Iatt, parent?: Inode, name?: string): Inode {
     let entry = this.#index.find(iatt.gfid, 0);
     if (entry && entry.type !== iatt.type && entry !== this.root) {
-      this.invalidate(entry); // a gfid is one object's for ever; a brick that says otherwise has lost its memory
+      this.invalidate(entry); // a gfid belongs to one object for ever: the brick has started anew
       this.#index.find(iatt.gfid, 0);
       entry = undefined;
     }
@@ -91,7 +96,7 @@ export class InodeTable {
     return entry;
   }
 
-  /** What is remembered as `name` in `parent`; `undefined` says nothing about whether there is such an object. */
+  /** The inode remembered as `name` in `parent`. `undefined` does not mean that there is no such object. */
   lookup(parent: Inode, name: string): Inode | undefined {
     if ((parent as Entry).gone) return undefined;
     const inode = dentryOf(parent as Entry, name)?.inode;
@@ -99,7 +104,7 @@ export class InodeTable {
     return inode;
   }
 
-  /** The name is gone; the inode, if it was known by it, is returned. */
+  /** Forgets a name that was removed, and returns the inode that was known by it, if any. */
   unlink(parent: Inode, name: string): Inode | undefined {
     const dentry = dentryOf(parent as Entry, name);
     if (!dentry) return undefined;
@@ -107,7 +112,7 @@ export class InodeTable {
     return dentry.inode;
   }
 
-  /** As rename(2): what was called `toName` is so no more, and two names of one inode both stay. */
+  /** Renames as rename(2) does: the dentry that `toName` had is dropped; two names of the same inode both stay. */
   rename(from: Inode, fromName: string, to: Inode, toName: string): Inode | undefined {
     const source = dentryOf(from as Entry, fromName);
     const target = dentryOf(to as Entry, toName);
@@ -119,7 +124,7 @@ export class InodeTable {
     return source.inode;
   }
 
-  /** The inode is in use until as many {@link unref} have followed. */
+  /** Takes a reference: the inode is in use until {@link unref} has been called as often as this. */
   ref(inode: Inode): Inode {
     const entry = inode as Entry;
     if (entry.refs++ === 0 && !entry.gone) this.#inUse++;
@@ -128,10 +133,10 @@ export class InodeTable {
 
   unref(inode: Inode): void {
     const entry = inode as Entry;
-    if (entry.refs === 0) throw new Error(`an inode is let go that nobody holds: ${this.path(inode)}`);
+    if (entry.refs === 0) throw new Error(`unref without a ref: ${this.path(inode)}`);
     if (--entry.refs > 0) return;
     if (entry.gone) {
-      this.#forget(entry); // also what was put into its slots after it had gone
+      this.#forget(entry); // its slots may have been filled after it left the table
       return;
     }
     this.#inUse--;
@@ -140,7 +145,10 @@ export class InodeTable {
     if (this.#index.size - this.#inUse > this.#limit) this.#prune(undefined);
   }
 
-  /** Takes back `count` of the times that {@link link} gave this inode out (default: all); at zero it may go at once. */
+  /**
+   * Reduces the count of lookups that {@link link} made, by `count` (default: to zero). At zero an unused inode is
+   * purged at once.
+   */
   forget(inode: Inode, count = Infinity): void {
     const entry = inode as Entry;
     entry.nlookup = Math.max(0, entry.nlookup - count);
@@ -148,13 +156,13 @@ export class InodeTable {
     if (free && !entry.gone && entry !== this.root) this.#purge(entry);
   }
 
-  /** The object exists no more: it is found no more, and forgotten as soon as nobody uses it. */
+  /** The object no longer exists: its inode is no longer found, and is forgotten as soon as it is unused. */
   invalidate(inode: Inode): void {
     const entry = inode as Entry;
     if (!entry.gone && entry !== this.root) this.#purge(entry);
   }
 
-  /** For messages. */
+  /** The path of an inode as far as it is known, for messages. */
   path(inode: Inode): string {
     return pathOf(this.root as Entry, inode as Entry);
   }
@@ -180,7 +188,7 @@ export class InodeTable {
     }
     if (known) this.#remove(known);
     const old = superfluous(entry);
-    addDentry(parent, name, entry); // before the old one goes, which may have been what kept the parent
+    addDentry(parent, name, entry); // before the old dentry is removed, which may be all that keeps the parent
     if (old) this.#remove(old);
   }
 
@@ -189,19 +197,19 @@ export class InodeTable {
     this.#relist(dentry.parent);
   }
 
-  /** Puts an entry back among those that may be purged, if it is not there and may. */
+  /** Puts an entry back into the list of purgeable entries if it belongs there and is not listed. */
   #relist(entry: Entry): void {
     const free = entry.refs === 0 && entry.names === undefined && !entry.gone && entry !== this.root;
     if (free && !entry.listed) this.#lru.add(entry);
   }
 
-  /** @param kept is not purged */
+  /** Purges unused inodes over the limit; `kept` is spared. */
   #prune(kept: Entry | undefined): void {
     for (let looks = 1; looks <= LOOKS_MAX && this.#index.size - this.#inUse > this.#limit; looks++) {
       const entry = this.#lru.oldest;
       if (!entry || entry === kept) return;
       this.#lru.remove(entry);
-      if (entry.refs > 0 || entry.names) continue; // it is put back when it may go
+      if (entry.refs > 0 || entry.names) continue; // #relist puts it back when it becomes purgeable
       if (entry.touched && looks < LOOKS_MAX) {
         entry.touched = false;
         this.#lru.add(entry);
