@@ -8,7 +8,7 @@ export interface PortmapCall {
   readonly table: PortTable;
 }
 
-/** The transport that a call came by. */
+/** The netid of the transport by which a call came. */
 export function netidOf({ peer }: Call): Netid {
   const family = parseIp(peer.address)?.family ?? 4;
   if (peer.transport === 'tcp') return family === 4 ? 'tcp' : 'tcp6';
@@ -16,8 +16,8 @@ export function netidOf({ peer }: Call): Netid {
 }
 
 /**
- * Whether to answer with a list. Over UDP anybody can send a small call in another's name, who then gets the large
- * answer: so lists go to this machine's own callers there, and to others over TCP only (as rpcinfo asks).
+ * Whether to answer with a list. Over UDP a sender can forge its address, and the victim then receives the large
+ * answer. So over UDP lists are sent to callers on this machine only; others get them over TCP, which rpcinfo uses.
  */
 export function mayList({ peer }: Call): boolean {
   if (peer.transport === 'tcp') return true;

@@ -6,7 +6,7 @@ import { type Netid, NETIDS, type PortEntry, type PortTable } from '#src/rpcsvc/
 import { nullActor } from '../null.ts';
 import { mayList, type PortmapCall } from './call.ts';
 
-/** SET and UNSET: the table is this server's own, so nobody is let in. */
+/** SET and UNSET are always refused, since the table lists this server's own programs only. */
 const refuse: Omit<Actor<PortmapCall, mapping, boolean>, 'name'> = {
   args: mapping,
   res: bool,
@@ -50,8 +50,8 @@ function mappingOf({ program, version, netid, port }: PortEntry): mapping {
 }
 
 /**
- * The port mapper, version 2 (RFC 1833, 3.2). CALLIT is not served: it calls other programs in this machine's name, and
- * multiplies what a forged datagram can do. PROC_UNAVAIL is shorter than the call.
+ * The port mapper, version 2 (RFC 1833, 3.2). CALLIT is not served: it calls other programs on behalf of the sender
+ * with this machine's address and amplifies forged datagrams. The answer PROC_UNAVAIL is shorter than the call.
  */
 export const portmap2 = (table: PortTable): Program<PortmapCall> => ({
   name: 'PORTMAP',

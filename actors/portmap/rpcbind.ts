@@ -20,7 +20,7 @@ import { decodeTaddr, decodeUaddr, encodeTaddr, encodeUaddr } from '#src/rpcsvc/
 import { nullActor } from '../null.ts';
 import { mayList, netidOf, type PortmapCall } from './call.ts';
 
-/** SET and UNSET: the table is this server's own, so nobody is let in. */
+/** SET and UNSET are always refused, since the table lists this server's own programs only. */
 const refuse: Omit<Actor<PortmapCall, rpcb, boolean>, 'name'> = {
   args: rpcb,
   res: bool,
@@ -28,7 +28,10 @@ const refuse: Omit<Actor<PortmapCall, rpcb, boolean>, 'name'> = {
   run: () => false,
 };
 
-/** The transport asked for, or else the one that the call came by: callers disagree about which of them counts. */
+/**
+ * The transport that is asked for, or else the one by which the call came, since callers disagree about which one
+ * counts.
+ */
 const netidAsked = ({ call }: PortmapCall, { r_netid }: rpcb) => (isNetid(r_netid) ? r_netid : netidOf(call));
 
 const uaddrOf = ({ call }: PortmapCall, found: PortEntry | undefined, { r_addr }: rpcb) =>
@@ -43,7 +46,7 @@ const getaddr: Actor<PortmapCall, rpcb, string> = {
     uaddrOf(context, context.table.find(asked.r_prog, asked.r_vers, netidAsked(context, asked)), asked),
 };
 
-/** As GETADDR, but no other version will do (RFC 1833, 2.2.1). */
+/** Answers as GETADDR does, but only for the very version that is asked for (RFC 1833, 2.2.1). */
 const getversaddr: Actor<PortmapCall, rpcb, string> = {
   ...getaddr,
   name: 'GETVERSADDR',
@@ -133,10 +136,10 @@ const common = {
 };
 
 type Served3 = Exclude<RPCBPROC, typeof RPCBPROC.CALLIT>;
-/** GETSTAT tells strangers who asks what here. */
+/** GETSTAT is not served, since it would tell strangers which programs are asked for here, and how often. */
 type Served4 = Exclude<RPCBPROC4, typeof RPCBPROC4.BCAST | typeof RPCBPROC4.INDIRECT | typeof RPCBPROC4.GETSTAT>;
 
-/** rpcbind, version 3 (RFC 1833, 2.2.1). CALLIT is not served, for version 2's reasons. */
+/** rpcbind, version 3 (RFC 1833, 2.2.1). CALLIT is not served, for the reasons given for version 2. */
 export const rpcbind3 = (table: PortTable): Program<PortmapCall> => ({
   name: 'RPCBIND3',
   number: RPCB_PROGRAM,

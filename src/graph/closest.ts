@@ -10,7 +10,9 @@ const edits = (a: string, b: string): number => {
   return row[b.length]!;
 };
 
-/** The one of `known` that `word` was most likely meant to be, if any is near: ` (did you mean "…"?)`, or nothing. */
+/**
+ * Returns ` (did you mean "…"?)` with the word of `known` that is most like `word`, or nothing if none is near.
+ */
 export function didYouMean(word: string, known: Iterable<string>): string {
   if (word.length > 100) return '';
   let best: string | undefined;

@@ -1,14 +1,18 @@
 import type { Setting, Stanza } from './volfile.ts';
 import { shown, VolfileError } from './volfile-error.ts';
 
-/** A shell pattern with `*` and `?`, as GlusterFS takes for the volumes of --xlator-option. */
+/**
+ * Turns a shell pattern with `*` and `?`, which --xlator-option takes for names of volumes as in GlusterFS, into a
+ * regular expression.
+ */
 function globOf(pattern: string): RegExp {
   const source = RegExp.escape(pattern).replaceAll('\\*', '.*').replaceAll('\\?', '.');
   return new RegExp(`^${source}$`, 's');
 }
 
 /**
- * Which volumes `NAME.OPTION` means: names and options may both have dots in them, the shortest name that fits wins.
+ * Finds the volumes and the option that `NAME.OPTION` means. Names and options may both contain dots; the shortest name
+ * that fits wins.
  */
 function target(path: string, stanzas: readonly Stanza[]): { names: Set<string>; option: string } | undefined {
   for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
@@ -21,8 +25,8 @@ function target(path: string, stanzas: readonly Stanza[]): { names: Set<string>;
 }
 
 /**
- * The stanzas with options replaced or added as `NAME.OPTION=VALUE` say; NAME may have `*` and `?`.
- * @throws {VolfileError} an override is not of that form, or no volume is called so
+ * Returns the stanzas with the options that `NAME.OPTION=VALUE` sets replaced or added; NAME may contain `*` and `?`.
+ * @throws {VolfileError} an override is not of that form, or no volume has such a name
  */
 export function applyOverrides(stanzas: readonly Stanza[], overrides: readonly string[]): Stanza[] {
   let result = [...stanzas];

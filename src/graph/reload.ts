@@ -2,20 +2,20 @@ import { Graph } from './graph.ts';
 import { type GraphSource, planGraph } from './plan.ts';
 
 export interface LiveGraphOptions {
-  /** How long the calls in an old graph may take to finish, in milliseconds. */
+  /** How long the calls in a replaced graph may take to finish, in milliseconds. */
   readonly graceMs: number;
   /**
-   * From now on calls go to `next`. It is initialised, but not up yet; `previous` still runs. When this throws, the
-   * reload has failed and `previous` goes on.
+   * Makes new calls go to `next`, which is initialised but not up yet, while `previous` still runs. If this throws, the
+   * reload has failed and `previous` stays.
    */
   swap(next: Graph, previous: Graph): void | Promise<void>;
 }
 
-/** The graph that serves now, to be replaced by another while calls are under way. */
+/** The graph that serves now; it can be replaced by another while calls are under way. */
 export class LiveGraph implements AsyncDisposable {
   #current: Graph;
   readonly #options: LiveGraphOptions;
-  /** Reloads and the stop, one after the other. */
+  /** The last of the reloads and stops, which run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #stopped: Promise<void> | undefined;
 
@@ -29,11 +29,12 @@ export class LiveGraph implements AsyncDisposable {
   }
 
   /**
-   * Brings up the graph of `source` beside the present one, swaps them, lets the old one's calls finish and stops it.
-   * @throws {VolfileError} the new one is not good; nothing has changed
+   * Prepares the graph of `source` beside the present one, swaps them, lets the calls in the old one finish and stops
+   * it.
+   * @throws {VolfileError} the new graph cannot be used; nothing has changed
    */
   reload(source: GraphSource): Promise<Graph> {
-    if (this.#stopped) return Promise.reject(new Error('the graph is stopping, it takes no new volfile'));
+    if (this.#stopped) return Promise.reject(new Error('the graph is stopping and takes no new volfile'));
     const reloaded = this.#last.then(() => this.#reload(source));
     this.#last = reloaded.catch(() => {});
     return reloaded;

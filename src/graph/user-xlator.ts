@@ -1,4 +1,4 @@
-/** Xlators of the user's own: `type file:./my-xlator.ts`. */
+/** Loads xlators that users write themselves: `type file:./my-xlator.ts`. */
 import { stat } from 'node:fs/promises';
 import { registerHooks } from 'node:module';
 import { basename, dirname, resolve } from 'node:path';
@@ -8,7 +8,7 @@ import { Xlator, type XlatorClass } from './xlator.ts';
 
 export const FILE_TYPE = 'file:';
 
-/** Wherever such a module lies, `bricknfs/…` is our own `src/…`. */
+/** Resolves `bricknfs/…` to this project's `src/…`, wherever the importing module lies. */
 const HOME = new URL('../', import.meta.url);
 registerHooks({
   resolve(specifier, context, next) {
@@ -22,7 +22,7 @@ registerHooks({
 const isXlatorClass = (value: unknown): value is XlatorClass =>
   typeof value === 'function' && value.prototype instanceof Xlator;
 
-/** Where in the module it is: of a syntax error, Node says so on the first line of the stack only. */
+/** The position of an error in the module. For a syntax error Node gives it only on the first line of the stack. */
 function placeOf(error: unknown, path: string): string {
   const file = RegExp.escape(basename(pathToFileURL(path).pathname));
   const stack = error instanceof Error ? (error.stack ?? '') : '';
@@ -31,9 +31,9 @@ function placeOf(error: unknown, path: string): string {
 }
 
 /**
- * The class that the module exports by default. An edited file is another module: it is loaded anew.
+ * Loads the class that the module exports by default. A file that was edited is loaded anew.
  * @param type `file:` and a path, relative to the folder of `volfile`
- * @throws {VolfileError} at `where`: no such file, it cannot be loaded, or exports no xlator
+ * @throws {VolfileError} at `where`: there is no such file, it cannot be loaded, or it exports no xlator
  */
 export async function loadUserXlator(type: string, volfile: string, where: string): Promise<XlatorClass> {
   const given = type.startsWith('file://') ? fileURLToPath(type) : type.slice(FILE_TYPE.length);

@@ -1,5 +1,6 @@
 /**
- * Volfiles, GlusterFS's description of a graph. Words in free form; `#` starts a comment that ends with the line:
+ * Reads and writes volfiles, GlusterFS's description of a graph. Words stand in free form; `#` starts a comment that
+ * ends with its line:
  *
  *     volume NAME
  *         type CATEGORY/NAME
@@ -14,7 +15,7 @@ export interface Setting {
   readonly value: string;
   /** `file:line`, or the argument of the command line that overrides the file. */
   readonly where: string;
-  /** From the command line: it also wins over the same option set under another of its names. */
+  /** Whether it was set on the command line: it then also wins over the same option set under another of its names. */
   readonly override?: boolean;
 }
 
@@ -29,13 +30,13 @@ export interface Stanza {
   readonly type: string;
   readonly options: ReadonlyMap<string, Setting>;
   readonly subvolumes: readonly Subvolume[];
-  /** `file:line` of its `volume`. */
+  /** Where its `volume` line stands: `file:line`. */
   readonly where: string;
-  /** `file:line` of its `type`. */
+  /** Where its `type` line stands: `file:line`. */
   readonly typeWhere: string;
 }
 
-/** Bounds, so that the wrong file (a disk image, a log) is refused at once. */
+/** The longest volfile that is read. The bounds let a wrong file (a disk image, a log) be refused at once. */
 export const VOLFILE_CHARS_MAX = 4 * 1024 * 1024;
 export const LINE_CHARS_MAX = 64 * 1024;
 export const VOLUMES_MAX = 4096;
@@ -50,7 +51,7 @@ interface Token {
 const KEYWORDS: ReadonlySet<string> = new Set(['volume', 'type', 'option', 'subvolumes', 'end-volume']);
 const isKeyword = (token: Token) => !token.quoted && KEYWORDS.has(token.text);
 
-/** The words of one line; a comment begins at a `#` that is not inside a word or quotes. */
+/** Splits one line into words. A comment begins at a `#` that is not inside a word or quotes. */
 const WORD = /[ \t\r\f\v]+|#[^]*|"((?:[^"\\]|\\[^])*)"|([^ \t\r\f\v"]+)|(")/y;
 
 function* tokensOf(text: string, file: string): Generator<Token, undefined> {
@@ -69,7 +70,7 @@ function* tokensOf(text: string, file: string): Generator<Token, undefined> {
       if (lone !== undefined) {
         throw VolfileError.expected(`${file}:${line}`, 'a closing quote on the same line', shown(source.slice(at)));
       }
-      // GlusterFS runs what stands between backticks in a shell and takes its output. A file that is read is not run.
+      // GlusterFS runs the text between backticks in a shell and uses its output. Reading a file must not run anything.
       if (plain?.includes('`')) {
         throw VolfileError.expected(`${file}:${line}`, 'a value (commands in backticks are not run)', shown(plain));
       }
@@ -195,7 +196,7 @@ class Parser {
   }
 }
 
-/** The way from `from` back to itself along subvolumes, as names; `undefined` when there is none. */
+/** Finds a way from `from` back to itself along subvolumes, as names; `undefined` if there is none. */
 function cycleThrough(from: Stanza, byName: ReadonlyMap<string, Stanza>): string[] | undefined {
   const seen = new Set<string>();
   const way: string[] = [];
@@ -214,7 +215,10 @@ function cycleThrough(from: Stanza, byName: ReadonlyMap<string, Stanza>): string
   return visit(from) ? [...way, from.name] : undefined;
 }
 
-/** As GlusterFS, a volume is made of those above it; so no cycle can be written, and who tries is told which it is. */
+/**
+ * As in GlusterFS, the subvolumes of a volume must be declared above it, so that no cycle can be written. If one was
+ * meant, the error names it.
+ */
 function checkReferences(stanzas: readonly Stanza[]): void {
   const byName = new Map(stanzas.map(stanza => [stanza.name, stanza]));
   const above = new Set<string>();
@@ -232,7 +236,7 @@ function checkReferences(stanzas: readonly Stanza[]): void {
 }
 
 /**
- * The volumes of a volfile, in its order: a volume's subvolumes come before it.
+ * Parses a volfile. The result is in the file's order: the subvolumes of a volume come before it.
  * @param file names it in messages
  * @throws {VolfileError}
  */
@@ -250,13 +254,13 @@ export function parseVolfile(text: string, file: string): Stanza[] {
   return stanzas;
 }
 
-/** A word as the grammar wants it. */
+/** Quotes a word if the grammar needs it. */
 function written(word: string): string {
   const plain = /^[^\s"\\#`][^\s"\\`]*$/.test(word) && !KEYWORDS.has(word);
   return plain ? word : `"${word.replace(/["\\]/g, '\\$&')}"`;
 }
 
-/** The text that {@link parseVolfile} reads as `stanzas` again. */
+/** Writes a volfile that {@link parseVolfile} reads back as the same `stanzas`. */
 export function printVolfile(stanzas: readonly Stanza[]): string {
   const blocks = stanzas.map(({ name, type, options, subvolumes }) => {
     const lines = [`volume ${written(name)}`, `    type ${written(type)}`];

@@ -5,10 +5,10 @@ import type { Fd } from './fd.ts';
 import type { Fop, Fops } from './fops.ts';
 import type { OptionTable, OptionValues } from './options.ts';
 
-/** What an xlator may use of the process around it. */
+/** What the process around it offers to an xlator. */
 export interface GraphEnv {
   readonly log: Log;
-  /** A folder of the server's own that survives restarts. */
+  /** The server's state directory, which survives restarts. */
   readonly stateDir: string;
   /** Which of the server's stages this graph belongs to, from 0. */
   readonly stage: number;
@@ -24,26 +24,27 @@ export interface XlatorConfig<O extends OptionTable = OptionTable> {
   /** Where each option that is set was set, as `file:line`, by its name in the volfile. */
   readonly origins?: ReadonlyMap<string, string>;
   readonly children: readonly Xlator[];
-  /** Its own index into `Inode.slots` and `Fd.slots`. */
+  /** The index of this xlator's slot in `Inode.slots` and `Fd.slots`. */
   readonly slot: number;
   readonly env: GraphEnv;
 }
 
 /**
- * Events between the xlators of a graph: `parent-up` passes down, the others up. `unstable-lost`: data written UNSTABLE
- * may be gone (a sync failed, a brick has reconnected), so clients must be made to send it again.
+ * The events between the xlators of a graph. `parent-up` passes down, the others pass up. `unstable-lost` says that
+ * data written UNSTABLE may be lost (a sync failed, a brick reconnected), so that clients must be made to send it
+ * again.
  */
 export type GraphEvent = 'parent-up' | 'child-up' | 'child-down' | 'unstable-lost';
 
 export interface XlatorClass {
   new (config: XlatorConfig<any>): Xlator;
-  /** The options it takes; anything else in the volfile is reported. */
+  /** The options that the xlator takes; any other option in the volfile is reported. */
   readonly options?: OptionTable;
-  /** How many subvolumes it takes, at least and at most: [1, 1] unless it says otherwise. */
+  /** The least and the greatest number of subvolumes; [1, 1] by default. */
   readonly children?: readonly [number, number];
 }
 
-/** Every fop, and how many arguments it takes, optional ones included: its method below is made from this. */
+/** The number of arguments of each fop, optional ones included. The methods below are made from this table. */
 // prettier-ignore
 const ARITY = {
   lookup: 3, discover: 3, stat: 2, fstat: 2, readlink: 2, access: 3, mknod: 6, mkdir: 4, symlink: 5, create: 4, link: 4,
@@ -59,8 +60,8 @@ export const ALL_FOPS = Object.keys(ARITY) as readonly Fop[];
 export interface Xlator extends Fops {}
 
 /**
- * One node of the graph. A fop that a subclass does not override goes on to the first child, unchanged. Override a fop
- * to change that operation; override `wind` to see all of them.
+ * One node of the graph. A fop that a subclass does not override passes to the first child unchanged. Override a fop to
+ * change that operation, or `wind` to see all of them.
  */
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging
 export abstract class Xlator<O extends OptionTable = OptionTable> {
@@ -91,19 +92,22 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
     for (const child of config.children) child.parents.push(this);
   }
 
-  /** Bottom-up, after the children's. What it throws stops the start. */
+  /** Opens what the xlator needs. Called bottom-up, after the children's `init`; an error stops the start. */
   async init(): Promise<void> {}
 
-  /** In the reverse order of init; no call is under way any more. */
+  /** Closes what `init` opened. Called in the reverse order, when no call is under way. */
   async fini(): Promise<void> {}
 
-  /** An event from a parent (`parent-up`) or a child (`child-up`, `child-down`). Unless overridden it passes on. */
+  /**
+   * Receives an event from a parent (`parent-up`) or from a child (the others). Unless overridden it passes the event
+   * on.
+   */
   notify(event: GraphEvent, _from?: Xlator): void {
     if (event !== 'parent-up') {
       for (const parent of this.parents) parent.notify(event, this);
       return;
     }
-    if (this.#parentUp) return; // there are several ways from the top to here
+    if (this.#parentUp) return; // several ways may lead from the top to this xlator
     this.#parentUp = true;
     if (this.children.length === 0) {
       this.notify('child-up');
@@ -112,20 +116,20 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
     }
   }
 
-  /** The inode has left the table: whatever `inode.slots[this.slot]` holds is to be let go. */
+  /** Called when the inode has left the table, to release what `inode.slots[this.slot]` holds. */
   forget(_inode: Inode): void {}
 
-  /** The fd that `open` or `opendir` gave is used no more. */
+  /** Called when an fd that `open` or `opendir` returned is no longer used. */
   release(fd: Fd): void {
     this.#first?.release(fd);
   }
 
-  /** The seam through which every fop goes on to the first child. */
+  /** Passes a fop to the first child. Every fop that is not overridden goes through here. */
   protected wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]>;
   protected wind(fop: Fop, a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown): any {
     const child = this.#first;
     if (child === undefined) {
-      return Promise.reject(new FsError('EOPNOTSUPP', `${this.type} has no ${fop}, and no child to ask`));
+      return Promise.reject(new FsError('EOPNOTSUPP', `${this.type} implements no ${fop} and has no child`));
     }
     return (child as any)[fop](a, b, c, d, e, f); // six are the most that any takes; spreading costs 30 ns a layer
   }
@@ -133,7 +137,7 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   static {
     for (const [fop, arity] of Object.entries(ARITY)) {
       const args = Array.from({ length: arity }, (_, i) => `a${i}`).join(', ');
-      // Where nobody watches the seam, straight to the child: a call whose name is known costs 5 ns.
+      // If `wind` is not overridden, call the child directly: a call by a constant name costs 5 ns.
       const source = `return function ${fop}(${args}) {
         const child = this.children[0];
         return child !== undefined && this.wind === wind ? child.${fop}(${args}) : this.wind('${fop}', ${args});

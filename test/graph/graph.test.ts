@@ -290,7 +290,7 @@ t.test('a leaf refuses what it has not, with a promise', async t => {
   const { registry } = recorder();
   const graph = await graphOf(t, 'volume leaf\n type test/leaf\nend-volume', { registry });
   const reply = graph.top.stat(frame, new Inode(gfidOf(1), 2));
-  await t.rejects(reply, { code: 'EOPNOTSUPP', message: 'test/leaf has no stat, and no child to ask' });
+  await t.rejects(reply, { code: 'EOPNOTSUPP', message: 'test/leaf implements no stat and has no child' });
 });
 
 t.test('subtree: each once, parents first; forget: those who care', async t => {

@@ -1,4 +1,7 @@
-/** The machine's port mapper as a client sees it, in the two languages that it may speak. */
+/**
+ * A client of this machine's port mapper, in either of the two protocols that it may speak: rpcbind version 4 or
+ * portmap version 2.
+ */
 import { bool, nothing } from '#protocols/xdr/codec.ts';
 import { IPPROTO, mapping, PMAP_PORT, PMAP_PROGRAM, PMAP_VERSION, pmaplist, PMAPPROC } from '#protocols/portmap.ts';
 import { rpcb, rpcblist_ptr, RPCB_PROGRAM, RPCB_V4, RPCBPROC4 } from '#protocols/rpcbind.ts';
@@ -8,32 +11,37 @@ import type { RpcTarget } from '../client-socket.ts';
 import { isNetid, type Netid, NETIDS, type PortEntry } from './table.ts';
 import { decodeUaddr, encodeUaddr } from './uaddr.ts';
 
-/** Where the port mapper of this machine may be: rpcbind's socket, on which it knows who calls, or its TCP port. */
+/**
+ * Where this machine's port mapper may listen: rpcbind's unix socket, on which it knows the caller's uid, or its TCP
+ * port.
+ */
 export const PORT_MAPPERS: readonly RpcTarget[] = [
   { path: '/run/rpcbind.sock' },
   { host: '127.0.0.1', port: PMAP_PORT, reservedPort: true },
 ];
 
-/** What a port mapper knows of one program, version and transport. */
+/** What a port mapper has registered for one program, version and transport. */
 export interface Registered {
   readonly program: number;
   readonly version: number;
   readonly netid: Netid;
-  /** Version 2 knows ports only. */
+  /** The address; absent in version 2, which knows ports only. */
   readonly address: string | undefined;
   readonly port: number;
 }
 
 export interface PortMapper extends AsyncDisposable {
-  /** The transports that it can register. */
+  /** The transports that this port mapper can register. */
   readonly netids: readonly Netid[];
   dump(): Promise<Registered[]>;
-  /** False when it refuses: something else is registered there, or it does not take it from this caller. */
+  /**
+   * Registers an entry. False if it is refused: something else is registered there, or this caller is not allowed to.
+   */
   set(entry: PortEntry): Promise<boolean>;
   unset(entry: Registered | PortEntry): Promise<boolean>;
 }
 
-/** Whether `registered` is this very entry. */
+/** Whether `registered` is the same entry. */
 export function isSame(registered: Registered, entry: PortEntry): boolean {
   return registered.port === entry.port && (registered.address ?? entry.address) === entry.address;
 }

@@ -1,4 +1,4 @@
-/** Whether a registered program still answers, or whoever registered it is gone. */
+/** Finds out whether a registered program still answers, or has ended without unregistering. */
 import { createSocket } from 'node:dgram';
 import { call_header, msg_type, NO_AUTH, RPC_VERSION } from '#protocols/rpc.ts';
 import { encode, nothing } from '#protocols/xdr/codec.ts';
@@ -11,7 +11,7 @@ import { NETIDS } from './table.ts';
 const NULL_PROCEDURE = 0;
 const XID = 1;
 
-/** Calls procedure 0. Whatever RPC reply comes counts: somebody is there. */
+/** Calls procedure 0. Any RPC reply, even a refusal, shows that a program is there. */
 export async function answers(registered: Registered, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
   const { program, version, netid, port } = registered;
   const ip = parseIp(registered.address ?? '127.0.0.1');
@@ -59,12 +59,12 @@ function answersUdp(host: string, { program, version, port }: Registered, timeou
     socket.on('message', message => {
       if (isReply(message)) end(true);
     });
-    // Connected, so that the kernel tells of a port where nobody listens.
+    // The socket is connected so that the kernel reports a port on which nothing listens.
     socket.connect(port, host, () => socket.send(call));
   });
 }
 
-/** A reply to the call above begins with its xid and its kind. */
+/** Whether a datagram is the reply to the call above: it begins with the call's xid and the message type REPLY. */
 function isReply(message: Buffer): boolean {
   return message.length >= 8 && message.readUInt32BE(0) === XID && message.readUInt32BE(4) === msg_type.REPLY;
 }

@@ -1,10 +1,10 @@
-/** By which of this machine's addresses a caller reaches a program that listens on all of them. */
+/** Chooses the address of this machine by which a caller can reach a program that listens on all addresses. */
 import { networkInterfaces } from 'node:os';
 import { formatIp, type Ip, isLoopback, isWildcard, maskWords, parseIp, sameUnder } from '../ip.ts';
 import { decodeUaddr, encodeUaddr } from './uaddr.ts';
 import type { PortEntry } from './table.ts';
 
-/** An address of this machine, and how many of its bits are the network's. */
+/** An address of this machine and the length of its network prefix in bits. */
 export interface OwnAddress {
   readonly ip: Ip;
   readonly prefix: number;
@@ -22,8 +22,9 @@ export function ownAddresses(): OwnAddress[] {
 }
 
 /**
- * The universal address to answer with. `hint` is the universal address by which the caller says it reached this machine
- * (r_addr, RFC 1833, 2.2.1): through a port forwarding, that one alone leads here. Whoever lies misleads only himself.
+ * The universal address to answer with. `hint` is the universal address by which the caller says it reached this
+ * machine (r_addr, RFC 1833, 2.2.1): behind a port forwarding only that address leads here. A caller that gives a false
+ * one misleads only itself.
  */
 export function reachableUaddr(entry: PortEntry, peer: string, hint: string, own = ownAddresses): string {
   const { port } = entry;

@@ -1,6 +1,6 @@
 /**
- * Registers this server with the machine's port mapper, so that clients that know no port find it. Nobody needs that
- * who mounts with `port=`: so whatever fails is one warning that says so, and never an error.
+ * Registers this server with the machine's port mapper, so that clients that know no port find it. Clients that mount
+ * with `port=` do not need it, so a failure is reported in one warning that says so and is never an error.
  */
 import { PMAP_PROGRAM } from '#protocols/portmap.ts';
 import type { Log } from '../../log.ts';
@@ -12,17 +12,17 @@ import type { PortEntry } from './table.ts';
 
 export interface RegistrarOptions {
   readonly log: Log;
-  /** Where to look for the port mapper; this machine's usual places unless it says otherwise. */
+  /** Where to look for the port mapper; this machine's usual places by default. */
   readonly targets?: readonly RpcTarget[];
-  /** For all of a registration, and for all of its end. 2,000 unless it says otherwise. */
+  /** The time limit of a whole registration, and of a whole unregistration, in milliseconds; 2,000 by default. */
   readonly timeoutMs?: number;
-  /** How often to see whether the port mapper still knows us. 30,000 unless it says otherwise. */
+  /** How often to check that the port mapper still has the registrations, in milliseconds; 30,000 by default. */
   readonly renewMs?: number;
 }
 
 const TIMEOUT_MS = 2000;
 const RENEW_MS = 30_000;
-/** For a program registered at our place to show that it lives. */
+/** How long a program that is registered in our place has to answer, in milliseconds. */
 const PROBE_MS = 500;
 
 const NFS_PROGRAM = 100003;
@@ -35,7 +35,7 @@ export class PortmapRegistrar implements AsyncDisposable {
   readonly #renewMs: number;
   readonly #stop = new AbortController();
   #wanted: readonly PortEntry[] = [];
-  /** What has been registered, or may have been: a SET whose answer did not come counts. */
+  /** What has been registered, including each SET whose answer was not received. */
   readonly #ours = new Set<PortEntry>();
   #work: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
@@ -53,22 +53,22 @@ export class PortmapRegistrar implements AsyncDisposable {
   }
 
   /**
-   * Registers `entries`, and from time to time those of them anew that the port mapper has lost. Never rejects: what
-   * failed has been warned of.
+   * Registers `entries`, and later registers those again that the port mapper has lost. Never rejects: a failure is
+   * logged as a warning.
    */
   register(entries: Iterable<PortEntry>): Promise<void> {
-    // A port mapper, built in, is nothing to register with another.
+    // A built-in port mapper is not registered with another one.
     this.#wanted = [...entries].filter(({ program }) => program !== PMAP_PROGRAM);
     this.#timer ??= setInterval(() => void this.renew(), this.#renewMs).unref();
     return this.#next(() => this.#register(this.#wanted));
   }
 
-  /** Registers what nobody is registered for: the port mapper was started anew, or only now. Never rejects. */
+  /** Registers the entries that are missing because the port mapper was restarted or started late. Never rejects. */
   renew(): Promise<void> {
     return this.#next(() => this.#renew());
   }
 
-  /** Unregisters what is registered, and ends a registration that is under way. Safe to call twice; never rejects. */
+  /** Unregisters what is registered and aborts a registration under way. Safe to call twice; never rejects. */
   stop(): Promise<void> {
     this.#stop.abort(new Error('the server stops'));
     clearInterval(this.#timer);
@@ -80,7 +80,7 @@ export class PortmapRegistrar implements AsyncDisposable {
     return this.stop();
   }
 
-  /** One after the other. */
+  /** Runs registrations and unregistrations one after the other. */
   #next(work: () => Promise<void>): Promise<void> {
     const done = this.#work.then(work);
     this.#work = done;
@@ -110,16 +110,16 @@ export class PortmapRegistrar implements AsyncDisposable {
         return mine.filter(entry => !existing.some(it => isAt(it, entry)));
       });
     } catch {
-      return; // there is none, still: that was warned of
+      return; // there is still no port mapper, which was logged before
     }
     const registered = lost.filter(entry => this.#ours.has(entry)).map(textOf);
     if (registered.length > 0)
-      this.#log.info({ registered, failed }, 'registered with the port mapper, which had lost it');
+      this.#log.info({ registered, failed }, 'registered again with the port mapper, which had lost the entries');
   }
 
   /**
-   * Sets those that `choose` takes of what the port mapper can register, and answers with them.
-   * @throws {AggregateError} no port mapper answers; {RpcError} it has left `choose` without an answer
+   * Registers those entries that `choose` selects from the ones that the port mapper can register, and returns them.
+   * @throws {AggregateError} no port mapper answers; {RpcError} it did not answer a call of `choose`
    */
   async #setThose(
     wanted: readonly PortEntry[],
@@ -134,7 +134,7 @@ export class PortmapRegistrar implements AsyncDisposable {
     return chosen;
   }
 
-  /** Takes away what nobody stands behind any more; returns those of `wanted` whose place is free then. */
+  /** Unregisters entries whose program no longer answers, and returns those of `wanted` whose place is free then. */
   async #clear(mapper: PortMapper, wanted: readonly PortEntry[], failed: string[], signal: AbortSignal) {
     const existing = await mapper.dump();
     const free: PortEntry[] = [];
@@ -171,7 +171,7 @@ export class PortmapRegistrar implements AsyncDisposable {
     const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
       await using mapper = await openMapper(this.#targets, this.#timeoutMs, signal);
-      // Only what is still ours: rpcbind may have been restarted, and another server have come.
+      // Unregister only what is still ours: rpcbind may have been restarted and another server registered.
       await Promise.all((await this.#left(mapper)).map(entry => mapper.unset(entry)));
       const left = await this.#left(mapper);
       if (left.length > 0) this.#warnLeft(left, 'the port mapper refuses it from this user');
@@ -188,7 +188,7 @@ export class PortmapRegistrar implements AsyncDisposable {
 
   #warnLeft(left: readonly PortEntry[], why: string): void {
     const message = 'could not unregister from the port mapper: clients may look for a server that is gone';
-    this.#log.warn({ left: left.map(textOf), why }, `${message}; "rpcinfo -d PROGRAM VERSION" takes it away`);
+    this.#log.warn({ left: left.map(textOf), why }, `${message}; "rpcinfo -d PROGRAM VERSION" removes it`);
   }
 }
 
@@ -196,7 +196,7 @@ function isAt(registered: Registered, { program, version, netid }: PortEntry): b
   return registered.program === program && registered.version === version && registered.netid === netid;
 }
 
-/** Our own listener has that port, so nobody else can. */
+/** Whether an entry points to a port on which this server itself listens, so that no other program can. */
 function isSurelyStale(registered: Registered, entry: PortEntry): boolean {
   if (registered.port !== entry.port) return false;
   const ip = parseIp(registered.address ?? entry.address);

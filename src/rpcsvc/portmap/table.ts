@@ -1,4 +1,7 @@
-/** What this server offers and where: registered with the machine's port mapper, or served by a built-in one. */
+/**
+ * The programs that this server offers and their addresses, to be registered with the machine's port mapper or served
+ * by a built-in one.
+ */
 import { NC_TPI } from '#protocols/rpcbind.ts';
 
 /** The transports, by their netid (RFC 5665, 5.1). */
@@ -16,25 +19,25 @@ export function isNetid(text: string): text is Netid {
 
 /** One version of one program on one transport. */
 export interface PortEntry {
-  /** For messages: `NFS3`. */
+  /** The program's name in messages, such as `NFS3`. */
   readonly name: string;
   readonly program: number;
   readonly version: number;
   readonly netid: Netid;
-  /** Where it listens: an IP address, `0.0.0.0` or `::` for all of them. */
+  /** The IP address on which it listens; `0.0.0.0` or `::` for all addresses. */
   readonly address: string;
   readonly port: number;
-  /** Who may unregister it, in rpcbind's words. */
+  /** The owner that rpcbind shows, who may unregister the entry. */
   readonly owner: string;
 }
 
 const keyOf = (program: number, version: number, netid: Netid) => `${program}.${version}.${netid}`;
 
-/** One entry for each program, version and transport; the service fills it as its listeners come up. */
+/** Holds one entry per program, version and transport. The server fills it as its listeners come up. */
 export class PortTable {
   readonly #entries = new Map<string, PortEntry>();
 
-  /** Takes the place of an earlier entry for the same program, version and transport. */
+  /** Adds an entry, which replaces an earlier one for the same program, version and transport. */
   add(entry: PortEntry): void {
     this.#entries.set(keyOf(entry.program, entry.version, entry.netid), entry);
   }
@@ -56,8 +59,8 @@ export class PortTable {
   }
 
   /**
-   * As {@link findExact}, or else another version of the program: the caller then asks there and learns from
-   * PROG_MISMATCH which versions there are. So do other port mappers (RFC 1833, 2.2.1 leaves it open).
+   * Finds the entry as {@link findExact} does, or else another version of the program: the caller then learns from
+   * PROG_MISMATCH which versions there are. Other port mappers do the same (RFC 1833, 2.2.1 leaves it open).
    */
   find(program: number, version: number, netid: Netid): PortEntry | undefined {
     const exact = this.findExact(program, version, netid);

@@ -13,7 +13,10 @@ export function encodeUaddr({ host, port }: HostPort): string {
   return `${host}.${port >>> 8}.${port & 255}`;
 }
 
-/** `undefined` for what is none of TCP's or UDP's: a unix socket's path, an empty string, nonsense. */
+/**
+ * Parses a universal address of TCP or UDP; `undefined` for anything else, such as a unix socket's path or an empty
+ * string.
+ */
 export function decodeUaddr(text: string): HostPort | undefined {
   const parts = /^(.*)\.(\d{1,3})\.(\d{1,3})$/.exec(text);
   if (!parts) return undefined;
@@ -29,10 +32,10 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCKADDR_IN_BYTES = 16;
 const SOCKADDR_IN6_BYTES = 28;
-/** Where the low byte of sa_family is, on this machine; the high one is 0. */
+/** The offset of the low byte of sa_family on this machine; the high byte is 0. */
 const FAMILY_AT = endianness() === 'LE' ? 0 : 1;
 
-/** A sockaddr_in or sockaddr_in6, for UADDR2TADDR. */
+/** Makes a sockaddr_in or sockaddr_in6, for UADDR2TADDR. */
 export function encodeTaddr({ host, port }: HostPort): Buffer {
   const ip = parseIp(host) as Ip;
   const bytes = Buffer.alloc(ip.family === 4 ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES);
@@ -42,7 +45,7 @@ export function encodeTaddr({ host, port }: HostPort): Buffer {
   return bytes;
 }
 
-/** `undefined` for what is no sockaddr of these two kinds. */
+/** Reads a sockaddr_in or sockaddr_in6; `undefined` for any other. */
 export function decodeTaddr(bytes: Buffer): HostPort | undefined {
   if (bytes.length < SOCKADDR_IN_BYTES) return undefined;
   if (bytes[1 - FAMILY_AT] !== 0) return undefined;
