@@ -2,15 +2,24 @@ import { printPlan } from '../graph/plan.ts';
 import { exportReport } from '../server/report.ts';
 import { command } from './command.ts';
 import { exportTable } from './exports.ts';
-import { EXIT, usageError } from './failure.ts';
+import { CliError, EXIT, usageError } from './failure.ts';
 import { PLAN_OPTIONS, planVolfile } from './plan.ts';
 
 export const check = command({
   usage: 'check',
   describe: 'Looks at a volfile without serving it: prints the effective graph, what it exports, and warnings.',
-  options: { ...PLAN_OPTIONS, json: { type: 'boolean', default: false, describe: 'print JSON' } },
+  options: {
+    ...PLAN_OPTIONS,
+    strict: {
+      type: 'boolean',
+      default: false,
+      describe: 'exit code 2 on any warning, such as an option that is ignored',
+    },
+    json: { type: 'boolean', default: false, describe: 'print JSON' },
+  },
   examples: [
     ['bricknfs check -f bricknfs.vol', 'exit code 0 if it can be served, or file:line of what is wrong, and 2'],
+    ['bricknfs check --strict -f bricknfs.vol', 'the same, and 2 if anything in it has no effect'],
     ['bricknfs check -f bricknfs.vol --xlator-option nfs.nfs.port=3049', 'with an option in place of the file’s'],
   ],
 
@@ -26,10 +35,16 @@ export const check = command({
         subvolumes: stanza.subvolumes.map(({ name }) => name),
       }));
       process.stdout.write(`${JSON.stringify({ volumes, exports: reports, warnings: plan.warnings }, undefined, 2)}\n`);
-      return EXIT.OK;
+      return args.strict ? strictly(plan.warnings) : EXIT.OK;
     }
     process.stdout.write(`${printPlan(plan)}\n${exportTable(reports)}`);
     for (const warning of plan.warnings) process.stderr.write(`${warning}\n`);
-    return EXIT.OK;
+    return args.strict ? strictly(plan.warnings) : EXIT.OK;
   },
 });
+
+/** @throws {CliError} there are warnings */
+function strictly({ length }: readonly string[]): number {
+  if (length === 0) return EXIT.OK;
+  throw new CliError(`expected no warnings (--strict), found ${length}`, EXIT.USAGE);
+}

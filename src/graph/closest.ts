@@ -10,16 +10,20 @@ const edits = (a: string, b: string): number => {
   return row[b.length]!;
 };
 
-/**
- * Returns ` (did you mean "…"?)` with the word of `known` that is most like `word`, or nothing if none is near.
- */
-export function didYouMean(word: string, known: Iterable<string>): string {
-  if (word.length > 100) return '';
+/** Returns the word of `known` that is nearest to `word`, if it is at most `max` edits away. */
+export function closest(word: string, known: Iterable<string>, max: number): string | undefined {
+  if (word.length > 100) return undefined;
   let best: string | undefined;
-  let least = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let least = max + 1;
   for (const candidate of known) {
     const distance = edits(word.toLowerCase(), candidate.toLowerCase());
     if (distance < least) [best, least] = [candidate, distance];
   }
+  return best;
+}
+
+/** Returns ` (did you mean "…"?)` with the word of `known` that is most like `word`, or nothing if none is near. */
+export function didYouMean(word: string, known: Iterable<string>): string {
+  const best = closest(word, known, Math.max(2, Math.floor(word.length / 3)));
   return best === undefined ? '' : ` (did you mean "${best}"?)`;
 }

@@ -18,9 +18,11 @@ function construct(plan: Plan, env: GraphEnv): Map<string, Xlator> {
   for (const [slot, volume] of plan.volumes.entries()) {
     const { name, type, where, subvolumes } = volume.stanza;
     const children = subvolumes.map(child => xlators.get(child.name)!);
+    const { readOnlyBy } = volume;
     const { values: options, origins } = volume.read;
     try {
-      xlators.set(name, new volume.xlatorClass({ name, type, where, options, origins, children, slot, env }));
+      const config = { name, type, where, options, origins, children, readOnlyBy, slot, env };
+      xlators.set(name, new volume.xlatorClass(config));
     } catch (error) {
       throw failure(volume, error);
     }

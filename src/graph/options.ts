@@ -14,6 +14,8 @@ export interface Option<T> {
   readonly aliases?: readonly string[];
   /** The table's key is a pattern, and this is the option that each name matching it is read as. See {@link each}. */
   readonly each?: Option<unknown>;
+  /** It limits access: a layer that does not take it must not pass over it. See {@link limiting}. */
+  readonly limits?: boolean;
   /** `undefined` when the text is not what was expected. */
   parse(text: string): T | undefined;
 }
@@ -185,9 +187,26 @@ export function list<T, D = never>(
 }
 
 /**
- * For options with a name inside their name, such as `nfs3.VOL.export-dir`: the table's key is `nfs3.*.export-dir`, the
- * value a Map from what stands for the `*` to what is set for it.
+ * For options with a subvolume's name inside their name, such as `nfs3.VOL.export-dir`: the table's key is
+ * `nfs3.*.export-dir`, the value a Map from the subvolumes that it is set for to what is set. A name there that is no
+ * subvolume stops the start.
  */
 export function each<T>(of: Option<T>): Option<ReadonlyMap<string, T>> {
-  return { default: new Map(), expected: of.expected, doc: of.doc, each: of, parse: () => undefined };
+  const { aliases = [], limits = false } = of;
+  return { default: new Map(), expected: of.expected, doc: of.doc, aliases, limits, each: of, parse: () => undefined };
 }
+
+/** `of`, marked as one that limits access: given to a layer that does not take it, it stops the start. */
+export function limiting<T>(of: Option<T>): Option<T> {
+  return { ...of, limits: true };
+}
+
+/** What becomes of an option of other software that a layer does not have. */
+export type ForeignOption =
+  /** It limits no access and has no effect here; a warning says so, and why. */
+  | { readonly ignored: string }
+  /** It stops the start: what to write in place of it. */
+  | { readonly instead: string };
+
+/** Names that users of other software may write, patterns as in an {@link OptionTable}. */
+export type ForeignTable = Readonly<Record<string, ForeignOption>>;

@@ -26,22 +26,28 @@ function target(path: string, stanzas: readonly Stanza[]): { names: Set<string>;
 
 /**
  * Returns the stanzas with the options that `NAME.OPTION=VALUE` sets replaced or added; NAME may contain `*` and `?`.
- * @throws {VolfileError} an override is not of that form, or no volume has such a name
+ * @throws {VolfileError} an override is not of that form, no volume has such a name, or two contradict each other
  */
 export function applyOverrides(stanzas: readonly Stanza[], overrides: readonly string[]): Stanza[] {
   let result = [...stanzas];
+  const values = new Map<string, string>();
   for (const override of overrides) {
     const where = `--xlator-option ${override}`;
     const [, path, value] = /^([^=]+)=(.*)$/s.exec(override) ?? [];
     if (path === undefined || value === undefined || !path.includes('.')) {
       throw VolfileError.expected(where, 'NAME.OPTION=VALUE, NAME being a volume of the volfile', shown(override));
     }
+    const before = values.get(path);
+    if (before !== undefined && before !== value) {
+      throw VolfileError.expected(where, `one value for ${path}`, `${shown(before)} and ${shown(value)}`);
+    }
+    values.set(path, value);
     const to = target(path, stanzas);
     if (!to) {
       const names = stanzas.map(stanza => stanza.name).join(', ');
       throw VolfileError.expected(where, `a volume of the volfile (${names})`, shown(path));
     }
-    const setting: Setting = { value, where, override: true };
+    const setting: Setting = { value, where, override: true, ...(/[*?]/.test(path) && { glob: true }) };
     result = result.map(stanza =>
       to.names.has(stanza.name) ? { ...stanza, options: new Map(stanza.options).set(to.option, setting) } : stanza,
     );

@@ -5,7 +5,8 @@ import { didYouMean } from './closest.ts';
 import { FILE_TYPE, loadUserXlator } from './user-xlator.ts';
 import { parseVolfile, printVolfile, type Stanza } from './volfile.ts';
 import { shown, VolfileError } from './volfile-error.ts';
-import type { XlatorClass } from './xlator.ts';
+import { isForOthers, judgeUnknown } from './unknown-options.ts';
+import type { Layer, XlatorClass } from './xlator.ts';
 
 /** Types of volfiles and how to get their classes. See `src/xlators/registry.ts`. */
 export type Registry = Readonly<Record<string, () => Promise<XlatorClass>>>;
@@ -24,12 +25,14 @@ export interface PlannedVolume {
   readonly stanza: Stanza;
   readonly xlatorClass: XlatorClass;
   readonly read: ReadOptions<any>;
+  /** The layer that refuses every change, if this one or all of those below it do. */
+  readonly readOnlyBy: Layer | undefined;
 }
 
 export interface Plan {
   /** In the volfile's order: a volume's subvolumes come before it. The last one is the top. */
   readonly volumes: readonly PlannedVolume[];
-  /** One line each: options that nobody knows, volumes that nobody uses. */
+  /** One line each: options that have no effect, volumes that are not used. */
   readonly warnings: readonly string[];
 }
 
@@ -53,26 +56,53 @@ function checkChildren({ name, type, subvolumes, where }: Stanza, xlatorClass: X
   throw VolfileError.expected(subvolumes[max]?.where ?? where, expected, `${count === 0 ? 'none' : count}`);
 }
 
+/** Without what an override for many volumes has set here too, where it is not taken. */
+function withoutOthers(volume: PlannedVolume, taken: ReadonlySet<string>): PlannedVolume {
+  const { stanza, read } = volume;
+  const others = new Set(read.unknown.filter(one => isForOthers(one, taken)).map(({ name }) => name));
+  if (others.size === 0) return volume;
+  const options = new Map([...stanza.options].filter(([name]) => !others.has(name)));
+  return { ...volume, stanza: { ...stanza, options } };
+}
+
+/** The layer that makes a volume read-only: its own, or that of all its subvolumes. */
+function readOnlyBy(
+  { name, type, where, subvolumes }: Stanza,
+  { readOnly }: XlatorClass,
+  values: unknown,
+  below: ReadonlyMap<string, PlannedVolume>,
+): Layer | undefined {
+  if (readOnly?.(values)) return { name, type, where };
+  const layers = subvolumes.map(child => below.get(child.name)!.readOnlyBy);
+  return layers.every(layer => layer !== undefined) ? layers[0] : undefined;
+}
+
 /**
  * Checks a volfile as far as that goes without starting it.
  * @throws {VolfileError} one line with `file:line` and what was expected
  */
 export async function planGraph(source: GraphSource): Promise<Plan> {
   const stanzas = applyOverrides(parseVolfile(source.text, source.file), source.overrides ?? []);
-  const volumes: PlannedVolume[] = [];
+  const planned = new Map<string, PlannedVolume>();
   for (const stanza of stanzas) {
     const xlatorClass = await classOf(stanza, source);
     checkChildren(stanza, xlatorClass);
-    volumes.push({ stanza, xlatorClass, read: readOptions(xlatorClass.options ?? {}, stanza) });
+    const read = readOptions(xlatorClass.options ?? {}, stanza, xlatorClass.foreign);
+    const by = readOnlyBy(stanza, xlatorClass, read.values, planned);
+    planned.set(stanza.name, { stanza, xlatorClass, read, readOnlyBy: by });
   }
+  const volumes = [...planned.values()];
+  const unknown = await judgeUnknown(volumes, source.registry);
   const used = new Set(stanzas.flatMap(stanza => stanza.subvolumes.map(({ name }) => name)));
   const unused = stanzas.slice(0, -1).filter(({ name }) => !used.has(name));
   const top = shown(stanzas.at(-1)!.name);
   const warnings = [
-    ...volumes.flatMap(({ read }) => read.unknown),
+    ...volumes.flatMap(({ read }) => read.warnings),
+    ...unknown,
     ...unused.map(({ name, where }) => `${where}: volume ${shown(name)} is a subvolume of none, and ${top} is the top`),
   ];
-  return { volumes, warnings };
+  const taken = new Set(volumes.flatMap(({ read }) => [...read.origins.values()]));
+  return { volumes: volumes.map(volume => withoutOthers(volume, taken)), warnings };
 }
 
 /** The effective graph: the volfile with the overrides in it. */

@@ -1,57 +1,23 @@
-import { didYouMean } from './closest.ts';
-import type { Option, OptionTable, OptionValues } from './options.ts';
+import { OptionNames, patternOf } from './option-names.ts';
+import type { ForeignOption, ForeignTable, Option, OptionTable, OptionValues } from './options.ts';
 import type { Setting, Stanza } from './volfile.ts';
 import { shown, VolfileError } from './volfile-error.ts';
+
+/** An option of a stanza that the table of its layer does not have. */
+export interface UnknownOption {
+  readonly name: string;
+  readonly setting: Setting;
+  /** The option that was probably meant, as ` (did you mean "…"?)`, or nothing. */
+  readonly meant: string;
+}
 
 export interface ReadOptions<O extends OptionTable> {
   readonly values: OptionValues<O>;
   /** Where each option was set (`file:line`), by its name in the volfile. Options left at their defaults are absent. */
   readonly origins: ReadonlyMap<string, string>;
-  /** One line for each option of the stanza that the table does not have. */
-  readonly unknown: readonly string[];
-}
-
-interface Pattern {
-  readonly key: string;
-  readonly regexp: RegExp;
-  readonly of: Option<unknown>;
-}
-
-/** A table made ready for look-ups by the names that a volfile may use. */
-class Names {
-  readonly #keys = new Map<string, string>();
-  readonly #patterns: Pattern[] = [];
-
-  constructor(table: OptionTable) {
-    for (const [key, option] of Object.entries(table)) {
-      for (const name of [key, ...(option.aliases ?? [])]) {
-        if (!option.each) {
-          this.#keys.set(name, key);
-          continue;
-        }
-        const source = name
-          .split('*')
-          .map(part => RegExp.escape(part))
-          .join('(.+)');
-        this.#patterns.push({ key, regexp: new RegExp(`^${source}$`, 's'), of: option.each });
-      }
-    }
-  }
-
-  /** An exact name is preferred to a pattern, an earlier pattern to a later one. */
-  find(name: string): { key: string; each?: { name: string; of: Option<unknown> } } | undefined {
-    const key = this.#keys.get(name);
-    if (key !== undefined) return { key };
-    for (const { key, regexp, of } of this.#patterns) {
-      const [, part] = regexp.exec(name) ?? [];
-      if (part !== undefined) return { key, each: { name: part, of } };
-    }
-    return undefined;
-  }
-
-  all(): Iterable<string> {
-    return this.#keys.keys();
-  }
+  readonly unknown: readonly UnknownOption[];
+  /** One line for each option that is set and has no effect. */
+  readonly warnings: readonly string[];
 }
 
 function parse<T>(name: string, option: Option<T>, { value, where }: Setting): T {
@@ -60,44 +26,60 @@ function parse<T>(name: string, option: Option<T>, { value, where }: Setting): T
   return parsed;
 }
 
+/** Whether `setting` may take the place of one under another name: only the command line may, and only once. */
+function checkTwin(name: string, setting: Setting, twin: string, stanza: Stanza): void {
+  if (setting.override && !stanza.options.get(twin)!.override) return;
+  throw new VolfileError(setting.where, `expected one of ${twin} and ${name}, which are the same option, found both`);
+}
+
+function foreignOption(name: string, foreign: ForeignTable): ForeignOption | undefined {
+  const key = Object.keys(foreign).find(pattern => patternOf(pattern).test(name));
+  return key === undefined ? undefined : foreign[key];
+}
+
+/** The warning that an option of other software is worth. @throws {VolfileError} it is not to be ignored */
+function passedOver(name: string, { where }: Setting, option: ForeignOption, { name: volume }: Stanza): string {
+  if ('instead' in option) throw VolfileError.expected(where, `${option.instead} in place of it`, shown(name));
+  return `${where}: volume ${shown(volume)}: option ${name} has no effect here: ${option.ignored}`;
+}
+
 /**
  * The options of a stanza by the table of its xlator, defaults filled in.
- * @throws {VolfileError} a value is not what its option expects, is set under two names, or is required and not there
+ * @param foreign options of other software: those that may be passed over become warnings, the others stop the start
+ * @throws {VolfileError} a value is not what its option expects, is set under two names, is required and not there, or
+ *   is for a subvolume that the stanza does not have
  */
-export function readOptions<O extends OptionTable>(table: O, stanza: Stanza): ReadOptions<O> {
-  const names = new Names(table);
+export function readOptions<O extends OptionTable>(
+  table: O,
+  stanza: Stanza,
+  foreign: ForeignTable = {},
+): ReadOptions<O> {
+  const names = new OptionNames(table, stanza);
   const values: Record<string, unknown> = {};
   const origins = new Map<string, string>();
   const setAs = new Map<string, string>();
-  const unknown: string[] = [];
+  const unknown: UnknownOption[] = [];
+  const warnings: string[] = [];
   for (const [name, setting] of stanza.options) {
-    const found = names.find(name);
+    const found = names.find(name, setting.where);
     if (!found) {
-      unknown.push(
-        `${setting.where}: volume ${shown(stanza.name)}: ${stanza.type} has no option ${shown(name)}` +
-          `${didYouMean(name, names.all())}, it is ignored`,
-      );
+      const passed = foreignOption(name, foreign);
+      if (passed) warnings.push(passedOver(name, setting, passed, stanza));
+      else unknown.push({ name, setting, meant: names.meant(name) });
       continue;
     }
-    const { key, each } = found;
-    const id = each ? `${key} ${each.name}` : key;
+    const { key, option, subvolume } = found;
+    const id = subvolume === undefined ? key : `${key} ${subvolume}`;
     const twin = setAs.get(id);
-    if (twin !== undefined && setting.override) {
+    if (twin !== undefined) {
+      checkTwin(name, setting, twin, stanza);
       origins.delete(twin);
-    } else if (twin !== undefined) {
-      throw new VolfileError(
-        setting.where,
-        `expected one of ${twin} and ${name}, which are the same option, found both`,
-      );
     }
     setAs.set(id, name);
     origins.set(name, setting.where);
-    if (each) {
-      const map = (values[key] ??= new Map()) as Map<string, unknown>;
-      map.set(each.name, parse(name, each.of, setting));
-    } else {
-      values[key] = parse(name, table[key]!, setting);
-    }
+    const value = parse(name, option, setting);
+    if (subvolume === undefined) values[key] = value;
+    else ((values[key] ??= new Map()) as Map<string, unknown>).set(subvolume, value);
   }
   for (const [key, option] of Object.entries(table)) {
     if (Object.hasOwn(values, key)) continue;
@@ -107,5 +89,5 @@ export function readOptions<O extends OptionTable>(table: O, stanza: Stanza): Re
     }
     values[key] = option.default;
   }
-  return { values: values as OptionValues<O>, origins, unknown };
+  return { values: values as OptionValues<O>, origins, unknown, warnings };
 }

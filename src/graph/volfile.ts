@@ -17,6 +17,8 @@ export interface Setting {
   readonly where: string;
   /** Whether it was set on the command line: it then also wins over the same option set under another of its names. */
   readonly override?: boolean;
+  /** The volumes were named by a pattern: it is meant for those of them that take the option. */
+  readonly glob?: boolean;
 }
 
 export interface Subvolume {

@@ -3,7 +3,7 @@ import type { Inode } from '../inode/inode.ts';
 import type { Log } from '../log.ts';
 import type { Fd } from './fd.ts';
 import type { Fop, Fops } from './fops.ts';
-import type { OptionTable, OptionValues } from './options.ts';
+import type { ForeignTable, OptionTable, OptionValues } from './options.ts';
 
 /** What the process around it offers to an xlator. */
 export interface GraphEnv {
@@ -12,6 +12,14 @@ export interface GraphEnv {
   readonly stateDir: string;
   /** Which of the server's stages this graph belongs to, from 0. */
   readonly stage: number;
+}
+
+/** A layer of a graph, as a message names it. */
+export interface Layer {
+  readonly name: string;
+  readonly type: string;
+  /** Where the volfile declares it, as `file:line`. */
+  readonly where: string;
 }
 
 export interface XlatorConfig<O extends OptionTable = OptionTable> {
@@ -24,6 +32,8 @@ export interface XlatorConfig<O extends OptionTable = OptionTable> {
   /** Where each option that is set was set, as `file:line`, by its name in the volfile. */
   readonly origins?: ReadonlyMap<string, string>;
   readonly children: readonly Xlator[];
+  /** See {@link Xlator.readOnlyBy}. */
+  readonly readOnlyBy?: Layer | undefined;
   /** The index of this xlator's slot in `Inode.slots` and `Fd.slots`. */
   readonly slot: number;
   readonly env: GraphEnv;
@@ -40,6 +50,12 @@ export interface XlatorClass {
   new (config: XlatorConfig<any>): Xlator;
   /** The options that the xlator takes; any other option in the volfile is reported. */
   readonly options?: OptionTable;
+  /** Options of other software with what becomes of them here. */
+  readonly foreign?: ForeignTable;
+  /** Its purpose is to limit access: an option that it does not take stops the start, it is not merely reported. */
+  readonly limitsAccess?: boolean;
+  /** Whether a layer with these options refuses every change, so that what is above it is called read-only. */
+  readonly readOnly?: (options: any) => boolean;
   /** The least and the greatest number of subvolumes; [1, 1] by default. */
   readonly children?: readonly [number, number];
 }
@@ -70,6 +86,8 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   readonly where: string;
   readonly children: readonly Xlator[];
   readonly parents: Xlator[] = [];
+  /** The layer that refuses every change, if one from here down does: this one, or one that all ways below lead to. */
+  readonly readOnlyBy: Layer | undefined;
   protected readonly options: OptionValues<O>;
   protected readonly origins: ReadonlyMap<string, string>;
   protected readonly slot: number;
@@ -85,6 +103,7 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
     this.options = config.options;
     this.origins = config.origins ?? new Map();
     this.children = config.children;
+    this.readOnlyBy = config.readOnlyBy;
     this.slot = config.slot;
     this.env = config.env;
     this.log = config.env.log.child({ xlator: config.name });

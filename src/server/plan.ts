@@ -25,7 +25,8 @@ export async function planServer({ text, file, overrides }: Omit<GraphSource, 'r
   await checkDirectories(plan);
   const volumes = stanza.subvolumes.map(({ name }) => name);
   const settings = read.values as NfsOptionValues;
-  const exports = exportsOf(volumes, settings, read.origins);
+  const readOnlyBy = new Map(plan.volumes.map(volume => [volume.stanza.name, volume.readOnlyBy]));
+  const exports = exportsOf(volumes, settings, read.origins, readOnlyBy);
   return { plan, settings, exports, exportPaths: pathsOf(exports, stanza.where) };
 }
 

@@ -70,15 +70,13 @@ t.test('so it is in processes of their own', async t => {
 
 t.test('a good one: the effective graph, the exports, what is ignored', async t => {
   const file = join(vol, 'good.vol');
-  writeFileSync(file, brick + top(' option nfs3.brick.squash root\n option nfs.prot 1\n'));
+  writeFileSync(file, brick + top(' option nfs3.brick.squash root\n option nfs.acl on\n'));
   const { code, stdout, stderr } = await bricknfs(['check', '-f', file, '--xlator-option', 'nfs.nfs.port=3049']);
   t.equal(code, 0);
   t.match(stdout, '    option nfs.port 3049\n');
   t.match(stdout, /^\/brick +read-write +root to 65534:65534 +\* /m);
-  t.equal(
-    stderr,
-    `${file}:9: volume "nfs": nfs/server has no option "nfs.prot" (did you mean "nfs.port"?), it is ignored\n`,
-  );
+  const why = 'the kernel enforces ACLs, and clients can neither read nor set them';
+  t.equal(stderr, `${file}:9: volume "nfs": option nfs.acl has no effect here: ${why}\n`);
 
   const words = ['explain', '-f', file, '--client', '10.0.0.1', '--path', '/brick/x', '--uid', '0', '--json'];
   const [explained, byPort] = await Promise.all([bricknfs(words), bricknfs([...words, '--port', '4000'])]);

@@ -214,6 +214,39 @@ t.test('an override of a volume and an option with dots in their names', async t
   t.strictSame([...volumes[0]!.read.origins], [['a.b', '--xlator-option my.data.a.b=5']]);
 });
 
+t.test('a volume is read-only by a layer of its own, or when all ways below lead to one', async t => {
+  class Frozen extends Xlator {
+    static readonly options = { thaw: bool({ default: false }, '') };
+    static readonly readOnly = ({ thaw }: { thaw: boolean }) => !thaw;
+  }
+  const registry = { ...recorder().registry, 'test/frozen': async () => Frozen };
+  const frozen = (name: string) => `volume ${name}\n type test/frozen\n subvolumes brick\nend-volume\n`;
+  const text = [
+    'volume brick\n type test/leaf\nend-volume\n',
+    frozen('a'),
+    frozen('b'),
+    'volume some\n type test/layer\n subvolumes a brick\nend-volume\n',
+    'volume all\n type test/layer\n subvolumes a b\nend-volume\n',
+    'volume top\n type test/layer\n subvolumes all some\nend-volume\n',
+  ].join('');
+  const of = async (overrides: string[]) => {
+    const graph = await graphOf(t, text, { registry, overrides });
+    const planned = graph.plan.volumes.map(({ stanza, readOnlyBy }) => [stanza.name, readOnlyBy?.name]);
+    t.strictSame(
+      [...graph.xlators].map(([name, { readOnlyBy }]) => [name, readOnlyBy?.name]),
+      planned,
+    );
+    return planned.flatMap(([name, by]) => (by === undefined ? [] : [`${name} by ${by}`]));
+  };
+  t.strictSame(await of([]), ['a by a', 'b by b', 'all by a']);
+  t.strictSame(await of(['b.thaw=on']), ['a by a']);
+  t.match((await graphOf(t, text, { registry })).xlators.get('all')!.readOnlyBy, {
+    name: 'a',
+    type: 'test/frozen',
+    where: 'test.vol:4',
+  });
+});
+
 const brick = 'volume brick\n type test/memory\nend-volume\n';
 const bad: [string, string, string[], string | RegExp][] = [
   [

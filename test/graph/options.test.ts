@@ -102,16 +102,16 @@ const table = {
   'read-only': bool({ default: false, aliases: ['ro', 'readonly'] }, ''),
   id,
   'auth.unix': bool({ default: true }, ''),
-  'auth.unix.*': each(bool({ default: true }, '')),
+  'auth.unix.*': each(bool({ required: true, aliases: ['auth.unix.*.allow'] }, '')),
   'nfs3.*.export-dir': each(names),
 };
 
-const stanza = (options: Record<string, string | Setting>): Stanza => ({
+const stanza = (options: Record<string, string | Setting>, ...subvolumes: string[]): Stanza => ({
   name: 'v',
   type: 'x/y',
   where: 'f:1',
   typeWhere: 'f:2',
-  subvolumes: [],
+  subvolumes: subvolumes.map(name => ({ name, where: 'f:99' })),
   options: new Map(
     Object.entries(options).map(([key, value], i) => [
       key,
@@ -121,7 +121,7 @@ const stanza = (options: Record<string, string | Setting>): Stanza => ({
 });
 
 t.test('what is not set has its default, what is set its place', async t => {
-  const { values, origins, unknown } = readOptions(table, stanza({ directory: '/d', ro: 'yes' }));
+  const { values, origins, unknown, warnings } = readOptions(table, stanza({ directory: '/d', ro: 'yes' }));
   // The types come from the table.
   const typed: { directory: string; port: number; 'read-only': boolean; id: string | undefined } = values;
   t.strictSame(typed, {
@@ -140,21 +140,19 @@ t.test('what is not set has its default, what is set its place', async t => {
       ['ro', 'f:4'],
     ],
   );
-  t.strictSame(unknown, []);
+  t.strictSame([...unknown, ...warnings], []);
 });
 
 t.test('names within names: a Map, and the exact name is another option', async t => {
-  const { values } = readOptions(
-    table,
-    stanza({
-      directory: '/d',
-      'auth.unix': 'off',
-      'auth.unix.a.b': 'off',
-      'auth.unix.c': 'on',
-      'nfs3.my.data.export-dir': '/x,/y',
-      'nfs3.other.export-dir': '/z',
-    }),
-  );
+  const options = {
+    directory: '/d',
+    'auth.unix': 'off',
+    'auth.unix.a.b': 'off',
+    'auth.unix.c.allow': 'on',
+    'nfs3.my.data.export-dir': '/x,/y',
+    'nfs3.c.export-dir': '/z',
+  };
+  const { values, origins } = readOptions(table, stanza(options, 'a.b', 'c', 'my.data'));
   const perVolume: ReadonlyMap<string, boolean> = values['auth.unix.*'];
   t.equal(values['auth.unix'], false);
   t.strictSame(
@@ -168,21 +166,66 @@ t.test('names within names: a Map, and the exact name is another option', async 
     [...values['nfs3.*.export-dir']],
     [
       ['my.data', ['/x', '/y']],
-      ['other', ['/z']],
+      ['c', ['/z']],
+    ],
+  );
+  t.equal(origins.get('auth.unix.c.allow'), 'f:6');
+});
+
+t.test('a name within a name must be a subvolume', async t => {
+  const bad: [string, string[], string][] = [
+    ['auth.unix.d', [], '"v" (it has none) in option auth.unix.d, found "d"'],
+    ['auth.unix.dta', ['data'], '"v" (data) in option auth.unix.dta, found "dta" (did you mean "data"?)'],
+    ['auth.unix.x.allow', ['data'], '"v" (data) in option auth.unix.x.allow, found "x"'],
+    [
+      'nfs3.x.export-dir',
+      Array.from({ length: 11 }, (_, i) => `volume${i}`),
+      '"v" (volume0, volume1, volume2, volume3, volume4, volume5, volume6, volume7, and 3 more) in option ' +
+        'nfs3.x.export-dir, found "x"',
+    ],
+  ];
+  for (const [name, subvolumes, message] of bad) {
+    const of = stanza({ directory: '/d', [name]: 'on' }, ...subvolumes);
+    t.throws(() => readOptions(table, of), {
+      name: 'VolfileError',
+      message: `f:4: expected a subvolume of ${message}`,
+    });
+  }
+  t.throws(() => readOptions(table, stanza({ directory: '/d', 'auth.unix.a.allow': 'on' }, 'a', 'a.allow')), {
+    message:
+      'f:4: expected an option of one subvolume, found auth.unix.a.allow, which may be meant for "a.allow" and "a"',
+  });
+});
+
+t.test('unknown options are reported, with what may have been meant', async t => {
+  const options = {
+    directory: '/d',
+    'read-olny': 'on',
+    'nfs3..export-dir': '/x',
+    zzzzzzzzzzzz: '1',
+    'nfs3.a.exprt-dir': '/',
+  };
+  const { unknown } = readOptions(table, stanza(options, 'a'));
+  t.strictSame(
+    unknown.map(({ name, setting, meant }) => [name, setting.where, meant]),
+    [
+      ['read-olny', 'f:4', ' (did you mean "read-only"?)'],
+      ['nfs3..export-dir', 'f:5', ' (did you mean "nfs3.a.export-dir"?)'],
+      ['zzzzzzzzzzzz', 'f:6', ''],
+      ['nfs3.a.exprt-dir', 'f:7', ' (did you mean "nfs3.a.export-dir"?)'],
     ],
   );
 });
 
-t.test('options nobody knows are reported, with what may have been meant', async t => {
-  const { unknown } = readOptions(
-    table,
-    stanza({ directory: '/d', 'read-olny': 'on', 'nfs3..export-dir': '/x', zzzzzzzzzzzz: '1' }),
-  );
-  t.strictSame(unknown, [
-    'f:4: volume "v": x/y has no option "read-olny" (did you mean "read-only"?), it is ignored',
-    'f:5: volume "v": x/y has no option "nfs3..export-dir", it is ignored',
-    'f:6: volume "v": x/y has no option "zzzzzzzzzzzz", it is ignored',
-  ]);
+t.test('options of other software', async t => {
+  const foreign = { acl: { ignored: 'there are none' }, 'limit.*': { instead: 'option port' } };
+  const { warnings, unknown } = readOptions(table, stanza({ directory: '/d', acl: 'on' }), foreign);
+  t.strictSame(warnings, ['f:4: volume "v": option acl has no effect here: there are none']);
+  t.strictSame(unknown, []);
+  t.throws(() => readOptions(table, stanza({ directory: '/d', 'limit.x': 'on' }), foreign), {
+    name: 'VolfileError',
+    message: 'f:4: expected option port in place of it, found "limit.x"',
+  });
 });
 
 t.test('the command line wins, also under another name', async t => {
@@ -190,6 +233,10 @@ t.test('the command line wins, also under another name', async t => {
   const { values, origins } = readOptions(table, stanza({ directory: '/d', ro: 'on', readonly: override }));
   t.equal(values['read-only'], false);
   t.strictSame([...origins.keys()], ['directory', 'readonly']);
+  const other = { ...override, value: 'on', where: '--xlator-option v.ro=on' };
+  t.throws(() => readOptions(table, stanza({ directory: '/d', readonly: override, ro: other })), {
+    message: '--xlator-option v.ro=on: expected one of readonly and ro, which are the same option, found both',
+  });
 });
 
 const bad: [string, Record<string, string>, string][] = [
@@ -218,6 +265,6 @@ const bad: [string, Record<string, string>, string][] = [
 ];
 for (const [name, options, message] of bad) {
   t.test(`refused: ${name}`, async t => {
-    t.throws(() => readOptions(table, stanza(options)), { name: 'VolfileError', message });
+    t.throws(() => readOptions(table, stanza(options, 'a')), { name: 'VolfileError', message });
   });
 }

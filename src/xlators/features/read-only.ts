@@ -3,12 +3,12 @@ import { Access, type Fop, FopError, type Fops } from '../../graph/fops.ts';
 import type { Fd } from '../../graph/fd.ts';
 import type { Frame } from '../../graph/frame.ts';
 import { type Iatt, isStored, type Wcc } from '../../graph/iatt.ts';
-import { bool } from '../../graph/options.ts';
+import { bool, limiting, type OptionValues } from '../../graph/options.ts';
 import { Xlator } from '../../graph/xlator.ts';
 import type { Inode } from '../../inode/inode.ts';
 
 const options = {
-  'read-only': bool({ default: true }, 'Refuse what would change the volume.'),
+  'read-only': limiting(bool({ default: true }, 'Refuse what would change the volume.')),
 };
 
 /** The fops that change something, and where among their arguments the inodes are whose attributes a client wants. */
@@ -43,6 +43,8 @@ const CHANGING_FLAGS =
 /** features/read-only: reads pass, changes fail with EROFS. */
 export class ReadOnly extends Xlator<typeof options> {
   static readonly options = options;
+  static readonly limitsAccess = true;
+  static readonly readOnly = (values: OptionValues<typeof options>): boolean => values['read-only'];
   readonly #on: boolean = this.options['read-only'];
 
   protected override wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {

@@ -1,6 +1,7 @@
 /** What may be mounted, by whom and as whom: the options of nfs/server made into rules. */
 import { createHash } from 'node:crypto';
-import { VolfileError } from '../../../graph/volfile-error.ts';
+import { shown, VolfileError } from '../../../graph/volfile-error.ts';
+import type { Layer } from '../../../graph/xlator.ts';
 import { toWire } from '../../../wire-text.ts';
 import { HostRules } from './hosts.ts';
 import { PathTree } from './mount-path.ts';
@@ -26,7 +27,9 @@ export interface Rule<T> {
 export interface VolumeRules {
   readonly authNone: Rule<boolean>;
   readonly authSys: Rule<boolean>;
+  /** Both reject: the volume's own list, and the one for all volumes. */
   readonly reject: Rule<HostRules | undefined>;
+  readonly rejectAll: Rule<HostRules | undefined>;
   readonly allow: Rule<HostRules>;
   readonly insecurePorts: Rule<boolean>;
   readonly readOnly: Rule<boolean>;
@@ -48,6 +51,8 @@ export interface Export {
   /** Who may mount this directory, besides the volume's rules. */
   readonly hosts: Rule<HostRules | undefined>;
   readonly rules: VolumeRules;
+  /** The layer below that refuses every change, if one does. */
+  readonly readOnlyBy: Layer | undefined;
   /** The gfid of the directory, once it has been looked up. */
   top?: Buffer;
 }
@@ -61,12 +66,22 @@ export function namesOf(path: string): string[] {
 
 /** The lists that decide on a client's address. */
 export function hostRulesOf({ hosts, rules }: Export): HostRules[] {
-  return [rules.reject.value, rules.allow.value, hosts.value].filter(list => list !== undefined);
+  const lists = [rules.reject.value, rules.rejectAll.value, rules.allow.value, hosts.value];
+  return lists.filter(list => list !== undefined);
 }
 
-/** All exports of the volumes. @throws {VolfileError} */
-export function exportsOf(volumes: readonly string[], values: NfsOptionValues, origins: Origins): Export[] {
-  return volumes.flatMap(volume => volumeExports(volume, values, origins));
+/** Whether anything can be changed through an export, by which option or layer, and where that is written. */
+export function accessOf({ rules, readOnlyBy }: Export): {
+  mode: 'read-write' | 'read-only';
+  by: string;
+  where: string;
+} {
+  const { readOnly } = rules;
+  if (readOnly.value || readOnlyBy === undefined) {
+    return { mode: readOnly.value ? 'read-only' : 'read-write', by: readOnly.option, where: readOnly.where };
+  }
+  const { name, type, where } = readOnlyBy;
+  return { mode: 'read-only', by: `volume ${shown(name)}, ${type}`, where };
 }
 
 /** The exports by the paths they are mounted by. @throws {VolfileError} two have the same; `where` says in which stanza */
@@ -80,24 +95,73 @@ export function pathsOf(exports: readonly Export[], where: string): PathTree<Exp
   return tree;
 }
 
-function volumeExports(volume: string, values: NfsOptionValues, origins: Origins): Export[] {
-  const rules = rulesOf(volume, values, origins);
+/** What the rules of all volumes are made from. */
+interface Source {
+  readonly values: NfsOptionValues;
+  readonly origins: Origins;
+  readonly allowAll: Rule<HostRules | undefined>;
+  readonly rejectAll: Rule<HostRules | undefined>;
+}
+
+/**
+ * All exports of the volumes.
+ * @param readOnlyBy the layer that makes a volume read-only, by the volume's name
+ * @throws {VolfileError}
+ */
+export function exportsOf(
+  volumes: readonly string[],
+  values: NfsOptionValues,
+  origins: Origins,
+  readOnlyBy: ReadonlyMap<string, Layer | undefined> = new Map(),
+): Export[] {
+  const list = (option: 'rpc-auth.addr.allow' | 'rpc-auth.addr.reject') =>
+    hostList(values[option], option, origins, values);
+  const allowAll = list('rpc-auth.addr.allow');
+  const source = { values, origins, allowAll, rejectAll: list('rpc-auth.addr.reject') };
+  return volumes.flatMap(volume => {
+    const exports = volumeExports(volume, source, readOnlyBy.get(volume)); // what is wrong is found in any case
+    return values['nfs.*.disable'].get(volume) ? [] : exports;
+  });
+}
+
+function hostList(
+  text: string | undefined,
+  option: string,
+  origins: Origins,
+  values: NfsOptionValues,
+): Rule<HostRules | undefined> {
+  const where = origins.get(option) ?? 'default';
+  const value = text === undefined ? undefined : HostRules.parse(text, where);
+  if (value !== undefined) checkNames(value, values);
+  return { value, option, where };
+}
+
+function checkNames({ hasNames, words, where }: HostRules, values: NfsOptionValues): void {
+  if (!hasNames || values['rpc-auth.addr.namelookup']) return;
+  const expected = 'addresses and networks only, since rpc-auth.addr.namelookup is off';
+  throw VolfileError.expected(where, expected, shown(words.join()));
+}
+
+function volumeExports(volume: string, source: Source, readOnlyBy: Layer | undefined): Export[] {
+  const { values, origins } = source;
+  const rules = rulesOf(volume, source);
   const exports: Export[] = [];
   const anywhere: Rule<HostRules | undefined> = { value: undefined, option: 'nfs3.*.export-dir', where: 'default' };
   const also = (values['nfs3.*.export-as'].get(volume) ?? []).map(toWire);
   const own = `/${toWire(volume)}`;
   if (values['nfs3.export-volumes']) {
-    exports.push({ id: 0, volume, dir: [], paths: [own, ...also], hosts: anywhere, rules });
+    exports.push({ id: 0, volume, dir: [], paths: [own, ...also], hosts: anywhere, rules, readOnlyBy });
   }
   const option = `nfs3.${volume}.export-dir`;
   const where = origins.get(option) ?? 'default';
   const dirs = values['nfs3.*.export-dir'].get(volume);
   for (const { dir, hosts } of dirs === undefined ? [] : HostRules.parseDirs(dirs, where)) {
+    if (hosts) checkNames(hosts, values);
     const names = namesOf(toWire(dir));
     const id = dirId(names);
     const paths = [own, ...also].map(path => [path, ...names].join('/'));
     if (exports.some(other => other.id === id)) throw VolfileError.expected(where, 'each directory once', dir);
-    exports.push({ id, volume, dir: names, paths, hosts: { value: hosts, option, where }, rules });
+    exports.push({ id, volume, dir: names, paths, hosts: { value: hosts, option, where }, rules, readOnlyBy });
   }
   return exports;
 }
@@ -107,28 +171,29 @@ function dirId(names: readonly string[]): number {
   return Math.max(1, hash.readUInt16BE());
 }
 
-function rulesOf(volume: string, values: NfsOptionValues, origins: Origins): VolumeRules {
+function rulesOf(volume: string, { values, origins, allowAll, rejectAll }: Source): VolumeRules {
   const rule = <T>(value: T, ...options: string[]): Rule<T> => {
     const option = options.find(name => origins.has(name)) ?? options.at(-1)!;
     return { value, option, where: origins.get(option) ?? 'default' };
   };
   const hosts = (option: 'allow' | 'reject'): Rule<HostRules | undefined> => {
-    const text = values[`rpc-auth.addr.*.${option}`].get(volume) ?? values[`rpc-auth.addr.${option}`];
-    const found = rule(text, `rpc-auth.addr.${volume}.${option}`, `rpc-auth.addr.${option}`);
-    return { ...found, value: text === undefined ? undefined : HostRules.parse(text, found.where) };
+    const text = values[`rpc-auth.addr.*.${option}`].get(volume);
+    return hostList(text, `rpc-auth.addr.${volume}.${option}`, origins, values);
   };
   const own = (option: 'auth-null' | 'auth-unix') =>
     rule(
       values[`rpc-auth.${option}.*`].get(volume) ?? values[`rpc-auth.${option}`],
       `rpc-auth.${option}.${volume}`,
+      `rpc-auth.${option}.${volume}.allow`,
       `rpc-auth.${option}`,
     );
-  const allow = hosts('allow');
+  const allow = [hosts('allow'), allowAll].find(({ value }) => value !== undefined);
   return {
     authNone: own('auth-null'),
     authSys: own('auth-unix'),
     reject: hosts('reject'),
-    allow: { ...allow, value: allow.value ?? HostRules.parse('*', allow.where) },
+    rejectAll,
+    allow: allow as Rule<HostRules>, // the general option has a default
     insecurePorts: rule(
       values['rpc-auth.ports.*.insecure'].get(volume) ?? values['rpc-auth.ports.insecure'],
       `rpc-auth.ports.${volume}.insecure`,

@@ -2,7 +2,8 @@
 import { shown, VolfileError } from '../../../graph/volfile-error.ts';
 import { formatIp, parseIp } from '../../../rpcsvc/ip.ts';
 import { hostNames, type HostNames } from './host-names.ts';
-import { HOST_EXPECTED, type HostRule, matchHost, parseHostRule } from './host-rule.ts';
+import { type HostRule, matchHost, parseHostRule } from './host-rule.ts';
+import { HOST_EXPECTED, whyNoHost } from './host-words.ts';
 
 export interface HostVerdict {
   /** Whether the address is in the list. */
@@ -37,13 +38,16 @@ export class HostRules {
   /** The list as written, word by word, for EXPORT. */
   readonly words: readonly string[];
   readonly where: string;
+  /** Whether names must be looked up for it. */
+  readonly hasNames: boolean;
+  /** Whether every address is in it. */
+  readonly everyone: boolean;
   readonly #rules: readonly HostRule[];
   readonly #names: HostNames;
-  readonly #hasNames: boolean;
   readonly #kept = new Map<string, Kept>();
 
   /**
-   * A list with commas, bars or blanks between its words: {@link HOST_EXPECTED}, `all` for everybody, `none` for nobody.
+   * A list with commas, bars or blanks between its words: {@link HOST_EXPECTED}; `all` is everyone, `none` alone no one.
    * @throws {VolfileError}
    */
   static parse(text: string, where: string, names: HostNames = hostNames): HostRules {
@@ -52,7 +56,7 @@ export class HostRules {
     if (words.length === 1 && words[0]!.toLowerCase() === 'none') return new HostRules([], [], where, names);
     const rules = words.map(word => {
       const rule = parseHostRule(word);
-      if (!rule) throw VolfileError.expected(where, HOST_EXPECTED, shown(word));
+      if (!rule) throw VolfileError.expected(where, HOST_EXPECTED, `${shown(word)}${whyNoHost(word)}`);
       return rule;
     });
     return new HostRules(words, rules, where, names);
@@ -81,14 +85,17 @@ export class HostRules {
     this.where = where;
     this.#rules = rules;
     this.#names = names;
-    this.#hasNames = rules.some(({ kind }) => kind === 'name' || kind === 'names');
+    this.hasNames = rules.some(({ kind }) => kind === 'name' || kind === 'names');
+    this.everyone = rules.some(
+      rule => rule.kind === 'any' || (rule.kind === 'network' && rule.masks.every(mask => mask === 0)),
+    );
   }
 
   /** By what is known now: it does not wait for names, see {@link ready}. */
   match(address: string): HostVerdict {
     const kept = this.#kept.get(address);
-    if (kept && !this.#hasNames) return kept.verdict;
-    const nowMs = this.#hasNames ? performance.now() : 0;
+    if (kept && !this.hasNames) return kept.verdict;
+    const nowMs = this.hasNames ? performance.now() : 0;
     if (kept && kept.generation === this.#names.generation && nowMs < kept.untilMs) return kept.verdict;
     const verdict = this.#match(address);
     if (this.#kept.size >= KEPT_MAX) this.#kept.clear();
@@ -98,7 +105,7 @@ export class HostRules {
 
   /** Waits until the names that decide on `address` are known, or for `timeoutMs`: before a MNT, say. */
   async ready(address: string, timeoutMs = READY_MS): Promise<void> {
-    if (!this.#hasNames || this.match(address).allowed) return;
+    if (!this.hasNames || this.match(address).allowed) return;
     const names = this.#rules.flatMap(rule => (rule.kind === 'name' ? [rule.name] : []));
     const ip = parseIp(address);
     await this.#names.settled(ip ? formatIp(ip) : address, names, timeoutMs);

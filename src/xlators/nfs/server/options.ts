@@ -1,5 +1,6 @@
 /** The options of nfs/server: gNFS's names and, where gNFS has none, names of its kind. */
-import { bool, choice, each, integer, list, path, size, text, uuid } from '../../../graph/options.ts';
+import { isIP } from 'node:net';
+import { bool, choice, each, integer, limiting, list, option, path, size, text, uuid } from '../../../graph/options.ts';
 import type { OptionValues } from '../../../graph/options.ts';
 
 const MiB = 1024 * 1024;
@@ -9,11 +10,19 @@ const on = { default: true } as const;
 const off = { default: false } as const;
 const none = { default: undefined } as const;
 const required = { required: true } as const; // of a pattern: each that is set has a value
+const orAllow = (option: string) => ({ ...required, aliases: [`${option}.allow`] }) as const; // gNFS has both
 const hosts = 'addresses, networks (10.0.0.0/8), wildcards (10.0.*) and host names, separated by commas, or *';
 
 export const OPTIONS = {
   'nfs.port': integer({ min: 0, max: 65_535, default: 2049 }, 'the TCP and UDP port; 0 lets the kernel choose'),
-  'nfs.bind-address': text({ default: '127.0.0.1' }, 'the address to listen on; :: is all of them, IPv4 and IPv6'),
+  'nfs.bind-address': limiting(
+    option(
+      { default: '127.0.0.1' },
+      'an address of this machine, or a name of it',
+      'the address to listen on; :: is all of them, IPv4 and IPv6',
+      value => (isIP(value) !== 0 || /^(?![0-9.]*$)[\w.-]+$/.test(value) ? value : undefined),
+    ),
+  ),
   'nfs.mem-factor': integer({ min: 1, max: 1024, default: 15 }, 'how many unused inodes are kept: 32768 times this'),
   'nfs.enable-ino32': bool(off, 'file ids and listings’ cookies of 32 bits, for clients that know no others'),
   'nfs.dynamic-volumes': bool(on, 'a volume whose brick is down at the start is served as soon as it is up'),
@@ -22,6 +31,15 @@ export const OPTIONS = {
   'nfs.nlm': bool(on, 'lock calls are refused at once by NLM; off: no NLM, so clients not told nolock may hang'),
   'nfs.mount-rmtab': text(none, 'the file that remembers who has mounted what; /- for none'),
   'nfs.server-aux-gids': bool(off, 'groups of a user are looked up here, not taken from the client (for more than 16)'),
+  'nfs.*.disable': each(limiting(bool(required, 'nothing of this volume is exported'))),
+  'nfs.exports-auth-enable': limiting(
+    option(
+      off,
+      'off (exports and netgroups files are not read here: name the hosts with rpc-auth.addr.VOLUME.allow)',
+      'GlusterFS’s switch for its exports and netgroups files, which are not read here',
+      value => (bool(off, '').parse(value) === false ? false : undefined),
+    ),
+  ),
   'nfs.outstanding-rpc-limit': integer(
     { min: 1, max: 65_536, default: 512, aliases: ['rpc.outstanding-rpc-limit'] },
     'calls that one client may have under way at a time',
@@ -32,29 +50,32 @@ export const OPTIONS = {
   'nfs3.read-size': size(ioSize, 'the most that one READ gives'),
   'nfs3.write-size': size(ioSize, 'the most that one WRITE takes'),
   'nfs3.readdir-size': size(ioSize, 'the most that one READDIR or READDIRPLUS gives'),
-  'nfs3.export-volumes': bool(on, 'each volume is exported as /VOLUME'),
-  'nfs3.export-dirs': bool(on, 'directories in volumes may be mounted as /VOLUME/DIR'),
+  'nfs3.export-volumes': limiting(bool(on, 'each volume is exported as /VOLUME')),
+  'nfs3.export-dirs': limiting(bool(on, 'directories in volumes may be mounted as /VOLUME/DIR')),
   'nfs3.*.export-dir': each(
-    text(required, 'the directories that may be mounted, each with its hosts: /a(10.0.0.0/8),/b'),
+    limiting(text(required, 'the directories that may be mounted, each with its hosts: /a(10.0.0.0/8),/b')),
   ),
   'nfs3.*.export-as': each(list(path(required, ''), required, 'more paths that the volume is mounted by')),
-  'nfs3.*.volume-access': each(choice(['read-write', 'read-only'], required, 'what may be done with the volume')),
+  'nfs3.*.volume-access': each(
+    limiting(choice(['read-write', 'read-only'], required, 'what may be done with the volume')),
+  ),
   'nfs3.*.volume-id': each(uuid(required, 'what tells the volume in file handles; by default its name does')),
   'nfs3.*.trusted-sync': each(bool(required, 'every WRITE and COMMIT is answered as if it were durable')),
   'nfs3.*.trusted-write': each(bool(required, 'UNSTABLE writes are answered as FILE_SYNC')),
-  'nfs3.*.squash': each(choice(['none', 'root', 'all'], required, 'which users become the anonymous one')),
-  'nfs3.*.anonuid': each(integer(id, 'the uid of the anonymous user')),
-  'nfs3.*.anongid': each(integer(id, 'the gid of the anonymous user')),
-  'rpc-auth.auth-null': bool(on, 'AUTH_NONE is taken'),
-  'rpc-auth.auth-null.*': each(bool(on, 'AUTH_NONE is taken for this volume')),
-  'rpc-auth.auth-unix': bool(on, 'AUTH_SYS is taken'),
-  'rpc-auth.auth-unix.*': each(bool(on, 'AUTH_SYS is taken for this volume')),
-  'rpc-auth.addr.allow': text({ default: '*' }, `who may mount: ${hosts}`),
-  'rpc-auth.addr.reject': text(none, `who may not mount, whatever is allowed: ${hosts}`),
-  'rpc-auth.addr.*.allow': each(text(required, `who may mount this volume: ${hosts}`)),
-  'rpc-auth.addr.*.reject': each(text(required, `who may not mount this volume: ${hosts}`)),
-  'rpc-auth.ports.insecure': bool(off, 'clients may use ports from 1024 on, which any user of theirs can'),
-  'rpc-auth.ports.*.insecure': each(bool(off, 'clients of this volume may use ports from 1024 on')),
+  'nfs3.*.squash': each(limiting(choice(['none', 'root', 'all'], required, 'which users become the anonymous one'))),
+  'nfs3.*.anonuid': each(limiting(integer(id, 'the uid of the anonymous user'))),
+  'nfs3.*.anongid': each(limiting(integer(id, 'the gid of the anonymous user'))),
+  'rpc-auth.auth-null': limiting(bool(on, 'AUTH_NONE is taken')),
+  'rpc-auth.auth-null.*': each(limiting(bool(orAllow('rpc-auth.auth-null.*'), 'AUTH_NONE is taken for this volume'))),
+  'rpc-auth.auth-unix': limiting(bool(on, 'AUTH_SYS is taken')),
+  'rpc-auth.auth-unix.*': each(limiting(bool(orAllow('rpc-auth.auth-unix.*'), 'AUTH_SYS is taken for this volume'))),
+  'rpc-auth.addr.allow': limiting(text({ default: '*' }, `who may mount: ${hosts}`)),
+  'rpc-auth.addr.namelookup': limiting(bool(on, 'host names in these lists are looked up; off: they may have none')),
+  'rpc-auth.addr.reject': limiting(text(none, `who may not mount, whatever is allowed: ${hosts}`)),
+  'rpc-auth.addr.*.allow': each(limiting(text(required, `who may mount this volume: ${hosts}`))),
+  'rpc-auth.addr.*.reject': each(limiting(text(required, `who may not mount this volume: ${hosts}`))),
+  'rpc-auth.ports.insecure': limiting(bool(off, 'clients may use ports from 1024 on, which any user of theirs can')),
+  'rpc-auth.ports.*.insecure': each(limiting(bool(off, 'clients of this volume may use ports from 1024 on'))),
 };
 
 export type NfsOptionValues = OptionValues<typeof OPTIONS>;

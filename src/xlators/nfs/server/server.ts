@@ -14,6 +14,7 @@ import type { Log } from '../../../log.ts';
 import type { Call, Program } from '../../../rpcsvc/actor.ts';
 import { Accesses } from './access.ts';
 import { type Export, exportsOf, pathsOf } from './exports.ts';
+import { FOREIGN } from './foreign-options.ts';
 import { Handles } from './handle.ts';
 import { PathTree } from './mount-path.ts';
 import type { MountTable } from './mount-table.ts';
@@ -36,6 +37,8 @@ const INODES_PER_MEM_FACTOR = 32_768;
 
 export class NfsServer extends Xlator<typeof OPTIONS> {
   static readonly options = OPTIONS;
+  static readonly foreign = FOREIGN;
+  static readonly limitsAccess = true;
   static readonly children = [1, Infinity] as const;
 
   readonly volumes = new Map<string, Volume>();
@@ -91,7 +94,8 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
       this.#byKey.set(volume.key, volume);
       this.volumes.set(child.name, volume);
     }
-    this.exports = exportsOf([...this.volumes.keys()], this.options, this.origins);
+    const readOnlyBy = new Map(this.children.map(child => [child.name, child.readOnlyBy]));
+    this.exports = exportsOf([...this.volumes.keys()], this.options, this.origins, readOnlyBy);
     for (const one of this.exports) {
       this.#exportById.set(exportKey(this.volumes.get(one.volume)!, one.id), one);
     }

@@ -1,4 +1,4 @@
-import { bool, choice, integer, path } from '../../../graph/options.ts';
+import { bool, choice, type ForeignTable, integer, path } from '../../../graph/options.ts';
 
 export const posixOptions = {
   directory: path({ required: true }, 'The directory of this machine that the brick serves.'),
@@ -17,5 +17,11 @@ export const posixOptions = {
     { default: 0, min: 0, max: 1_000_000 },
     'How many descriptors the brick keeps open at most, for each stage; 0 takes a part of what the process may have.',
   ),
+};
+
+/** GlusterFS's, which take modes away from what is made. */
+export const posixForeign: ForeignTable = {
+  'create-mask': { instead: 'a default ACL on the directory (setfacl -d)' },
+  'create-directory-mask': { instead: 'a default ACL on the directory (setfacl -d)' },
 };
 export type PosixOptions = typeof posixOptions;

@@ -15,7 +15,7 @@ import { list } from './list.ts';
 import * as lookup from './lookup.ts';
 import { openFor } from './open-flags.ts';
 import { openBrick, type OpenBrick } from './open.ts';
-import { posixOptions, type PosixOptions } from './options.ts';
+import { posixForeign, posixOptions, type PosixOptions } from './options.ts';
 import { read } from './read.ts';
 import { setattr } from './setattr.ts';
 import * as space from './space.ts';
@@ -29,6 +29,7 @@ type Xattrs = fops.Xattrs;
  */
 export class Posix extends Xlator<PosixOptions> {
   static readonly options = posixOptions;
+  static readonly foreign = posixForeign;
   static readonly children = [0, 0] as const;
 
   #open: OpenBrick | undefined;

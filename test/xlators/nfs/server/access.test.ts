@@ -10,7 +10,8 @@ import { OPTIONS } from '#src/xlators/nfs/server/options.ts';
 /** The exports of a volume `v` under these options, from line 3 of `nfs.vol` on. */
 function exportsWith(...options: string[]): Export[] {
   const lines = ['volume nfs', ' type nfs/server', ...options.map(option => ` option ${option}`), 'end-volume'];
-  const { values, origins } = readOptions(OPTIONS, parseVolfile(lines.join('\n'), 'nfs.vol')[0]!);
+  const [stanza] = parseVolfile(lines.join('\n'), 'nfs.vol');
+  const { values, origins } = readOptions(OPTIONS, { ...stanza!, subvolumes: [{ name: 'v', where: 'nfs.vol' }] });
   return exportsOf(['v'], values, origins);
 }
 const exportWith = (...options: string[]) => exportsWith(...options)[0]!;
@@ -72,6 +73,24 @@ const cases: { name: string; options: string[]; peer: ReturnType<typeof from>; f
     options: ['rpc-auth.addr.allow *', 'rpc-auth.addr.reject 10.0.0.0/8'],
     peer: from('10.0.0.1'),
     expected: { allowed: false, rule: 'rpc-auth.addr.reject 10.0.0.0/8', where: 'nfs.vol:4' },
+  },
+  {
+    name: 'rejected for all volumes, where the volume rejects others',
+    options: ['rpc-auth.addr.reject 10.0.0.1', 'rpc-auth.addr.v.reject 10.0.0.2'],
+    peer: from('10.0.0.1'),
+    expected: { allowed: false, rule: 'rpc-auth.addr.reject 10.0.0.1', where: 'nfs.vol:3' },
+  },
+  {
+    name: 'rejected for the volume, where others are for all',
+    options: ['rpc-auth.addr.reject 10.0.0.1', 'rpc-auth.addr.v.reject 10.0.0.2'],
+    peer: from('10.0.0.2'),
+    expected: { allowed: false, rule: 'rpc-auth.addr.v.reject 10.0.0.2', where: 'nfs.vol:4' },
+  },
+  {
+    name: 'AUTH_SYS, off by the other spelling',
+    options: ['rpc-auth.auth-unix.v.allow off'],
+    peer: from('10.0.0.1'),
+    expected: { allowed: false, rule: 'rpc-auth.auth-unix.v.allow', where: 'nfs.vol:3' },
   },
   { name: 'AUTH_NONE', options: [], peer: from('10.0.0.1'), flavor: NONE, expected: { allowed: true } },
   {

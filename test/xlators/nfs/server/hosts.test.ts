@@ -18,7 +18,6 @@ const cases: [list: string, address: string, rule: string | undefined][] = [
   ['::ffff:10.0.0.1', '10.0.0.1', '::ffff:10.0.0.1'],
   ['192.168.1.0/24', '192.168.1.255', '192.168.1.0/24'],
   ['192.168.1.0/24', '192.168.2.0', undefined],
-  ['192.168.1.7/24', '192.168.1.255', '192.168.1.7/24'],
   ['192.168.0.0/255.255.0.0', '192.168.77.1', '192.168.0.0/255.255.0.0'],
   ['::ffff:10.0.0.0/104', '10.9.9.9', '::ffff:10.0.0.0/104'],
   ['::ffff:10.0.0.0/104', '11.9.9.9', undefined],
@@ -34,7 +33,11 @@ const cases: [list: string, address: string, rule: string | undefined][] = [
   ['192.168.*', '193.168.3.4', undefined],
   ['192.168.*.7', '192.168.3.7', '192.168.*.7'],
   ['192.168.?.7', '192.168.33.7', undefined],
+  ['192.168.1?.7', '192.168.12.7', '192.168.1?.7'],
   ['2001:db8:*', '2001:db8::9', '2001:db8:*'],
+  ['2001:0DB8:0:*', '2001:db8:0:1::9', '2001:0DB8:0:*'],
+  ['2001:db8:0:*', '2001:db8:1::9', undefined],
+  ['1:2:3:4:5:6:7:*', '1:2:3:4:5:6:7:8', '1:2:3:4:5:6:7:*'],
   ['10.0.0.1,10.0.0.2|10.0.0.3 10.0.0.4', '10.0.0.3', '10.0.0.3'],
   ['10.0.0.0/8,10.0.0.1', '10.0.0.1', '10.0.0.0/8'],
   [' 10.0.0.1 , ', '10.0.0.1', '10.0.0.1'],
@@ -67,6 +70,11 @@ t.test('what is no host is refused, with what was expected', async t => {
     '::1/255.0.0.0',
     'x'.repeat(254),
     '::ffff:10.0.0.0/95',
+    '192.168.1.7/24', // more in test/security/options.test.ts
+    'fe80::1%eth0',
+    '10.0.0.1,none',
+    '2001:db8::*',
+    'a.*..org',
   ];
   for (const list of bad) {
     t.throws(
@@ -79,6 +87,15 @@ t.test('what is no host is refused, with what was expected', async t => {
 
 t.test('what is no address is in no list, not even *', async t => {
   t.match(HostRules.parse('*', where).match('nonsense'), { allowed: false, rule: /no address/ });
+});
+
+t.test('whether a list has everyone in it', async t => {
+  const everyone = (list: string) => HostRules.parse(list, where, noNames).everyone;
+  t.strictSame(
+    ['*', 'all', '10.0.0.1,*', '0.0.0.0/0', '::/0'].filter(list => !everyone(list)),
+    [],
+  );
+  t.strictSame(['none', '10.0.0.0/8', '10.*', '*.example.org', '::1'].filter(everyone), []);
 });
 
 t.test('directories with their hosts', async t => {
