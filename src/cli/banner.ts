@@ -5,7 +5,7 @@ import { isWildcard, parseIp } from '../rpcsvc/ip.ts';
 import type { Server } from '../server/server.ts';
 import { describeLimits, processCapabilities } from '../sys/capabilities.ts';
 import { fromWire } from '../wire-text.ts';
-import type { Export } from '../xlators/nfs/server/exports.ts';
+import { accessOf, type Export } from '../xlators/nfs/server/exports.ts';
 
 /** More exports are counted only. */
 const SHOWN_MAX = 20;
@@ -61,13 +61,14 @@ export function banner(server: Server): string {
   return lines.map(line => `${line}\n`).join('');
 }
 
-function exportLines({ paths, rules }: Export, host: string, port: number): string[] {
+function exportLines(on: Export, host: string, port: number): string[] {
+  const { paths, rules } = on;
   const [path, ...more] = paths.map(fromWire);
   const at = { host, port, path: path!, insecure: rules.insecurePorts.value };
   const also = more.length === 0 ? '' : `, also as ${more.join(' and ')}`;
   const squash = rules.squash.value === 'none' ? '' : `, squash ${rules.squash.value}`;
   return [
-    `${path}${also} (${rules.readOnly.value ? 'read-only' : 'read-write'}${squash})`,
+    `${path}${also} (${accessOf(on).mode}${squash})`,
     `  Linux  ${linuxMount(at)}`,
     `  macOS  ${macMount(at)}`,
     '',

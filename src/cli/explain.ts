@@ -14,7 +14,7 @@ export const explain = command({
   usage: 'explain',
   describe:
     'Would this be allowed, by which rule, and as whom? Asks a running server, which looks at the path as well; ' +
-    'with -f VOLFILE only the rules are asked.',
+    'with -f VOLFILE only the rules are asked. Exit code 0 if it is allowed, 1 if it is refused.',
   options: {
     client: { type: 'string', coerce: textOf('--client'), describe: "the client's IP address" },
     path: { type: 'string', coerce: textOf('--path'), describe: 'the path as it is mounted, or below' },
@@ -61,33 +61,44 @@ export const explain = command({
         ? await ask<Explanation>({ ...args, port: args['server-port'] }, 'explain', question)
         : await offline(args.volfile, args['xlator-option'] ?? [], question);
     process.stdout.write(args.json ? `${JSON.stringify(told, undefined, 2)}\n` : explanationText(told));
-    return EXIT.OK;
+    return told.allowed ? EXIT.OK : EXIT.FAILED;
   },
 });
 
 async function offline(volfile: string, overrides: readonly string[], question: Question): Promise<Explanation> {
   const { exports, exportPaths } = await planVolfile(volfile, overrides);
   const known = exports.flatMap(({ paths }) => paths);
-  return (await explainRules(exportPaths, known, question)).explanation;
+  const { explanation } = await explainRules(exportPaths, known, question);
+  if (!explanation.allowed) return explanation;
+  const reason = `${question.client} may mount ${explanation.export}; what it may do there depends on the disk`;
+  return { ...explanation, reason };
 }
 
 export function explanationText(told: Explanation): string {
   const lines = [`${told.allowed ? 'allowed' : 'refused'}: ${told.reason}`, `  by      ${told.rule} (${told.where})`];
   if (told.export !== undefined) lines.push(`  export  ${told.export}, volume ${told.volume}`);
-  if (told.access) lines.push(`  access  ${told.access.mode} (${told.access.where})`);
+  if (told.access) lines.push(`  access  ${accessText(told.access)}`);
   if (told.identity && told.squash) {
     const { uid, gid, groups } = told.identity;
     const more = groups.length === 0 ? '' : `, groups ${groups.join()}`;
-    const { mode, applied, where } = told.squash;
-    const how = applied ? `squash ${mode}, ${where}` : 'as it calls itself';
-    lines.push(`  acts as uid ${uid}, gid ${gid}${more} (${how})`);
+    lines.push(`  acts as uid ${uid}, gid ${gid}${more} (${identityReason(told)})`);
   }
   if (told.object) lines.push(`  object  ${objectText(told.object)}`);
   return lines.map(line => `${line}\n`).join('');
 }
 
+function accessText({ mode, by, where }: NonNullable<Explanation['access']>): string {
+  return where === 'default' ? `${mode} (default)` : `${mode} by ${by} (${where})`;
+}
+
+function identityReason({ squash, toldApart }: Explanation): string {
+  if (toldApart === false) return "the server's own user, since it does not run as root";
+  const { mode, applied, where } = squash!;
+  const how = applied ? `squash ${mode}, ${where}` : 'as it calls itself';
+  return toldApart === undefined ? `${how}, if the server runs as root` : how;
+}
+
 function objectText({ exists, error, type, mode, uid, gid, granted }: NonNullable<Explanation['object']>): string {
-  if (!exists) return `is not there (${error})`;
-  if (error !== undefined) return `cannot be reached: ${error}`;
-  return `a ${type}, mode ${mode}, owner ${uid}:${gid}; the caller may ${granted}`;
+  if (error !== undefined) return exists ? `cannot be looked at (${error})` : `is not there (${error})`;
+  return `a ${type}, mode ${mode}, owner ${uid}:${gid}, ${granted}`;
 }

@@ -1,9 +1,9 @@
 /** Whether a call would be let in, by which rule, and as whom it would act: the questions are asked, not the call made. */
 import { auth_flavor } from '#protocols/rpc.ts';
 import { FsError } from '../errno.ts';
-import { groupsOf } from '../sys/groups.ts';
+import type { Identity } from '../graph/frame.ts';
 import { squashed, verdict, type Verdict } from '../xlators/nfs/server/access.ts';
-import { type Export, hostRulesOf } from '../xlators/nfs/server/exports.ts';
+import { type AccessMode, accessOf, type Export, hostRulesOf } from '../xlators/nfs/server/exports.ts';
 import { type PathTree, splitMountPath } from '../xlators/nfs/server/mount-path.ts';
 import { fromWire, toWire } from '../wire-text.ts';
 import { ControlError } from './control.ts';
@@ -23,17 +23,21 @@ export interface Question {
 }
 
 export interface Explanation {
+  /** Whether the caller may do anything at the path. When only the rules were asked: whether they let the client in. */
   readonly allowed: boolean;
-  /** What decided, and where that is written: `file:line`, or `default`. */
+  /** What decided, and where that is written: `file:line`, `default`, or `on the disk`. */
   readonly rule: string;
   readonly where: string;
   readonly reason: string;
   readonly export?: string;
   readonly volume?: string;
-  /** As whom the caller acts. */
-  readonly identity?: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
+  /** As whom the caller acts; as whom the export lets it act, when only the rules were asked. */
+  readonly identity?: Identity;
+  /** Whether the server can act as its callers; if it cannot, all act as its own user. Absent with the rules alone. */
+  readonly toldApart?: boolean | undefined;
   readonly squash?: { readonly mode: string; readonly applied: boolean; readonly where: string };
-  readonly access?: { readonly mode: 'read-write' | 'read-only'; readonly where: string };
+  /** Whether anything can be changed, by which option or layer, and where that is written. */
+  readonly access?: AccessMode;
   /** The object, as the server finds it; absent when only the rules were asked. */
   readonly object?: ObjectReport;
 }
@@ -61,7 +65,7 @@ export async function explainRules(
   await Promise.all(hostRulesOf(on).map(hosts => hosts.ready(asked.client)));
   const decided: Verdict = verdict(on, { address: asked.client, port: asked.port }, auth_flavor.AUTH_SYS);
   const { uid, gid, groups } = squashed(on, { ...asked, flavor: auth_flavor.AUTH_SYS, machinename: '' });
-  const { squash, readOnly } = on.rules;
+  const { squash } = on.rules;
   const { allowed, rule, where, reason } = decided;
   const explanation: Explanation = {
     allowed,
@@ -76,7 +80,7 @@ export async function explainRules(
       applied: uid !== asked.uid || gid !== asked.gid || groups.join() !== asked.groups.join(),
       where: squash.where,
     },
-    access: { mode: readOnly.value ? 'read-only' : 'read-write', where: readOnly.where },
+    access: accessOf(on),
   };
   return { explanation, on, rest };
 }
@@ -87,16 +91,45 @@ export async function explain(server: Server, asked: Question): Promise<Explanat
   const known = exports.flatMap(({ paths }) => paths);
   const { explanation, on, rest } = await explainRules(exportPaths, known, asked);
   if (on === undefined || !explanation.allowed) return explanation;
-  const { uid, gid, groups } = explanation.identity!;
   const object = await server.objectAt({
     client: asked.client,
-    uid,
-    gid,
-    groups: on.rules.auxGids ? await groupsOf(uid, gid) : groups,
+    identity: explanation.identity!,
+    auxGids: on.rules.auxGids,
     volume: on.volume,
-    names: [...on.dir, ...rest!],
+    dir: on.dir,
+    names: rest!,
+    readOnly: explanation.access!.mode === 'read-only',
   });
-  return { ...explanation, object };
+  const { identity, toldApart } = object;
+  return { ...explanation, identity, toldApart, ...decisionOf(explanation, object, asked), object };
+}
+
+const ON_DISK = 'on the disk';
+
+/** What the graph adds to what the rules say: whether the caller can do anything there, and why not. */
+function decisionOf(explanation: Explanation, object: ObjectReport, { client, path }: Question): Partial<Explanation> {
+  const { error, granted = '', identity } = object;
+  const no = (rule: string, reason: string) => ({ allowed: false, rule, where: ON_DISK, reason });
+  const uid = `uid ${identity.uid}`;
+  if (error === 'EJUKEBOX') return no(error, `volume ${explanation.volume} is down, its clients are told to try later`);
+  if (error === 'EACCES') return no(error, `${uid} may not pass through a directory above ${path}`);
+  if (error !== undefined) return no(error, object.exists ? `${path} cannot be looked at` : `${path} is not there`);
+  if (granted === '---') {
+    const { mode, uid: owner, gid: group } = object;
+    return no(`mode ${mode}, owner ${owner}:${group}`, `${uid} may do nothing with ${path}`);
+  }
+  const reason = `${client} may mount ${explanation.export}, and ${uid} may ${verbs(object)} ${path}`;
+  if (!object.readOnly || explanation.access!.mode === 'read-only') return { reason };
+  return { reason, access: { mode: 'read-only', by: 'its file system', where: ON_DISK } };
+}
+
+function verbs({ granted = '', type }: ObjectReport): string {
+  const words = [
+    ...(granted.includes('r') ? ['read'] : []),
+    ...(granted.includes('w') ? ['write'] : []),
+    ...(granted.includes('x') ? [type === 'directory' ? 'search' : 'execute'] : []),
+  ];
+  return [words.slice(0, -1).join(', '), words.at(-1)].filter(part => part !== '').join(' and ');
 }
 
 function namesOf(path: string): readonly string[] {

@@ -1,61 +1,90 @@
 /** What there is at a path and what a caller may do with it: a stage is asked, since it has the graph. */
 import { errnoOf } from '../errno.ts';
-import type { Frame } from '../graph/frame.ts';
+import type { Frame, Identity } from '../graph/frame.ts';
 import { Access } from '../graph/fops.ts';
-import { FileType } from '../graph/iatt.ts';
-import { identityOf } from '../graph/identity.ts';
+import { FileType, isStored } from '../graph/iatt.ts';
+import { identityOf, ROOT } from '../graph/identity.ts';
+import { groupsOf } from '../sys/groups.ts';
+import { canSwitch, SERVER } from '../sys/identity.ts';
 import type { NfsServer } from '../xlators/nfs/server/server.ts';
 import { walk } from '../xlators/nfs/server/walk.ts';
 
 /** Plain data, since it is posted to a stage. */
 export interface ObjectQuestion {
   readonly client: string;
-  /** As whom the caller acts. */
-  readonly uid: number;
-  readonly gid: number;
-  readonly groups: readonly number[];
+  /** As whom the export lets the caller act. */
+  readonly identity: Identity;
+  /** The groups are looked up here. */
+  readonly auxGids: boolean;
   readonly volume: string;
-  /** The names from the volume's root on, latin1. */
+  /** The names from the volume's root to where the export begins, latin1, which the server walks itself. */
+  readonly dir: readonly string[];
+  /** The names from there on, which the caller looks up. */
   readonly names: readonly string[];
+  /** The export refuses changes, by an option or a layer. */
+  readonly readOnly: boolean;
 }
 
 export interface ObjectReport {
+  /** As whom the caller acts: the server's own user, if `toldApart` is false. */
+  readonly identity: Identity;
+  /** Absent if the stage has not answered. */
+  readonly toldApart?: boolean;
   readonly exists: boolean;
-  /** The errno, if it could not be looked up. */
+  /** The errno, if it could not be looked up: `EJUKEBOX` if the volume is down, `ETIMEDOUT` if its disk is slow. */
   readonly error?: string;
   readonly type?: string;
   readonly mode?: string;
   readonly uid?: number;
   readonly gid?: number;
-  /** What the brick lets the caller do with it: `rwx`, with - for what it does not. */
+  /** What the graph lets the caller do with it: `rwx`, with - for what it does not. */
   readonly granted?: string;
+  /** The file system is mounted read-only, or a layer says so of it. */
+  readonly readOnly?: boolean;
 }
 
 const LOOKUP_MS = 5000;
 
 export async function objectAt(nfs: NfsServer, asked: ObjectQuestion): Promise<ObjectReport> {
-  const { client, uid, gid, groups, names } = asked;
+  const who = { identity: await actingAs(asked), toldApart: canSwitch };
   const volume = nfs.volumes.get(asked.volume);
-  if (!volume?.up) return { exists: false, error: `volume ${asked.volume} is down` };
-  const frame: Frame = { identity: identityOf(uid, gid, groups), client, signal: AbortSignal.timeout(LOOKUP_MS) };
+  if (!volume?.up) return { ...who, exists: false, error: 'EJUKEBOX' };
+  const { client, dir, names } = asked;
+  const signal = AbortSignal.timeout(LOOKUP_MS);
+  const frame: Frame = {
+    identity: identityOf(who.identity.uid, who.identity.gid, who.identity.groups),
+    client,
+    signal,
+  };
   try {
-    const inode = await walk(volume, frame, names);
-    const all = Access.READ | Access.WRITE | Access.EXECUTE;
-    const { granted, iatt } = await volume.top.access(frame, inode, all);
-    const bit = (mask: number, letter: string) => ((granted & mask) === mask ? letter : '-');
+    const top = await walk(volume, { ...frame, identity: ROOT }, dir);
+    const inode = await walk(volume, frame, names, top);
+    const { granted, iatt } = await volume.top.access(frame, inode, Access.READ | Access.WRITE | Access.EXECUTE);
+    const { readOnly } = await volume.top.statfs(frame, inode);
+    const refused = (asked.readOnly || readOnly) && isStored(iatt.type) ? Access.WRITE : 0;
+    const bit = (mask: number, letter: string) => ((granted & ~refused & mask) === mask ? letter : '-');
     return {
+      ...who,
       exists: true,
       type: TYPES[iatt.type],
       mode: iatt.mode.toString(8).padStart(4, '0'),
       uid: iatt.uid,
       gid: iatt.gid,
       granted: bit(Access.READ, 'r') + bit(Access.WRITE, 'w') + bit(Access.EXECUTE, 'x'),
+      readOnly,
     };
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
-    return { exists: !ABSENT.has(errno), error: errno };
+    return { ...who, exists: !ABSENT.has(errno), error: errno };
   }
+}
+
+/** As whom a stage makes the caller's calls. */
+async function actingAs({ identity, auxGids }: ObjectQuestion): Promise<Identity> {
+  if (!canSwitch) return SERVER;
+  const { uid, gid } = identity;
+  return auxGids ? { uid, gid, groups: await groupsOf(uid, gid) } : identity;
 }
 
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ESTALE']);

@@ -4,7 +4,7 @@ import { hostPort } from '../rpcsvc/address.ts';
 import type { ReplyCacheStats } from '../rpcsvc/reply-cache.ts';
 import type { FopStats, IoStatsSnapshot } from '../xlators/debug/io-stats-snapshot.ts';
 import { percentileUs } from '../xlators/debug/io-stats-snapshot.ts';
-import type { Export } from '../xlators/nfs/server/exports.ts';
+import { accessOf, type Export } from '../xlators/nfs/server/exports.ts';
 import type { MountEntry } from '../xlators/nfs/server/mount-table.ts';
 import type { Server } from './server.ts';
 import { mergeVolumes, type VolumeStats } from './stats.ts';
@@ -143,18 +143,19 @@ function fopReport(fop: string, stats: FopStats): FopReport {
   };
 }
 
-export function exportReport({ volume, dir, paths, hosts, rules }: Export): ExportReport {
+export function exportReport(on: Export): ExportReport {
+  const { volume, dir, paths, hosts, rules } = on;
   const auth = [rules.authSys.value ? 'sys' : '', rules.authNone.value ? 'none' : ''];
   return {
     volume,
     directory: fromWire(`/${dir.join('/')}`),
     paths: paths.map(fromWire),
-    access: rules.readOnly.value ? 'read-only' : 'read-write',
+    access: accessOf(on).mode,
     squash: rules.squash.value,
     anonUid: rules.anonUid,
     anonGid: rules.anonGid,
     allow: (hosts.value ?? rules.allow.value).words,
-    reject: rules.reject.value?.words ?? [],
+    reject: [...new Set([rules.reject, rules.rejectAll].flatMap(({ value }) => value?.words ?? []))],
     insecurePorts: rules.insecurePorts.value,
     auth: auth.filter(name => name !== ''),
   };

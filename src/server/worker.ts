@@ -121,7 +121,7 @@ export async function startWorker(
     accept: accepted => link.tell('accept', accepted),
     objectAt: async question => {
       const found = link.call<ObjectReport>('objectAt', question);
-      return (await within(OBJECT_MS, found)) ?? { exists: true, error: 'ETIMEDOUT' };
+      return (await within(OBJECT_MS, found)) ?? { identity: question.identity, exists: true, error: 'ETIMEDOUT' };
     },
     stats: statsOf(link, up.stats),
     prepare: text => link.call('prepare', text),

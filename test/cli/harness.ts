@@ -18,14 +18,17 @@ export interface Ran {
 interface Options {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** As another user, and its group of the same number; only root can. */
+  readonly uid?: number;
 }
 
-function start(args: readonly string[], { cwd, env }: Options = {}): ChildProcess {
+function start(args: readonly string[], { cwd, env, uid }: Options = {}): ChildProcess {
   return spawn(process.execPath, [MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // The command line is started often here, and it is the same each time.
     env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'bricknfs-test-compile-cache'), ...env },
     ...(cwd === undefined ? {} : { cwd }),
+    ...(uid === undefined ? {} : { uid, gid: uid }),
   });
 }
 

@@ -42,7 +42,11 @@ export function addressVerdict({ rules, hosts }: Export, address: string): Verdi
   if (dir !== undefined && !dir.allowed) {
     return { allowed: false, ...said(hosts, dir.rule), reason: `${address} is not among the directory's hosts` };
   }
-  return { allowed: true, ...(dir ? said(hosts, dir.rule) : said(rules.allow, allowed.rule)), reason: 'the host may' };
+  return {
+    allowed: true,
+    ...(dir ? said(hosts, dir.rule) : said(rules.allow, allowed.rule)),
+    reason: `${address} is allowed`,
+  };
 }
 
 /** Whether this caller may use the export. */

@@ -71,11 +71,13 @@ export function hostRulesOf({ hosts, rules }: Export): HostRules[] {
 }
 
 /** Whether anything can be changed through an export, by which option or layer, and where that is written. */
-export function accessOf({ rules, readOnlyBy }: Export): {
-  mode: 'read-write' | 'read-only';
-  by: string;
-  where: string;
-} {
+export interface AccessMode {
+  readonly mode: 'read-write' | 'read-only';
+  readonly by: string;
+  readonly where: string;
+}
+
+export function accessOf({ rules, readOnlyBy }: Export): AccessMode {
   const { readOnly } = rules;
   if (readOnly.value || readOnlyBy === undefined) {
     return { mode: readOnly.value ? 'read-only' : 'read-write', by: readOnly.option, where: readOnly.where };

@@ -3,9 +3,14 @@ import type { Frame } from '../../../graph/frame.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import type { Volume } from './volume.ts';
 
-/** From the root of the volume along `names`. @throws {FsError} ENOENT, ENOTDIR … */
-export async function walk(volume: Volume, frame: Frame, names: readonly string[]): Promise<Inode> {
-  let inode = volume.table.root;
+/** From the root of the volume, or from `start`, along `names`. @throws {FsError} ENOENT, ENOTDIR … */
+export async function walk(
+  volume: Volume,
+  frame: Frame,
+  names: readonly string[],
+  start: Inode = volume.table.root,
+): Promise<Inode> {
+  let inode = start;
   for (const name of names) {
     if (name === '..') throw new FsError('EACCES', 'a path with ..');
     // oxlint-disable-next-line no-await-in-loop -- each name is looked up in the directory before it
