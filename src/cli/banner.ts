@@ -3,9 +3,11 @@ import { hostname, networkInterfaces } from 'node:os';
 import { basename } from 'node:path';
 import { isWildcard, parseIp } from '../rpcsvc/ip.ts';
 import type { Server } from '../server/server.ts';
-import { describeLimits, processCapabilities } from '../sys/capabilities.ts';
+import { describeLimits, processCapabilities, tellsApart } from '../sys/capabilities.ts';
 import { fromWire } from '../wire-text.ts';
 import { accessOf, type Export } from '../xlators/nfs/server/exports.ts';
+import { openWarning } from './open-exports.ts';
+import { GENERATED } from './serve-options.ts';
 
 /** More exports are counted only. */
 const SHOWN_MAX = 20;
@@ -36,29 +38,43 @@ export function macMount({ host, port, path, insecure }: MountAt): string {
   return `mount -t nfs -o ${options} ${quoted(`${inBrackets(host)}:${path}`)} /mnt`;
 }
 
-/** By what others reach a server that listens at `address`: the address, or one of this machine's if it is all. */
-export function reachableHost(address: string, interfaces = networkInterfaces()): string {
+/**
+ * The addresses by which others reach a server that listens at `address`: that one, or those of this machine if it is a
+ * wildcard. The first is the one to name; there is always one.
+ */
+export function reachableHosts(address: string, interfaces = networkInterfaces()): string[] {
   const ip = parseIp(address);
-  if (!ip || !isWildcard(ip)) return address;
+  if (!ip || !isWildcard(ip)) return [address];
   const own = Object.values(interfaces).flatMap(addresses => addresses ?? []);
   const outward = own.filter(({ internal }) => !internal);
-  const found =
-    outward.find(({ family }) => family === 'IPv4') ??
-    (ip.family === 6 ? outward.find(one => one.family === 'IPv6' && !one.scopeid) : undefined);
-  return found?.address ?? (outward.length > 0 ? hostname() : '127.0.0.1');
+  const four = outward.filter(({ family }) => family === 'IPv4');
+  const six = ip.family === 6 ? outward.filter(one => one.family === 'IPv6' && !one.scopeid) : [];
+  const found = [...four, ...six].map(one => one.address);
+  return found.length > 0 ? found : [outward.length > 0 ? hostname() : '127.0.0.1'];
 }
 
 /** Everything but the ready line. */
 export function banner(server: Server): string {
   const { address, port } = server.address;
-  const host = reachableHost(address);
+  const [host, ...others] = reachableHosts(address);
   const { exports } = server.planned;
-  const lines = exports.slice(0, SHOWN_MAX).flatMap(on => exportLines(on, host, port));
+  const lines = exports.slice(0, SHOWN_MAX).flatMap(on => exportLines(on, host!, port));
   if (exports.length > SHOWN_MAX) lines.push(`… and ${exports.length - SHOWN_MAX} more: bricknfs exports`, '');
-  if (exports.length === 0) lines.push('Nothing is exported: see nfs3.export-volumes and nfs3.VOLUME.export-dir', '');
+  if (exports.length === 0)
+    lines.push('Nothing is exported: see nfs3.export-volumes, nfs3.VOLUME.export-dir and nfs.VOLUME.disable', '');
+  if (others.length > 0 && exports.length > 0) lines.push(`This machine is also ${others.join(', ')}`, '');
+  const warning = warningOf(server);
+  if (warning !== undefined) lines.push(warning, '');
   const limits = describeLimits(processCapabilities(), process.geteuid?.() ?? 0);
   if (limits.length > 0) lines.push(`Limits: ${limits.join('; ')}`, '');
   return lines.map(line => `${line}\n`).join('');
+}
+
+/** What is open to more than may be wanted, as one line. */
+export function warningOf({ address: { address }, planned, config }: Server): string | undefined {
+  const uid = process.geteuid?.() ?? 0;
+  const toldApart = tellsApart(processCapabilities(), uid);
+  return openWarning(planned.exports, { address, toldApart, uid, byFlags: config.file === GENERATED });
 }
 
 function exportLines(on: Export, host: string, port: number): string[] {

@@ -10,7 +10,7 @@ import { controlMethods } from '../server/control-methods.ts';
 import { ControlSocket } from '../server/control.ts';
 import { planServer } from '../server/plan.ts';
 import { type Parts, Server } from '../server/server.ts';
-import { banner, controlName, readyLine } from './banner.ts';
+import { banner, controlName, readyLine, warningOf } from './banner.ts';
 import { command } from './command.ts';
 import { daemonParent, inBackground, tellParent } from './daemon.ts';
 import { CliError, EXIT, failureOf } from './failure.ts';
@@ -137,6 +137,8 @@ async function reload(server: Server, { volfile }: ServeArguments, log: Log): Pr
   }
   try {
     await server.reload(readVolfile(volfile));
+    const warning = warningOf(server);
+    if (warning !== undefined) log.warn(warning);
   } catch (error) {
     log.error({ err: error }, `the volfile is not loaded, nothing has changed: ${(error as Error).message}`);
   }

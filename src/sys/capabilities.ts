@@ -31,10 +31,15 @@ let known: Capabilities | undefined;
 export const processCapabilities = (): Capabilities =>
   (known ??= parseCapabilities(readFileSync('/proc/self/status', 'latin1')));
 
+/** Whether a server of this user can act as its callers. If not, all of them act as this user. */
+export function tellsApart({ setuid, setgid }: Capabilities, uid: number): boolean {
+  return uid === 0 && setuid && setgid;
+}
+
 /** One line for each thing that the server cannot do with these capabilities; empty when it can do all. */
 export function describeLimits(capabilities: Capabilities, uid: number): string[] {
   const limits: string[] = [];
-  if (uid !== 0 || !capabilities.setuid || !capabilities.setgid) {
+  if (!tellsApart(capabilities, uid)) {
     limits.push(`callers are not told apart: everyone works as uid ${uid} (needs root with CAP_SETUID and CAP_SETGID)`);
     return limits.concat(capabilities.dacReadSearch ? [] : [NO_HANDLES]);
   }

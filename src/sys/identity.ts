@@ -7,7 +7,7 @@
  */
 import { getegid, geteuid, getgroups } from 'node:process';
 import type { Identity } from '../graph/frame.ts';
-import { processCapabilities } from './capabilities.ts';
+import { processCapabilities, tellsApart } from './capabilities.ts';
 import { fsError, lastError } from './failure.ts';
 import { setfsgid, setfsuid, setgroups } from './libc.ts';
 
@@ -28,7 +28,7 @@ export const SERVER: Identity = Object.freeze({
  * Whether callers are told apart. If not (no root, or root without CAP_SETUID and CAP_SETGID) everyone works as the
  * server's own user. Only as root, since the kernel drops the rights over others' files only on a switch from uid 0.
  */
-export const canSwitch: boolean = SERVER.uid === 0 && processCapabilities().setuid && processCapabilities().setgid;
+export const canSwitch: boolean = tellsApart(processCapabilities(), SERVER.uid);
 
 let current: Identity | undefined = SERVER;
 let uid = SERVER.uid;

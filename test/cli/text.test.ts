@@ -1,6 +1,6 @@
 /** What is printed for people: mount commands, tables, sizes. */
 import t from 'tap';
-import { linuxMount, macMount, quoted, reachableHost } from '#src/cli/banner.ts';
+import { linuxMount, macMount, quoted, reachableHosts } from '#src/cli/banner.ts';
 import { bytes, duration, table } from '#src/cli/table.ts';
 
 t.test('mount commands', async t => {
@@ -21,11 +21,14 @@ t.test('by what a server is reached', async t => {
   const lo = [address('IPv4', '127.0.0.1', true)];
   const both = { lo, eth0: [address('IPv6', 'fd00::5', false), address('IPv4', '10.0.0.5', false)] };
   const six = { lo, eth0: [address('IPv6', 'fd00::5', false)] };
-  t.equal(reachableHost('192.0.2.1', both), '192.0.2.1');
-  t.equal(reachableHost('0.0.0.0', both), '10.0.0.5');
-  t.equal(reachableHost('::', both), '10.0.0.5');
-  t.equal(reachableHost('::', six), 'fd00::5');
-  t.equal(reachableHost('0.0.0.0', { lo }), '127.0.0.1');
+  const link = { ...address('IPv6', 'fe80::5', false), scopeid: 2 };
+  const many = { ...both, eth1: [address('IPv4', '10.1.0.5', false), link] };
+  t.strictSame(reachableHosts('192.0.2.1', both), ['192.0.2.1']);
+  t.strictSame(reachableHosts('0.0.0.0', both), ['10.0.0.5']);
+  t.strictSame(reachableHosts('::', both), ['10.0.0.5', 'fd00::5']);
+  t.strictSame(reachableHosts('::', six), ['fd00::5']);
+  t.strictSame(reachableHosts('0.0.0.0', { lo }), ['127.0.0.1']);
+  t.strictSame(reachableHosts('::', many), ['10.0.0.5', '10.1.0.5', 'fd00::5']);
 });
 
 t.test('tables', async t => {

@@ -349,7 +349,13 @@ t.test('loaded anew, each of them changes nothing', async t => {
     t.match(message, one.says);
   }
   t.strictSame(await exported(), before);
-  t.equal(await refusedAnew(volfile({ nfs: ['rpc-auth.addr.data.allow 10.0.0.2'] })), 'the new volfile has taken over');
+  const good = volfile({ nfs: ['rpc-auth.addr.data.allow 10.0.0.2', 'nfs.acl off'] });
+  t.equal(await refusedAnew(good), 'the new volfile has taken over');
+  t.equal(
+    stderr.text.match(/option nfs\.acl has no effect here/g)?.length,
+    1,
+    'a warning comes once, not from each stage',
+  );
   t.strictSame(await exported(), [{ ...before[0]!, allow: ['10.0.0.2'] }], 'and a good one takes over');
 });
 
