@@ -42,9 +42,8 @@ export async function judgeUnknown(layers: readonly Layer[], registry: Registry)
       // oxlint-disable-next-line no-await-in-loop -- the first that is wrong, in the volfile's order
       const owner = await ownerOf(name, registry);
       if (owner?.limits) {
-        const expected = `option ${owner.option} in a volume of type ${owner.type}`;
         const place = `in volume ${shown(stanza.name)} (${stanza.type}), where it limits nothing`;
-        throw VolfileError.expected(setting.where, expected, `${shown(name)} ${place}`);
+        throw VolfileError.expected(setting.where, owner.expected, `${shown(name)} ${place}`);
       }
       const hint = owner === undefined ? meant : ` (it is one of ${owner.type})`;
       warnings.push(
@@ -60,34 +59,63 @@ export function isForOthers({ setting }: UnknownOption, taken: ReadonlySet<strin
   return setting.glob === true && taken.has(setting.where);
 }
 
-interface Owner {
+/** An option of some layer. */
+interface Owned {
   readonly type: string;
+  /** As in its table, with `*` for a subvolume. */
   readonly option: string;
   readonly limits: boolean;
+  /** What is to be written, and where. */
+  readonly expected: string;
 }
 
-/** The layer that `name` was meant for, if it takes the option, or limits access and has others of its kind. */
-async function ownerOf(name: string, registry: Registry): Promise<Owner | undefined> {
+/** The option of another layer that `name` was meant for: the same, one that limits access, or one of its kind. */
+async function ownerOf(name: string, registry: Registry): Promise<Owned | undefined> {
   const classes = await Promise.all(
     Object.entries(registry).map(async ([type, load]) => [type, await load()] as const),
   );
-  const guards = classes.filter(([, { limitsAccess }]) => limitsAccess);
-  const options = (of: typeof classes) =>
-    of.flatMap(([type, { options = {} }]) =>
-      Object.entries(options).flatMap(([key, { aliases = [], limits = false }]) =>
-        [key, ...aliases].map(option => ({ type, option, limits })),
-      ),
-    );
-  const same = options(classes).filter(({ option }) => patternOf(option).test(name));
+  const all = classes.flatMap(([type, xlatorClass]) => ownedBy(type, xlatorClass));
+  const same = all.filter(({ option }) => patternOf(option).test(name));
   if (same.length > 0) return same.find(({ limits }) => limits) ?? same[0]!;
-  const limiting = options(classes).filter(({ limits }) => limits);
-  const near = closest(
-    name,
-    limiting.map(({ option }) => option),
-    EDITS_MAX,
+  const limiting = all.filter(({ limits }) => limits);
+  return nearest(name, limiting, option => option) ?? nearest(name, limiting, lastPart) ?? kinOf(name, classes);
+}
+
+function ownedBy(type: string, { options = {}, foreign = {} }: XlatorClass): Owned[] {
+  const at = `in a volume of type ${type}`;
+  const own = Object.entries(options).flatMap(([key, { aliases = [], limits = false }]) =>
+    [key, ...aliases].map(option => ({
+      type,
+      option,
+      limits,
+      expected: `option ${option.replace('*', 'VOLUME')} ${at}`,
+    })),
   );
-  if (near !== undefined) return limiting.find(({ option }) => option === near);
+  const refused = Object.entries(foreign).flatMap(([option, rule]) =>
+    'instead' in rule ? [{ type, option, limits: true, expected: `${rule.instead} ${at}` }] : [],
+  );
+  return [...own, ...refused];
+}
+
+const lastPart = (option: string) => option.slice(option.lastIndexOf('.') + 1);
+
+/** The option whose name, as `part` makes it, is `name` or a misspelling of it. */
+function nearest(name: string, options: readonly Owned[], part: (option: string) => string): Owned | undefined {
+  const parts = new Map(options.map(owned => [part(owned.option), owned]));
+  parts.delete('*');
+  const near = closest(name, parts.keys(), name.length > EDITS_MAX * 3 ? EDITS_MAX : 0);
+  return near === undefined ? undefined : parts.get(near);
+}
+
+/** A layer that limits access and whose options begin as `name` does: `rpc-auth.…`. */
+function kinOf(name: string, classes: readonly (readonly [string, XlatorClass])[]): Owned | undefined {
   const family = /^[^.]+\./.exec(name)?.[0];
-  const kin = family === undefined ? undefined : options(guards).find(({ option }) => option.startsWith(family));
-  return kin && { type: kin.type, option: shown(name), limits: true };
+  const kin = classes.find(
+    ([, { limitsAccess, options = {} }]) =>
+      limitsAccess && family !== undefined && Object.keys(options).some(option => option.startsWith(family)),
+  );
+  const type = kin?.[0];
+  return type === undefined
+    ? undefined
+    : { type, option: name, limits: true, expected: `an option ${family}… in a volume of type ${type}` };
 }

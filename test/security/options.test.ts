@@ -205,6 +205,20 @@ const OTHERS: readonly Case[] = [
     at: 'rpc-auth.addr.data.alow',
     says: /in a volume of type nfs\/server, found/,
   },
+  ...['volume-access read-only', 'volume-acess read-only', 'squash root', 'allow 10.0.0.1', 'insecure off'].map(
+    line => ({
+      name: `in the volume, without its name: ${line}`,
+      lines: { data: [line] },
+      at: line.split(' ')[0]!,
+      says: /expected option (nfs3|rpc-auth\.\w+)\.(VOLUME\.)?\S+ in a volume of type nfs\/server, found/,
+    }),
+  ),
+  {
+    name: 'an option of glusterd, in the volume',
+    lines: { data: ['auth.allow 10.0.0.1'] },
+    at: 'auth.allow',
+    says: /expected option rpc-auth\.addr\.VOLUME\.allow in a volume of type nfs\/server, found "auth\.allow" in volume/,
+  },
   { name: 'a mask of the brick', lines: { brick: ['create-mask 0700'] }, at: 'create-mask', says: /setfacl/ },
   { name: 'all volumes', lines: {}, overrides: ['*.rpc-auth.addr.data.alow=10.0.0.1'], says: /found "rpc-auth/ },
   {
