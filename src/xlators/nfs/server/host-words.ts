@@ -17,7 +17,7 @@ function reasonOf(word: string): string | undefined {
   if (/[()]/.test(word)) {
     return 'options of exports(5) are not read here, see nfs3.VOLUME.volume-access and nfs3.VOLUME.squash';
   }
-  if (word.includes('[')) return 'write an IPv6 address without brackets';
+  if (word.startsWith('[')) return 'write an IPv6 address without brackets';
   if (word.includes('%')) return `write it without its zone, ${word.slice(0, word.indexOf('%'))}`;
   if (/^none$/i.test(word)) return 'none stands alone';
   if (/^(on|off|yes|no|true|false|enable|disable|any|everyone)$/i.test(word))
