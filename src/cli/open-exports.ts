@@ -39,6 +39,5 @@ function hasRoot({ rules }: Export): boolean {
 
 function isForEveryone({ hosts, rules }: Export): boolean {
   const lists = [rules.allow.value, hosts.value];
-  const rejects = [rules.reject.value, rules.rejectAll.value];
-  return lists.every(list => list?.everyone ?? true) && !rejects.some(list => list?.everyone);
+  return lists.every(list => list?.everyone ?? true) && !rules.rejects.some(({ value }) => value.everyone);
 }

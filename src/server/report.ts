@@ -155,7 +155,7 @@ export function exportReport(on: Export): ExportReport {
     anonUid: rules.anonUid,
     anonGid: rules.anonGid,
     allow: (hosts.value ?? rules.allow.value).words,
-    reject: [...new Set([rules.reject, rules.rejectAll].flatMap(({ value }) => value?.words ?? []))],
+    reject: [...new Set(rules.rejects.flatMap(({ value }) => value.words))],
     insecurePorts: rules.insecurePorts.value,
     auth: auth.filter(name => name !== ''),
   };

@@ -71,5 +71,8 @@ t.test('what the flags become', async t => {
   t.match(rules, { anonUid: 7, anonGid: 8, readOnly: { value: true }, squash: { value: 'root' } });
   t.match(rules, { insecurePorts: { value: true } });
   t.strictSame(rules.allow.value.words, ['10.0.0.0/8']);
-  t.strictSame(rules.reject.value!.words, ['10.0.0.1']);
+  t.strictSame(
+    rules.rejects.map(({ value }) => value.words),
+    [['10.0.0.1']],
+  );
 });

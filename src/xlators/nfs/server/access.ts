@@ -29,9 +29,9 @@ const said = ({ option, where }: Rule<unknown>, detail = ''): Pick<Verdict, 'rul
 
 /** Whether `address` may use the export at all, whoever calls. */
 export function addressVerdict({ rules, hosts }: Export, address: string): Verdict {
-  for (const reject of [rules.reject, rules.rejectAll]) {
-    const rejected = reject.value?.match(address);
-    if (!rejected?.allowed) continue;
+  for (const reject of rules.rejects) {
+    const rejected = reject.value.match(address);
+    if (!rejected.allowed) continue;
     return { allowed: false, ...said(reject, rejected.rule), reason: `${address} is rejected` };
   }
   const allowed = rules.allow.value.match(address);

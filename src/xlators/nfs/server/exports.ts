@@ -27,9 +27,8 @@ export interface Rule<T> {
 export interface VolumeRules {
   readonly authNone: Rule<boolean>;
   readonly authSys: Rule<boolean>;
-  /** Both reject: the volume's own list, and the one for all volumes. */
-  readonly reject: Rule<HostRules | undefined>;
-  readonly rejectAll: Rule<HostRules | undefined>;
+  /** The lists of rejected hosts: the volume's own, and the one for all volumes. */
+  readonly rejects: readonly Rule<HostRules>[];
   readonly allow: Rule<HostRules>;
   readonly insecurePorts: Rule<boolean>;
   readonly readOnly: Rule<boolean>;
@@ -66,7 +65,7 @@ export function namesOf(path: string): string[] {
 
 /** The lists that decide on a client's address. */
 export function hostRulesOf({ hosts, rules }: Export): HostRules[] {
-  const lists = [rules.reject.value, rules.rejectAll.value, rules.allow.value, hosts.value];
+  const lists = [...rules.rejects.map(({ value }) => value), rules.allow.value, hosts.value];
   return lists.filter(list => list !== undefined);
 }
 
@@ -173,6 +172,8 @@ function dirId(names: readonly string[]): number {
   return Math.max(1, hash.readUInt16BE());
 }
 
+const isSet = <T>(rule: Rule<T | undefined>): rule is Rule<T> => rule.value !== undefined;
+
 function rulesOf(volume: string, { values, origins, allowAll, rejectAll }: Source): VolumeRules {
   const rule = <T>(value: T, ...options: string[]): Rule<T> => {
     const option = options.find(name => origins.has(name)) ?? options.at(-1)!;
@@ -189,13 +190,12 @@ function rulesOf(volume: string, { values, origins, allowAll, rejectAll }: Sourc
       `rpc-auth.${option}.${volume}.allow`,
       `rpc-auth.${option}`,
     );
-  const allow = [hosts('allow'), allowAll].find(({ value }) => value !== undefined);
+  const allow = [hosts('allow'), allowAll].find(isSet);
   return {
     authNone: own('auth-null'),
     authSys: own('auth-unix'),
-    reject: hosts('reject'),
-    rejectAll,
-    allow: allow as Rule<HostRules>, // the general option has a default
+    rejects: [hosts('reject'), rejectAll].filter(isSet),
+    allow: allow!, // the general option has a default
     insecurePorts: rule(
       values['rpc-auth.ports.*.insecure'].get(volume) ?? values['rpc-auth.ports.insecure'],
       `rpc-auth.ports.${volume}.insecure`,
