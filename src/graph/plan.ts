@@ -56,6 +56,12 @@ function checkChildren({ name, type, subvolumes, where }: Stanza, xlatorClass: X
   throw VolfileError.expected(subvolumes[max]?.where ?? where, expected, `${count === 0 ? 'none' : count}`);
 }
 
+/** A layer that limits access has been declared, and nothing passes through it. */
+function withoutEffect({ stanza: { name, type, where } }: PlannedVolume): VolfileError {
+  const expected = `volume ${shown(name)} (${type}) as a subvolume of another, since it limits access`;
+  return VolfileError.expected(where, expected, 'it in use nowhere');
+}
+
 /** Without what an override for many volumes has set here too, where it is not taken. */
 function withoutOthers(volume: PlannedVolume, taken: ReadonlySet<string>): PlannedVolume {
   const { stanza, read } = volume;
@@ -94,12 +100,16 @@ export async function planGraph(source: GraphSource): Promise<Plan> {
   const volumes = [...planned.values()];
   const unknown = await judgeUnknown(volumes, source.registry);
   const used = new Set(stanzas.flatMap(stanza => stanza.subvolumes.map(({ name }) => name)));
-  const unused = stanzas.slice(0, -1).filter(({ name }) => !used.has(name));
+  const unused = volumes.slice(0, -1).filter(({ stanza }) => !used.has(stanza.name));
+  const idle = unused.find(({ xlatorClass }) => xlatorClass.limitsAccess);
+  if (idle) throw withoutEffect(idle);
   const top = shown(stanzas.at(-1)!.name);
   const warnings = [
     ...volumes.flatMap(({ read }) => read.warnings),
     ...unknown,
-    ...unused.map(({ name, where }) => `${where}: volume ${shown(name)} is a subvolume of none, and ${top} is the top`),
+    ...unused.map(
+      ({ stanza: { name, where } }) => `${where}: volume ${shown(name)} is a subvolume of none, and ${top} is the top`,
+    ),
   ];
   const taken = new Set(volumes.flatMap(({ read }) => [...read.origins.values()]));
   return { volumes: volumes.map(volume => withoutOthers(volume, taken)), warnings };

@@ -14,12 +14,14 @@ import { refused } from '../cli/in-process.ts';
 
 const { data, vol, state } = folders(t, 'data', 'vol', 'state');
 
-/** Lines for each layer: `data` is exported, `brick` is below it, `spare` is a volume that is not used. */
+/** Lines for each layer: `data` is exported, `guard` is below it, if wanted, and `brick` below both. */
 interface Lines {
   readonly brick?: readonly string[];
   readonly guard?: readonly string[];
   readonly data?: readonly string[];
   readonly nfs?: readonly string[];
+  /** A guard that nothing passes through. */
+  readonly idle?: readonly string[];
 }
 
 const stanza = (name: string, type: string, options: readonly string[], below = '') =>
@@ -27,10 +29,11 @@ const stanza = (name: string, type: string, options: readonly string[], below = 
     .filter(line => line !== '')
     .join('\n');
 
-function volfile({ brick = [], guard, data: io = [], nfs = [] }: Lines): string {
+function volfile({ brick = [], guard, data: io = [], nfs = [], idle }: Lines): string {
   return [
     stanza('brick', 'storage/posix', [`directory ${data}`, ...brick]),
     ...(guard ? [stanza('guard', 'features/read-only', guard, ' subvolumes brick')] : []),
+    ...(idle ? [stanza('idle', 'features/read-only', idle, ' subvolumes brick')] : []),
     stanza('data', 'debug/io-stats', io, ` subvolumes ${guard ? 'guard' : 'brick'}`),
     stanza('nfs', 'nfs/server', ['nfs.port 0', 'rpc.register-with-portmap off', ...nfs], ' subvolumes data'),
     '',
@@ -218,6 +221,11 @@ const OTHERS: readonly Case[] = [
     lines: { data: ['auth.allow 10.0.0.1'] },
     at: 'auth.allow',
     says: /expected option rpc-auth\.addr\.VOLUME\.allow in a volume of type nfs\/server, found "auth\.allow" in volume/,
+  },
+  {
+    name: 'a guard that nothing passes through',
+    lines: { idle: [] },
+    says: /:5: expected volume "idle" \(features\/read-only\) as a subvolume of another, since it limits access, found/,
   },
   { name: 'a mask of the brick', lines: { brick: ['create-mask 0700'] }, at: 'create-mask', says: /setfacl/ },
   { name: 'all volumes', lines: {}, overrides: ['*.rpc-auth.addr.data.alow=10.0.0.1'], says: /found "rpc-auth/ },
