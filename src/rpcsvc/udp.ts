@@ -1,67 +1,69 @@
 /** Calls in datagrams, for MOUNT and the portmapper: one call a datagram, and its reply in one. */
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { accept_stat } from '#protocols/rpc.ts';
 import type { Log } from '../log.ts';
-import { plainAddress } from './address.ts';
 import type { Answer } from './datagram.ts';
+import { DatagramSocket, type Origin } from './datagram-socket.ts';
 import type { ListenAt } from './listener.ts';
 
-/** What an IPv4 datagram carries at most. */
+/** What an IPv4 datagram carries at most (65,535 bytes less the headers of IP and UDP). */
 const REPLY_BYTES_MAX = 65_507;
+/** Of a reply's header, what stands before its accept_stat. */
+const STAT_AT = 20;
 /** Datagrams whose calls are under way; more are dropped, and asked again by who sent them. */
 const CALLS_MAX = 256;
 
 export class UdpListener implements AsyncDisposable {
-  readonly #socket: Socket;
+  readonly #socket: DatagramSocket;
   readonly #answer: Answer;
   readonly #log: Log;
   #calls = 0;
-  #closed: Promise<void> | undefined;
 
-  private constructor(socket: Socket, answer: Answer, log: Log) {
-    this.#socket = socket;
+  private constructor({ host, port }: ListenAt, answer: Answer, log: Log) {
     this.#answer = answer;
     this.#log = log;
+    this.#socket = new DatagramSocket(host, port, {
+      take: (datagram, from) => void this.#take(datagram, from),
+      failed: error => log.error({ err: error }, 'UDP listener'),
+    });
   }
 
+  /** Begins to listen at an IP address; rejects with the reason when it cannot be had. */
   static async start(at: ListenAt, answer: Answer, log: Log): Promise<UdpListener> {
-    const socket = createSocket({ type: at.host.includes(':') ? 'udp6' : 'udp4' });
-    const listener = new UdpListener(socket, answer, log);
-    socket.on('message', (datagram, from) => void listener.#take(datagram, from));
-    socket.bind({ address: at.host, port: at.port });
-    await once(socket, 'listening'); // or the error why not
-    socket.on('error', error => log.error({ err: error }, 'UDP listener'));
-    return listener;
+    return new UdpListener(at, answer, log);
   }
 
   get address(): AddressInfo {
-    return this.#socket.address();
+    return this.#socket.address;
   }
 
-  close(): Promise<void> {
-    this.#closed ??= new Promise(resolve => {
-      this.#socket.close(() => resolve());
-    });
-    return this.#closed;
+  /** Safe to call twice. What is answered later is not sent. */
+  async close(): Promise<void> {
+    this.#socket.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  async #take(datagram: Buffer, from: RemoteInfo): Promise<void> {
-    if (this.#calls >= CALLS_MAX || this.#closed !== undefined) return;
-    const address = plainAddress(from.address);
+  async #take(datagram: Buffer, from: Origin): Promise<void> {
+    if (this.#calls >= CALLS_MAX) return;
+    const { address, port } = from;
     this.#calls++;
     try {
-      const reply = await this.#answer(datagram, { address, port: from.port });
-      if (reply === undefined || this.#closed !== undefined || reply.length > REPLY_BYTES_MAX) return;
-      this.#socket.send(reply, from.port, from.address, () => {}); // lost like any other datagram
+      const reply = await this.#answer(Buffer.from(datagram), { address, port });
+      if (reply !== undefined) this.#socket.send(reply.length > REPLY_BYTES_MAX ? tooLarge(reply) : reply, from);
     } catch (error) {
       this.#log.error({ err: error, client: address }, 'datagram');
     } finally {
       this.#calls--;
     }
   }
+}
+
+/** In place of a reply that fits no datagram: SYSTEM_ERR, so that the client need not wait and can ask over TCP. */
+function tooLarge(reply: Uint8Array): Buffer {
+  const error = Buffer.from(reply.subarray(0, STAT_AT + 4));
+  error.writeUInt32BE(accept_stat.SYSTEM_ERR, STAT_AT);
+  return error;
 }

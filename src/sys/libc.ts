@@ -11,9 +11,10 @@ if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 
 const libc = koffi.load(null);
 
 type Fn<A extends readonly unknown[]> = (...args: A) => number;
-type Ptr = Buffer | Uint8Array;
+export type Ptr = Buffer | Uint8Array;
 
-const declare = <A extends readonly unknown[]>(definition: string) => libc.func(definition) as unknown as Fn<A>;
+/** A function of libc by its C declaration. */
+export const declare = <A extends readonly unknown[]>(definition: string) => libc.func(definition) as unknown as Fn<A>;
 
 /** The reason of the last failure. To be asked before any other call. */
 export const errno: () => number = koffi.errno;

@@ -133,3 +133,38 @@ t.test('with no port mapper at all: one warning, and it serves', async t => {
   t.match(warnings[0], /mount with -o port=2049,mountport=2049/);
   t.equal(await server.stop(), 0);
 });
+
+/** Calls procedure 0 from the other machine by a connected socket, which takes a reply from the address asked alone. */
+const ASK = `
+  const [host, port, program, version] = process.argv.slice(1);
+  const call = Buffer.alloc(40);
+  [1, 0, 2, Number(program), Number(version)].forEach((word, i) => call.writeUInt32BE(word, 4 * i));
+  const socket = require('node:dgram').createSocket('udp4');
+  socket.connect(Number(port), host, () => socket.send(call));
+  const late = setTimeout(() => process.exit(1), 5000);
+  socket.on('message', reply => {
+    clearTimeout(late);
+    process.stdout.write(reply.toString('hex'));
+    socket.close();
+  });
+`;
+
+t.test('over UDP a reply leaves from the address that was asked, also from one that came later', async t => {
+  const VIP = ['10.9.0.50', '10.9.0.51'];
+  const ip = (verb: string, address: string) => run('ip', ['addr', verb, `${address}/24`, 'dev', 'here']);
+  await ip('add', VIP[0]!);
+  for (const host of ['0.0.0.0', '::']) {
+    const server = await serve(t, await mounted(t), '--host', host, '--portmapper', '--insecure');
+    await ip('add', VIP[1]!);
+    const [command, ...there] = remote;
+    for (const address of [HERE, ...VIP]) {
+      for (const [port, program, version] of [['2049', '100005', '3'], ['111', '100000', '2']]) {
+        const args = [...there, process.execPath, '-e', ASK, address, port!, program!, version!];
+        const { stdout } = await run(command!, args);
+        t.equal(stdout, `0000000100000001${'0'.repeat(32)}`, `${address} port ${port}, listening on ${host}`);
+      }
+    }
+    await ip('del', VIP[1]!);
+    t.equal(await server.stop(), 0);
+  }
+}); // prettier-ignore

@@ -16,7 +16,10 @@ const actor = (of: Partial<Actor<unknown>>): Actor<unknown> => ({
 
 const bytes = payload(4 * 1024 * 1024);
 
-/** Procedures: 0 nothing; 1 echo; 2 echo later; 3 throws; 4 rejects; 5 never answers; 6 wants AUTH_SYS; 7 bad result. */
+/**
+ * Procedures: 0 nothing; 1 echo; 2 echo later; 3 throws; 4 rejects; 5 never answers; 6 wants AUTH_SYS; 7 bad result; 8
+ * answers with more than a datagram holds.
+ */
 export const echo: Program = {
   name: 'ECHO',
   number: ECHO.number,
@@ -50,5 +53,6 @@ export const echo: Program = {
     5: actor({ name: 'NEVER', run: () => new Promise<void>(() => {}) }),
     6: actor({ name: 'SECURE', minAuth: 1 }),
     7: actor({ name: 'BAD', res: string(10), run: () => 7 }),
+    8: actor({ name: 'LARGE', res: bytes, run: () => Buffer.alloc(70_000) }),
   },
 };
