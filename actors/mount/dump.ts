@@ -3,7 +3,7 @@ import { nothing } from '#protocols/xdr/codec.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
 import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
 import type { MountEntry } from '#src/xlators/nfs/server/mount-table.ts';
-import { fitting, stringBytes } from './fitting.ts';
+import { stringBytes, wholeList } from './whole-list.ts';
 
 /** Who has mounted what, as far as clients have told (RFC 1813, 5.2.2). */
 export const dump: Actor<MountCall, void, mountbody[]> = {
@@ -14,7 +14,7 @@ export const dump: Actor<MountCall, void, mountbody[]> = {
 
   async run(mount) {
     const bytesOf = ({ host, path }: MountEntry) => stringBytes(host) + stringBytes(path);
-    const entries = fitting(mount, 'DUMP', await mount.mounts.list(), bytesOf);
-    return entries.map(({ host, path }) => ({ ml_hostname: host, ml_directory: path }));
+    const mounted = wholeList(mount, 'DUMP', await mount.mounts.list(), bytesOf);
+    return mounted.map(({ host, path }) => ({ ml_hostname: host, ml_directory: path }));
   },
 };

@@ -20,6 +20,14 @@ export interface Call {
   afterSend(then: () => void): void;
 }
 
+/**
+ * Thrown by an actor that has no answer, by no fault of this program (a list that no reply can carry): the caller gets
+ * SYSTEM_ERR, the log the reason.
+ */
+export class UnanswerableError extends Error {
+  override name = 'UnanswerableError';
+}
+
 /** One procedure of one program: how its arguments and results look, and what it does. */
 export interface Actor<Context, Args = any, Res = any> {
   readonly name: string;
@@ -29,7 +37,7 @@ export interface Actor<Context, Args = any, Res = any> {
   readonly idempotent: boolean;
   /** The weakest authentication it takes, where that is not the program's. */
   readonly minAuth?: number;
-  /** What it throws is a bug of ours: SYSTEM_ERR. `args` may be views into the record: good until it answers. */
+  /** What it throws is a bug of ours, but for {@link UnanswerableError}: SYSTEM_ERR. `args` may be views into the record: good until it answers. */
   run(context: Context, args: Args): Promise<Res> | Res;
 }
 

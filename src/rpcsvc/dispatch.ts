@@ -7,7 +7,7 @@ import { reply_stat, RPC_VERSION } from '#protocols/rpc.ts';
 import { XdrError, type XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
 import { lastingCopy } from '../lasting.ts';
 import type { Log } from '../log.ts';
-import type { Actor, Call, Peer, Program } from './actor.ts';
+import { type Actor, type Call, type Peer, type Program, UnanswerableError } from './actor.ts';
 import { type AuthRegistry, strengthOf } from './auth/registry.ts';
 import { AuthError, type Credentials } from './auth/scheme.ts';
 import { type CallKey, checksumOf } from './call-key.ts';
@@ -202,7 +202,9 @@ function keep({ service, actor, call }: Context, cached: CachedReply, value: unk
 /** What an actor throws is not the file system's error but a mistake in this program: it is logged, and life goes on. */
 function bug({ service, transport, program, actor, call, cached }: Context, error: unknown): void {
   const client = call.peer.address;
-  service.log.error({ err: error, client, xid: call.xid, actor: `${program.name}.${actor.name}` }, 'actor failed');
+  const name = `${program.name}.${actor.name}`;
+  if (error instanceof UnanswerableError) service.log.info({ client, actor: name }, error.message);
+  else service.log.error({ err: error, client, xid: call.xid, actor: name }, 'actor failed');
   if (cached !== undefined) service.replies!.drop(cached);
   transport.reply(to => acceptedHeader(to, call.xid, accept_stat.SYSTEM_ERR), call.sent);
 }

@@ -1,10 +1,12 @@
+import pino from 'pino';
 import t from 'tap';
 import { exportActor } from '#actors/mount/export.ts';
 import { exports as exportsCodec } from '#protocols/mount.ts';
-import { encode } from '#protocols/xdr/codec.ts';
+import { decode, encode } from '#protocols/xdr/codec.ts';
 import { callFrom } from '../../support/call.ts';
 import { hex } from '../../support/hex.ts';
 import { ACCEPTED, mountCall, serveMount } from '../../support/mount.ts';
+import { serveNfs } from '../../support/nfs.ts';
 
 const exported = [
   { directory: '/data', groups: ['10.0.0.0/8', 'host1'] },
@@ -38,14 +40,92 @@ for (const version of ['00000001', '00000003']) {
   });
 }
 
-t.test('what does not fit is left out: whole directories, never half of one', async t => {
-  const exports = Array.from({ length: 1000 }, (_, i) => ({
-    directory: `/dir${i}`,
-    groups: ['10.0.0.1', 'x'.repeat(300)],
-  }));
-  const { contextOf } = await serveMount(t, { exports });
+const many = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ directory: `/dir${i}`, groups: ['10.0.0.1', 'x'.repeat(300)] }));
+
+t.test('over UDP a list of 8,800 bytes is sent whole, of a longer one nothing', async t => {
+  const { contextOf } = await serveMount(t, { exports: many(29) });
   const got = await exportActor.run(contextOf(callFrom('10.0.0.1', 'udp')));
-  t.ok(encode(exportsCodec, got).length <= 1400);
-  t.equal(got.length, 4);
+  t.equal(got.length, 29);
+  const { length } = encode(exportsCodec, got);
+  t.ok(24 + length <= 8800 && 24 + length > 8700, `${length} bytes`);
   t.equal(got[0]?.ex_groups[1]?.gr_name.length, 255, 'a name is cut to what the wire takes');
+
+  const { contextOf: tooMany } = await serveMount(t, { exports: many(30) });
+  const failed = { name: 'UnanswerableError', message: /^EXPORT: .* 8800/ };
+  await t.rejects(async () => exportActor.run(tooMany(callFrom('10.0.0.1', 'udp'))), failed);
+  t.equal((await exportActor.run(tooMany(callFrom('10.0.0.1', 'tcp')))).length, 30, 'over TCP there is room');
 });
+
+t.test('groups without end: all are listed', async t => {
+  const groups = Array.from({ length: 5000 }, (_, i) => `10.1.${i >> 8}.${i & 255}`);
+  const { contextOf } = await serveMount(t, { exports: [{ directory: '/data', groups }] });
+  const [node] = await exportActor.run(contextOf(callFrom('10.0.0.1')));
+  t.equal(node?.ex_groups.length, 5000);
+});
+
+t.test('over TCP too: more than a reply may carry is SYSTEM_ERR, and the log says why', async t => {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: line => void lines.push(JSON.parse(line) as Record<string, unknown>) });
+  const { exchange, service } = await serveMount(t, { exports: many(16_000) });
+  Object.assign(service, { log });
+  const got = await exchange(mountCall('00000003', '00000005'));
+  t.equal(got.toString('hex'), hex(`${ACCEPTED} 00000005`).toString('hex'));
+  t.match(lines, [{ level: 30, actor: 'MOUNT3.EXPORT', msg: /^EXPORT: a list of 16000 elements/ }]);
+});
+
+/** What a volume's options make of the list: directories with their groups; an empty list of groups is everybody. */
+const lists: { name: string; options: string[]; listed: [string, ...string[]][] }[] = [
+  { name: 'nothing said', options: [], listed: [['/vol']] },
+  { name: '*', options: ['option rpc-auth.addr.allow *'], listed: [['/vol']] },
+  { name: 'all', options: ['option rpc-auth.addr.allow all'], listed: [['/vol']] },
+  { name: 'ALL', options: ['option rpc-auth.addr.vol.allow ALL'], listed: [['/vol']] },
+  { name: 'a network or *', options: ['option rpc-auth.addr.allow 10.0.0.0/8,*'], listed: [['/vol']] },
+  { name: '* or a network', options: ['option rpc-auth.addr.allow *,10.0.0.0/8'], listed: [['/vol']] },
+  { name: 'all or a host', options: ['option rpc-auth.addr.allow all,10.0.0.1'], listed: [['/vol']] },
+  {
+    name: 'networks, hosts and patterns',
+    options: ['option rpc-auth.addr.allow 10.0.0.0/8,fd00::1,192.168.*'],
+    listed: [['/vol', '10.0.0.0/8', 'fd00::1', '192.168.*']],
+  },
+  { name: 'none may: not listed', options: ['option rpc-auth.addr.allow none'], listed: [] },
+  { name: 'everybody is rejected: not listed', options: ['option rpc-auth.addr.reject *'], listed: [] },
+  { name: 'some are rejected', options: ['option rpc-auth.addr.reject 10.0.0.1'], listed: [['/vol']] },
+  {
+    name: 'a directory for hosts of its own',
+    options: ['option nfs3.vol.export-dir /a(10.0.0.1|10.0.0.2),/b', 'option rpc-auth.addr.allow 10.0.0.0/8'],
+    listed: [['/vol', '10.0.0.0/8'], ['/vol/a', '10.0.0.1', '10.0.0.2'], ['/vol/b', '10.0.0.0/8']],
+  },
+  {
+    name: 'a directory for everybody in a volume for some',
+    options: ['option nfs3.vol.export-dir /a(*)', 'option rpc-auth.addr.allow 10.0.0.0/8'],
+    listed: [['/vol', '10.0.0.0/8'], ['/vol/a', '10.0.0.0/8']],
+  },
+  {
+    name: 'a directory for none',
+    options: ['option nfs3.vol.export-dir /a(none)', 'option rpc-auth.addr.allow 10.0.0.0/8'],
+    listed: [['/vol', '10.0.0.0/8']],
+  },
+  {
+    name: 'a directory for some in a volume for none',
+    options: ['option nfs3.vol.export-dir /a(10.0.0.1)', 'option rpc-auth.addr.allow none'],
+    listed: [],
+  },
+  {
+    name: 'a directory alone',
+    options: ['option nfs3.vol.export-dir /a(all)', 'option nfs3.export-volumes off'],
+    listed: [['/vol/a']],
+  },
+  { name: 'two paths', options: ['option nfs3.vol.export-as /x/y'], listed: [['/vol'], ['/x/y']] },
+]; // prettier-ignore
+
+t.test('groups say who may', async t => {
+  for (const { name, options, listed } of lists) {
+    await t.test(name, async t => {
+      const { exchange } = await serveNfs(t, { options });
+      const reply = await exchange(mountCall('00000003', '00000005'));
+      const found = decode(exportsCodec, reply.subarray(24));
+      t.strictSame(found.map(({ ex_dir, ex_groups }) => [ex_dir, ...ex_groups.map(({ gr_name }) => gr_name)]), listed);
+    });
+  }
+}); // prettier-ignore

@@ -91,6 +91,16 @@ export class HostRules {
     );
   }
 
+  /** Whether any host is in the list. */
+  get everybody(): boolean {
+    return this.#rules.some(({ kind }) => kind === 'any');
+  }
+
+  /** Whether no host can be. */
+  get nobody(): boolean {
+    return this.#rules.length === 0;
+  }
+
   /** By what is known now: it does not wait for names, see {@link ready}. */
   match(address: string): HostVerdict {
     const kept = this.#kept.get(address);

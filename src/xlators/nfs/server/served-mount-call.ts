@@ -4,6 +4,7 @@ import { FileType } from '../../../graph/iatt.ts';
 import type { Log } from '../../../log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
 import { verdict } from './access.ts';
+import { exportGroups } from './export-groups.ts';
 import { type Export, hostRulesOf } from './exports.ts';
 import type { ExportEntry, MountCall, Mounted } from './mount-call.ts';
 import { splitMountPath } from './mount-path.ts';
@@ -53,9 +54,9 @@ export class ServedMountCall implements MountCall {
   }
 
   exports(): readonly ExportEntry[] {
-    return this.#server.exports.flatMap(({ paths, hosts, rules }) => {
-      const groups = (hosts.value ?? rules.allow.value).words.filter(word => word !== '*');
-      return paths.map(directory => ({ directory, groups }));
+    return this.#server.exports.flatMap(on => {
+      const groups = exportGroups(on);
+      return groups === undefined ? [] : on.paths.map(directory => ({ directory, groups }));
     });
   }
 
