@@ -64,20 +64,15 @@ function timeToSet(time: set_time): Time | 'now' | undefined {
   return time.set_it === time_how.SET_TO_SERVER_TIME ? 'now' : toTime(time.time);
 }
 
-/** To chown(2) the highest id means "leave it": nobody has it, and nobody is given it. */
-function idToSet(id: number, what: string): number {
-  if (id === UINT32_MAX) throw new FsError('EINVAL', `a ${what} of ${id}`);
-  return id;
-}
-
 /** The attributes of an object other than a regular file: of those `size` is of no meaning and left out. */
 export function toSetAttr(sattr: sattr3): SetAttr {
   const attr: SetAttr = {};
   const atime = timeToSet(sattr.atime);
   const mtime = timeToSet(sattr.mtime);
   if (sattr.mode !== undefined) attr.mode = sattr.mode & 0o7777;
-  if (sattr.uid !== undefined) attr.uid = idToSet(sattr.uid, 'uid');
-  if (sattr.gid !== undefined) attr.gid = idToSet(sattr.gid, 'gid');
+  // The highest id means "leave it", as with chown(2) and knfsd.
+  if (sattr.uid !== undefined && sattr.uid !== UINT32_MAX) attr.uid = sattr.uid;
+  if (sattr.gid !== undefined && sattr.gid !== UINT32_MAX) attr.gid = sattr.gid;
   if (atime !== undefined) attr.atime = atime;
   if (mtime !== undefined) attr.mtime = mtime;
   return attr;

@@ -9,6 +9,9 @@ import type { Credentials } from '../../../rpcsvc/auth/scheme.ts';
 import { groupsOf } from '../../../sys/groups.ts';
 import type { Export, Rule } from './exports.ts';
 
+/** To the kernel "no id": a caller with it is the anonymous user, as with knfsd; as one of many groups it is none. */
+const NO_ID = 0xffff_ffff;
+
 /** Ports that only the superuser of a client can use. */
 const PRIVILEGED_PORTS = 1024;
 
@@ -68,10 +71,11 @@ export function squashed({ rules }: Export, { flavor, uid, gid, groups }: Creden
   const anonymous =
     flavor === auth_flavor.AUTH_NONE || rules.squash.value === 'all' || (rules.squash.value === 'root' && uid === 0);
   if (anonymous) return identityOf(rules.anonUid, rules.anonGid);
-  if (rules.squash.value === 'none') return identityOf(uid, gid, groups);
+  const isRootSquashed = rules.squash.value === 'root';
   // root's group gives root's files away as well (exports(5), root_squash)
-  const group = (id: number) => (id === 0 ? rules.anonGid : id);
-  return identityOf(uid, group(gid), groups.map(group));
+  const group = (id: number) => (isRootSquashed && id === 0 ? rules.anonGid : id);
+  const owner = gid === NO_ID ? rules.anonGid : group(gid);
+  return identityOf(uid === NO_ID ? rules.anonUid : uid, owner, groups.filter(id => id !== NO_ID).map(group));
 }
 
 export function frameFor(on: Export, peer: Peer, credentials: Credentials, narrowCookies = false): Frame {
