@@ -184,7 +184,7 @@ function fixedOf(shape: Shape, value: string, offset: number): Fixed | undefined
       return { bytes: 8, source: `view.setBigUint64(at + ${offset}, ${value});` };
     case 'size64': {
       const high = `h${offset}`;
-      const source = `const ${high} = ${value} < ${TWO_32} ? 0 : Math.floor(${value} / ${TWO_32});
+      const source = `const ${high} = ${value} < ${TWO_32} ? 0 : Math.min(Math.floor(${value} / ${TWO_32}), ${TWO_32 - 1});
         view.setUint32(at + ${offset}, ${high}); view.setUint32(at + ${offset + 4}, ${value} - ${high} * ${TWO_32});`;
       return { bytes: 8, source };
     }

@@ -1,10 +1,11 @@
 /** FSSTAT, procedure 18 (RFC 1813, 3.3.18). */
-import { mkdirSync, symlinkSync } from 'node:fs';
-import t from 'tap';
-import { authSys, serveNfs } from '../../support/nfs.ts';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { authSys, serveNfs, temporaryDir } from '../../support/nfs.ts';
 import { ERR, failing, READ_ONLY_EXPORT, READ_ONLY_LAYER, refusesFailures } from '../../support/nfs3.ts';
 import { type ObjectCase, objectCases, refusals, STRANGER } from '../../support/nfs3-cases.ts';
-import { call, opaque, postOp, statfs } from '../../support/wire.ts';
+import { call, expectNfs3, opaque, postOp, statfs } from '../../support/wire.ts';
 
 const FSSTAT = 18;
 const served = await serveNfs(t);
@@ -89,3 +90,40 @@ t.test('failures of the brick', async t => {
 });
 
 t.test('refusals', t => refusals(t, { proc: FSSTAT, unknown: '00000000' }));
+
+/** A layer that has the brick's counts replaced; the volume over it is `vol`. */
+const counting = async (t: Test, counts: string) => {
+  const dir = await temporaryDir(t, 'xlator');
+  writeFileSync(
+    join(dir, 'counts.ts'),
+    `import { Xlator } from 'bricknfs/graph/xlator.ts';
+    export default class extends Xlator {
+      async statfs(frame, inode) {
+        const stats = await this.wind('statfs', frame, inode);
+        return { ...stats, ${['bytesTotal', 'bytesFree', 'bytesAvailable', 'filesTotal', 'filesFree', 'filesAvailable']
+          .map(name => `${name}: ${counts}`)
+          .join()} };
+      }
+    }`,
+  );
+  return serveNfs(t, { layers: `volume vol\n type "file:${join(dir, 'counts.ts')}"\n subvolumes brick\nend-volume\n` });
+};
+
+t.test('counts that 64 bits cannot hold, as FUSE and ZFS report them, are as large as can be', async t => {
+  const cases = [
+    ['0', '0000000000000000'],
+    ['2 ** 53 - 1', '001fffffffffffff'],
+    ['2 ** 63', '8000000000000000'],
+    ['2 ** 64 - 2048', 'fffffffffffff800'],
+    ['2 ** 64', 'ffffffff00000000'], // what 2^64 - 1 is as a Number
+    ['2 ** 64 * 4096', 'ffffffff00000000'],
+    ['Infinity', 'ffffffff00000000'],
+  ] as const;
+  for (const [counts, shown] of cases) {
+    await t.test(counts, async t => {
+      const served = await counting(t, counts);
+      const reply = () => `00000000 ${postOp(served.dir)} ${shown.repeat(6)} 00000000`;
+      await expectNfs3(t, served, FSSTAT, opaque(await served.handle('')), reply);
+    });
+  }
+});

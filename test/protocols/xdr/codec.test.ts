@@ -84,6 +84,22 @@ for (const { name, codec, bytes } of refused) {
   });
 }
 
+t.test('size64: what 64 bits cannot hold is written as nearly the most they can, not as 0', async t => {
+  const inStruct = xdr.struct({ a: xdr.size64, b: xdr.uint32 });
+  const inVariable = xdr.struct({ a: xdr.size64, b: xdr.string(1) });
+  for (const [value, bytes] of [
+    [2 ** 53, '0020000000000000'],
+    [2 ** 64 - 2048, 'fffffffffffff800'],
+    [2 ** 64, 'ffffffff00000000'],
+    [2 ** 76, 'ffffffff00000000'],
+    [Infinity, 'ffffffff00000000'],
+  ] as const) {
+    t.equal(xdr.encode(xdr.size64, value).toString('hex'), bytes);
+    t.equal(xdr.encode(inStruct, { a: value, b: 1 }).toString('hex'), `${bytes}00000001`);
+    t.equal(xdr.encode(inVariable, { a: value, b: '' }).toString('hex'), `${bytes}00000000`);
+  }
+});
+
 t.test('size64 above 2^53 - 1 decodes to Infinity', async t => {
   t.equal(xdr.decode(xdr.size64, hex('0020000000000000')), Infinity);
   t.equal(xdr.decode(xdr.size64, hex('ffffffffffffffff')), Infinity);
