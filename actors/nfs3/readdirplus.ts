@@ -43,11 +43,15 @@ export const readdirplus = nfs3Actor({
     const room = Math.min(maxcount, nfs.options.readdirSize);
     let left = room - LIST_BYTES;
     let dirLeft = dircount;
+    let isFirst = true;
 
     function take(dirent: Dirent, dir: Iatt): entryplus3 | undefined {
       const { name } = dirent;
-      dirLeft -= entry3Bytes(name);
-      if (dirLeft < 0 || left < entry3Bytes(name)) return undefined;
+      const bytes = entry3Bytes(name);
+      dirLeft -= bytes;
+      // `dircount` is a hint, which knfsd does not look at: it ends a page, but there is always room for one entry.
+      if ((dirLeft < 0 && !isFirst) || left < bytes) return undefined;
+      isFirst = false;
       const entry = entryOf(nfs, at, dirent, dir);
       left -= entryplus3Bytes(name, entry.name_handle?.length ?? 0);
       return left < 0 ? undefined : entry;
