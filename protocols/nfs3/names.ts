@@ -1,5 +1,5 @@
 /** Procedures on the names in a directory (RFC 1813, 3.3.3 and 3.3.8 to 3.3.15). */
-import { enumOf, type Infer, nothing, struct, union } from '../xdr/codec.ts';
+import { type Codec, enumOf, type Infer, nothing, struct, union } from '../xdr/codec.ts';
 import { createmode3, ftype3 } from './constants.ts';
 import {
   createverf3,
@@ -53,12 +53,20 @@ export type SYMLINK3res = Infer<typeof SYMLINK3res>;
 const devicedata3 = struct({ dev_attributes: sattr3, spec: specdata3 });
 const pipedata3 = struct({ pipe_attributes: sattr3 });
 /** The types that MKNOD cannot make have the `default: void` arm, for NFS3ERR_BADTYPE (RFC 1813, 3.3.11). */
+/** Nothing, by the RFC; attributes that some clients send all the same are read and dropped. */
+const noData: Codec<void> = {
+  ...nothing,
+  decode(from) {
+    if (from.left > 0) sattr3.decode(from);
+  },
+};
+
 export const mknoddata3 = union('type', enumOf(ftype3), {
-  [ftype3.NF3REG]: nothing,
-  [ftype3.NF3DIR]: nothing,
+  [ftype3.NF3REG]: noData,
+  [ftype3.NF3DIR]: noData,
   [ftype3.NF3BLK]: devicedata3,
   [ftype3.NF3CHR]: devicedata3,
-  [ftype3.NF3LNK]: nothing,
+  [ftype3.NF3LNK]: noData,
   [ftype3.NF3SOCK]: pipedata3,
   [ftype3.NF3FIFO]: pipedata3,
 });

@@ -109,7 +109,8 @@ export interface Statfs {
 export const Access = { READ: 4, WRITE: 2, EXECUTE: 1 } as const;
 
 /**
- * How a file is created (RFC 1813, 3.3.8). `exclusive` stores `verifier` (8 bytes), so that a repetition of the call
+ * How a file is created (RFC 1813, 3.3.8). Of a file that exists, `unchecked` sets only the size; any other object that
+ * exists is the answer as it is, as with knfsd. `exclusive` stores `verifier` (8 bytes), so that a repetition of the call
  * succeeds.
  */
 export type CreateHow =

@@ -186,6 +186,9 @@ function making(test: Tests): void {
     t.same([unchecked.iatt.gfid, unchecked.iatt.size], [inode.gfid, 4]);
     const truncated = await top.create(frame, root, 'f', { mode: 'unchecked', attr: { size: 0 } });
     t.equal(truncated.iatt.size, 0);
+    const { iatt: fifo } = await top.mknod(frame, root, 'p', FileType.FIFO, { mode: 0o640 }, { major: 0, minor: 0 });
+    const found = await top.create(frame, root, 'p', { mode: 'unchecked', attr: { size: 0, mode: 0o600 } });
+    t.match(found.iatt, { gfid: fifo.gfid, type: FileType.FIFO, mode: 0o640 }, 'what is no file is left as it is');
 
     const verifier = Buffer.from('verifier');
     const exclusive = await top.create(frame, root, 'x', { mode: 'exclusive', verifier });

@@ -142,8 +142,7 @@ export class Memory extends Xlator<typeof options> {
     const same = how.mode === 'exclusive' && there.verifier?.equals(how.verifier);
     if (how.mode !== 'unchecked' && !same) throw this.#failed('EEXIST', before);
     if (how.mode === 'unchecked') {
-      if (there.type !== FileType.REG) throw this.#failed('EEXIST', before);
-      if (how.attr.size !== undefined) this.#set(there, { size: how.attr.size });
+      if (how.attr.size !== undefined && there.type === FileType.REG) this.#set(there, { size: how.attr.size });
     }
     return { iatt: iattOf(there), parent: { before, after: before } };
   }

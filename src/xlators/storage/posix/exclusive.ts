@@ -53,14 +53,15 @@ export function existing(brick: Brick, frame: Frame, fd: number, name: string, h
     if (number === ERRNO.ENOENT) return undefined;
     throw systemError(number, 'create');
   }
-  if ((stat.mode & S_IFMT) !== S_IFREG || how.mode === 'guarded') throw fsError('EEXIST', 'create');
+  const isFile = (stat.mode & S_IFMT) === S_IFREG;
+  if (how.mode === 'guarded' || (how.mode === 'exclusive' && !isFile)) throw fsError('EEXIST', 'create');
   const known = objects.seen(fd, bytes);
   if (how.mode === 'exclusive') {
     if (hasVerifier(how.verifier)) return known;
     if (!isHalfMade(frame)) throw fsError('EEXIST', 'create');
     keepVerifier(objects.fd(known), how.verifier);
-  } else if (how.attr.size !== undefined) {
-    // Of an existing file only the size is set, the way open(2) with O_CREAT has it.
+  } else if (how.attr.size !== undefined && isFile) {
+    // Of an existing file only the size is set, the way open(2) with O_CREAT has it. Anything else is left as it is.
     truncateTo(brick, known, objects.fd(known), frame.identity, how.attr.size);
   }
   objects.stat(known);

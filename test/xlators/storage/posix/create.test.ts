@@ -74,9 +74,13 @@ eachMode(t, 'the name is taken: guarded refuses, unchecked sets the size of a fi
   t.equal(await codeOf(fops.create(user, top, 'f', unchecked({ size: 0 }))), 'EACCES');
   t.match(await fops.create(user, top, 'f', unchecked({})), { iatt: { size: 2 } });
   for (const name of ['d', 'l', '.', '..']) {
-    for (const how of [unchecked({ size: 0 }), guarded(), exclusive('0000000100000002')]) {
+    for (const how of [guarded(), exclusive('0000000100000002')]) {
       t.equal(await codeOf(fops.create(user, top, name, how)), 'EEXIST', `${how.mode} ${name}`);
     }
+  }
+  for (const name of ['d', 'l']) {
+    const { iatt } = await fops.create(user, top, name, unchecked({ mode: 0o600, size: 0 }));
+    t.strictSame(iatt, (await fops.lookup(user, top, name)).iatt, `unchecked ${name}: it is told of`);
   }
   t.equal(readlinkSync(path('l')), 'nowhere');
   t.notOk(existsSync(path('nowhere')));
