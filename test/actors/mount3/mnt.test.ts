@@ -3,6 +3,8 @@ import t from 'tap';
 import { FsError } from '#src/errno.ts';
 import { hex } from '../../support/hex.ts';
 import { ACCEPTED, mountCall, serveMount } from '../../support/mount.ts';
+import { authSys, serveNfs } from '../../support/nfs.ts';
+import { call as nfsCall, opaque, text } from '../../support/wire.ts';
 
 const mounted = { handle: Buffer.from('a handle'), flavors: [1, 0] };
 const paths = {
@@ -45,8 +47,22 @@ const cases = [
   { name: 'MNT3ERR_ACCES: ".." in the path', call: call('/data/../etc'), reply: `${ACCEPTED} 00000000 0000000d` },
   { name: 'MNT3ERR_NOTDIR', call: call('/file'), reply: `${ACCEPTED} 00000000 00000014` },
   { name: 'MNT3ERR_INVAL', call: call('/inval'), reply: `${ACCEPTED} 00000000 00000016` },
-  { name: 'MNT3ERR_INVAL: no path', call: call(''), reply: `${ACCEPTED} 00000000 00000016` },
-  { name: 'MNT3ERR_INVAL: a relative path', call: call('data'), reply: `${ACCEPTED} 00000000 00000016` },
+  {
+    name: 'MNT3ERR_NOENT: no path is "/", which is not exported',
+    call: call(''),
+    reply: `${ACCEPTED} 00000000 00000002`,
+  },
+  {
+    name: 'a path without a slash before it, as mountd and gNFS take it',
+    call: mountCall('00000003', '00000001', '00000004 64617461'),
+    reply: `${ACCEPTED} 00000000
+      00000000 00000008 61206861 6e646c65 00000002 00000001 00000000`,
+  },
+  {
+    name: 'MNT3ERR_ACCES: ".." without a slash before it',
+    call: call('../data'),
+    reply: `${ACCEPTED} 00000000 0000000d`,
+  },
   { name: 'MNT3ERR_INVAL: a NUL', call: call('/da\0ta'), reply: `${ACCEPTED} 00000000 00000016` },
   { name: 'MNT3ERR_NAMETOOLONG', call: call('/long'), reply: `${ACCEPTED} 00000000 0000003f` },
   {
@@ -95,3 +111,32 @@ t.test('a refusal says why in the log, a bug with its stack', async t => {
     { level: 50, msg: 'MNT failed', path: '/bug', err: { message: 'a bug', stack: String } },
   ]);
 });
+
+/** A whole server: what is in `auth_flavors` must be of use, and all that is of use be there (RFC 1813, 5.2.1). */
+const flavors = [
+  { name: 'nothing said', options: [], mnt: '00000001 00000001' },
+  { name: 'no AUTH_NONE', options: ['option rpc-auth.auth-null off'], mnt: '00000001 00000001' },
+  { name: 'no AUTH_SYS', options: ['option rpc-auth.auth-unix off'], mnt: undefined },
+  { name: 'neither', options: ['option rpc-auth.auth-null off', 'option rpc-auth.auth-unix off'], mnt: undefined },
+];
+
+for (const { name, options, mnt } of flavors) {
+  t.test(`MNT offers the flavors that NFS takes: ${name}`, async t => {
+    const { exchange } = await serveNfs(t, { options });
+    const reply = await exchange(call('/vol'));
+    if (mnt === undefined) {
+      t.equal(reply.toString('hex'), hex(`${ACCEPTED} 00000000 0000000d`).toString('hex'), 'MNT3ERR_ACCES');
+      return;
+    }
+    const length = reply.readUInt32BE(28);
+    const handle = opaque(reply.toString('hex', 32, 32 + length));
+    t.equal(reply.toString('hex', 32 + length), mnt.replace(' ', ''));
+    const credentials = { '00000001': authSys(0, 0), '00000000': '00000000'.repeat(4) };
+    for (const flavor of ['00000001', '00000000'] as const) {
+      const LOOKUP = 3;
+      const looked = await exchange(nfsCall('nfs3', LOOKUP, `${handle} ${text('.')}`, credentials[flavor]));
+      const works = looked.readUInt32BE(8) === 0 && looked.readUInt32BE(24) === 0; // MSG_ACCEPTED, NFS3_OK
+      t.equal(works, mnt.slice(8).includes(flavor), `flavor ${flavor}`);
+    }
+  });
+}

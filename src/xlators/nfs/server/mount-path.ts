@@ -4,7 +4,8 @@ import { FsError } from '../../../errno.ts';
 const NAME_BYTES_MAX = 255;
 
 /**
- * The names on the way from `/` to `path`. Slashes may be doubled or trail, `.` does not count; nothing is unescaped.
+ * The names on the way from `/` to `path`. The slash before it may be missing, as with mountd and gNFS; slashes may be
+ * doubled or trail, `.` does not count; nothing is unescaped.
  * `..` is refused: what it means depends on symbolic links, and nobody needs it here.
  * @throws {FsError} ENAMETOOLONG, EINVAL, EACCES
  */
@@ -12,7 +13,6 @@ export function splitMountPath(path: string): string[] {
   if (path.length > MNTPATHLEN) {
     throw new FsError('ENAMETOOLONG', `a path of ${path.length} bytes; at most ${MNTPATHLEN} (RFC 1813, 5.1.3)`);
   }
-  if (!path.startsWith('/')) throw new FsError('EINVAL', 'the path to mount must begin with "/"');
   if (path.includes('\0')) throw new FsError('EINVAL', 'the path to mount has a NUL in it');
   const names = path.split('/').filter(name => name !== '' && name !== '.');
   if (names.includes('..')) throw new FsError('EACCES', 'the path to mount must not have ".." in it');

@@ -66,9 +66,8 @@ export class ServedMountCall implements MountCall {
     const inode = await walk(volume, frame, [...on.dir, ...rest]);
     if (inode.type !== FileType.DIR) throw new FsError('ENOTDIR', 'only directories can be mounted');
     if (rest.length === 0) on.top = inode.gfid;
-    const flavors: number[] = [];
-    if (on.rules.authSys.value) flavors.push(auth_flavor.AUTH_SYS);
-    if (on.rules.authNone.value) flavors.push(auth_flavor.AUTH_NONE);
+    // Not AUTH_NONE, even where it may be used: most of NFS3 refuses it, and a client that chose it could do nothing.
+    const flavors = [auth_flavor.AUTH_SYS];
     return { handle: this.#server.handles.encode(volume.key, on.id, inode.gfid, inode.hint), flavors };
   }
 }

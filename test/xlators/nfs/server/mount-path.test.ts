@@ -4,6 +4,12 @@ import { joinMountPath, PathTree, splitMountPath } from '#src/xlators/nfs/server
 const good: [path: string, plain: string][] = [
   ['/', '/'],
   ['//', '/'],
+  ['', '/'],
+  ['.', '/'],
+  ['data', '/data'],
+  ['data//sub/', '/data/sub'],
+  ['./data', '/data'],
+  ['*', '/*'],
   ['/data', '/data'],
   ['/data/', '/data'],
   ['//data///sub//', '/data/sub'],
@@ -21,8 +27,10 @@ for (const [path, plain] of good) {
 }
 
 const bad: [path: string, code: string][] = [
-  ['', 'EINVAL'],
-  ['data', 'EINVAL'],
+  ['..', 'EACCES'],
+  ['data/..', 'EACCES'],
+  ['a\0b', 'EINVAL'],
+  ['x'.repeat(256), 'ENAMETOOLONG'],
   ['/a\0b', 'EINVAL'],
   ['/..', 'EACCES'],
   ['/data/../etc', 'EACCES'],
