@@ -27,10 +27,11 @@ function portmapPrograms(ports: PortTable): Program[] {
 
 if (isMainThread) {
   dropReserve(); // before the thread pool's threads are born, which keep what there is then
+  const { exactArguments } = await import('./cli/exact-arguments.ts');
   const { runCli } = await import('./cli/run.ts'); // not in the workers, which have no use for it
   process.stdout.on('error', () => {}); // nobody reads any more: no reason to end a server
   const parts = { programsOf, portmapPrograms, workerEntry: new URL(import.meta.url) };
-  process.exitCode = await runCli(process.argv.slice(2), parts);
+  process.exitCode = await runCli(exactArguments(process.argv.slice(2)), parts);
 } else {
   await runWorker(programsOf);
 }

@@ -1,5 +1,6 @@
 import { printPlan } from '../graph/plan.ts';
 import { exportReport } from '../server/report.ts';
+import { bytesOfText } from '../wire-text.ts';
 import { command } from './command.ts';
 import { exportTable } from './exports.ts';
 import { CliError, EXIT, usageError } from './failure.ts';
@@ -37,7 +38,7 @@ export const check = command({
       process.stdout.write(`${JSON.stringify({ volumes, exports: reports, warnings: plan.warnings }, undefined, 2)}\n`);
       return args.strict ? strictly(plan.warnings) : EXIT.OK;
     }
-    process.stdout.write(`${printPlan(plan)}\n${exportTable(reports)}`);
+    process.stdout.write(bytesOfText(`${printPlan(plan)}\n${exportTable(reports)}`));
     for (const warning of plan.warnings) process.stderr.write(`${warning}\n`);
     return args.strict ? strictly(plan.warnings) : EXIT.OK;
   },

@@ -5,6 +5,8 @@ import { closeSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ServerConfig } from '../server/config.ts';
 import { openStateDir } from '../server/state.ts';
+import { bytesOfText } from '../wire-text.ts';
+import { ARGUMENTS, exactArguments } from './exact-arguments.ts';
 import { CliError, EXIT } from './failure.ts';
 
 /** Set in the environment of the one in the background. */
@@ -23,16 +25,15 @@ export async function daemonParent({ log, stateDir }: ServerConfig): Promise<num
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
     stdio: ['ignore', 'ignore', output, 'ipc'],
-    env: { ...process.env, [IN_BACKGROUND]: '1' },
+    env: { ...process.env, [IN_BACKGROUND]: '1', [ARGUMENTS]: JSON.stringify(exactArguments(process.argv.slice(2))) },
   });
   closeSync(output);
   const [told] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [Told | number | null];
   if (typeof told === 'object' && told !== null && 'ready' in told) {
     child.disconnect();
     child.unref();
-    process.stdout.write(
-      `${told.ready}bricknfs is serving in the background as process ${child.pid}, its log is ${file}\n`,
-    );
+    const serving = `bricknfs is serving in the background as process ${child.pid}, its log is ${file}\n`;
+    process.stdout.write(bytesOfText(told.ready + serving));
     return EXIT.OK;
   }
   if (typeof told === 'object' && told !== null) {

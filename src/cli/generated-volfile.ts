@@ -1,8 +1,9 @@
 /** The volfile of `serve DIR…`: what one would write by hand for these directories. */
 import { realpathSync, statSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { printVolfile, type Setting, type Stanza } from '../graph/volfile.ts';
 import { HostRules } from '../xlators/nfs/server/hosts.ts';
+import { bytesOfText, textOfBytes } from '../wire-text.ts';
 import { usageError } from './failure.ts';
 
 export interface Generated {
@@ -24,7 +25,10 @@ export const TOP = 'nfs-server';
 
 interface Served {
   readonly name: string;
+  /** Absolute, without symbolic links. */
   readonly dir: string;
+  /** Paths of clients' mounts besides `/NAME`: the directory's own, and what a symbolic link to it is called. */
+  readonly also: readonly string[];
 }
 
 /** @throws {CliError} a directory or a name is none */
@@ -38,6 +42,7 @@ export function generateVolfile(dirs: readonly string[], wanted: Generated): str
   }
   const served = dirs.map((dir, i) => servedOf(dir, wanted.names[i]));
   checkNames(served);
+  shareAliases(served);
   const stanzas = served.flatMap(({ name, dir }) => [
     stanza(brickOf(name), 'storage/posix', { directory: dir }, []),
     stanza(name, 'debug/io-stats', {}, [brickOf(name)]),
@@ -57,30 +62,72 @@ function servedOf(given: string, name: string | undefined): Served {
   const dir = directory(given);
   const chosen = name ?? (basename(dir) || 'root');
   const bad = /[\p{Cc}/]/u.test(chosen) || chosen !== chosen.trim() || chosen === '.' || chosen === '..';
-  if (bad || chosen === '' || Buffer.byteLength(chosen) > 255) {
+  if (bad || chosen === '' || bytesOfText(chosen).length > 255) {
     const expected = 'a volume name of 1 to 255 bytes, without slashes, control characters and spaces at its ends';
     throw usageError(`expected ${expected}, found ${JSON.stringify(chosen)}; --name gives another`);
   }
-  return { name: chosen, dir };
+  const link = linkPath(given, dir);
+  const names = name === undefined && link !== undefined ? [`/${basename(link)}`] : [];
+  const also = [dir, ...names, ...(link === undefined ? [] : [link])].filter(path => canExportAs(path, chosen));
+  return { name: chosen, dir, also: [...new Set(also)] };
+}
+
+/** A comma would end the path in the volfile, and a control character or a space at an end cannot be said in it. */
+const canExportAs = (path: string, name: string): boolean =>
+  path !== '/' && path !== `/${name}` && !/[,\p{Cc}]/u.test(path) && path === path.trim();
+
+/**
+ * The absolute path that leads to `dir` by way of symbolic links, if `given` does: clients are told of `/srv/current`, not
+ * of the release that it points to today.
+ */
+function linkPath(given: string, dir: string): string | undefined {
+  const path = resolve(given);
+  // A `..` behind a link leads elsewhere for the kernel than in the text.
+  return path === dir || realDirectory(path) !== dir ? undefined : path;
+}
+
+function realDirectory(path: string): string | undefined {
+  try {
+    return textOfBytes(realpathSync.native(bytesOfText(path), 'buffer'));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Absolute, without symbolic links: the same however it was written. */
 function directory(given: string): string {
   let dir: string;
   try {
-    if (!statSync(given).isDirectory()) throw usageError(`expected a directory, but ${given} is none`);
-    dir = realpathSync(given);
+    const bytes = bytesOfText(given);
+    if (!statSync(bytes).isDirectory()) throw usageError(`expected a directory, but ${given} is none`);
+    dir = textOfBytes(realpathSync.native(bytes, 'buffer'));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    const why = code === 'ENOENT' ? 'there is no such directory' : `it cannot be looked at (${code})`;
-    throw usageError(`cannot serve ${given}: ${why}`);
+    throw usageError(`cannot serve ${given}: ${whyNot(code, given)}`);
   }
   // A volfile is lines of words: such a path cannot be said in it.
   if (/\p{Cc}/u.test(dir) || dir !== dir.trim()) {
     throw usageError(`cannot serve ${JSON.stringify(dir)}: its path has a control character, or a space at an end`);
   }
   return dir;
+}
+
+function whyNot(code: string, given: string): string {
+  if (code !== 'ENOENT') return `it cannot be looked at (${code})`;
+  if (!given.includes('\ufffd')) return 'there is no such directory';
+  return 'there is no such directory; npm loses the bytes of a name that is not UTF-8: call src/main.ts itself';
+}
+
+/** A path that two directories would be mounted by leads to neither, and none takes the name of another. */
+function shareAliases(served: Served[]): void {
+  const wanted = new Map<string, number>();
+  for (const { also } of served) for (const path of also) wanted.set(path, (wanted.get(path) ?? 0) + 1);
+  const own = new Set(served.map(({ name }) => `/${name}`));
+  for (const [i, one] of served.entries()) {
+    const also = one.also.filter(path => path === one.dir || (wanted.get(path) === 1 && !own.has(path)));
+    served[i] = { ...one, also };
+  }
 }
 
 /** A name tells the volume in file handles, so none is made up: which would be whose may be another after a restart. */
@@ -107,9 +154,8 @@ function topOptions(served: readonly Served[], wanted: Generated): Record<string
   };
   if (wanted.allow !== undefined) options['rpc-auth.addr.allow'] = wanted.allow;
   if (wanted.reject !== undefined) options['rpc-auth.addr.reject'] = wanted.reject;
-  for (const { name, dir } of served) {
-    // A comma would end the path; such a directory is mounted by its name.
-    if (!dir.includes(',') && dir !== '/' && dir !== `/${name}`) options[`nfs3.${name}.export-as`] = dir;
+  for (const { name, also } of served) {
+    if (also.length > 0) options[`nfs3.${name}.export-as`] = also.join();
     if (wanted.readOnly) options[`nfs3.${name}.volume-access`] = 'read-only';
     if (wanted.squash !== 'none') options[`nfs3.${name}.squash`] = wanted.squash;
     if (wanted.anonuid !== undefined) options[`nfs3.${name}.anonuid`] = `${wanted.anonuid}`;

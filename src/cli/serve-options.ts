@@ -6,6 +6,7 @@ import type { InferredOptionTypes } from 'yargs';
 import { parseVolfile } from '../graph/volfile.ts';
 import { LIMITS, type ServerConfig } from '../server/config.ts';
 import { defaultStateDir } from '../server/state.ts';
+import { bytesOfText, textOfBytes } from '../wire-text.ts';
 import { choiceOf, integerOf, once, textOf, textsOf } from './arguments.ts';
 import { CliError, EXIT, usageError } from './failure.ts';
 import { generateVolfile } from './generated-volfile.ts';
@@ -138,7 +139,7 @@ function ofVolfile(args: ServeArguments, file: string, dirs: readonly string[]):
 
 export function readVolfile(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return textOfBytes(readFileSync(bytesOfText(file)));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : code;

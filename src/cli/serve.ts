@@ -10,6 +10,7 @@ import { controlMethods } from '../server/control-methods.ts';
 import { ControlSocket } from '../server/control.ts';
 import { planServer } from '../server/plan.ts';
 import { type Parts, Server } from '../server/server.ts';
+import { bytesOfText } from '../wire-text.ts';
 import { banner, controlName, readyLine, warningOf } from './banner.ts';
 import { command } from './command.ts';
 import { daemonParent, inBackground, tellParent } from './daemon.ts';
@@ -36,7 +37,7 @@ export const serve = command({
   async run(args, dirs, parts) {
     const config = serverConfig(args, dirsOf(args, dirs));
     if (args['print-volfile']) {
-      process.stdout.write(config.text);
+      process.stdout.write(bytesOfText(config.text));
       return EXIT.OK;
     }
     await planServer(config); // what is wrong with it is known before anything is touched
@@ -72,7 +73,7 @@ async function serveUntilStopped(config: ServerConfig, args: ServeArguments, par
   }
   const greeting = banner(server);
   log.info({ address: server.address, version: VERSION, pid: process.pid }, 'serving');
-  if (!inBackground()) process.stdout.write(greeting + readyLine(server));
+  if (!inBackground()) process.stdout.write(bytesOfText(greeting + readyLine(server)));
   tellParent({ ready: greeting });
   signals.onHangup = () => void reload(server, args, log);
 

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { type GraphSource, type Plan, planGraph } from '../graph/plan.ts';
 import { shown, VolfileError } from '../graph/volfile-error.ts';
+import { bytesOfText } from '../wire-text.ts';
 import { type Export, exportsOf, pathsOf } from '../xlators/nfs/server/exports.ts';
 import type { PathTree } from '../xlators/nfs/server/mount-path.ts';
 import { NfsServer } from '../xlators/nfs/server/server.ts';
@@ -36,7 +37,7 @@ async function checkDirectories(plan: Plan): Promise<void> {
     const directory = stanza.type === 'storage/posix' ? stanza.options.get('directory') : undefined;
     if (directory === undefined) continue;
     // oxlint-disable-next-line no-await-in-loop -- the first that is wrong, in the volfile's order
-    const found = await stat(directory.value).catch(() => undefined);
+    const found = await stat(bytesOfText(directory.value)).catch(() => undefined);
     if (found?.isDirectory()) continue;
     const there = `${found ? 'none' : 'nothing'} at ${shown(directory.value)}`;
     throw VolfileError.expected(directory.where, 'a directory', there);

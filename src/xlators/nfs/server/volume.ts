@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Xlator } from '../../../graph/xlator.ts';
 import { InodeTable } from '../../../inode/table.ts';
+import { bytesOfText } from '../../../wire-text.ts';
 
 /** A child of `nfs/server`: what is mounted as `/NAME`. */
 export class Volume {
@@ -22,5 +23,5 @@ export class Volume {
 }
 
 function idOfName(name: string): Buffer {
-  return createHash('sha256').update(`bricknfs volume ${name}`).digest();
+  return createHash('sha256').update(bytesOfText(`bricknfs volume ${name}`)).digest();
 }

@@ -12,6 +12,7 @@ import { lastError } from '../../../sys/failure.ts';
 import { asServer } from '../../../sys/identity.ts';
 import { openat, umask } from '../../../sys/libc.ts';
 import { descriptorLimit } from '../../../sys/limits.ts';
+import { bytesOfText, fileNameOf } from '../../../wire-text.ts';
 import { BufferPool } from './buffers.ts';
 import type { Brick } from './brick.ts';
 import { DescriptorCache } from './descriptors.ts';
@@ -93,7 +94,7 @@ async function settleThreads(): Promise<void> {
 }
 
 function openRoot(directory: string): number {
-  const path = Buffer.from(`${directory}\0`, 'utf8');
+  const path = bytesOfText(`${directory}\0`);
   const fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (fd < 0) throw lastError(`option directory: ${directory} cannot be opened as a directory`);
   return fd;
@@ -133,6 +134,6 @@ async function openIndex(
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   log.info('the kernel opens no file handles for this directory: objects are found by an index in the state directory');
   asServer(); // in a graph that takes another's place, calls are served meanwhile
-  objects.index = new PlaceIndex(join(stateDir, `${encodeURIComponent(name)}.index`), objects, log, stage);
+  objects.index = new PlaceIndex(join(stateDir, `${fileNameOf(name)}.index`), objects, log, stage);
   return objects.index;
 }

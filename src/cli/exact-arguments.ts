@@ -1,0 +1,25 @@
+/** The command line as it was given: Node makes text of it, in which bytes that are no UTF-8 are lost. */
+import { readFileSync } from 'node:fs';
+import { textOfBytes } from '../wire-text.ts';
+
+/** Set for the server in the background, whose own command line is text from Node. */
+export const ARGUMENTS = 'BRICKNFS_ARGUMENTS';
+
+const LOST = '\ufffd';
+
+/** `argv`, which is the end of the process's command line, without loss: see wire-text.ts. */
+export function exactArguments(argv: readonly string[]): readonly string[] {
+  if (!argv.some(argument => argument.includes(LOST))) return argv;
+  const passed = process.env[ARGUMENTS];
+  if (passed !== undefined) return JSON.parse(passed) as string[];
+  let words: string[];
+  try {
+    words = readFileSync('/proc/self/cmdline', 'latin1').split('\0').slice(0, -1).slice(-argv.length);
+  } catch {
+    return argv;
+  }
+  const bytes = words.map(word => Buffer.from(word, 'latin1'));
+  // A process can write over its command line; then what Node has is all there is.
+  const isSame = bytes.length === argv.length && bytes.every((word, i) => word.toString('utf8') === argv[i]);
+  return isSame ? bytes.map(textOfBytes) : argv;
+}
