@@ -1,9 +1,10 @@
-/** MOUNT version 3 (RFC 1813, appendix I) and version 1 (RFC 1094, appendix A). */
+/** MOUNT version 3 (RFC 1813, appendix I), version 1 (RFC 1094, appendix A) and version 2 (X/Open XNFS, 7). */
 import { array, type Codec, enumOf, fixedOpaque, type Infer, int32, list, nothing } from './xdr/codec.ts';
 import { opaque, string, struct, uint32, union } from './xdr/codec.ts';
 
 export const MOUNT_PROGRAM = 100005;
 export const MOUNT_V1 = 1;
+export const MOUNT_V2 = 2;
 export const MOUNT_V3 = 3;
 
 export const MNTPATHLEN = 1024;
@@ -27,6 +28,10 @@ export type MOUNTPROC3 = (typeof MOUNTPROC3)[keyof typeof MOUNTPROC3];
 /** Version 1 has the same procedures under the same numbers. */
 export const MOUNTPROC = MOUNTPROC3;
 export type MOUNTPROC = MOUNTPROC3;
+
+/** Version 2 has one more. */
+export const MOUNTPROC2 = { ...MOUNTPROC, PATHCONF: 7 } as const;
+export type MOUNTPROC2 = (typeof MOUNTPROC2)[keyof typeof MOUNTPROC2];
 
 /** RFC 1813, 5.1.5. */
 export const MNT3 = {
@@ -106,3 +111,23 @@ export const groups = list(groupnode, GROUPS_MAX);
 export const exportnode = struct({ ex_dir: dirpath, ex_groups: groups });
 export type exportnode = Infer<typeof exportnode>;
 export const exports = list(exportnode, EXPORTS_MAX);
+
+// PATHCONF
+
+/** Bits of `pc_mask`: that no value is valid, and the options that are on. Other bits name values that are not valid. */
+export const PC = { ERROR: 1 << 0, NO_TRUNC: 1 << 7, CHOWN_RESTRICTED: 1 << 9 } as const;
+
+/** C's shorts and chars are units of their own in XDR; `pc_mask` is an array of two shorts. */
+export const ppathcnf = struct({
+  pc_link_max: int32,
+  pc_max_canon: int32,
+  pc_max_input: int32,
+  pc_name_max: int32,
+  pc_path_max: int32,
+  pc_pipe_buf: int32,
+  pc_vdisable: uint32,
+  pc_xxx: uint32,
+  pc_mask: int32,
+  pc_mask_high: int32,
+});
+export type ppathcnf = Infer<typeof ppathcnf>;

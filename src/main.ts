@@ -2,6 +2,7 @@
 /** The one file that knows all parts: the command line in the main thread, a stage of the server in a worker. */
 import { isMainThread } from 'node:worker_threads';
 import { mount1 } from '#actors/mount1/program.ts';
+import { mount2 } from '#actors/mount2/program.ts';
 import { mount3 } from '#actors/mount3/program.ts';
 import { nfs3Program } from '#actors/nfs3/program.ts';
 import { nlm4 } from '#actors/nlm4/program.ts';
@@ -17,7 +18,8 @@ import { ServedMountCall } from './xlators/nfs/server/served-mount-call.ts';
 
 function programsOf(server: NfsServer): Program[] {
   const mountCall = (call: Call) => new ServedMountCall(server, call);
-  const programs = [nfs3Program(call => new ServedNfsCall(server, call)), mount3(mountCall), mount1(mountCall)];
+  const mounts = [mount3(mountCall), mount2(mountCall), mount1(mountCall)];
+  const programs = [nfs3Program(call => new ServedNfsCall(server, call)), ...mounts];
   return server.settings['nfs.nlm'] ? [...programs, nlm4(server.serverLog)] : programs;
 }
 

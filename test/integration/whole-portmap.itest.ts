@@ -108,16 +108,16 @@ t.test('with rpcbind: registered while it serves, and not a moment longer', asyn
   }
   const dir = await mounted(t);
   const server = await serve(t, dir, '--host', '::', '--portmap');
-  for (let i = 0; i < 100 && (await registered()).length < 10; i++) await sleep(20);
-  t.equal((await registered()).length, 10);
+  for (let i = 0; i < 100 && (await registered()).length < 14; i++) await sleep(20);
+  t.equal((await registered()).length, 14);
   t.match((await run('showmount', ['-e', '127.0.0.1'])).stdout, /^\/data /m);
   t.equal(await server.stop(), 0);
   t.strictSame(await registered(), []);
 
   const killed = await serve(t, dir, '--host', '::', '--portmap');
-  for (let i = 0; i < 100 && (await registered()).length < 10; i++) await sleep(20);
+  for (let i = 0; i < 100 && (await registered()).length < 14; i++) await sleep(20);
   await killed.stop('SIGKILL');
-  t.equal((await registered()).length, 10, 'left behind');
+  t.equal((await registered()).length, 14, 'left behind');
   const next = await serve(t, dir, '--host', '::', '--port', '3049', '--portmap');
   for (let i = 0; i < 100 && !(await registered()).every(line => line.includes('.11.233')); i++) await sleep(20);
   t.ok((await registered()).every(line => line.includes('.11.233')), 'taken over');

@@ -1,6 +1,7 @@
 /** MOUNT's programs over a tree of a few paths, and calls in hex. */
 import type { Test } from 'tap';
 import { mount1 } from '#actors/mount1/program.ts';
+import { mount2 } from '#actors/mount2/program.ts';
 import { mount3 } from '#actors/mount3/program.ts';
 import { FsError } from '#src/errno.ts';
 import { type Log, silent } from '#src/log.ts';
@@ -10,9 +11,14 @@ import { MountList } from '#src/xlators/nfs/server/mount-table.ts';
 import { hex } from './hex.ts';
 import { servePrograms } from './rpc.ts';
 
+export interface MountedHere extends Mounted {
+  readonly linkMax?: number;
+  readonly nameMax?: number;
+}
+
 export interface MountOptions {
   /** What a path is: a directory with its handle, or the errno (or any error) that mounting it ends with. */
-  readonly paths?: Readonly<Record<string, Mounted | Error>>;
+  readonly paths?: Readonly<Record<string, MountedHere | Error>>;
   readonly exports?: readonly ExportEntry[];
   readonly log?: Log;
 }
@@ -28,9 +34,13 @@ export async function serveMount(t: Test, { paths = {}, exports = [], log = sile
       if (found instanceof Error) throw found;
       return found;
     },
+    async pathconf(path: string) {
+      const { linkMax = 127, nameMax = 255 }: MountedHere = await this.mount(path);
+      return { linkMax, nameMax };
+    },
     exports: () => exports,
   });
-  const programs = [mount1(contextOf), mount3(contextOf)];
+  const programs = [mount1(contextOf), mount2(contextOf), mount3(contextOf)];
   const served = await servePrograms(t, programs);
   return { ...served, mounts, programs, contextOf };
 }

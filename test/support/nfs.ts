@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { mount1 } from '#actors/mount1/program.ts';
+import { mount2 } from '#actors/mount2/program.ts';
 import { mount3 } from '#actors/mount3/program.ts';
 import { nfs3Program } from '#actors/nfs3/program.ts';
 import { nlm4 } from '#actors/nlm4/program.ts';
@@ -52,7 +53,8 @@ export interface ServeOptions {
 
 export function programsOf(server: NfsServer): Program[] {
   const mountCall = (call: ConstructorParameters<typeof ServedMountCall>[1]) => new ServedMountCall(server, call);
-  const programs = [nfs3Program(call => new ServedNfsCall(server, call)), mount3(mountCall), mount1(mountCall)];
+  const mounts = [mount3(mountCall), mount2(mountCall), mount1(mountCall)];
+  const programs = [nfs3Program(call => new ServedNfsCall(server, call)), ...mounts];
   return server.settings['nfs.nlm'] ? [...programs, nlm4(server.serverLog)] : programs;
 }
 

@@ -6,7 +6,7 @@ import { hex } from '../../support/hex.ts';
 import { ACCEPTED, mountCall, serveMount } from '../../support/mount.ts';
 import { callFrom } from '../../support/call.ts';
 
-for (const version of ['00000001', '00000003']) {
+for (const version of ['00000001', '00000002', '00000003']) {
   const call = mountCall(version, '00000002');
 
   t.test(`version ${version}: nothing mounted`, async t => {

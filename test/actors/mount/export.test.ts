@@ -13,7 +13,7 @@ const exported = [
   { directory: '/x', groups: [] },
 ];
 
-for (const version of ['00000001', '00000003']) {
+for (const version of ['00000001', '00000002', '00000003']) {
   const call = mountCall(version, '00000005');
 
   t.test(`version ${version}: directories and who may mount them`, async t => {

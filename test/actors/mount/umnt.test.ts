@@ -10,7 +10,7 @@ const cases = [
   { name: 'a path that nobody can mount', args: '00000003 2f2e2e00', left: ['127.0.0.1 /a', '127.0.0.1 /b', '10.0.0.1 /a'] },
 ]; // prettier-ignore
 
-for (const version of ['00000001', '00000003']) {
+for (const version of ['00000001', '00000002', '00000003']) {
   for (const { name, args, left } of cases) {
     t.test(`version ${version}, ${name}: only the caller's own goes, and it always succeeds`, async t => {
       const { exchange, mounts } = await serveMount(t);

@@ -2,7 +2,7 @@ import t from 'tap';
 import { hex } from '../../support/hex.ts';
 import { ACCEPTED, mountCall, serveMount } from '../../support/mount.ts';
 
-for (const version of ['00000001', '00000003']) {
+for (const version of ['00000001', '00000002', '00000003']) {
   t.test(`version ${version}: all of the caller's go, and nobody else's`, async t => {
     const { exchange, mounts } = await serveMount(t);
     mounts.add('127.0.0.1', '/a');

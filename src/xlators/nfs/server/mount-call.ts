@@ -1,4 +1,5 @@
 /** What the actors of MOUNT are given; `src/xlators/nfs/server/` implements it. */
+import type { Statfs } from '../../../graph/fops.ts';
 import type { Log } from '../../../log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
 import type { MountTable } from './mount-table.ts';
@@ -29,6 +30,8 @@ export interface MountCall {
    * @throws {FsError} EACCES (no such export, or not for this caller), ENOENT, ENOTDIR, ENAMETOOLONG, EIO, …
    */
   mount(path: string): Promise<Mounted>;
+  /** What the file system of such a directory says of links and names. @throws {FsError} as {@link mount} */
+  pathconf(path: string): Promise<Pick<Statfs, 'linkMax' | 'nameMax'>>;
   /** What there is to mount. */
   exports(): readonly ExportEntry[];
 }

@@ -1,6 +1,8 @@
 import { auth_flavor } from '#protocols/rpc.ts';
 import { FsError } from '../../../errno.ts';
+import type { Statfs } from '../../../graph/fops.ts';
 import { FileType } from '../../../graph/iatt.ts';
+import type { Inode } from '../../../inode/inode.ts';
 import type { Log } from '../../../log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
 import { verdict } from './access.ts';
@@ -10,7 +12,15 @@ import type { ExportEntry, MountCall, Mounted } from './mount-call.ts';
 import { splitMountPath } from './mount-path.ts';
 import type { MountTable } from './mount-table.ts';
 import type { NfsServer } from './server.ts';
+import type { Volume } from './volume.ts';
 import { walk } from './walk.ts';
+
+/** A directory that the caller may mount. */
+interface Found {
+  readonly on: Export;
+  readonly volume: Volume;
+  readonly inode: Inode;
+}
 
 /** A call of MOUNT, made by {@link NfsServer} for its actors. */
 export class ServedMountCall implements MountCall {
@@ -31,6 +41,25 @@ export class ServedMountCall implements MountCall {
   }
 
   async mount(path: string): Promise<Mounted> {
+    const { on, volume, inode } = await this.#find(path);
+    // Not AUTH_NONE, even where it may be used: most of NFS3 refuses it, and a client that chose it could do nothing.
+    const flavors = [auth_flavor.AUTH_SYS];
+    return { handle: this.#server.handles.encode(volume.key, on.id, inode.gfid, inode.hint), flavors };
+  }
+
+  async pathconf(path: string): Promise<Statfs> {
+    const { volume, inode } = await this.#find(path);
+    return volume.top.statfs(this.#server.frame(this.call), inode);
+  }
+
+  exports(): readonly ExportEntry[] {
+    return this.#server.exports.flatMap(on => {
+      const groups = exportGroups(on);
+      return groups === undefined ? [] : on.paths.map(directory => ({ directory, groups }));
+    });
+  }
+
+  async #find(path: string): Promise<Found> {
     const names = splitMountPath(path);
     const found = this.#server.exportPaths.find(names);
     const { peer } = this.call;
@@ -53,21 +82,12 @@ export class ServedMountCall implements MountCall {
     return this.#enter(on, rest);
   }
 
-  exports(): readonly ExportEntry[] {
-    return this.#server.exports.flatMap(on => {
-      const groups = exportGroups(on);
-      return groups === undefined ? [] : on.paths.map(directory => ({ directory, groups }));
-    });
-  }
-
-  async #enter(on: Export, rest: readonly string[]): Promise<Mounted> {
+  async #enter(on: Export, rest: readonly string[]): Promise<Found> {
     const { volume } = this.#server.exportOf(this.#server.volumes.get(on.volume)!.key, on.id);
     const frame = this.#server.frame(this.call);
     const inode = await walk(volume, frame, [...on.dir, ...rest]);
     if (inode.type !== FileType.DIR) throw new FsError('ENOTDIR', 'only directories can be mounted');
     if (rest.length === 0) on.top = inode.gfid;
-    // Not AUTH_NONE, even where it may be used: most of NFS3 refuses it, and a client that chose it could do nothing.
-    const flavors = [auth_flavor.AUTH_SYS];
-    return { handle: this.#server.handles.encode(volume.key, on.id, inode.gfid, inode.hint), flavors };
+    return { on, volume, inode };
   }
 }

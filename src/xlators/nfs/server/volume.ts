@@ -23,5 +23,7 @@ export class Volume {
 }
 
 function idOfName(name: string): Buffer {
-  return createHash('sha256').update(bytesOfText(`bricknfs volume ${name}`)).digest();
+  return createHash('sha256')
+    .update(bytesOfText(`bricknfs volume ${name}`))
+    .digest();
 }

@@ -1,0 +1,16 @@
+import { MOUNT_V2, MOUNTPROC2 } from '#protocols/mount.ts';
+import type { Actor, Call, Program } from '#src/rpcsvc/actor.ts';
+import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
+import { mount1 } from '../mount1/program.ts';
+import { pathconf } from './pathconf.ts';
+
+/** MOUNT, version 2: version 1 and PATHCONF. Solaris and AIX ask for it, and a range of versions should have no hole. */
+export function mount2(contextOf: (call: Call) => MountCall): Program<MountCall> {
+  const { actors, ...like1 } = mount1(contextOf);
+  return {
+    ...like1,
+    name: 'MOUNT2',
+    version: MOUNT_V2,
+    actors: { ...actors, [MOUNTPROC2.PATHCONF]: pathconf } satisfies Record<number, Actor<MountCall>>,
+  };
+}
