@@ -73,9 +73,10 @@ interface Range {
 
 const inRange = (value: number, { min, max }: Range) => (value >= min && value <= max ? value : undefined);
 
+/** Decimal, or hexadecimal as GlusterFS takes it (`0x801`). */
 export function integer<D extends number | undefined = never>(spec: Spec<D> & Range, doc: string): Option<number | D> {
   return option<number, D>(spec, `a whole number from ${spec.min} to ${spec.max}`, doc, text =>
-    /^[+-]?\d{1,16}$/.test(text) ? inRange(Number(text), spec) : undefined,
+    /^([+-]?\d{1,16}|0x[0-9a-f]{1,13})$/i.test(text) ? inRange(Number(text), spec) : undefined,
   );
 }
 

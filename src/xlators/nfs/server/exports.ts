@@ -156,7 +156,7 @@ function volumeExports(volume: string, source: Source, readOnlyBy: Layer | undef
   const option = `nfs3.${volume}.export-dir`;
   const where = origins.get(option) ?? 'default';
   const dirs = values['nfs3.*.export-dir'].get(volume);
-  for (const { dir, hosts } of dirs === undefined ? [] : HostRules.parseDirs(dirs, where)) {
+  for (const { dir, hosts } of dirs ? HostRules.parseDirs(dirs, where) : []) {
     if (hosts) checkNames(hosts, values);
     const names = namesOf(toWire(dir));
     const id = dirId(names);

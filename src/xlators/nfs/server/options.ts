@@ -13,6 +13,15 @@ const required = { required: true } as const; // of a pattern: each that is set 
 const orAllow = (option: string) => ({ ...required, aliases: [`${option}.allow`] }) as const; // gNFS has both
 const hosts = 'addresses, networks (10.0.0.0/8), wildcards (10.0.*) and host names, separated by commas, or *';
 
+const CALLS_MAX = 65_536;
+const calls = integer(
+  { min: 0, max: CALLS_MAX, default: 512, aliases: ['rpc.outstanding-rpc-limit'] },
+  `calls that one client may have under way at a time; 0, GlusterFS’s "no limit", is as many as can be`,
+);
+const mostIfNone = (limit: number | undefined) => (limit === 0 ? CALLS_MAX : limit);
+const drcSize = size({ min: 0, max: 1024 * MiB, default: 16 * MiB }, 'what each stage keeps of them');
+const dirs = 'the directories that may be mounted, each with its hosts: /a(10.0.0.0/8),/b; nothing is none';
+
 export const OPTIONS = {
   'nfs.port': integer({ min: 0, max: 65_535, default: 2049 }, 'the TCP and UDP port; 0 lets the kernel choose'),
   'nfs.bind-address': limiting(
@@ -40,21 +49,19 @@ export const OPTIONS = {
       value => (bool(off, '').parse(value) === false ? false : undefined),
     ),
   ),
-  'nfs.outstanding-rpc-limit': integer(
-    { min: 1, max: 65_536, default: 512, aliases: ['rpc.outstanding-rpc-limit'] },
-    'calls that one client may have under way at a time',
-  ),
+  'nfs.outstanding-rpc-limit': { ...calls, parse: (value: string) => mostIfNone(calls.parse(value)) },
   'nfs.drc': bool(on, 'replies of calls that are not idempotent are kept for clients that ask again'),
-  'nfs.drc-size': size({ min: 0, max: 1024 * MiB, default: 16 * MiB }, 'what each stage keeps of them'),
+  'nfs.drc-size': {
+    ...drcSize,
+    expected: `${drcSize.expected} (GlusterFS counts replies: for its 0x20000 write 32MB)`,
+  },
   'rpc.register-with-portmap': bool(on, 'the programs are registered with rpcbind at the start'),
   'nfs3.read-size': size(ioSize, 'the most that one READ gives'),
   'nfs3.write-size': size(ioSize, 'the most that one WRITE takes'),
   'nfs3.readdir-size': size(ioSize, 'the most that one READDIR or READDIRPLUS gives'),
   'nfs3.export-volumes': limiting(bool(on, 'each volume is exported as /VOLUME')),
   'nfs3.export-dirs': limiting(bool(on, 'directories in volumes may be mounted as /VOLUME/DIR')),
-  'nfs3.*.export-dir': each(
-    limiting(text(required, 'the directories that may be mounted, each with its hosts: /a(10.0.0.0/8),/b')),
-  ),
+  'nfs3.*.export-dir': each(limiting(option(required, dirs, dirs, value => value))),
   'nfs3.*.export-as': each(list(path(required, ''), required, 'more paths that the volume is mounted by')),
   'nfs3.*.volume-access': each(
     limiting(choice(['read-write', 'read-only'], required, 'what may be done with the volume')),

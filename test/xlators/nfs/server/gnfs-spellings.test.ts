@@ -1,0 +1,57 @@
+/** How GlusterFS's own volfiles and its `gluster volume set` write values: taken, or refused with what to write instead. */
+import t from 'tap';
+import { readOptions } from '#src/graph/read-options.ts';
+import { parseVolfile } from '#src/graph/volfile.ts';
+import { exportsOf } from '#src/xlators/nfs/server/exports.ts';
+import { OPTIONS } from '#src/xlators/nfs/server/options.ts';
+
+/** The values and the exports of a volume `v` under one option, on line 3 of `nfs.vol`. */
+function read(option: string) {
+  const [stanza] = parseVolfile(`volume nfs\n type nfs/server\n option ${option}\nend-volume`, 'nfs.vol');
+  const { values, origins } = readOptions(OPTIONS, stanza!);
+  return { values, exports: exportsOf(['v'], values, origins).map(({ paths }) => paths[0]) };
+}
+
+const values = [
+  { option: 'nfs.outstanding-rpc-limit 0', key: 'nfs.outstanding-rpc-limit', value: 65_536 }, // "no limit": the highest
+  { option: 'rpc.outstanding-rpc-limit 0', key: 'nfs.outstanding-rpc-limit', value: 65_536 },
+  { option: 'rpc.outstanding-rpc-limit 16', key: 'nfs.outstanding-rpc-limit', value: 16 },
+  { option: 'nfs.port 0x801', key: 'nfs.port', value: 2049 },
+  { option: 'nfs.mem-factor 0XF', key: 'nfs.mem-factor', value: 15 },
+  { option: 'nfs.drc-size 131072', key: 'nfs.drc-size', value: 131_072 },
+  { option: 'nfs.drc-size 32MB', key: 'nfs.drc-size', value: 32 * 1024 * 1024 },
+] as const;
+
+for (const { option, key, value } of values) {
+  t.test(`${option}: taken`, async t => t.equal(read(option).values[key], value));
+}
+
+for (const nothing of ['""', '" "']) {
+  t.test(`nfs3.v.export-dir ${nothing}: no directories`, async t => {
+    t.strictSame(read(`nfs3.v.export-dir ${nothing}`).exports, ['/v']);
+  });
+}
+
+const refused = [
+  ['nfs.outstanding-rpc-limit -1', /^nfs\.vol:3: expected a whole number from 0 to 65536 for option /],
+  ['nfs.port 0xg', /expected a whole number from 0 to 65535 for option nfs\.port, found "0xg"/],
+  ['nfs.port 0x', /expected a whole number/],
+  ['nfs.port -0x801', /expected a whole number/],
+  ['nfs.port 0x10000', /expected a whole number from 0 to 65535/],
+  // It counts replies there, and bytes here.
+  [
+    'nfs.drc-size 0x20000',
+    /a size in bytes .*GlusterFS counts replies: for its 0x20000 write 32MB\) .* found "0x20000"/,
+  ],
+  ['nfs3.v.export-dir "a"', /^nfs\.vol:3: expected \/DIR or \/DIR\(HOST\|HOST…\)/],
+] as const;
+
+for (const [option, message] of refused) {
+  t.test(`${option}: refused`, async t => {
+    t.throws(() => read(option), { name: 'VolfileError', message });
+  });
+}
+
+t.test('the defaults are as they were', async t => {
+  t.match(read('nfs.drc on').values, { 'nfs.outstanding-rpc-limit': 512, 'nfs.drc-size': 16 * 1024 * 1024 });
+});
