@@ -17,7 +17,7 @@ import { bool, encode, nothing, uint32 } from '#protocols/xdr/codec.ts';
 import { RpcClient, type RemoteProcedure } from '#src/rpcsvc/client.ts';
 import { RpcError } from '#src/rpcsvc/client-error.ts';
 import { folders, serving } from '../cli/harness.ts';
-import { MOUNT1, MOUNT3, NFS3, PROCEDURES } from '../soak/procedures.ts';
+import { MOUNT1, MOUNT2, MOUNT3, NFS3, PROCEDURES } from '../soak/procedures.ts';
 import { enterNamespaces } from '../support/namespace.ts';
 
 enterNamespaces(import.meta.filename);
@@ -275,10 +275,10 @@ async function nfs3Session(rpc: Recorder, root: Buffer, user: Recorder): Promise
   }
 }
 
-/** Every procedure of both versions of MOUNT. */
+/** Every procedure of all versions of MOUNT. */
 async function mountSession(rpc: Recorder, path: string): Promise<Buffer> {
   let root: Buffer | undefined;
-  for (const mount of [MOUNT1, MOUNT3]) {
+  for (const mount of [MOUNT1, MOUNT2, MOUNT3]) {
     await rpc.call(mount.NULL, undefined);
     const mnt: RemoteProcedure<string, object> = mount.MNT;
     for (const asked of [`${path}/missing`, `${path}/plain`, '/elsewhere', '', '/..', `/${'x'.repeat(2000)}`]) {
@@ -293,14 +293,22 @@ async function mountSession(rpc: Recorder, path: string): Promise<Buffer> {
     await rpc.call(mount.UMNTALL, undefined);
     await rpc.call(mount.DUMP, undefined);
   }
+  for (const asked of [path, `${path}/missing`]) await rpc.call(MOUNT2.PATHCONF, asked);
   return root!;
 }
 
 /** What RPC itself refuses. Program 100024 (the status monitor) is one that tshark knows and the server has not. */
 async function refusals(rpc: Recorder, unknown: Recorder): Promise<void> {
-  for (const wrong of [{ prog: 100_024 }, { vers: 2 }, { vers: 4 }, { proc: 22 }, { proc: 1000 }]) {
+  const wrongs: { prog?: number; vers?: number; proc?: number }[] = [
+    { prog: 100_024 },
+    { vers: 2 },
+    { vers: 4 },
+    { proc: 22 },
+    { proc: 1000 },
+  ];
+  for (const wrong of wrongs) {
     await rpc.refused({ ...NFS3.NULL, ...wrong });
-    await rpc.refused({ ...MOUNT3.NULL, ...wrong });
+    if (wrong.vers !== 2) await rpc.refused({ ...MOUNT3.NULL, ...wrong });
   }
   await unknown.refused(NFS3.NULL);
 }
@@ -481,9 +489,9 @@ t.test("the port mapper's port, and MOUNT over UDP", async t => {
   const counts: Record<string, number> = {};
   for (const { procedure } of rpc.sent) counts[procedure] = (counts[procedure] ?? 0) + 1;
   const overUdp: typeof calls = [...calls];
-  for (const mount of [MOUNT1, MOUNT3]) {
+  for (const mount of [MOUNT1, MOUNT2, MOUNT3]) {
     for (const [name, procedure] of Object.entries(mount)) {
-      overUdp.push([procedure, name === 'MNT' || name === 'UMNT' ? data : undefined]);
+      overUdp.push([procedure, ['MNT', 'UMNT', 'PATHCONF'].includes(name) ? data : undefined]);
     }
   }
   for (const [procedure, args] of overUdp) {

@@ -1,4 +1,4 @@
-/** NFS3, MOUNT3 and MOUNT1 as a client sees them: every procedure with its numbers and codecs. */
+/** NFS3, MOUNT3, MOUNT2 and MOUNT1 as a client sees them: every procedure with its numbers and codecs. */
 import * as mount from '#protocols/mount.ts';
 import { NFS_PROGRAM, NFS_V3, NFSPROC3 } from '#protocols/nfs3/constants.ts';
 import * as directory from '#protocols/nfs3/directory.ts';
@@ -62,11 +62,23 @@ function mountVersion<R>(vers: number, res: Codec<R>) {
 }
 
 export const MOUNT3 = mountVersion(mount.MOUNT_V3, mount.mountres3);
+export const MOUNT2 = {
+  ...mountVersion(mount.MOUNT_V2, mount.fhstatus),
+  PATHCONF: {
+    name: 'MOUNT2 PATHCONF',
+    prog: mount.MOUNT_PROGRAM,
+    vers: mount.MOUNT_V2,
+    proc: mount.MOUNTPROC2.PATHCONF,
+    args: mount.dirpath_arg,
+    res: mount.ppathcnf,
+  },
+} as const;
 export const MOUNT1 = mountVersion(mount.MOUNT_V1, mount.fhstatus);
 
 /** All of them. */
 export const PROCEDURES: readonly RemoteProcedure<any, any>[] = [
   ...Object.values(NFS3),
   ...Object.values(MOUNT3),
+  ...Object.values(MOUNT2),
   ...Object.values(MOUNT1),
 ];

@@ -2,7 +2,7 @@
 import { ACCESS3, createmode3, ftype3, nfsstat3 as S, stable_how, time_how } from '#protocols/nfs3/constants.ts';
 import type { fattr3, post_op_attr, sattr3, wcc_data } from '#protocols/nfs3/types.ts';
 import type { RemoteProcedure } from '#src/rpcsvc/client.ts';
-import { holds, Mismatch, same, sameStatus, statusName } from './answer.ts';
+import { holds, Mismatch, same, sameStatus } from './answer.ts';
 import type { Caller } from './caller.ts';
 import { authSys } from './line.ts';
 import { NFS3 } from '../procedures.ts';
@@ -277,13 +277,13 @@ export class Worker {
       return this.make(NFS3.CREATE, dir, name, { how }, { type: ftype3.NF3REG, mode, data });
     }
     const found = await this.caller.call(NFS3.CREATE, { where: { dir: dir.handle, name }, how });
-    if (!isFile(there)) {
-      holds(found.status !== S.NFS3_OK, `CREATE over a node of type ${there.type}: ${statusName(found.status)}`);
-      return;
-    }
     sameStatus(found, S.NFS3_OK, 'CREATE of what is there');
     const { obj, obj_attributes: shown } = found as unknown as Made;
     holds(obj?.equals(there.handle) === true, 'CREATE of what is there: another handle');
+    if (!isFile(there)) {
+      this.attributes(shown!, there, 'CREATE over what is no file'); // as it was, as knfsd has it
+      return;
+    }
     if (size !== undefined) resized(there, size);
     // RFC 1813, 3.3.8 leaves it open whether an UNCHECKED create of what is there sets more than its size.
     there.mode = shown!.mode;
