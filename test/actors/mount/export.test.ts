@@ -90,6 +90,7 @@ const lists: { name: string; options: string[]; listed: [string, ...string[]][] 
   },
   { name: 'none may: not listed', options: ['option rpc-auth.addr.allow none'], listed: [] },
   { name: 'everybody is rejected: not listed', options: ['option rpc-auth.addr.reject *'], listed: [] },
+  { name: 'everybody of one volume is rejected', options: ['option rpc-auth.addr.vol.reject all'], listed: [] },
   { name: 'some are rejected', options: ['option rpc-auth.addr.reject 10.0.0.1'], listed: [['/vol']] },
   {
     name: 'a directory for hosts of its own',

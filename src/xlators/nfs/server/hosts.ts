@@ -91,11 +91,6 @@ export class HostRules {
     );
   }
 
-  /** Whether any host is in the list. */
-  get everybody(): boolean {
-    return this.#rules.some(({ kind }) => kind === 'any');
-  }
-
   /** Whether no host can be. */
   get nobody(): boolean {
     return this.#rules.length === 0;

@@ -7,7 +7,11 @@ import { OPTIONS } from '#src/xlators/nfs/server/options.ts';
 
 /** The values and the exports of a volume `v` under one option, on line 3 of `nfs.vol`. */
 function read(option: string) {
-  const [stanza] = parseVolfile(`volume nfs\n type nfs/server\n option ${option}\nend-volume`, 'nfs.vol');
+  const brick = 'volume v type test/memory end-volume\n';
+  const stanza = parseVolfile(
+    `${brick}volume nfs type nfs/server\n option ${option}\n subvolumes v end-volume`,
+    'nfs.vol',
+  )[1];
   const { values, origins } = readOptions(OPTIONS, stanza!);
   return { values, exports: exportsOf(['v'], values, origins).map(({ paths }) => paths[0]) };
 }
@@ -43,6 +47,8 @@ const refused = [
     'nfs.drc-size 0x20000',
     /a size in bytes .*GlusterFS counts replies: for its 0x20000 write 32MB\) .* found "0x20000"/,
   ],
+  ['rpc-auth.addr.v.allow @trusted', /found "@trusted": netgroups are not read here/],
+  ['rpc-auth.addr.v.allow *,!10.0.0.1', /found "!10\.0\.0\.1": .*rpc-auth\.addr\.VOLUME\.reject/],
   ['nfs3.v.export-dir "a"', /^nfs\.vol:3: expected \/DIR or \/DIR\(HOST\|HOST…\)/],
 ] as const;
 
