@@ -21,6 +21,8 @@ export interface Nfs3Actor<Args, Res> {
   handle(args: Args): Buffer;
   /** What happens when all goes well; failures are thrown, with an errno or as a StatusError. */
   run(nfs: NfsCall, at: Resolved, args: Args): Promise<Res>;
+  /** See {@link Actor.repeats}. A failure is thrown and means no, but for ESTALE: the object is gone since. */
+  repeats?(nfs: NfsCall, at: Resolved, args: Args, earlier: Res): Promise<boolean>;
   /** The failure arm. `at` is absent when the handle could not be made out. It must not fail itself. */
   failed(nfs: NfsCall, status: Failure, at: Resolved | undefined, error: unknown, args: Args): Promise<Res> | Res;
 }
@@ -33,6 +35,9 @@ export function nfs3Actor<Args, Res>(actor: Nfs3Actor<Args, Res>): Actor<NfsCall
     res,
     idempotent,
     ...(minAuth !== undefined && { minAuth }),
+    ...(actor.repeats !== undefined && {
+      repeats: (nfs: NfsCall, args: Args, earlier: Res) => repeats(actor, nfs, args, earlier),
+    }),
     async run(nfs, args) {
       let at: Resolved | undefined;
       try {
@@ -48,6 +53,22 @@ export function nfs3Actor<Args, Res>(actor: Nfs3Actor<Args, Res>): Actor<NfsCall
       }
     },
   };
+}
+
+async function repeats<Args, Res>(
+  actor: Nfs3Actor<Args, Res>,
+  nfs: NfsCall,
+  args: Args,
+  earlier: Res,
+): Promise<boolean> {
+  try {
+    const at = await nfs.resolve(actor.handle(args));
+    return await using(at, () => actor.repeats!(nfs, at, args, earlier));
+  } catch (error) {
+    if (statusOf(error) === undefined) throw error;
+    // The object was removed since: whatever the call brings, it has nothing to bring it to.
+    return errnoOf(error) === 'ESTALE';
+  }
 }
 
 async function failure<Args, Res>(

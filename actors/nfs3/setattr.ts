@@ -19,6 +19,7 @@ export const setattr = nfs3Actor({
     if (new_attributes.size !== undefined) checkRegular(at);
     const ctime = guard && { sec: guard.seconds, nsec: guard.nseconds };
     const wcc = await at.volume.top.setattr(at.frame, at.inode, toFileAttr(new_attributes), ctime);
+    if (new_attributes.size !== undefined) at.inode.dataChangedBy = nfs.call.xid;
     return { status: nfsstat3.NFS3_OK, obj_wcc: toWccData(nfs, wcc) };
   },
 

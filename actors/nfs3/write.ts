@@ -21,10 +21,11 @@ export const write = nfs3Actor({
     if (offset + count > Number.MAX_SAFE_INTEGER) throw new FsError('EFBIG', 'WRITE beyond 2^53 - 1');
     const size = count > nfs.options.writeSize ? nfs.options.writeSize : count;
     const bytes = size < data.length ? data.subarray(0, size) : data;
-    // A copy, of before the write: were the data lost while under way, the verifier of after would vouch for them.
+    // Copy the verifier before writing. If it changes meanwhile, the new one would claim that lost data are safe.
     const verf = Buffer.from(nfs.writeVerifier);
     const wanted = at.trust === 'sync' ? Stable.UNSTABLE : stable;
     const written = await at.volume.top.writev(at.frame, at.inode.fd, bytes, offset, wanted);
+    at.inode.dataChangedBy = nfs.call.xid;
     return {
       status: nfsstat3.NFS3_OK,
       file_wcc: toWccData(nfs, written),
@@ -32,6 +33,26 @@ export const write = nfs3Actor({
       committed: at.trust === 'none' ? written.stable : Stable.FILE_SYNC,
       verf,
     };
+  },
+
+  /**
+   * The file shows what the earlier WRITE wrote. If these data stand there, nothing is left to do. If others do, though
+   * the file has not changed since, the call brings new data under an old xid. If the file has changed since, the call is
+   * a late copy of the earlier WRITE, and would undo the change.
+   */
+  async repeats(nfs, at, { offset, count, data }, earlier) {
+    if (earlier.status !== nfsstat3.NFS3_OK) return false;
+    checkRegular(at);
+    const size = Math.min(count, data.length, earlier.count);
+    const found = await at.volume.top.readv(at.frame, at.inode.fd, size, offset);
+    const same = found.data.equals(data.subarray(0, size));
+    found.release?.();
+    if (same) return true;
+    // A ctime alone does not tell two changes within one clock tick apart.
+    if (at.inode.dataChangedBy >= 0 && at.inode.dataChangedBy !== nfs.call.xid) return true;
+    const { after } = earlier.file_wcc;
+    const { ctime, ctimeNsec } = found.iatt;
+    return after === undefined || after.ctime.seconds !== ctime || after.ctime.nseconds !== ctimeNsec;
   },
 
   async failed(nfs, status, at, error) {

@@ -12,6 +12,8 @@ export class Inode {
    * One slot per xlator of the graph, indexed by `Xlator.slot`, in which the xlator keeps what it knows of the inode.
    */
   readonly slots: unknown[] = [];
+  /** The xid of the last NFS call, of this thread, that changed the data; -1 as long as none has. */
+  dataChangedBy = -1;
   #fd: Fd | undefined;
 
   constructor(gfid: Buffer, type: FileType, hint?: Buffer) {

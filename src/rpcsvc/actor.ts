@@ -35,6 +35,12 @@ export interface Actor<Context, Args = any, Res = any> {
   readonly res: Codec<Res>;
   /** False when a repeat may answer differently, so the reply must be kept for retries. */
   readonly idempotent: boolean;
+  /**
+   * For actors whose long arguments are not summed as a whole by the reply cache. A call looks like an answered one (same
+   * xid, caller and length, both ends of the arguments equal): true if it is that call again, so that its reply, which
+   * was `earlier`, is to be given again; false if it is another call, which is then run.
+   */
+  repeats?(context: Context, args: Args, earlier: Res): Promise<boolean>;
   /** The weakest authentication it takes, where that is not the program's. */
   readonly minAuth?: number;
   /** What it throws is a bug of ours, but for {@link UnanswerableError}: SYSTEM_ERR. `args` may be views into the record: good until it answers. */

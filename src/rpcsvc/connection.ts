@@ -9,6 +9,8 @@ import { buffers } from './buffers.ts';
 import type { Client, Clients } from './client-limits.ts';
 import { dispatch, type Service } from './dispatch.ts';
 import { type RecordBuffer, RecordError, type RecordLimits, RecordReader } from './record.ts';
+import { unacknowledgedBytes } from '../sys/tcp-queue.ts';
+import { Origin } from './origin.ts';
 import type { LastAuth, Transport } from './transport.ts';
 
 export interface ConnectionLimits extends RecordLimits {
@@ -35,6 +37,7 @@ const HELD_BYTES_MAX = 64 * 1024 * 1024;
 export class Connection implements Transport {
   readonly peer: Peer;
   readonly client: Client;
+  readonly origin: Origin;
   lastAuth: LastAuth | undefined;
   readonly #service: Service;
   readonly #limits: ConnectionLimits;
@@ -55,6 +58,8 @@ export class Connection implements Transport {
   #paused = false;
   #draining = false;
   #pumping = false;
+  /** The peer has closed its side, and had acknowledged the replies to all that it had asked. */
+  #finished = false;
   /** On the clock of `performance.now()`. */
   #readAt = performance.now();
   #wroteAt = performance.now();
@@ -67,6 +72,7 @@ export class Connection implements Transport {
     this.#records = new RecordReader(limits);
     this.peer = { ...peer, signal: this.#abort.signal };
     this.client = clients.join(peer.address);
+    this.origin = new Origin(peer.port);
     this.#socket = new Socket({
       fd,
       allowHalfOpen: true, // who has sent all he wants still gets his replies
@@ -77,9 +83,13 @@ export class Connection implements Transport {
     this.#socket.on('error', error => {
       service.log.debug({ client: peer.address, why: error.message }, 'connection lost');
     });
-    this.#socket.on('end', () => void this.drain());
+    this.#socket.on('end', () => {
+      this.#finished = this.#calls === 0 && this.#unsentBytes === 0 && unacknowledgedBytes(fd) === 0;
+      void this.drain();
+    });
     this.#closed = new Promise(resolve => {
       this.#socket.once('close', () => {
+        this.origin.end(this.#finished, performance.now());
         this.#abort.abort();
         this.client.forget(this);
         this.client.left();
@@ -202,10 +212,13 @@ export class Connection implements Transport {
     }
   }
 
+  get #unsentBytes(): number {
+    return this.#gatheredBytes + this.#queuedBytes;
+  }
+
   /** Whether the client has to wait, and if so sees to it that it is not forgotten. */
   #full(): boolean {
-    const unsent = this.#gatheredBytes + this.#queuedBytes;
-    const self = unsent > this.#limits.unsentBytesMax || this.#heldBytes > HELD_BYTES_MAX;
+    const self = this.#unsentBytes > this.#limits.unsentBytesMax || this.#heldBytes > HELD_BYTES_MAX;
     if (!self && !this.client.full) return false;
     if (!self) this.client.wait(this);
     this.#paused = true;

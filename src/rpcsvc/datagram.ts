@@ -2,6 +2,7 @@
 import { XdrError, XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Peer } from './actor.ts';
 import { dispatch, type Service } from './dispatch.ts';
+import { Origin } from './origin.ts';
 import type { LastAuth } from './transport.ts';
 
 export type Sender = Pick<Peer, 'address' | 'port'>;
@@ -24,7 +25,8 @@ export function answering(service: Service, signal = new AbortController().signa
         resolve(out.toBuffer());
         for (const then of sent ?? []) then();
       };
-      const transport = { peer, lastAuth, began: () => {}, ended: () => {}, reply };
+      const origin = new Origin(port); // a datagram that is sent again comes from the same port
+      const transport = { peer, origin, lastAuth, began: () => {}, ended: () => {}, reply };
       try {
         dispatch(service, transport, new XdrReader(Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length)));
       } catch (error) {

@@ -1,10 +1,13 @@
 /**
  * The duplicate request cache: a client that has not seen a reply sends its call again, and a REMOVE that has been done
  * must then not answer NOENT (RFC 1813, 4.5). Replies of calls that are not idempotent are kept and given again to the
- * same call: same client, xid, program, version, procedure and arguments.
+ * same call: same client, xid, program, version, procedure, credentials and arguments, from a connection whose call it
+ * may be ({@link mayAskAgain}).
  *
- * The client's port does not count: a retry after a broken connection comes from another. The arguments do, since an
- * xid may come up again by chance, and their checksum tells.
+ * The arguments count, since an xid may come up again by chance, or at each call of a simple client. They are summed as a
+ * whole, but for those of long WRITEs: summing them would cost half of what writing them costs. Of these the ends are
+ * summed; while such a call is under way, another copy is compared with it byte by byte, and later the actor decides (see
+ * `Actor.repeats`).
  *
  * There is room for so many bytes, shared fairly: a client whose connection is broken asks again when it is back, which
  * may be after others have made thousands of calls. What is under way is never dropped, or a retry would do it twice; it
@@ -12,18 +15,27 @@
  */
 import { type CallKey, sameCall } from './call-key.ts';
 import { CachedReply, CLIENT_BYTES, ClientReplies } from './client-replies.ts';
-import type { Transport } from './transport.ts';
+import { mayAskAgain, type Origin } from './origin.ts';
 
 /** What an entry takes besides its reply, roughly. */
 const ENTRY_BYTES = 240;
-/** A client may have as much, or as the others when they are many; what he has more, he gives up first. */
+/** Each client may keep at least this much. A client over its fair share loses its own oldest replies first. */
 const SHARE_BYTES_MIN = 16 * 1024;
-/** Nobody sends a call again after so long, but who counts xids from 1 after each start may come to the same one. */
+/** A call is not sent again after this, even over the same connection: Linux waits for 10 minutes at most. */
 const AGE_MS_MAX = 10 * 60_000;
-/** More than come, and not so many that anyone waits for it. */
+/** Expired entries dropped per new one: more than one, so that the backlog shrinks; few, so that no call is delayed. */
 const EXPIRED_AT_ONCE = 2;
+/**
+ * Answered calls of a client with one xid. Clients that share an address may have the same xids; one that uses a single
+ * xid for all its calls has no use for their replies, and must not make each new call look through all of them.
+ */
+const SAME_XID_MAX = 16;
 
 const isOld = ({ endedAt }: CachedReply, now: number): boolean => now - endedAt > AGE_MS_MAX;
+
+/** Whether `args` are known to be others than those of the call under way. */
+const areOther = (args: Buffer | undefined, { args: begun }: CachedReply): boolean =>
+  args !== undefined && begun !== undefined && !begun.equals(args);
 
 export interface ReplyCacheStats {
   /** Calls whose replies are kept, or that are under way. */
@@ -41,7 +53,7 @@ export class ReplyCache {
   /** The ends of the list of clients that have replies here. */
   #silent: ClientReplies | undefined;
   #latest: ClientReplies | undefined;
-  /** Goes round it. */
+  /** Where the last search for a client over its share stopped. */
   #hand: ClientReplies | undefined;
   #size = 0;
   #bytes = 0;
@@ -64,28 +76,37 @@ export class ReplyCache {
     return { kept: this.#size, bytes: this.#bytes, bytesMax: this.#bytesMax, hits: this.#hits };
   }
 
-  /** What is known of this call: its reply, or that it is under way; `undefined` if it is new. */
-  find(key: CallKey): CachedReply | undefined {
-    let entry = this.#clients.get(key.client)?.byXid.get(key.xid);
-    while (entry !== undefined && !sameCall(entry.key, key)) entry = entry.twin;
-    if (entry === undefined || isOld(entry, this.#now())) return undefined;
-    this.#hits++;
-    return entry;
+  /**
+   * What is known of this call: its reply, or that it is under way; `undefined` if it is new. `args` are given if the key
+   * does not cover them all: a reply that is found may then be another call's.
+   */
+  find(key: CallKey, from: Origin, args?: Buffer): CachedReply | undefined {
+    const now = this.#now();
+    for (let entry = this.#clients.get(key.client)?.newestOf(key.xid); entry !== undefined; entry = entry.twin) {
+      if (isOld(entry, now) || !mayAskAgain(entry.origin, from, now)) continue;
+      if (sameCall(entry.key, key) && !areOther(args, entry)) {
+        this.#hits++;
+        return entry;
+      }
+      // The client has used the xid again since, so it is no sign of a call that is sent again.
+      if (args !== undefined) return undefined;
+    }
+    return undefined;
   }
 
-  /** A new call has begun; its reply goes to `transport`. */
-  begin(key: CallKey, transport: Transport): CachedReply {
+  /** A new call has begun. `args` as for {@link find}: they must stay what they are until it ends. */
+  begin(key: CallKey, from: Origin, args?: Buffer): CachedReply {
     let client = this.#clients.get(key.client);
     if (client === undefined) {
       client = new ClientReplies(key.client);
       this.#clients.set(key.client, client);
       this.#bytes += CLIENT_BYTES;
     }
-    const entry = new CachedReply(key, client, transport);
-    entry.twin = client.byXid.get(key.xid);
-    client.byXid.set(key.xid, entry);
+    const entry = new CachedReply(key, client, from, args);
+    client.begin(entry);
     this.#size++;
-    this.#count(client, ENTRY_BYTES);
+    this.#count(client, ENTRY_BYTES + key.caller.length);
+    if (entry.twin !== undefined) this.#dropTwins(entry);
     return entry;
   }
 
@@ -94,21 +115,34 @@ export class ReplyCache {
     const client = entry.owner;
     const now = this.#now();
     entry.endedAt = now;
+    entry.args = undefined;
     client.add(entry, reply);
     this.#count(client, reply.length);
     this.#moveToEnd(client);
     this.#trim(client, now);
   }
 
-  /** A call under way came to nothing that a retry should be told: it is to be tried anew. */
+  /** A call came to nothing that a retry should be told, or its reply is to make room: it is to be tried anew. */
   drop(entry: CachedReply): void {
     const client = entry.owner;
-    client.forget(entry);
+    client.remove(entry);
+    if (client.oldest === undefined) this.#unlink(client);
     this.#size--;
-    this.#count(client, -ENTRY_BYTES - entry.replyBytes);
-    if (client.byXid.size > 0) return;
+    this.#count(client, -ENTRY_BYTES - entry.key.caller.length - entry.replyBytes);
+    if (!client.isEmpty) return;
     this.#clients.delete(client.address);
     this.#bytes -= CLIENT_BYTES;
+  }
+
+  #dropTwins(newest: CachedReply): void {
+    let answered = 0;
+    let last: CachedReply | undefined;
+    for (let entry = newest.twin; entry !== undefined; entry = entry.twin) {
+      if (entry.underWay) continue;
+      answered++;
+      last = entry;
+    }
+    if (answered > SAME_XID_MAX) this.drop(last!);
   }
 
   #count(client: ClientReplies, bytes: number): void {
@@ -116,28 +150,23 @@ export class ReplyCache {
     this.#bytes += bytes;
   }
 
-  #dropOldest(client: ClientReplies): void {
-    const entry = client.shift();
-    if (client.oldest === undefined) this.#unlink(client);
-    this.drop(entry);
-  }
-
   #trim(client: ClientReplies, now: number): void {
     for (let i = 0; i < EXPIRED_AT_ONCE; i++) {
-      if (isOld(client.oldest!, now)) this.#dropOldest(client);
-      if (isOld(this.#silent!.oldest!, now)) this.#dropOldest(this.#silent!);
+      for (const one of [client, this.#silent]) {
+        if (one?.oldest !== undefined && isOld(one.oldest, now)) this.drop(one.oldest);
+      }
     }
-    while (this.#bytes > this.#bytesMax && this.#silent !== undefined) this.#dropOldest(this.#giver(client));
+    while (this.#bytes > this.#bytesMax && this.#silent !== undefined) this.drop(this.#giver(client).oldest!);
   }
 
-  /** Who gives up his oldest reply for one of `client`: who has more than his share, or was silent for longest. */
+  /** The client that loses its oldest reply for one of `client`: one over its share, or the one silent for longest. */
   #giver(client: ClientReplies): ClientReplies {
     const share = Math.max(this.#bytesMax / this.#clients.size, SHARE_BYTES_MIN);
     if (client.bytes > share && client.oldest !== undefined) return client;
-    // With so many clients, none of them has much; who was busy before will be silent for longest.
+    // With so many clients, none of them has much; one that was busy before will be silent for longest.
     if (this.#clients.size * SHARE_BYTES_MIN > this.#bytesMax) return this.#silent!;
     for (let left = this.#clients.size; left > 0; left--) {
-      // It stays with whom it finds, so that the next look is short.
+      // It stays with the client that it finds, so that the next search is short.
       if (this.#hand !== undefined && this.#hand.bytes > share) return this.#hand;
       this.#hand = this.#hand?.after ?? this.#silent;
     }

@@ -1,10 +1,13 @@
 import type { XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Peer } from './actor.ts';
 import type { Credentials } from './auth/scheme.ts';
+import type { Origin } from './origin.ts';
 
 /** Where calls come from and replies go to: a connection, or a datagram's sender. */
 export interface Transport {
   readonly peer: Peer;
+  /** What outlives it in the reply cache. */
+  readonly origin: Origin;
   /** The credentials of the last call, which most often are the next one's too. */
   lastAuth: LastAuth | undefined;
   /** A call goes on after dispatch has returned: keep its arguments' buffer. Returns what {@link ended} is given. */
@@ -18,4 +21,6 @@ export interface LastAuth {
   readonly flavor: number;
   readonly body: Buffer;
   readonly credentials: Credentials;
+  /** The credentials as `callerOf` writes them, once that has been asked for. */
+  caller?: string;
 }

@@ -98,6 +98,8 @@ export const prlimit = declare<[pid: number, resource: number, set: null, into: 
   'int prlimit(int, int, const void *, void *)',
 );
 
+export const ioctl = declare<[fd: number, request: number, into: Ptr]>('int ioctl(int, unsigned long, void *)');
+
 /** A call that runs in the thread pool: with the server's own identity, and without blocking the event loop. */
 const pooled = <A extends readonly unknown[]>(definition: string) => {
   const call = libc.func(definition);

@@ -97,7 +97,11 @@ t.test('what is a retry, and what is not', async t => {
 
   t.equal(await mkdir(one, 7, 'a'), S.NFS3_OK);
   t.equal(await mkdir(one, 7, 'a'), S.NFS3_OK, 'a retry');
-  t.equal(await mkdir(await open('127.0.0.1'), 7, 'a'), S.NFS3_OK, 'a retry from another port');
+  t.equal(
+    await mkdir(await open('127.0.0.1'), 7, 'a'),
+    S.NFS3ERR_EXIST,
+    'another port while the first is open: another',
+  );
   t.equal(await mkdir(one, 7, 'b'), S.NFS3_OK, 'the same xid with another name: another call');
   t.equal(await mkdir(one, 7, `${'n'.repeat(254)}1`), S.NFS3_OK);
   t.equal(await mkdir(one, 7, `${'n'.repeat(254)}2`), S.NFS3_OK, 'the last character of a long name tells');
@@ -115,8 +119,7 @@ t.test('what is a retry, and what is not', async t => {
   }
   t.strictSame(await kept(), before, 'what READ answers is not kept');
 
-  await t.test('sent again at once, over the same connection and another, while the disk is busy with it', async t => {
-    const second = await open('127.0.0.1');
+  await t.test('sent again at once while the disk is busy with it', async t => {
     const how = { mode: createmode3.GUARDED, obj_attributes: { ...NOTHING, mode: 0o600 } };
     for (let xid = 200; xid < 250; xid++) {
       const create = marked(recordOf(NFS3.CREATE, { where: { dir: root, name: `file-${xid}` }, how }, xid, cred));
@@ -126,16 +129,13 @@ t.test('what is a retry, and what is not', async t => {
       // oxlint-disable-next-line no-await-in-loop -- one after the other, so that it is known whose replies come
       const replies = await Promise.all([
         one.exchange(xid, Buffer.concat([create, create])),
-        second.exchange(xid, create),
         one.exchange(xid + 1000, Buffer.concat([write, write])),
-        second.exchange(xid + 1000, write),
       ]);
-      const statuses = [NFS3.CREATE, NFS3.CREATE, NFS3.WRITE, NFS3.WRITE].map((procedure, i) =>
+      const statuses = [NFS3.CREATE, NFS3.WRITE].map((procedure, i) =>
         statusOf(resultOf<unknown>(procedure as RemoteProcedure<unknown, unknown>, replies[i]!)),
       );
       if (statuses.some(status => status !== S.NFS3_OK)) t.fail(`xid ${xid}: statuses ${statuses.join(' ')}`);
-      if (!replies[0].equals(replies[1]) || !replies[2].equals(replies[3])) t.fail(`xid ${xid}: two answers`);
     }
-    t.pass('each done once, and answered alike');
+    t.pass('each done once');
   });
 });

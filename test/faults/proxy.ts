@@ -139,6 +139,18 @@ class Passage {
     this.#over = true;
     this.#client.destroy();
     this.#server.destroy();
+    this.#forget();
+  }
+
+  /** The network fails: neither side has said goodbye, as a client does that has all its replies. */
+  #break(): void {
+    this.#over = true;
+    this.#client.resetAndDestroy();
+    this.#server.resetAndDestroy();
+    this.#forget();
+  }
+
+  #forget(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
   }
@@ -186,7 +198,7 @@ class Passage {
     if (this.#random.chance(faults.cut)) {
       counts.cut++;
       this.#over = true; // what comes in the meantime is lost, too
-      to.write(bytes.subarray(0, this.#random.between(1, bytes.length - 1)), () => this.end());
+      to.write(bytes.subarray(0, this.#random.between(1, bytes.length - 1)), () => this.#break());
     } else if (this.#random.chance(faults.delayed)) {
       counts.delayed++;
       const timer = setTimeout(

@@ -13,6 +13,7 @@ import { planGraph } from '#src/graph/plan.ts';
 import { silent } from '#src/log.ts';
 import { asServer } from '#src/sys/identity.ts';
 import type { Program } from '#src/rpcsvc/actor.ts';
+import type { ReplyCache } from '#src/rpcsvc/reply-cache.ts';
 import { MountList } from '#src/xlators/nfs/server/mount-table.ts';
 import { ServedNfsCall } from '#src/xlators/nfs/server/nfs-call.ts';
 import { ServedMountCall } from '#src/xlators/nfs/server/served-mount-call.ts';
@@ -49,6 +50,8 @@ export interface ServeOptions {
   /** Another stage's or start's state, to serve the same handles. */
   readonly dir?: string;
   readonly stateDir?: string;
+  /** Where replies are kept for calls that come again; without one such calls are done again. */
+  readonly replies?: ReplyCache;
 }
 
 export function programsOf(server: NfsServer): Program[] {
@@ -92,7 +95,7 @@ end-volume
   Buffer.from(VERIFIER, 'hex').copy(verifier.bytes);
   nfs.attach({ handleKey: HANDLE_KEY, verifier, mounts, programsOf });
   graph.up();
-  const served = await servePrograms(t, nfs.programs(), LIMITS);
+  const served = await servePrograms(t, nfs.programs(), LIMITS, options.replies);
   const volume = nfs.volumes.get('vol')!;
   return {
     ...served,

@@ -1,0 +1,126 @@
+/** Carries out a call that has been made out: decodes its arguments, runs its actor, and answers. */
+import { accept_stat } from '#protocols/rpc.ts';
+import { XdrError, type XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
+import { type Actor, type Call, type Peer, type Program, UnanswerableError } from './actor.ts';
+import { accept, acceptedHeader, replay } from './answers.ts';
+import type { Credentials } from './auth/scheme.ts';
+import type { CachedReply } from './client-replies.ts';
+import type { Service } from './dispatch.ts';
+import type { Transport } from './transport.ts';
+
+/** What answers a call, and where to. */
+export interface Context {
+  readonly service: Service;
+  readonly transport: Transport;
+  readonly program: Program;
+  readonly procedure: number;
+  readonly actor: Actor<any>;
+  readonly call: RpcCall;
+  /** Where the reply is kept for retries. */
+  cached: CachedReply | undefined;
+}
+
+export class RpcCall implements Call {
+  readonly xid: number;
+  readonly peer: Peer;
+  readonly credentials: Credentials;
+  sent: (() => void)[] | undefined;
+
+  constructor(xid: number, peer: Peer, credentials: Credentials) {
+    this.xid = xid;
+    this.peer = peer;
+    this.credentials = credentials;
+  }
+
+  afterSend(then: () => void): void {
+    (this.sent ??= []).push(then);
+  }
+}
+
+/** The arguments; `undefined` if they cannot be made out, which has been answered. */
+export function argumentsOf(context: Context, from: XdrReader): { readonly value: unknown } | undefined {
+  const { service, transport, actor, call, cached } = context;
+  try {
+    const value: unknown = actor.args.decode(from);
+    if (from.left > 0) throw new XdrError(`${from.left} bytes after the arguments`);
+    return { value };
+  } catch (error) {
+    if (!(error instanceof XdrError)) throw error;
+    if (cached !== undefined) service.replies!.drop(cached);
+    service.log.debug({ client: call.peer.address, actor: actor.name, why: error.message }, 'garbage arguments');
+    accept(transport, call.xid, accept_stat.GARBAGE_ARGS);
+    return undefined;
+  }
+}
+
+export function run(context: Context, args: unknown): void {
+  const { transport, program, actor, call } = context;
+  let result: unknown;
+  try {
+    result = actor.run(program.contextOf(call), args);
+  } catch (error) {
+    bug(context, error);
+    return;
+  }
+  if (!(result instanceof Promise)) {
+    succeed(context, result);
+    return;
+  }
+  const token = transport.began();
+  result.then(
+    value => {
+      succeed(context, value);
+      transport.ended(token);
+      answerAskers(context);
+    },
+    (error: unknown) => {
+      bug(context, error);
+      transport.ended(token);
+      answerAskers(context);
+    },
+  );
+}
+
+function answerAskers({ cached, call }: Context): void {
+  const askers = cached?.askers;
+  if (askers === undefined) return;
+  const { reply } = cached!;
+  for (const { transport, token } of askers) {
+    if (reply !== undefined) replay(transport, reply);
+    else accept(transport, call.xid, accept_stat.SYSTEM_ERR);
+    transport.ended(token);
+  }
+}
+
+function succeed(context: Context, value: unknown): void {
+  const { service, transport, actor, call, cached } = context;
+  try {
+    transport.reply(to => {
+      const begin = to.at;
+      acceptedHeader(to, call.xid, accept_stat.SUCCESS);
+      actor.res.encode(to, value);
+      if (cached !== undefined) service.replies!.end(cached, to.buf.subarray(begin, to.at));
+    }, call.sent);
+    if (cached !== undefined && cached.underWay) keep(context, cached, value);
+  } catch (error) {
+    bug(context, error);
+  }
+}
+
+/** The connection has gone while the call was under way: its retry comes over another one. */
+function keep({ service, actor, call }: Context, cached: CachedReply, value: unknown): void {
+  const to = new XdrWriter();
+  acceptedHeader(to, call.xid, accept_stat.SUCCESS);
+  actor.res.encode(to, value);
+  service.replies!.end(cached, to.toBuffer());
+}
+
+/** What an actor throws is not the file system's error but a mistake in this program: it is logged, and life goes on. */
+export function bug({ service, transport, program, actor, call, cached }: Context, error: unknown): void {
+  const client = call.peer.address;
+  const name = `${program.name}.${actor.name}`;
+  if (error instanceof UnanswerableError) service.log.info({ client, actor: name }, error.message);
+  else service.log.error({ err: error, client, xid: call.xid, actor: name }, 'actor failed');
+  if (cached !== undefined) service.replies!.drop(cached);
+  transport.reply(to => acceptedHeader(to, call.xid, accept_stat.SYSTEM_ERR), call.sent);
+}
