@@ -32,7 +32,7 @@ export function deny(transport: Transport, xid: number, stat: number, ...data: n
   }, undefined);
 }
 
-/** A reply as it was given before. */
-export function replay(transport: Transport, reply: Buffer): void {
-  transport.reply(to => to.bytes(reply), undefined);
+/** A reply as it was given before; `sent` as for {@link Transport.reply}. */
+export function replay(transport: Transport, reply: Buffer, sent?: (() => void)[]): void {
+  transport.reply(to => to.bytes(reply), sent);
 }

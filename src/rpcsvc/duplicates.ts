@@ -40,9 +40,9 @@ export function answerOnce(replies: ReplyCache, context: Context, auth: LastAuth
   }
 }
 
-function answerAgain(known: CachedReply, reply: Buffer, { transport }: Context): void {
+function answerAgain(known: CachedReply, reply: Buffer, { transport, call }: Context): void {
   known.origin = transport.origin;
-  replay(transport, reply);
+  replay(transport, reply, call.sent);
 }
 
 /**

@@ -1,5 +1,4 @@
 /** A stage in a thread of its own: what the main thread tells it, and what it asks of the main thread. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { makeLog } from '../log.ts';
 import type { Program } from '../rpcsvc/actor.ts';
@@ -8,6 +7,7 @@ import type { Accepted } from '../rpcsvc/listener.ts';
 import type { MountEntry, MountTable } from '../xlators/nfs/server/mount-table.ts';
 import type { NfsServer } from '../xlators/nfs/server/server.ts';
 import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
+import { within } from '../within.ts';
 import type { ServerConfig } from './config.ts';
 import { Link } from './link.ts';
 import type { ObjectQuestion, ObjectReport } from './object.ts';
@@ -137,13 +137,6 @@ export async function startWorker(
 /** How long the main thread waits for a stage, whose thread may be stuck in a call. */
 const STATS_MS = 1000;
 const OBJECT_MS = 6000;
-
-/** What `answer` comes to, or undefined when it takes longer than `ms`. */
-async function within<T>(ms: number, answer: Promise<T>): Promise<T | undefined> {
-  const over = new AbortController();
-  const late = sleep(ms, undefined, { signal: over.signal }).catch(() => undefined);
-  return Promise.race([answer, late]).finally(() => over.abort());
-}
 
 /** What a stage has counted, or what it said last when it does not answer. */
 function statsOf(link: Link, first: StageStats): () => Promise<StageStats> {

@@ -1,54 +1,159 @@
-/** Which groups a user is in, by this machine's word (getgrouplist(3)): for users of more than AUTH_SYS can say. */
-import koffi from 'koffi';
+/** Which groups a user is in, by this machine's word (getgrouplist(3)): for users in more than AUTH_SYS can tell. */
+import { Worker } from 'node:worker_threads';
+import type { Answer, Question } from './groups-worker.ts';
+import { asServer } from './identity.ts';
 
-const GROUPS_MAX = 65_536;
-const KEPT_MS = 60_000;
+/** An answer is looked up anew after this, while it stays in use. */
+const FRESH_MS = 10_000;
+/** An answer is not used any more after this: a user who has left a group has lost it by then. */
+const USABLE_MS = 30_000;
 const KEPT_MAX = 10_000;
-const RECORD_BYTES = 64 * 1024;
-/** struct passwd: pw_name is its first pointer. */
-const PASSWD_BYTES = 48;
+/** Look-ups that wait, in total and for one client. */
+const WAITING_MAX = 1024;
+const WAITING_MAX_EACH = 64;
 
-type Async = (...args: [...unknown[], (error: Error | null, result: number) => void]) => void;
-
-const libc = koffi.load(null);
-const getpwuid_r = libc.func('int getpwuid_r(uint32_t, void*, void*, size_t, void*)').async as Async;
-const getgrouplist = libc.func('int getgrouplist(void*, uint32_t, void*, void*)').async as Async;
-
-const call = (f: Async, ...args: unknown[]) =>
-  new Promise<number>((resolve, reject) =>
-    f(...args, (error: Error | null, result: number) => (error ? reject(error) : resolve(result))),
-  );
-
-interface Kept {
-  readonly groups: Promise<readonly number[]>;
-  readonly at: number;
+export interface UserGroups {
+  /** Without the primary one; none for a user that this machine does not know. */
+  readonly groups: readonly number[];
+  /** When to ask again, on the clock of `performance.now()`. */
+  readonly untilMs: number;
 }
 
-const kept = new Map<string, Kept>();
+export type GroupLookUp = (uid: number, gid: number) => Promise<readonly number[]>;
 
-/** The supplementary groups of `uid`; none for a user this machine does not know. Asked in the thread pool, kept 60 s. */
-export function groupsOf(uid: number, gid: number): Promise<readonly number[]> {
-  const key = `${uid}:${gid}`;
-  const now = performance.now();
-  const known = kept.get(key);
-  if (known !== undefined && now - known.at < KEPT_MS) return known.groups;
-  if (kept.size >= KEPT_MAX) kept.clear();
-  const groups = lookUp(uid, gid);
-  kept.set(key, { groups, at: now });
-  return groups;
+interface Entry {
+  found: UserGroups | undefined;
+  pending: Promise<UserGroups> | undefined;
 }
 
-async function lookUp(uid: number, gid: number): Promise<readonly number[]> {
-  const passwd = Buffer.alloc(PASSWD_BYTES);
-  const record = Buffer.alloc(RECORD_BYTES);
-  const found = Buffer.alloc(8);
-  const status = await call(getpwuid_r, uid, passwd, record, record.length, found);
-  if (status !== 0 || found.readBigUInt64LE() === 0n) return [];
-  const count = Buffer.alloc(4);
-  count.writeInt32LE(GROUPS_MAX);
-  const list = Buffer.alloc(GROUPS_MAX * 4);
-  // pw_name points into `record`; the C string is taken from there, where the GC does not move it.
-  const name = record.subarray(Number(passwd.readBigUInt64LE() - BigInt(koffi.address(record))));
-  if ((await call(getgrouplist, name, gid, list, count)) < 0) return [];
-  return Array.from({ length: count.readInt32LE() }, (_, i) => list.readUInt32LE(i * 4)).filter(id => id !== gid);
+/** The groups of users, kept for seconds. One look-up is under way at a time; the clients take turns. */
+export class Groups {
+  readonly #lookUp: GroupLookUp;
+  readonly #nowMs: () => number;
+  readonly #entries = new Map<string, Entry>();
+  /** What waits, of each client. */
+  readonly #queues = new Map<string, (() => Promise<void>)[]>();
+  #waiting = 0;
+  #running = false;
+
+  constructor(lookUp: GroupLookUp, nowMs: () => number = () => performance.now()) {
+    this.#lookUp = lookUp;
+    this.#nowMs = nowMs;
+  }
+
+  /** What is known now; `undefined` if {@link of} must be asked. */
+  known(uid: number, gid: number, client: string): UserGroups | undefined {
+    const entry = this.#entries.get(`${uid}:${gid}`);
+    const found = entry?.found;
+    if (found === undefined) return undefined;
+    const now = this.#nowMs();
+    if (now < found.untilMs) return found;
+    if (now >= found.untilMs - FRESH_MS + USABLE_MS) return undefined;
+    // Its failure is no news: the answer is used up in a while, and then it is asked for again.
+    if (entry!.pending === undefined) this.of(uid, gid, client).catch(() => {});
+    return { groups: found.groups, untilMs: now + FRESH_MS / 10 };
+  }
+
+  /** Asks the system. @throws {Error} the look-up failed, or too many wait: nothing is known */
+  of(uid: number, gid: number, client: string): Promise<UserGroups> {
+    const key = `${uid}:${gid}`;
+    let entry = this.#entries.get(key);
+    if (entry === undefined) this.#entries.set(key, (entry = { found: undefined, pending: undefined }));
+    if (entry.pending !== undefined) return entry.pending;
+    const asked = this.#enqueue(client, () => this.#lookUp(uid, gid)).then(groups => {
+      entry.found = { groups, untilMs: this.#nowMs() + FRESH_MS };
+      this.#renew(key, entry);
+      return entry.found;
+    });
+    entry.pending = asked.finally(() => {
+      entry.pending = undefined;
+      if (entry.found === undefined && this.#entries.get(key) === entry) this.#entries.delete(key);
+    });
+    return entry.pending;
+  }
+
+  /** Puts it behind all others; the one that was asked for longest ago makes room. */
+  #renew(key: string, entry: Entry): void {
+    this.#entries.delete(key);
+    if (this.#entries.size >= KEPT_MAX) {
+      const [oldest] = this.#entries.keys();
+      this.#entries.delete(oldest!);
+    }
+    this.#entries.set(key, entry);
+  }
+
+  #enqueue<T>(client: string, work: () => Promise<T>): Promise<T> {
+    const queue = this.#queues.get(client) ?? [];
+    if (this.#waiting >= WAITING_MAX || queue.length >= WAITING_MAX_EACH) {
+      return Promise.reject(new Error('too many look-ups of groups wait'));
+    }
+    return new Promise((resolve, reject) => {
+      queue.push(() => work().then(resolve, reject));
+      this.#queues.set(client, queue);
+      this.#waiting++;
+      this.#run();
+    });
+  }
+
+  #run(): void {
+    if (this.#running) return;
+    for (const [client, queue] of this.#queues) {
+      this.#running = true;
+      this.#waiting--;
+      const next = queue.shift()!;
+      this.#queues.delete(client);
+      if (queue.length > 0) this.#queues.set(client, queue); // behind the other clients
+      void next().finally(() => {
+        this.#running = false;
+        this.#run();
+      });
+      return;
+    }
+  }
+}
+
+/** Look-ups in a thread of their own, which is started with the first one. */
+export class SystemGroups {
+  #worker: Worker | undefined;
+  #id = 0;
+  readonly #asked = new Map<number, PromiseWithResolvers<readonly number[]>>();
+
+  lookUp(uid: number, gid: number): Promise<readonly number[]> {
+    const answer = Promise.withResolvers<readonly number[]>();
+    const question: Question = { id: ++this.#id, uid, gid };
+    this.#asked.set(question.id, answer);
+    const worker = (this.#worker ??= this.#start());
+    worker.ref();
+    worker.postMessage(question);
+    return answer.promise;
+  }
+
+  #start(): Worker {
+    asServer(); // the thread is born with the rights of this one, and loads its modules with them
+    const worker = new Worker(new URL('groups-worker.ts', import.meta.url), { name: 'groups', execArgv: [] });
+    worker.on('message', ({ id, groups, error }: Answer) => {
+      const asked = this.#asked.get(id);
+      this.#asked.delete(id);
+      if (this.#asked.size === 0) worker.unref();
+      if (groups !== undefined) asked?.resolve(groups);
+      else asked?.reject(new Error(error));
+    });
+    const gone = (error: unknown) => {
+      this.#worker = undefined;
+      for (const { reject } of this.#asked.values()) reject(error);
+      this.#asked.clear();
+    };
+    worker.on('error', gone);
+    worker.on('exit', code => gone(new Error(`the thread that looks up groups has ended (${code})`)));
+    return worker;
+  }
+}
+
+const system = new SystemGroups();
+/** Shared by all callers of this thread. */
+export const userGroups = new Groups((uid, gid) => system.lookUp(uid, gid));
+
+/** The supplementary groups of `uid`; none for a user that this machine does not know. @throws {Error} */
+export async function groupsOf(uid: number, gid: number): Promise<readonly number[]> {
+  return (userGroups.known(uid, gid, '') ?? (await userGroups.of(uid, gid, ''))).groups;
 }

@@ -1,6 +1,6 @@
 import type { auth_stat, opaque_auth } from '#protocols/rpc.ts';
 
-/** Who calls, by the word of an auth scheme. */
+/** The caller, by the word of an auth scheme. One object for each connection and caller. */
 export interface Credentials {
   readonly flavor: number;
   readonly uid: number;

@@ -1,12 +1,9 @@
 /** Whether a caller may use an export, and as whom; and by which rule, for logs and `explain`. */
 import { auth_flavor } from '#protocols/rpc.ts';
-import { FsError } from '../../../errno.ts';
 import type { Frame, Identity } from '../../../graph/frame.ts';
 import { identityOf } from '../../../graph/identity.ts';
-import type { Log } from '../../../log.ts';
-import type { Call, Peer } from '../../../rpcsvc/actor.ts';
+import type { Peer } from '../../../rpcsvc/actor.ts';
 import type { Credentials } from '../../../rpcsvc/auth/scheme.ts';
-import { groupsOf } from '../../../sys/groups.ts';
 import type { Export, Rule } from './exports.ts';
 
 /** To the kernel "no id": a caller with it is the anonymous user, as with knfsd; as one of many groups it is none. */
@@ -23,6 +20,8 @@ export interface Verdict {
   readonly where: string;
   /** For people: what was found wrong and what to do. */
   readonly reason: string;
+  /** It is not known yet whether the host is allowed: host names that the lists rest on are not. */
+  readonly undecided?: boolean;
 }
 
 const said = ({ option, where }: Rule<unknown>, detail = ''): Pick<Verdict, 'rule' | 'where'> => ({
@@ -30,7 +29,7 @@ const said = ({ option, where }: Rule<unknown>, detail = ''): Pick<Verdict, 'rul
   where,
 });
 
-/** Whether `address` may use the export at all, whoever calls. */
+/** Whether `address` may use the export at all, whoever calls. What is refused for certain is, whatever is not known. */
 export function addressVerdict({ rules, hosts }: Export, address: string): Verdict {
   for (const reject of rules.rejects) {
     const rejected = reject.value.match(address);
@@ -38,12 +37,19 @@ export function addressVerdict({ rules, hosts }: Export, address: string): Verdi
     return { allowed: false, ...said(reject, rejected.rule), reason: `${address} is rejected` };
   }
   const allowed = rules.allow.value.match(address);
-  if (!allowed.allowed) {
+  if (!allowed.allowed && !allowed.undecided) {
     return { allowed: false, ...said(rules.allow, allowed.rule), reason: `${address} is in no list of allowed hosts` };
   }
   const dir = hosts.value?.match(address);
-  if (dir !== undefined && !dir.allowed) {
+  if (dir !== undefined && !dir.allowed && !dir.undecided) {
     return { allowed: false, ...said(hosts, dir.rule), reason: `${address} is not among the directory's hosts` };
+  }
+  const lists = [...rules.rejects, rules.allow, ...(hosts.value === undefined ? [] : [hosts])];
+  for (const list of lists) {
+    const match = list.value!.match(address);
+    if (!match.undecided) continue;
+    const reason = `whether ${address} is allowed is not known yet`;
+    return { allowed: false, undecided: true, ...said(list, match.rule), reason };
   }
   return {
     allowed: true,
@@ -56,7 +62,7 @@ export function addressVerdict({ rules, hosts }: Export, address: string): Verdi
 export function verdict(on: Export, peer: Pick<Peer, 'address' | 'port'>, flavor: number): Verdict {
   const { rules } = on;
   const address = addressVerdict(on, peer.address);
-  if (!address.allowed) return address;
+  if (!address.allowed && !address.undecided) return address;
   if (!rules.insecurePorts.value && peer.port >= PRIVILEGED_PORTS) {
     const reason = `port ${peer.port} of the client is not below 1024: mount as root with resvport, or allow it (--insecure)`;
     return { allowed: false, ...said(rules.insecurePorts), reason };
@@ -80,56 +86,4 @@ export function squashed({ rules }: Export, { flavor, uid, gid, groups }: Creden
 
 export function frameFor(on: Export, peer: Peer, credentials: Credentials, narrowCookies = false): Frame {
   return { identity: squashed(on, credentials), client: peer.address, signal: peer.signal, narrowCookies };
-}
-
-/** A caller's way into an export, found once for each connection and caller. */
-export interface Access {
-  readonly on: Export;
-  readonly frame: Frame;
-}
-
-/** Who has been let in, and who not: the rules are asked once for each caller of a connection. */
-export class Accesses {
-  readonly #log: Log;
-  /** Credentials are one object as long as a connection's caller stays the same. */
-  readonly #known = new WeakMap<Credentials, Map<Export, Access | FsError>>();
-
-  readonly #narrowCookies: boolean;
-
-  /** `narrowCookies` goes into each frame. */
-  constructor(log: Log, narrowCookies: boolean) {
-    this.#log = log;
-    this.#narrowCookies = narrowCookies;
-  }
-
-  /** @throws {FsError} EACCES, with the rule that refuses in its message */
-  of({ peer, credentials }: Call, on: Export): Access | Promise<Access> {
-    let known = this.#known.get(credentials);
-    if (known === undefined) this.#known.set(credentials, (known = new Map()));
-    const access = known.get(on);
-    if (access instanceof FsError) throw access;
-    if (access !== undefined) return access;
-    return this.#decide(peer, credentials, on, known);
-  }
-
-  #decide(peer: Peer, credentials: Credentials, on: Export, known: Map<Export, Access | FsError>) {
-    const { allowed, rule, where, reason } = verdict(on, peer, credentials.flavor);
-    if (!allowed) {
-      const refused = new FsError('EACCES', `${reason} (${rule}, ${where})`);
-      known.set(on, refused);
-      const { address: client, port } = peer;
-      const { uid } = credentials;
-      this.#log.warn({ client, port, uid, export: on.paths[0], rule, where, reason }, 'refused');
-      throw refused;
-    }
-    const admit = (frame: Frame): Access => {
-      const access = { on, frame };
-      known.set(on, access);
-      return access;
-    };
-    const frame = frameFor(on, peer, credentials, this.#narrowCookies);
-    if (!on.rules.auxGids || credentials.flavor === auth_flavor.AUTH_NONE) return admit(frame);
-    const { uid, gid } = frame.identity;
-    return groupsOf(uid, gid).then(groups => admit({ ...frame, identity: identityOf(uid, gid, groups) }));
-  }
 }

@@ -1,15 +1,19 @@
 /**
- * The addresses of host names and the names of addresses, looked up in the background: whoever asks gets what is known
- * by now, and asks again with the next call. What was known stays in use while it is looked up anew.
+ * The addresses of host names and the names of addresses, looked up in the background: a caller is told what is known by
+ * now, and asks again with the next call. What was known stays in use for a while, and is looked up anew meanwhile. That a
+ * name does not exist is an answer as well; a look-up that fails is none, and says neither yes nor no.
  */
 import { lookup, Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIp, parseIp } from '../../../rpcsvc/ip.ts';
+import { asServer } from '../../../sys/identity.ts';
 
 /** What is known now. `found` is empty as long as nothing is; `reason` says why. */
 export interface Known {
   readonly found: ReadonlySet<string>;
   readonly reason: string;
+  /** Whether `found` is an answer, empty or not. */
+  readonly decided: boolean;
 }
 
 export interface NameService {
@@ -22,13 +26,22 @@ export const systemNames: NameService = {
   async addressesOf(name) {
     return (await lookup(name, { all: true })).map(({ address }) => address);
   },
-  namesOf: address => new Resolver({ timeout: 2000, tries: 2 }).reverse(address),
+  namesOf(address) {
+    asServer(); // a resolver reads its configuration here and now, in the thread that made it
+    return new Resolver({ timeout: 2000, tries: 2 }).reverse(address);
+  },
 };
 
+/** An answer is looked up anew after this, while it stays in use. */
 const FRESH_MS = 60_000;
+/** … and after this if it was that there is no such name, or none at all. */
 const RETRY_MS = 10_000;
-/** A name server that is down for less does not lock clients out. */
+/** An answer that nothing has asked for in so long is looked up before it is used again. */
+const USABLE_MS = 300_000;
+/** An answer is used for so long if it cannot be looked up anew: a name server that is down locks no client out. */
 const STALE_MS_MAX = 3_600_000;
+/** Codes of errors that are answers: there is no such name, or it has no address. */
+const NO_SUCH_NAME: ReadonlySet<string | undefined> = new Set(['ENOTFOUND', 'ENODATA']);
 /** Names of clients that are kept; those of the configuration come on top. */
 const ADDRESSES_MAX = 4096;
 /** Lookups of names take a thread of the pool each, which is there for disks. */
@@ -37,17 +50,19 @@ const LOOKUPS_WAITING_MAX = 1024;
 
 interface Entry {
   known: Known;
-  /** When `known.found` was true. */
+  /** When `known` was the answer, and when a look-up failed last. */
   foundAtMs: number;
+  failedAtMs: number;
   askAgainAtMs: number;
   pending: Promise<void> | undefined;
 }
 
-const NOT_YET: Known = { found: new Set(), reason: 'is being looked up' };
+const NOT_YET: Known = { found: new Set(), reason: 'is being looked up', decided: false };
 
 export class HostNames {
   readonly #service: NameService;
-  readonly #nowMs: () => number;
+  /** The clock of all answers. */
+  readonly nowMs: () => number;
   readonly #names = new Map<string, Entry>();
   readonly #addresses = new Map<string, Entry>();
   readonly #queue: (() => Promise<void>)[] = [];
@@ -56,7 +71,7 @@ export class HostNames {
 
   constructor(service: NameService = systemNames, nowMs: () => number = () => performance.now()) {
     this.#service = service;
-    this.#nowMs = nowMs;
+    this.nowMs = nowMs;
   }
 
   /** Another number whenever an answer has changed. */
@@ -70,8 +85,8 @@ export class HostNames {
   }
 
   /**
-   * The names of an address, in lower case: those that lead back to it. Who owns an address may claim any name for it,
-   * but not make the name's owner agree.
+   * The names of an address, in lower case: those that lead back to it. The owner of an address may claim any name for
+   * it, but not make the name's owner agree.
    */
   namesOf(address: string): Known {
     if (!this.#addresses.has(address) && this.#addresses.size >= ADDRESSES_MAX) {
@@ -80,7 +95,7 @@ export class HostNames {
     }
     return this.#ask(this.#addresses, address, async () => {
       const names = (await this.#service.namesOf(address)).slice(0, 8).map(name => name.toLowerCase());
-      const back = await Promise.all(names.map(name => this.#forward(name).catch(() => new Set<string>())));
+      const back = await Promise.all(names.map(name => this.#forward(name).catch(noneIfNoSuchName)));
       return new Set(names.filter((_, i) => back[i]!.has(address)));
     });
   }
@@ -96,37 +111,53 @@ export class HostNames {
   }
 
   #ask(entries: Map<string, Entry>, key: string, look: () => Promise<Set<string>>): Known {
-    const nowMs = this.#nowMs();
+    const nowMs = this.nowMs();
     let entry = entries.get(key);
     if (!entry) {
-      entry = { known: NOT_YET, foundAtMs: -Infinity, askAgainAtMs: -Infinity, pending: undefined };
+      entry = {
+        known: NOT_YET,
+        foundAtMs: -Infinity,
+        failedAtMs: -Infinity,
+        askAgainAtMs: -Infinity,
+        pending: undefined,
+      };
       entries.set(key, entry);
     }
     if (nowMs >= entry.askAgainAtMs && !entry.pending) entry.pending = this.#refresh(entry, look);
-    return entry.known;
+    const failed = entry.failedAtMs > entry.foundAtMs;
+    const usableMs = failed && entry.known.found.size > 0 ? STALE_MS_MAX : USABLE_MS;
+    if (nowMs - entry.foundAtMs < usableMs) return entry.known;
+    return failed ? { ...NOT_YET, reason: entry.known.reason } : NOT_YET;
   }
 
   async #refresh(entry: Entry, look: () => Promise<Set<string>>): Promise<void> {
     try {
       const found = await look();
-      entry.foundAtMs = this.#nowMs();
-      entry.askAgainAtMs = entry.foundAtMs + FRESH_MS;
-      this.#learn(entry, { found, reason: found.size === 0 ? 'has no name that leads back to it' : '' });
+      this.#learn(entry, found, found.size === 0 ? 'has no name that leads back to it' : '');
     } catch (error) {
-      const nowMs = this.#nowMs();
-      entry.askAgainAtMs = nowMs + RETRY_MS;
       const { code, message } = error as NodeJS.ErrnoException;
-      const found = nowMs - entry.foundAtMs < STALE_MS_MAX ? entry.known.found : NOT_YET.found;
-      this.#learn(entry, { found, reason: `cannot be looked up (${code ?? message})` });
+      const reason = `cannot be looked up (${code ?? message})`;
+      if (isNoSuchName(error)) this.#learn(entry, new Set(), reason);
+      else {
+        entry.failedAtMs = this.nowMs();
+        entry.askAgainAtMs = entry.failedAtMs + RETRY_MS;
+        this.#replace(entry, { ...entry.known, reason });
+      }
     } finally {
       entry.pending = undefined;
     }
   }
 
-  #learn(entry: Entry, known: Known): void {
-    const before = entry.known.found;
-    if (before.size !== known.found.size || !before.isSubsetOf(known.found)) this.#generation++;
-    else if (entry.known.reason !== known.reason) this.#generation++;
+  #learn(entry: Entry, found: ReadonlySet<string>, reason: string): void {
+    entry.foundAtMs = this.nowMs();
+    entry.askAgainAtMs = entry.foundAtMs + (found.size > 0 ? FRESH_MS : RETRY_MS);
+    this.#replace(entry, { found, reason, decided: true });
+  }
+
+  #replace(entry: Entry, known: Known): void {
+    const before = entry.known;
+    const sameNames = before.found.size === known.found.size && before.found.isSubsetOf(known.found);
+    if (!sameNames || before.reason !== known.reason || before.decided !== known.decided) this.#generation++;
     entry.known = known;
   }
 
@@ -158,6 +189,13 @@ export class HostNames {
 
 /** Shared by all rules of this thread. */
 export const hostNames = new HostNames();
+
+const isNoSuchName = (error: unknown): boolean => NO_SUCH_NAME.has((error as NodeJS.ErrnoException).code);
+
+function noneIfNoSuchName(error: unknown): Set<string> {
+  if (isNoSuchName(error)) return new Set();
+  throw error;
+}
 
 function plain(address: string): string | undefined {
   const ip = parseIp(address);

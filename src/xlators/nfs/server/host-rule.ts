@@ -81,8 +81,10 @@ const patternOf = (word: string) =>
 
 export interface Matched {
   readonly matches: boolean;
-  /** Why a rule of names may yet match: what cannot be said of it now. */
+  /** What is wrong with the names that a rule rests on. */
   readonly unknown?: string;
+  /** Whether the rule may yet match, once the names are known. */
+  readonly undecided?: boolean;
 }
 
 const YES: Matched = { matches: true };
@@ -98,14 +100,14 @@ export function matchHost(rule: HostRule, ip: Ip, address: string, names: HostNa
     case 'addresses':
       return rule.pattern.test(address) ? YES : NO;
     case 'name': {
-      const { found, reason } = names.addressesOf(rule.name);
+      const { found, reason, decided } = names.addressesOf(rule.name);
       if (found.has(address)) return YES;
-      return found.size > 0 ? NO : { matches: false, unknown: `${rule.text} ${reason}` };
+      return found.size > 0 ? NO : { matches: false, unknown: `${rule.text} ${reason}`, undecided: !decided };
     }
     case 'names': {
-      const { found, reason } = names.namesOf(address);
+      const { found, reason, decided } = names.namesOf(address);
       for (const name of found) if (rule.pattern.test(name)) return YES;
-      return found.size > 0 ? NO : { matches: false, unknown: `${address} ${reason}` };
+      return found.size > 0 ? NO : { matches: false, unknown: `${address} ${reason}`, undecided: !decided };
     }
   }
 }

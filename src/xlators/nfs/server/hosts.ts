@@ -6,8 +6,10 @@ import { type HostRule, matchHost, parseHostRule } from './host-rule.ts';
 import { HOST_EXPECTED, whyNoHost } from './host-words.ts';
 
 export interface HostVerdict {
-  /** Whether the address is in the list. */
+  /** Whether the address is in the list, as far as is known. */
   readonly allowed: boolean;
+  /** Names that are not known (yet) could put it there. */
+  readonly undecided?: boolean;
   /** The word that decided; all of them, and what is unknown of them, when none did. */
   readonly rule: string;
   /** Where the list is written, `file:line`. */
@@ -38,7 +40,7 @@ export class HostRules {
   /** The list as written, word by word, for EXPORT. */
   readonly words: readonly string[];
   readonly where: string;
-  /** Whether names must be looked up for it. */
+  /** Whether names must be looked up for it: its verdicts hold only for as long as those are known. */
   readonly hasNames: boolean;
   /** Whether every address is in it. */
   readonly everyone: boolean;
@@ -96,11 +98,11 @@ export class HostRules {
     return this.#rules.length === 0;
   }
 
-  /** By what is known now: it does not wait for names, see {@link ready}. */
+  /** By what is known now: it does not wait for names, see {@link ready}. Not to be kept if it rests on names. */
   match(address: string): HostVerdict {
     const kept = this.#kept.get(address);
     if (kept && !this.hasNames) return kept.verdict;
-    const nowMs = this.hasNames ? performance.now() : 0;
+    const nowMs = this.hasNames ? this.#names.nowMs() : 0;
     if (kept && kept.generation === this.#names.generation && nowMs < kept.untilMs) return kept.verdict;
     const verdict = this.#match(address);
     if (this.#kept.size >= KEPT_MAX) this.#kept.clear();
@@ -110,7 +112,7 @@ export class HostRules {
 
   /** Waits until the names that decide on `address` are known, or for `timeoutMs`: before a MNT, say. */
   async ready(address: string, timeoutMs = READY_MS): Promise<void> {
-    if (!this.hasNames || this.match(address).allowed) return;
+    if (!this.match(address).undecided) return;
     const names = this.#rules.flatMap(rule => (rule.kind === 'name' ? [rule.name] : []));
     const ip = parseIp(address);
     await this.#names.settled(ip ? formatIp(ip) : address, names, timeoutMs);
@@ -122,13 +124,16 @@ export class HostRules {
     if (!ip) return { allowed: false, rule: `${shown(address)} is no address`, where };
     const plain = formatIp(ip);
     const unknown = new Set<string>();
+    let undecided = false;
     for (const rule of this.#rules) {
       const matched = matchHost(rule, ip, plain, this.#names);
       if (matched.matches) return { allowed: true, rule: rule.text, where };
       if (matched.unknown !== undefined) unknown.add(matched.unknown);
+      if (matched.undecided) undecided = true;
     }
     const all = this.words.length === 0 ? 'none' : this.words.join();
     const rule = unknown.size === 0 ? all : `${all} (${[...unknown].join(', ')})`;
-    return { allowed: false, rule: rule.length > RULE_TEXT_MAX ? `${rule.slice(0, RULE_TEXT_MAX)}…` : rule, where };
+    const shortened = rule.length > RULE_TEXT_MAX ? `${rule.slice(0, RULE_TEXT_MAX)}…` : rule;
+    return { allowed: false, ...(undecided && { undecided }), rule: shortened, where };
   }
 }

@@ -4,7 +4,7 @@ import type { Iatt } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import type { Log } from '../../../log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
-import type { Access } from './access.ts';
+import type { Access } from './accesses.ts';
 import type { NfsCall, Resolved } from './call.ts';
 import type { Trust } from './exports.ts';
 import type { HandleParts } from './handle.ts';

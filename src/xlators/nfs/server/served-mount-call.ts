@@ -71,10 +71,10 @@ export class ServedMountCall implements MountCall {
     const { value: on, rest } = found;
     await Promise.all(hostRulesOf(on).map(hosts => hosts.ready(peer.address)));
     // RFC 2623, 2.3.2: clients call MNT without the credentials that they use later.
-    const { allowed, rule, where, reason } = verdict(on, peer, auth_flavor.AUTH_SYS);
+    const { allowed, undecided, rule, where, reason } = verdict(on, peer, auth_flavor.AUTH_SYS);
     if (!allowed) {
       this.log.warn({ client: peer.address, port: peer.port, path, rule, where, reason }, 'refused');
-      throw new FsError('EACCES', `${reason} (${rule}, ${where})`);
+      throw new FsError(undecided ? 'EJUKEBOX' : 'EACCES', `${reason} (${rule}, ${where})`);
     }
     if (rest.length > 0 && !this.#server.settings['nfs3.export-dirs']) {
       throw new FsError('EACCES', 'directories inside of the volume are not exported (nfs3.export-dirs)');

@@ -12,7 +12,7 @@ import { type GraphEvent, Xlator } from '../../../graph/xlator.ts';
 import { InodeTable } from '../../../inode/table.ts';
 import type { Log } from '../../../log.ts';
 import type { Call, Program } from '../../../rpcsvc/actor.ts';
-import { Accesses } from './access.ts';
+import { Accesses } from './accesses.ts';
 import { type Export, exportsOf, pathsOf } from './exports.ts';
 import { FOREIGN } from './foreign-options.ts';
 import { Handles } from './handle.ts';
