@@ -54,7 +54,7 @@ t.test('`any` stays at the seams', async t => {
     'src/graph/xlator.ts',
     'src/rpcsvc/actor.ts',
     'src/rpcsvc/client.ts',
-    'src/rpcsvc/dispatch.ts',
+    'src/rpcsvc/run-call.ts',
     'src/server/link.ts',
   ];
   t.strictSame(

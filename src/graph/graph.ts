@@ -1,4 +1,5 @@
 /** A running graph of xlators. */
+import { asServer } from '../sys/identity.ts';
 import { Gate } from './gate.ts';
 import { type GraphSource, type Plan, planGraph, type PlannedVolume } from './plan.ts';
 import { shown, VolfileError } from './volfile-error.ts';
@@ -66,6 +67,7 @@ export class Graph implements AsyncDisposable {
     for (const volume of plan.volumes) {
       const xlator = graph.xlators.get(volume.stanza.name)!;
       try {
+        asServer(); // a graph that is to take another's place starts while that one serves callers
         await xlator.init();
       } catch (error) {
         await graph.stop();
@@ -79,6 +81,7 @@ export class Graph implements AsyncDisposable {
 
   /** Sends `parent-up` down; as bricks come up, `child-up` comes back. */
   up(): void {
+    asServer();
     this.top.notify('parent-up');
   }
 
@@ -97,6 +100,7 @@ export class Graph implements AsyncDisposable {
   async #stop(): Promise<void> {
     for (const xlator of this.#started.reverse()) {
       try {
+        asServer();
         await xlator.fini();
       } catch (err) {
         this.env.log.error({ err, xlator: xlator.name }, `volume ${shown(xlator.name)} did not stop cleanly`);

@@ -2,9 +2,16 @@
  * Whose rights this thread's file operations have. The kernel keeps fsuid, fsgid and groups for each thread, so it can
  * check modes, ACLs, sticky bits and quotas of the caller as on a local disk. A switch costs about 1.3 µs for each id
  * that differs, so it is made only when the next caller is another one: between fops the thread is left as the last
- * caller's. The server's own work on files calls {@link asServer} first, or runs in the thread pool, whose threads keep
- * the identity they were born with.
+ * caller's. The server's own work in such a thread is therefore one of these:
+ *
+ * - loading modules: the hooks below see to it, for import and require;
+ * - starting and stopping xlators: the graph calls {@link asServer} before each;
+ * - work that a timer or an answer begins: it calls {@link asServer} or {@link asRoot} first, after each `await` again;
+ * - making threads: a thread is born with its maker's rights, and takes the server's when it loads this module;
+ * - work in the thread pool (`fs/promises`, DNS): its threads are the server's, since they are born below.
  */
+import { access } from 'node:fs';
+import { registerHooks } from 'node:module';
 import { getegid, geteuid, getgroups } from 'node:process';
 import type { Identity } from '../graph/frame.ts';
 import { processCapabilities, tellsApart } from './capabilities.ts';
@@ -38,7 +45,10 @@ let groups: readonly number[] = SERVER.groups;
 const taken = new WeakSet<Identity>([SERVER]);
 
 // A thread is born with the rights that its maker had at that moment, which may have been a caller's.
-if (canSwitch) become();
+if (canSwitch) {
+  become();
+  access('/', () => {}); // libuv makes all threads of the pool with the first call that goes there
+}
 
 function become(): void {
   setgroups(writeGroups(SERVER.groups), gidBytes);
@@ -51,7 +61,7 @@ export function asCaller(identity: Identity): void {
   if (identity !== current && canSwitch) switchTo(identity);
 }
 
-/** … with the server's own. */
+/** What this thread does to files from here on is done with the server's own rights. */
 export function asServer(): void {
   if (current !== SERVER && canSwitch) switchTo(SERVER);
 }
@@ -64,6 +74,17 @@ export function asRoot(): void {
   if (!canSwitch || uid === SERVER.uid) return;
   current = undefined;
   setfsuid((uid = SERVER.uid));
+}
+
+/** Does `work`, which must not be asynchronous, with the server's own rights; the thread is then the caller's again. */
+export function byServer<T>(work: () => T): T {
+  const before = current;
+  asServer();
+  try {
+    return work();
+  } finally {
+    if (before !== undefined) asCaller(before);
+  }
 }
 
 /** Who that caller is to the kernel: the server itself, if callers are not told apart. */
@@ -103,4 +124,12 @@ function prove(to: Identity): void {
     throw fsError('EPERM', `the kernel does not let this server act as uid ${to.uid}, gid ${to.gid}`);
   }
   taken.add(to);
+}
+
+// Last, since they use what is above. They run at each import and require in this thread, and read files synchronously.
+if (canSwitch) {
+  registerHooks({
+    resolve: (specifier, context, next) => byServer(() => next(specifier, context)),
+    load: (url, context, next) => byServer(() => next(url, context)),
+  });
 }
