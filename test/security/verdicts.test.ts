@@ -21,7 +21,8 @@ import { callFrom } from '../support/call.ts';
 
 function exportWith(...options: string[]): Export {
   const lines = ['volume nfs', ' type nfs/server', ...options.map(option => ` option ${option}`), 'end-volume'];
-  const { values, origins } = readOptions(OPTIONS, parseVolfile(lines.join('\n'), 'nfs.vol')[0]!);
+  const [stanza] = parseVolfile(lines.join('\n'), 'nfs.vol');
+  const { values, origins } = readOptions(OPTIONS, { ...stanza!, subvolumes: [{ name: 'v', where: 'nfs.vol' }] });
   return exportsOf(['v'], values, origins)[0]!;
 }
 
