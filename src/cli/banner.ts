@@ -1,6 +1,5 @@
 /** What is said at the start: how to mount, and what this server cannot do. */
 import { hostname, networkInterfaces } from 'node:os';
-import { basename } from 'node:path';
 import { isWildcard, parseIp } from '../rpcsvc/ip.ts';
 import type { Server } from '../server/server.ts';
 import { describeLimits, processCapabilities, tellsApart } from '../sys/capabilities.ts';
@@ -95,12 +94,4 @@ function exportLines(on: Export, host: string, port: number): string[] {
 export function readyLine(server: Server): string {
   const { address, port } = server.address;
   return `bricknfs is serving on ${inBrackets(address)}:${port}\n`;
-}
-
-export const controlName = (port: number): string => `control-${port}.sock`;
-
-/** The port in the name of a control socket. */
-export function controlPort(path: string): number | undefined {
-  const [, port] = /^control-(\d{1,5})\.sock$/.exec(basename(path)) ?? [];
-  return port === undefined ? undefined : Number(port);
 }

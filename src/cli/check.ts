@@ -7,8 +7,6 @@ import { CliError, EXIT, usageError } from './failure.ts';
 import { PLAN_OPTIONS, planVolfile } from './plan.ts';
 
 export const check = command({
-  usage: 'check',
-  describe: 'Looks at a volfile without serving it: prints the effective graph, what it exports, and warnings.',
   options: {
     ...PLAN_OPTIONS,
     strict: {

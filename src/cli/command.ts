@@ -1,18 +1,18 @@
 import type { InferredOptionTypes, Options } from 'yargs';
 import type { Parts } from '../server/server.ts';
 
+/** Loads the programs, which only a server needs. */
+export type LoadParts = () => Promise<Parts>;
+
 export type OptionsTable = Readonly<Record<string, Options>>;
 
-/** One command of the command line. */
+/** One command of the command line; its name is in commands.ts. */
 export interface Command<O extends OptionsTable = OptionsTable> {
-  /** As yargs has it, with what is no option: `serve [dirs..]`. */
-  readonly usage: string;
-  readonly describe: string;
   readonly options: O;
   /** A command line, and what it does. */
   readonly examples: readonly (readonly [string, string])[];
-  /** The exit code. `words` are what is no option. */
-  run(args: InferredOptionTypes<O>, words: readonly string[], parts: Parts): Promise<number>;
+  /** The exit code. `words` are what is no option; `loadParts` is for a command that serves. */
+  run(args: InferredOptionTypes<O>, words: readonly string[], loadParts: LoadParts): Promise<number>;
 }
 
 /** So that `run` knows the types of its options. */

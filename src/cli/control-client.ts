@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultStateDir } from '../server/state.ts';
 import { integerOf, textOf } from './arguments.ts';
-import { controlName, controlPort } from './banner.ts';
+import { controlName, controlPort } from './control-name.ts';
 import { CliError, usageError } from './failure.ts';
 
 const TIMEOUT_MS = 10_000;

@@ -1,8 +1,9 @@
 /** Into the background: the command starts itself once more, and waits until that one serves. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { LogFile } from '../log-file.ts';
 import type { ServerConfig } from '../server/config.ts';
 import { openStateDir } from '../server/state.ts';
 import { bytesOfText } from '../wire-text.ts';
@@ -18,9 +19,9 @@ export const inBackground = (): boolean => process.send !== undefined && process
 type Told = { readonly ready: string } | { readonly failure: { readonly message: string; readonly exitCode: number } };
 
 /** The exit code: 0 once the other serves, else why it does not. */
-export async function daemonParent({ log, stateDir }: ServerConfig): Promise<number> {
-  if (log.file === undefined) await openStateDir(stateDir);
-  const file = resolve(log.file ?? join(stateDir, 'bricknfs.log'));
+export async function daemonParent(config: ServerConfig): Promise<number> {
+  if (config.log.file === undefined) await openStateDir(config.stateDir);
+  const file = logFileOf(config);
   const output = openLog(file);
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
@@ -48,9 +49,14 @@ export function tellParent(told: Told): void {
   if (inBackground() && process.connected) process.send!(told, () => process.disconnect());
 }
 
+/** Where one in the background logs: its standard error is this file from the start. */
+export function logFileOf({ log, stateDir }: ServerConfig): string {
+  return resolve(log.file ?? join(stateDir, 'bricknfs.log'));
+}
+
 function openLog(file: string): number {
   try {
-    return openSync(file, 'a', 0o600);
+    return LogFile.open(file).fd;
   } catch (cause) {
     const message = `cannot write the log file ${file}: ${(cause as Error).message}; choose another with --log-file`;
     throw new CliError(message, EXIT.FAILED, { cause });

@@ -11,10 +11,6 @@ const ID_MAX = 0xffff_ffff;
 const RESERVED_PORT = 1023;
 
 export const explain = command({
-  usage: 'explain',
-  describe:
-    'Would this be allowed, by which rule, and as whom? Asks a running server, which looks at the path as well; ' +
-    'with -f VOLFILE only the rules are asked. Exit code 0 if it is allowed, 1 if it is refused.',
   options: {
     client: { type: 'string', coerce: textOf('--client'), describe: "the client's IP address" },
     path: { type: 'string', coerce: textOf('--path'), describe: 'the path as it is mounted, or below' },

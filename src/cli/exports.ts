@@ -5,8 +5,6 @@ import { EXIT } from './failure.ts';
 import { table } from './table.ts';
 
 export const exports = command({
-  usage: 'exports',
-  describe: 'What a running server exports, to whom and how.',
   options: WHICH_OPTIONS,
   examples: [
     ['bricknfs exports', 'of the one server that runs'],

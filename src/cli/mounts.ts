@@ -5,8 +5,6 @@ import { EXIT } from './failure.ts';
 import { table } from './table.ts';
 
 export const mounts = command({
-  usage: 'mounts',
-  describe: 'Who has mounted what of a running server, as far as the clients have told (as showmount -a).',
   options: WHICH_OPTIONS,
   examples: [
     ['bricknfs mounts', 'of the one server that runs'],

@@ -1,25 +1,15 @@
 /** The command line: finds the command, runs it, and makes one line and an exit code of what goes wrong. */
 import yargs, { type Argv } from 'yargs';
 import { didYouMean } from '../graph/closest.ts';
-import type { Parts } from '../server/server.ts';
-import { check } from './check.ts';
-import type { Command } from './command.ts';
-import { explain } from './explain.ts';
-import { exports } from './exports.ts';
+import type { Command, LoadParts } from './command.ts';
+import { type CommandEntry, COMMANDS, nameOf } from './commands.ts';
 import { type CliError, EXIT, failureOf, usageError } from './failure.ts';
-import { mounts } from './mounts.ts';
-import { serve } from './serve.ts';
-import { status } from './status.ts';
 import { VERSION } from './version.ts';
 
-const COMMANDS: readonly Command[] = [serve, check, exports, mounts, status, explain];
-
-const nameOf = ({ usage }: Command) => usage.split(' ')[0]!;
-
 /** Runs what `argv` says; answers the exit code. Never rejects. */
-export async function runCli(argv: readonly string[], parts: Parts): Promise<number> {
+export async function runCli(argv: readonly string[], loadParts: LoadParts): Promise<number> {
   try {
-    return await run(argv, parts);
+    return await run(argv, loadParts);
   } catch (error) {
     const { message, exitCode } = failureOf(error);
     process.stderr.write(`${message}\n`);
@@ -27,7 +17,9 @@ export async function runCli(argv: readonly string[], parts: Parts): Promise<num
   }
 }
 
-async function run(argv: readonly string[], parts: Parts): Promise<number> {
+async function run(argv: readonly string[], loadParts: LoadParts): Promise<number> {
+  let asked: CommandEntry | undefined;
+  let command: Command | undefined;
   let exitCode: number = EXIT.OK;
   const cli = yargs()
     .scriptName('bricknfs')
@@ -48,17 +40,22 @@ async function run(argv: readonly string[], parts: Parts): Promise<number> {
     .strict()
     .fail((message, error) => {
       // What a coercion throws, yargs makes one of its own.
-      throw error === undefined || error.name === 'YError' ? refusal(message, argv) : error;
+      throw error === undefined || error.name === 'YError' ? refusal(message, argv, asked, command) : error;
     });
   for (const one of COMMANDS) {
     cli.command(
       one.usage,
       one.describe,
-      y => withOptions(y, one),
+      async y => {
+        asked = one;
+        command = await one.load();
+        return withOptions(y, one, command);
+      },
       async ({ dirs, _: words, ...options }) => {
         // What stands behind `--` comes with the command's name.
         const behind = words.slice(1).map(String);
-        exitCode = await one.run(options as never, [...((dirs as string[] | undefined) ?? []), ...behind], parts);
+        const all = [...((dirs as string[] | undefined) ?? []), ...behind];
+        exitCode = await command!.run(options as never, all, loadParts);
       },
     );
   }
@@ -66,7 +63,7 @@ async function run(argv: readonly string[], parts: Parts): Promise<number> {
   return exitCode;
 }
 
-function withOptions(y: Argv, { usage, describe, options, examples }: Command): Argv {
+function withOptions(y: Argv, { usage, describe }: CommandEntry, { options, examples }: Command): Argv {
   y.usage(`bricknfs ${usage}\n\n${describe}`).options(options);
   if (usage.includes('[dirs..]')) y.positional('dirs', { type: 'string', array: true, describe: 'what to serve' });
   for (const [line, what] of examples) y.example(line, what);
@@ -74,18 +71,17 @@ function withOptions(y: Argv, { usage, describe, options, examples }: Command): 
 }
 
 /** What yargs finds wrong, in our words: with the flag as it was written, and the one that was meant. */
-function refusal(message: string, argv: readonly string[]): CliError {
+function refusal(message: string, argv: readonly string[], asked?: CommandEntry, command?: Command): CliError {
   const [, unknown] = /^Unknown arguments?: (.*)$/s.exec(message) ?? [];
   if (unknown === undefined) return usageError(message);
   const word = unknown.split(', ')[0]!;
-  const command = COMMANDS.find(one => argv.includes(nameOf(one)));
   const flag = argv.find(arg => arg === `--${word}` || arg.startsWith(`--${word}=`));
   if (flag !== undefined || argv.some(arg => /^-[^-]/.test(arg) && arg.includes(word))) {
     const written = flag === undefined ? `-${word}` : `--${word}`;
     const flags = Object.keys(command?.options ?? {}).map(name => `--${name}`);
     return usageError(`unknown option ${written}${didYouMean(written, flags)}; --help shows them all`);
   }
-  if (command) return usageError(`${nameOf(command)} takes no argument "${word}"; --help shows what it takes`);
+  if (asked) return usageError(`${nameOf(asked)} takes no argument "${word}"; --help shows what it takes`);
   const known = COMMANDS.map(nameOf);
   return usageError(`expected a command (${known.join(', ')}), found "${word}"${didYouMean(word, known)}`);
 }

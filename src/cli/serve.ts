@@ -3,29 +3,34 @@ import { mkdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Log, makeLog } from '../log.ts';
+import { LogFile } from '../log-file.ts';
+import { type Log, type LogOptions, makeLog } from '../log.ts';
 import { PortmapRegistrar } from '../rpcsvc/portmap/registrar.ts';
 import type { ServerConfig } from '../server/config.ts';
 import { controlMethods } from '../server/control-methods.ts';
 import { ControlSocket } from '../server/control.ts';
+import { writeDump } from '../server/dump.ts';
 import { planServer } from '../server/plan.ts';
 import { type Parts, Server } from '../server/server.ts';
+import { dropReserve } from '../sys/capabilities.ts';
 import { bytesOfText } from '../wire-text.ts';
-import { banner, controlName, readyLine, warningOf } from './banner.ts';
+import { banner, readyLine, warningOf } from './banner.ts';
 import { command } from './command.ts';
-import { daemonParent, inBackground, tellParent } from './daemon.ts';
+import { controlName } from './control-name.ts';
+import { daemonParent, inBackground, logFileOf, tellParent } from './daemon.ts';
+import { foreignCode } from './debugger.ts';
 import { CliError, EXIT, failureOf } from './failure.ts';
 import { type ServeArguments, readVolfile, SERVE_OPTIONS, serverConfig } from './serve-options.ts';
+import { Signals } from './signals.ts';
 import { VERSION } from './version.ts';
 
+const STDERR = 2;
 const DEFAULT_DIR = 'export';
 /** Together less than what --grace is made shorter by, see serve-options.ts. */
 const LATE_MS = 300;
 const EXIT_MS = 100;
 
 export const serve = command({
-  usage: 'serve [dirs..]',
-  describe: 'Serves directories, or what a volfile describes, until SIGTERM or SIGINT. SIGHUP loads the volfile anew.',
   options: SERVE_OPTIONS,
   examples: [
     ['bricknfs serve /srv/data', 'one directory, to this machine only'],
@@ -34,16 +39,19 @@ export const serve = command({
     ['bricknfs serve -f bricknfs.vol --daemon -p /run/bricknfs.pid', 'a volfile, in the background'],
   ],
 
-  async run(args, dirs, parts) {
+  async run(args, dirs, loadParts) {
+    dropReserve(); // before the thread pool's threads are born, which keep what there is then
     const config = serverConfig(args, dirsOf(args, dirs));
     if (args['print-volfile']) {
       process.stdout.write(bytesOfText(config.text));
       return EXIT.OK;
     }
+    const forks = args.daemon && !inBackground();
+    const signals = forks ? undefined : new Signals();
     await planServer(config); // what is wrong with it is known before anything is touched
-    if (args.daemon && !inBackground()) return daemonParent(config);
+    if (signals === undefined) return daemonParent(config);
     try {
-      return await serveUntilStopped(config, args, parts);
+      return await serveUntilStopped(config, args, await loadParts(), signals);
     } catch (error) {
       tellParent({ failure: failureOf(error) });
       throw error;
@@ -58,11 +66,17 @@ function dirsOf(args: ServeArguments, dirs: readonly string[]): readonly string[
   return [DEFAULT_DIR];
 }
 
-async function serveUntilStopped(config: ServerConfig, args: ServeArguments, parts: Parts): Promise<number> {
-  const log = openLog(config);
+async function serveUntilStopped(
+  config: ServerConfig,
+  args: ServeArguments,
+  parts: Parts,
+  signals: Signals,
+): Promise<number> {
+  const { log, file, options } = openLog(config);
   fatalOnBugs(log);
-  const signals = new Signals();
-  const server = await Server.start(config, parts, log);
+  const foreign = foreignCode();
+  if (foreign !== undefined) log.warn({ NODE_OPTIONS: foreign }, 'NODE_OPTIONS loads code of others into the server');
+  const server = await Server.start({ ...config, log: options }, parts, log);
   try {
     await register(server, log);
     await openControl(server, args, log);
@@ -75,7 +89,11 @@ async function serveUntilStopped(config: ServerConfig, args: ServeArguments, par
   log.info({ address: server.address, version: VERSION, pid: process.pid }, 'serving');
   if (!inBackground()) process.stdout.write(bytesOfText(greeting + readyLine(server)));
   tellParent({ ready: greeting });
-  signals.onHangup = () => void reload(server, args, log);
+  signals.handle({
+    hangup: () => void hangup(server, args, file, log),
+    dump: dumper(server, log),
+    ignored: signal => log.warn({ signal }, `${signal} is ignored`),
+  });
 
   const why = await Promise.race([signals.stop, server.failed.catch((error: Error) => error)]);
   if (why instanceof Error) log.fatal({ err: why }, 'a stage has died: the server ends, so that it is started again');
@@ -85,12 +103,28 @@ async function serveUntilStopped(config: ServerConfig, args: ServeArguments, par
   return exitCode;
 }
 
-function openLog({ log }: ServerConfig): Log {
+interface OpenLog {
+  readonly log: Log;
+  /** `undefined` if the log goes to standard error as it was given. */
+  readonly file?: LogFile | undefined;
+  /** For the logs of other threads. */
+  readonly options: LogOptions;
+}
+
+function openLog(config: ServerConfig): OpenLog {
   try {
-    return makeLog(log);
+    const file = openLogFile(config);
+    const options = file === undefined ? config.log : { ...config.log, file: file.path, fd: file.fd };
+    return { log: makeLog(options), file, options };
   } catch (cause) {
-    throw new CliError(`cannot write the log file ${log.file}: ${(cause as Error).message}`, EXIT.FAILED, { cause });
+    const message = `cannot write the log file ${config.log.file}: ${(cause as Error).message}`;
+    throw new CliError(message, EXIT.FAILED, { cause });
   }
+}
+
+function openLogFile(config: ServerConfig): LogFile | undefined {
+  if (inBackground()) return LogFile.of(logFileOf(config), STDERR);
+  return config.log.file === undefined ? undefined : LogFile.open(resolve(config.log.file));
 }
 
 /** What nobody catches is a bug: it is logged, and a supervisor starts the server again. */
@@ -99,23 +133,6 @@ function fatalOnBugs(log: Log): void {
     log.fatal({ err }, 'a bug: the server ends');
     process.exit(EXIT.BUG);
   });
-}
-
-/** SIGTERM and SIGINT, once: a second one kills, by default. */
-class Signals {
-  readonly stop: Promise<NodeJS.Signals>;
-  onHangup: () => void = () => {};
-
-  constructor() {
-    const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
-    this.stop = promise;
-    const stopping = (signal: NodeJS.Signals) => {
-      process.off('SIGTERM', stopping).off('SIGINT', stopping);
-      resolve(signal);
-    };
-    process.on('SIGTERM', stopping).on('SIGINT', stopping);
-    process.on('SIGHUP', () => this.onHangup());
-  }
 }
 
 /** Stops it, and waits no longer than was promised. */
@@ -131,11 +148,18 @@ async function finish(server: Server, { graceMs }: ServerConfig, log: Log, exitC
   setTimeout(() => process.exit(), EXIT_MS).unref();
 }
 
-async function reload(server: Server, { volfile }: ServeArguments, log: Log): Promise<void> {
-  if (volfile === undefined) {
-    log.warn('SIGHUP: there is nothing to load anew, no volfile is served (see -f)');
-    return;
+/** The log file may have been renamed, and the volfile edited. */
+async function hangup(server: Server, { volfile }: ServeArguments, file: LogFile | undefined, log: Log): Promise<void> {
+  log.info({ logFile: file?.path, volfile }, 'SIGHUP');
+  try {
+    file?.reopen();
+  } catch (err) {
+    log.error(
+      { err },
+      `the log file ${file!.path} cannot be opened anew, the old one is written on: ${(err as Error).message}`,
+    );
   }
+  if (volfile === undefined) return;
   try {
     await server.reload(readVolfile(volfile));
     const warning = warningOf(server);
@@ -143,6 +167,24 @@ async function reload(server: Server, { volfile }: ServeArguments, log: Log): Pr
   } catch (error) {
     log.error({ err: error }, `the volfile is not loaded, nothing has changed: ${(error as Error).message}`);
   }
+}
+
+/** One dump at a time: a signal that comes meanwhile is answered by it. */
+function dumper(server: Server, log: Log): () => void {
+  let writing = false;
+  const write = async () => {
+    try {
+      log.info({ file: await writeDump(server, VERSION) }, 'SIGUSR1: the state is in this file');
+    } catch (err) {
+      log.error({ err }, `SIGUSR1: the state cannot be written: ${(err as Error).message}`);
+    }
+    writing = false;
+  };
+  return () => {
+    if (writing) return;
+    writing = true;
+    void write();
+  };
 }
 
 async function register(server: Server, log: Log): Promise<void> {

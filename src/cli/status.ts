@@ -5,8 +5,6 @@ import { EXIT } from './failure.ts';
 import { bytes, duration, table } from './table.ts';
 
 export const status = command({
-  usage: 'status',
-  describe: 'How a running server is: programs, stages, clients, operations and how long they take, memory.',
   options: WHICH_OPTIONS,
   examples: [
     ['bricknfs status', 'of the one server that runs'],

@@ -39,6 +39,9 @@ export interface XlatorConfig<O extends OptionTable = OptionTable> {
   readonly env: GraphEnv;
 }
 
+/** A part of a state dump: plain data, that another thread can be sent. */
+export type DumpValues = Readonly<Record<string, string | number | boolean>>;
+
 /**
  * The events between the xlators of a graph. `parent-up` passes down, the others pass up. `unstable-lost` says that
  * data written UNSTABLE may be lost (a sync failed, a brick reconnected), so that clients must be made to send it
@@ -137,6 +140,11 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
 
   /** Called when the inode has left the table, to release what `inode.slots[this.slot]` holds. */
   forget(_inode: Inode): void {}
+
+  /** What is worth knowing of it in a state dump, by name. It must cost little and never wait for a disk. */
+  dump(): DumpValues {
+    return {};
+  }
 
   /** Called when an fd that `open` or `opendir` returned is no longer used. */
   release(fd: Fd): void {

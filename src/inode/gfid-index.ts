@@ -59,6 +59,13 @@ export class GfidIndex {
     return entry;
   }
 
+  /** All entries, in no order; none may be added or removed meanwhile. */
+  *[Symbol.iterator](): Iterator<Entry> {
+    for (let entry of this.#buckets) {
+      for (; entry; entry = entry.chain) yield entry;
+    }
+  }
+
   add(entry: Entry): void {
     if (this.#size++ >= this.#buckets.length) this.#grow();
     const at = entry.hash & this.#mask;

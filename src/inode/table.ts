@@ -22,6 +22,21 @@ export interface InodeTableOptions {
   readonly forget?: (inode: Inode) => void;
 }
 
+/** Inodes looked at for a sample: the stage answers no call meanwhile. */
+const SAMPLED_FROM_MAX = 100_000;
+
+export interface InodeSample {
+  /** In hexadecimal digits. */
+  readonly gfid: string;
+  readonly type: FileType;
+  /** How many use it now. */
+  readonly refs: number;
+  /** How often it was given to clients. */
+  readonly nlookup: number;
+  /** As {@link InodeTable.path} has it. */
+  readonly path: string;
+}
+
 export interface InodeTableStats {
   /** All remembered inodes, including those in use. */
   readonly inodes: number;
@@ -165,6 +180,25 @@ export class InodeTable {
   /** The path of an inode as far as it is known, for messages. */
   path(inode: Inode): string {
     return pathOf(this.root as Entry, inode as Entry);
+  }
+
+  /** Some of the inodes for a state dump, at most `max`: those in use first. */
+  sample(max: number): InodeSample[] {
+    const inUse: Entry[] = [];
+    const others: Entry[] = [];
+    let looked = 0;
+    for (const entry of this.#index) {
+      const list = entry.refs > 0 ? inUse : others;
+      if (list.length < max) list.push(entry);
+      if (inUse.length === max || ++looked === SAMPLED_FROM_MAX) break;
+    }
+    return [...inUse, ...others].slice(0, max).map(entry => ({
+      gfid: entry.gfid.toString('hex'),
+      type: entry.type,
+      refs: entry.refs,
+      nlookup: entry.nlookup,
+      path: this.path(entry),
+    }));
   }
 
   stats(): InodeTableStats {

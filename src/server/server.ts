@@ -21,6 +21,7 @@ import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
 import type { ServerConfig } from './config.ts';
 import type { ObjectQuestion, ObjectReport } from './object.ts';
 import { type Planned, planServer } from './plan.ts';
+import type { DumpSection } from './stage-dump.ts';
 import type { StageStats } from './stage.ts';
 import { handleKey, openStateDir } from './state.ts';
 import { type RemoteStage, startWorker } from './worker.ts';
@@ -117,6 +118,11 @@ export class Server implements AsyncDisposable {
 
   stats(): Promise<StageStats[]> {
     return Promise.all(this.#stages.map(stage => stage.stats()));
+  }
+
+  /** The stages' parts of a state dump. */
+  dump(): Promise<DumpSection[][]> {
+    return Promise.all(this.#stages.map(stage => stage.dump()));
   }
 
   /** What a caller finds at a path; its client's stage looks. */

@@ -19,6 +19,7 @@ import { type NfsHost, NfsServer } from '../xlators/nfs/server/server.ts';
 import { XLATORS } from '../xlators/registry.ts';
 import type { ServerConfig } from './config.ts';
 import { objectAt, type ObjectQuestion, type ObjectReport } from './object.ts';
+import { type DumpSection, stageDump } from './stage-dump.ts';
 import { type GraphStats, graphStats } from './stats.ts';
 
 /** A program that a stage serves; plain data, since it is posted to the main thread. */
@@ -126,6 +127,11 @@ export class ServerStage {
       replies: this.service.replies?.stats() ?? NO_REPLIES,
       graph: graphStats(this.#live.current),
     };
+  }
+
+  /** For a state dump. */
+  dump(): DumpSection[] {
+    return stageDump(this.stats(), this.#live.current);
   }
 
   /** Brings up another volfile's graph beside the present one. @throws {VolfileError} nothing has changed */

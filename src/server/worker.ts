@@ -11,6 +11,7 @@ import { within } from '../within.ts';
 import type { ServerConfig } from './config.ts';
 import { Link } from './link.ts';
 import type { ObjectQuestion, ObjectReport } from './object.ts';
+import type { DumpSection } from './stage-dump.ts';
 import { type ServedProgram, ServerStage, type StageStats } from './stage.ts';
 
 /** What a worker is started with. */
@@ -46,6 +47,7 @@ export async function runWorker(programsOf: (server: NfsServer) => Program[]): P
     datagram: async ({ bytes, from }: Datagram) => copied(await (await started.promise).answer(bytes, from)),
     objectAt: async (question: ObjectQuestion) => (await started.promise).objectAt(question),
     stats: async () => (await started.promise).stats(),
+    dump: async () => (await started.promise).dump(),
     prepare: async (text: string) => (await started.promise).prepare(text),
     decide: async (go: boolean) => (await started.promise).decide(go),
     stop: async () => {
@@ -76,6 +78,8 @@ export interface RemoteStage {
   accept(accepted: Accepted): void;
   objectAt(question: ObjectQuestion): Promise<ObjectReport>;
   stats(): Promise<StageStats>;
+  /** Its part of a state dump. */
+  dump(): Promise<DumpSection[]>;
   prepare(text: string): Promise<void>;
   decide(go: boolean): Promise<void>;
   stop(): Promise<void>;
@@ -124,6 +128,7 @@ export async function startWorker(
       return (await within(OBJECT_MS, found)) ?? { identity: question.identity, exists: true, error: 'ETIMEDOUT' };
     },
     stats: statsOf(link, up.stats),
+    dump: async () => (await within(STATS_MS, link.call<DumpSection[]>('dump'))) ?? silentDump(input.stage),
     prepare: text => link.call('prepare', text),
     decide: go => link.call('decide', go),
     async stop() {
@@ -132,6 +137,10 @@ export async function startWorker(
       await exited;
     },
   };
+}
+
+function silentDump(stage: number): DumpSection[] {
+  return [[`stage.${stage}`, { silent: true }]];
 }
 
 /** How long the main thread waits for a stage, whose thread may be stuck in a call. */

@@ -1,9 +1,6 @@
 /** What is wrong on the command line is one line on standard error, and exit code 2. */
 import t from 'tap';
-import { check } from '#src/cli/check.ts';
-import { exports } from '#src/cli/exports.ts';
-import { mounts } from '#src/cli/mounts.ts';
-import { status } from '#src/cli/status.ts';
+import { COMMANDS } from '#src/cli/commands.ts';
 import { bricknfs, folders } from './harness.ts';
 import { refused } from './in-process.ts';
 
@@ -74,7 +71,7 @@ t.test('--help has examples for each command', async t => {
       t.match(stdout, new RegExp(`Examples:\\s+bricknfs ${command}`));
     }),
   );
-  for (const command of [check, exports, mounts, status]) t.ok(command.examples.length > 0, command.usage);
+  for (const entry of COMMANDS) t.ok((await entry.load()).examples.length > 0, entry.usage);
 });
 
 t.test('no server to ask', async t => {

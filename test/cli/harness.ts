@@ -20,10 +20,12 @@ interface Options {
   readonly env?: NodeJS.ProcessEnv;
   /** As another user, and its group of the same number; only root can. */
   readonly uid?: number;
+  /** Options of Node.js. */
+  readonly node?: readonly string[];
 }
 
-function start(args: readonly string[], { cwd, env, uid }: Options = {}): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], {
+function start(args: readonly string[], { cwd, env, uid, node = ['--disable-sigusr1'] }: Options = {}): ChildProcess {
+  return spawn(process.execPath, [...node, MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // The command line is started often here, and it is the same each time.
     env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'bricknfs-test-compile-cache'), ...env },

@@ -12,7 +12,7 @@ const NOTHING_IS_SERVED: Parts = {
 /** What it answers and writes to standard error. */
 export async function refused(t: Test, args: readonly string[]): Promise<{ code: number; stderr: string }> {
   const written = t.capture(process.stderr, 'write', () => true);
-  const code = await runCli(args, NOTHING_IS_SERVED);
+  const code = await runCli(args, async () => NOTHING_IS_SERVED);
   const stderr = written()
     .map(({ args: [text] }) => String(text))
     .join('');

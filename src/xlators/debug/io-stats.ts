@@ -1,6 +1,6 @@
 import type { Fop, Fops, ReadReply, Written } from '../../graph/fops.ts';
 import { bool } from '../../graph/options.ts';
-import { ALL_FOPS, Xlator } from '../../graph/xlator.ts';
+import { ALL_FOPS, type DumpValues, Xlator } from '../../graph/xlator.ts';
 import { HISTOGRAM_LENGTH, type IoStatsSnapshot } from './io-stats-snapshot.ts';
 
 const options = {
@@ -54,6 +54,23 @@ export class IoStats extends Xlator<typeof options> {
     }
     const seconds = (performance.now() - this.#since) / 1000;
     return { seconds, bytesRead: this.#bytesRead, bytesWritten: this.#bytesWritten, fops };
+  }
+
+  override dump(): DumpValues {
+    const { seconds, bytesRead, bytesWritten, fops } = this.stats();
+    const counts = Object.entries(fops).flatMap(([fop, { calls, errors, underWay, usTotal, usMax }]) => [
+      [`${fop}.calls`, calls],
+      [`${fop}.errors`, errors],
+      [`${fop}.under-way`, underWay],
+      [`${fop}.mean-us`, calls === 0 ? 0 : Math.round(usTotal / calls)],
+      [`${fop}.max-us`, Math.round(usMax)],
+    ]);
+    return {
+      seconds: Math.round(seconds),
+      'bytes-read': bytesRead,
+      'bytes-written': bytesWritten,
+      ...Object.fromEntries(counts),
+    };
   }
 
   #watch(fop: Fop, reply: Promise<unknown>, sinceMs: number): void {

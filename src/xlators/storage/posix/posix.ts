@@ -3,7 +3,7 @@ import { Fd } from '../../../graph/fd.ts';
 import * as fops from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
-import { Xlator } from '../../../graph/xlator.ts';
+import { type DumpValues, Xlator } from '../../../graph/xlator.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import type { Brick, Changed } from './brick.ts';
 import * as create from './create.ts';
@@ -50,6 +50,20 @@ export class Posix extends Xlator<PosixOptions> {
     const known = inode.slots[this.slot] as Known | undefined;
     inode.slots[this.slot] = undefined;
     if (known && known !== this.#brick.objects.root) known.close();
+  }
+
+  override dump(): DumpValues {
+    const { objects, syncs, syncMetadata } = this.#brick;
+    const { paths, files, lists } = objects.caches;
+    return {
+      directory: this.options.directory,
+      'descriptors.path': paths.count,
+      'descriptors.file': files.count,
+      'descriptors.list': lists.count,
+      index: objects.index !== undefined,
+      'syncs.full': syncs.full,
+      'sync-metadata': syncMetadata,
+    };
   }
 
   override release(_fd: Fd): void {

@@ -1,0 +1,26 @@
+/** The programs that a server serves, by the parts of the machine that they need. */
+import type { Call, Program } from '#src/rpcsvc/actor.ts';
+import type { PortTable } from '#src/rpcsvc/portmap/table.ts';
+import { ServedNfsCall } from '#src/xlators/nfs/server/nfs-call.ts';
+import type { NfsServer } from '#src/xlators/nfs/server/server.ts';
+import { ServedMountCall } from '#src/xlators/nfs/server/served-mount-call.ts';
+import { mount1 } from './mount1/program.ts';
+import { mount2 } from './mount2/program.ts';
+import { mount3 } from './mount3/program.ts';
+import { nfs3Program } from './nfs3/program.ts';
+import { nlm4 } from './nlm4/program.ts';
+import { portmap2 } from './portmap/portmap2.ts';
+import { rpcbind3, rpcbind4 } from './portmap/rpcbind.ts';
+
+/** Those of `nfs/server`. */
+export function programsOf(server: NfsServer): Program[] {
+  const mountCall = (call: Call) => new ServedMountCall(server, call);
+  const mounts = [mount3(mountCall), mount2(mountCall), mount1(mountCall)];
+  const programs = [nfs3Program(call => new ServedNfsCall(server, call)), ...mounts];
+  return server.settings['nfs.nlm'] ? [...programs, nlm4(server.serverLog)] : programs;
+}
+
+/** Those of the built-in portmapper. */
+export function portmapPrograms(ports: PortTable): Program[] {
+  return [portmap2(ports), rpcbind3(ports), rpcbind4(ports)];
+}

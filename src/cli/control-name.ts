@@ -1,0 +1,10 @@
+/** Control sockets stand in the state directory, one for each server. */
+import { basename } from 'node:path';
+
+export const controlName = (port: number): string => `control-${port}.sock`;
+
+/** The port in the name of a control socket. */
+export function controlPort(path: string): number | undefined {
+  const [, port] = /^control-(\d{1,5})\.sock$/.exec(basename(path)) ?? [];
+  return port === undefined ? undefined : Number(port);
+}

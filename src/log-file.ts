@@ -1,0 +1,39 @@
+/** The file that the log goes to, which may be opened anew while all threads write. */
+import { closeSync, openSync } from 'node:fs';
+import { duplicateOnto } from './sys/duplicate.ts';
+
+/** Log lines name paths and clients. */
+const OWNER_ONLY = 0o600;
+
+const openToAppend = (path: string): number => openSync(path, 'a', OWNER_ONLY);
+
+export class LogFile {
+  readonly path: string;
+  /** The same number as long as the process lives: every thread writes to it. */
+  readonly fd: number;
+
+  private constructor(path: string, fd: number) {
+    this.path = path;
+    this.fd = fd;
+  }
+
+  /** @throws {Error} the file cannot be written */
+  static open(path: string): LogFile {
+    return new LogFile(path, openToAppend(path));
+  }
+
+  /** A file that is open already, as `fd`. */
+  static of(path: string, fd: number): LogFile {
+    return new LogFile(path, fd);
+  }
+
+  /** Opens the path anew, so that the file can be renamed. @throws {Error} the old file is still written to */
+  reopen(): void {
+    const next = openToAppend(this.path);
+    try {
+      duplicateOnto(next, this.fd);
+    } finally {
+      closeSync(next);
+    }
+  }
+}
