@@ -2,7 +2,7 @@
 /** Where each thread begins: the command line in the main thread, a stage of the server in a worker. */
 import { isMainThread } from 'node:worker_threads';
 import { useCompileCache } from './cli/compile-cache.ts';
-import { excludeDebugger } from './cli/debugger.ts';
+import { excludeDebugger } from './cli/inspector.ts';
 
 if (isMainThread) excludeDebugger();
 useCompileCache();

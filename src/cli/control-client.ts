@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultStateDir } from '../server/state.ts';
 import { integerOf, textOf } from './arguments.ts';
 import { controlName, controlPort } from './control-name.ts';
-import { CliError, usageError } from './failure.ts';
+import { CliError, reasonOf, usageError } from './failure.ts';
 
 const TIMEOUT_MS = 10_000;
 const REPLY_CHARS_MAX = 64 * 1024 * 1024;
@@ -87,7 +87,7 @@ function namesIn(dir: string): string[] {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT') return [];
-    throw new CliError(`cannot look into the state directory ${dir}: ${code}`, 1, { cause });
+    throw new CliError(`cannot look into the state directory ${dir}: ${reasonOf(cause)}`, 1, { cause });
   }
 }
 
@@ -98,8 +98,7 @@ async function openAt(path: string): Promise<Socket> {
     return socket;
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const why =
-      code === 'ENOENT' || code === 'ECONNREFUSED' ? 'no server answers there' : `it cannot be opened (${code})`;
+    const why = code === 'ENOENT' || code === 'ECONNREFUSED' ? 'no server answers there' : reasonOf(cause);
     throw new CliError(`control socket ${path}: ${why}`, 1, { cause });
   }
 }

@@ -8,7 +8,7 @@ import type { ServerConfig } from '../server/config.ts';
 import { openStateDir } from '../server/state.ts';
 import { bytesOfText } from '../wire-text.ts';
 import { ARGUMENTS, exactArguments } from './exact-arguments.ts';
-import { CliError, EXIT } from './failure.ts';
+import { CliError, EXIT, reasonOf } from './failure.ts';
 
 /** Set in the environment of the one in the background. */
 const IN_BACKGROUND = 'BRICKNFS_IN_BACKGROUND';
@@ -58,7 +58,7 @@ function openLog(file: string): number {
   try {
     return LogFile.open(file).fd;
   } catch (cause) {
-    const message = `cannot write the log file ${file}: ${(cause as Error).message}; choose another with --log-file`;
+    const message = `cannot write the log file ${file}: ${reasonOf(cause)}; choose another with --log-file`;
     throw new CliError(message, EXIT.FAILED, { cause });
   }
 }

@@ -32,6 +32,29 @@ interface SystemError extends Error {
   readonly address?: string;
   readonly port?: number;
   readonly hostname?: string;
+  /** It was the built-in portmapper that could not listen. */
+  readonly isPortmapper?: boolean;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or directory',
+  EACCES: 'permission is denied',
+  EPERM: 'it is not permitted',
+  ENOTDIR: 'a part of its path is not a directory',
+  EISDIR: 'it is a directory',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the file system is full',
+  EDQUOT: 'the quota is used up',
+  ELOOP: 'its path has a symbolic link where none may be, or too many',
+  ENAMETOOLONG: 'its path is too long',
+  EMFILE: 'this process has too many open files',
+};
+
+/** Why a system call on a path has failed, without the path, which the message names already. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const reason = code === undefined ? undefined : REASONS[code];
+  return reason === undefined ? message : `${reason} (${code})`;
 }
 
 /** The line that an error is worth, and the exit code. */
@@ -43,12 +66,11 @@ export function failureOf(error: unknown): { message: string; exitCode: number }
 }
 
 /** Why it cannot listen, and what to do; `undefined` if that is not what the error says. */
-function listenFailure({ code, syscall, address, port, hostname }: SystemError): string | undefined {
+function listenFailure({ code, syscall, address, port, hostname, isPortmapper }: SystemError): string | undefined {
   if (syscall === 'getaddrinfo') return `cannot find the address of host ${hostname} (${code}); choose one with --host`;
   if (syscall !== 'listen' && syscall !== 'bind') return undefined;
-  const tried = `cannot listen on port ${port} of ${address}`;
-  const isPortmapper = port === 111;
-  const option = isPortmapper ? '--portmapper PORT' : '--port PORT';
+  const tried = `cannot listen on ${port === undefined ? '' : `port ${port} of `}${address}`;
+  const option = isPortmapper ? '--portmapper=PORT' : '--port PORT';
   if (code === 'EADDRINUSE') {
     return `${tried}: another program has it; stop that one, or choose another port with ${option}`;
   }

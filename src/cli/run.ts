@@ -6,6 +6,8 @@ import { type CommandEntry, COMMANDS, nameOf } from './commands.ts';
 import { type CliError, EXIT, failureOf, usageError } from './failure.ts';
 import { VERSION } from './version.ts';
 
+const YARGS_ERROR = 'YError';
+
 /** Runs what `argv` says; answers the exit code. Never rejects. */
 export async function runCli(argv: readonly string[], loadParts: LoadParts): Promise<number> {
   try {
@@ -39,8 +41,7 @@ async function run(argv: readonly string[], loadParts: LoadParts): Promise<numbe
     .demandCommand(1, `expected a command: ${COMMANDS.map(nameOf).join(', ')} (or --help)`)
     .strict()
     .fail((message, error) => {
-      // What a coercion throws, yargs makes one of its own.
-      throw error === undefined || error.name === 'YError' ? refusal(message, argv, asked, command) : error;
+      throw error ?? Object.assign(new Error(message), { name: YARGS_ERROR });
     });
   for (const one of COMMANDS) {
     cli.command(
@@ -59,8 +60,21 @@ async function run(argv: readonly string[], loadParts: LoadParts): Promise<numbe
       },
     );
   }
-  await cli.parseAsync([...argv]);
+  try {
+    await cli.parseAsync(withOptionalValues(argv));
+  } catch (error) {
+    // What a coercion throws, yargs makes one of its own.
+    throw (error as Error).name === YARGS_ERROR ? refusal((error as Error).message, argv, asked, command) : error;
+  }
   return exitCode;
+}
+
+/** Options whose value may be missing: only a number behind them is one. */
+const MAY_LACK_VALUE: ReadonlySet<string> = new Set(['--portmapper']);
+
+/** So that yargs does not take the word behind such an option as its value: `--portmapper DIR`. */
+function withOptionalValues(argv: readonly string[]): string[] {
+  return argv.map((word, i) => (MAY_LACK_VALUE.has(word) && !/^\d+$/.test(argv[i + 1] ?? '') ? `${word}=` : word));
 }
 
 function withOptions(y: Argv, { usage, describe }: CommandEntry, { options, examples }: Command): Argv {

@@ -8,7 +8,7 @@ import { LIMITS, type ServerConfig } from '../server/config.ts';
 import { defaultStateDir } from '../server/state.ts';
 import { bytesOfText, textOfBytes } from '../wire-text.ts';
 import { choiceOf, integerOf, once, textOf, textsOf } from './arguments.ts';
-import { CliError, EXIT, usageError } from './failure.ts';
+import { CliError, EXIT, reasonOf, usageError } from './failure.ts';
 import { generateVolfile } from './generated-volfile.ts';
 import { LOG_OPTIONS, logOptions } from './log-options.ts';
 
@@ -141,8 +141,6 @@ export function readVolfile(file: string): string {
   try {
     return textOfBytes(readFileSync(bytesOfText(file)));
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : code;
-    throw new CliError(`cannot read the volfile ${file}: ${why}`, EXIT.USAGE, { cause });
+    throw new CliError(`cannot read the volfile ${file}: ${reasonOf(cause)}`, EXIT.USAGE, { cause });
   }
 }

@@ -1,5 +1,5 @@
 /** `bricknfs serve`: from the command line to a server, and from a signal to its end. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,8 +18,8 @@ import { banner, readyLine, warningOf } from './banner.ts';
 import { command } from './command.ts';
 import { controlName } from './control-name.ts';
 import { daemonParent, inBackground, logFileOf, tellParent } from './daemon.ts';
-import { foreignCode } from './debugger.ts';
-import { CliError, EXIT, failureOf } from './failure.ts';
+import { foreignCode } from './inspector.ts';
+import { CliError, EXIT, failureOf, reasonOf } from './failure.ts';
 import { type ServeArguments, readVolfile, SERVE_OPTIONS, serverConfig } from './serve-options.ts';
 import { Signals } from './signals.ts';
 import { VERSION } from './version.ts';
@@ -41,6 +41,7 @@ export const serve = command({
 
   async run(args, dirs, loadParts) {
     dropReserve(); // before the thread pool's threads are born, which keep what there is then
+    if (!existsSync('/proc/self/fd')) throw new CliError('/proc is not mounted, and the server needs it');
     const config = serverConfig(args, dirsOf(args, dirs));
     if (args['print-volfile']) {
       process.stdout.write(bytesOfText(config.text));
@@ -117,7 +118,7 @@ function openLog(config: ServerConfig): OpenLog {
     const options = file === undefined ? config.log : { ...config.log, file: file.path, fd: file.fd };
     return { log: makeLog(options), file, options };
   } catch (cause) {
-    const message = `cannot write the log file ${config.log.file}: ${(cause as Error).message}`;
+    const message = `cannot write the log file ${config.log.file}: ${reasonOf(cause)}; choose another with --log-file`;
     throw new CliError(message, EXIT.FAILED, { cause });
   }
 }
@@ -202,7 +203,7 @@ async function openControl(server: Server, { control }: ServeArguments, log: Log
     const socket = await ControlSocket.start(path, controlMethods(server, VERSION), log);
     server.beforeStop(() => socket.close());
   } catch (cause) {
-    const message = `no control socket at ${path}: ${(cause as Error).message}`;
+    const message = `no control socket at ${path}: ${reasonOf(cause)}; choose another with --control`;
     if (control !== undefined) throw new CliError(message, EXIT.FAILED, { cause });
     log.warn({ err: cause, path }, 'no control socket: status, exports, mounts and explain cannot ask this server');
   }
@@ -212,7 +213,11 @@ async function writePid(server: Server, path: string): Promise<void> {
   try {
     await writeFile(path, `${process.pid}\n`, { mode: 0o644 });
   } catch (cause) {
-    throw new CliError(`cannot write the pid file ${path}: ${(cause as Error).message}`, EXIT.FAILED, { cause });
+    throw new CliError(
+      `cannot write the pid file ${path}: ${reasonOf(cause)}; choose another with --pid-file`,
+      EXIT.FAILED,
+      { cause },
+    );
   }
   server.beforeStop(() => rm(path, { force: true }));
 }

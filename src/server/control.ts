@@ -37,7 +37,7 @@ export class ControlSocket implements AsyncDisposable {
   /** Listens at `path`, in place of a socket that nobody answers at any more. */
   static async start(path: string, methods: ControlMethods, log: Log): Promise<ControlSocket> {
     if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
-      throw new Error(`expected a path of at most ${PATH_BYTES_MAX} bytes for the control socket, found ${path}`);
+      throw new Error(`expected a path of at most ${PATH_BYTES_MAX} bytes, found one of ${Buffer.byteLength(path)}`);
     }
     await removeStale(path);
     const control = new ControlSocket(path, methods, log);
@@ -144,5 +144,5 @@ async function removeStale(path: string): Promise<void> {
   } finally {
     socket.destroy();
   }
-  throw new Error(`another server answers at ${path}; choose another socket with --control`);
+  throw new Error(`another server answers at ${path}`);
 }

@@ -190,7 +190,10 @@ export class Server implements AsyncDisposable {
         programs.filter(({ udp }) => udp),
       );
     }
-    if (this.config.portmapperPort !== undefined) await this.#portmapper(address, this.config.portmapperPort);
+    if (this.config.portmapperPort === undefined) return;
+    await this.#portmapper(address, this.config.portmapperPort).catch((error: Error) => {
+      throw Object.assign(error, { isPortmapper: true }); // the advice is another
+    });
   }
 
   /** The built-in portmapper, on a stage of its own in this thread. */

@@ -9,7 +9,16 @@ const KEY_BYTES = 16;
 /** `/var/lib/bricknfs` for root, below the home directory for others (XDG Base Directory Specification). */
 export function defaultStateDir(env: NodeJS.ProcessEnv = process.env): string {
   if (process.geteuid?.() === 0) return '/var/lib/bricknfs';
-  return join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'bricknfs');
+  return join(env['XDG_STATE_HOME'] || join(homeDir(), '.local', 'state'), 'bricknfs');
+}
+
+/** @throws {Error} this user has no home directory */
+function homeDir(): string {
+  try {
+    return homedir();
+  } catch (cause) {
+    throw new Error('expected --state-dir, since HOME is not set and this user has no home directory', { cause });
+  }
 }
 
 export async function openStateDir(path: string): Promise<void> {

@@ -32,7 +32,10 @@ const bad: readonly (readonly [args: readonly string[], line: string])[] = [
     ['serve', '--name', '..', data],
     'bricknfs: expected a volume name of 1 to 255 bytes, without slashes, control characters and spaces at its ends, found ".."; --name gives another',
   ],
-  [['serve', '-f', `${data}/x.vol`], `bricknfs: cannot read the volfile ${data}/x.vol: there is no such file`],
+  [
+    ['serve', '-f', `${data}/x.vol`],
+    `bricknfs: cannot read the volfile ${data}/x.vol: there is no such file or directory (ENOENT)`,
+  ],
   [
     ['serve', '-f', 'x.vol', '--squash', 'all'],
     'bricknfs: expected no --squash with a volfile: it is option nfs3.VOLUME.squash of nfs/server',

@@ -35,7 +35,7 @@ function start(args: readonly string[], { cwd, env, uid, node = ['--disable-sigu
 }
 
 /** What the process writes, as it does. */
-class Output {
+export class Output {
   text = '';
   readonly #events = new EventEmitter();
 

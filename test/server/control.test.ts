@@ -89,7 +89,7 @@ t.test('for its owner alone, and gone when it stops', async t => {
 
 t.test('in place of a socket that nobody answers at, and of nothing else', async t => {
   const control = await started(t);
-  const inUse = `another server answers at ${control.path}; choose another socket with --control`;
+  const inUse = `another server answers at ${control.path}`;
   await t.rejects(ControlSocket.start(control.path, methods, silent), { message: inUse });
 
   const stale = `${control.path}.stale`;
