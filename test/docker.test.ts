@@ -26,7 +26,7 @@ const here = (word: string) =>
     .replace(/^\/etc\/bricknfs\//, `${volfiles}/`)
     .replace(/^\/export\b/, exported);
 
-const [node, main, ...entry] = words(dockerfile, 'ENTRYPOINT');
+const [program, ...entry] = words(dockerfile, 'ENTRYPOINT');
 
 t.test('what the images are made of is there', async t => {
   for (const text of [dockerfile, read('client.Dockerfile')]) {
@@ -34,9 +34,9 @@ t.test('what the images are made of is there', async t => {
     t.ok(copied.length > 0);
     for (const source of copied) t.ok(existsSync(join(root, source)), source);
   }
-  t.strictSame([node, here(main!), ...entry], ['node', join(root, 'src/main.ts')]);
-  t.ok(existsSync(here(main!)));
-  for (const folder of ['src', 'actors', 'protocols']) t.match(dockerfile, `COPY ${folder} ${folder}`);
+  t.strictSame([here(program!), ...entry], [join(root, 'bin/bricknfs')]);
+  t.ok(statSync(here(program!)).mode & 0o100, 'can be run');
+  for (const folder of ['bin', 'src', 'actors', 'protocols']) t.match(dockerfile, `COPY ${folder} ${folder}`);
   t.ok(statSync(join(root, 'docker/mount-and-stay')).mode & 0o100, 'can be run');
 });
 
@@ -56,6 +56,7 @@ t.test('every flag is one', async t => {
     t.ok(served.includes(flag!), flag!);
   }
   const [, health] = /HEALTHCHECK[^[]*CMD (\[[^\]]*\])/.exec(dockerfile)!;
+  t.strictSame((JSON.parse(health!) as string[]).slice(0, 2), [program, 'status']);
   t.ok(flags(JSON.parse(health!) as string[]).every(flag => Object.hasOwn(status.options, flag!)));
   for (const [, flag] of read('README.md').matchAll(/`--([a-z-]+)[^`]*`/g)) {
     if (!['cap-add', 'user'].includes(flag!)) t.ok(served.includes(flag!), flag!); // which are docker's

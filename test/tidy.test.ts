@@ -128,3 +128,13 @@ t.test('READMEs name files that exist', async t => {
     }
   }
 });
+
+t.test('the install script of no package but node runs', async t => {
+  // They run under the Node.js of the packages, which does not start where a library is missing: npm ci would fail, and
+  // would not say why. koffi's would only compile what it brings compiled.
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { hasInstallScript?: boolean }>;
+  };
+  const scripts = Object.keys(packages).filter(name => packages[name]!.hasInstallScript);
+  t.strictSame(scripts, ['node_modules/node']);
+});
