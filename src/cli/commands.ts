@@ -12,7 +12,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     usage: 'serve [dirs..]',
     describe:
-      'Serves directories, or what a volfile describes, until SIGTERM or SIGINT. SIGHUP loads the volfile anew.',
+      'Serves directories, or what a volfile describes, until SIGTERM or SIGINT. SIGHUP loads the volfile and opens the ' +
+      'log file anew, SIGUSR1 writes a state dump into the state directory.',
     load: async () => (await import('./serve.ts')).serve,
   },
   {
