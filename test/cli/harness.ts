@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 
 export interface Ran {
   readonly code: number | null;
