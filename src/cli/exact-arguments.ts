@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { textOfBytes } from '../wire-text.ts';
 
-/** Set for the server in the background, whose own command line is text from Node. */
+/** The environment variable with the exact arguments of a process that Node itself has started, whose command line is text. */
 export const ARGUMENTS = 'BRICKNFS_ARGUMENTS';
 
 const LOST = '\ufffd';

@@ -1,6 +1,7 @@
 /** No debugger can be opened in this process: through it, any local user could run code as the server. */
 import { url } from 'node:inspector';
 import process from 'node:process';
+import { ARGUMENTS, exactArguments } from './exact-arguments.ts';
 import { EXIT } from './failure.ts';
 
 /** Without it, Node.js opens a debugger on SIGUSR1 until a handler of ours takes the signal. */
@@ -14,7 +15,8 @@ const NO_DEBUGGER_SIGNAL = '--disable-sigusr1';
 export function excludeDebugger(): void {
   const { execPath, execArgv, argv } = process;
   if (!execArgv.includes(NO_DEBUGGER_SIGNAL)) {
-    process.execve!(execPath, [execPath, NO_DEBUGGER_SIGNAL, ...execArgv, ...argv.slice(1)]);
+    const env = { ...process.env, [ARGUMENTS]: JSON.stringify(exactArguments(argv.slice(2))) };
+    process.execve!(execPath, [execPath, NO_DEBUGGER_SIGNAL, ...execArgv, ...argv.slice(1)], env);
   }
   if (url() === undefined) return;
   process.stderr.write(
