@@ -1,16 +1,18 @@
 /** Into the background: the command starts itself once more, and waits until that one serves. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ServerConfig } from '../server/config.ts';
 import { openStateDir } from '../server/state.ts';
+import { refuseForeignLink } from '../sys/own-files.ts';
 import { bytesOfText } from '../wire-text.ts';
 import { ARGUMENTS, exactArguments } from './exact-arguments.ts';
 import { CliError, EXIT } from './failure.ts';
 
 /** Set in the environment of the one in the background. */
 const IN_BACKGROUND = 'BRICKNFS_IN_BACKGROUND';
+const LOG_MODE = 0o600;
 
 export const inBackground = (): boolean => process.send !== undefined && process.env[IN_BACKGROUND] === '1';
 
@@ -19,15 +21,14 @@ type Told = { readonly ready: string } | { readonly failure: { readonly message:
 
 /** The exit code: 0 once the other serves, else why it does not. */
 export async function daemonParent({ log, stateDir }: ServerConfig): Promise<number> {
-  if (log.file === undefined) await openStateDir(stateDir);
-  const file = resolve(log.file ?? join(stateDir, 'bricknfs.log'));
-  const output = openLog(file);
+  const output = await openLog(log.file, stateDir);
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
-    stdio: ['ignore', 'ignore', output, 'ipc'],
+    stdio: ['ignore', 'ignore', output.handle.fd, 'ipc'],
     env: { ...process.env, [IN_BACKGROUND]: '1', [ARGUMENTS]: JSON.stringify(exactArguments(process.argv.slice(2))) },
   });
-  closeSync(output);
+  await output.handle.close();
+  const { file } = output;
   const [told] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [Told | number | null];
   if (typeof told === 'object' && told !== null && 'ready' in told) {
     child.disconnect();
@@ -48,9 +49,16 @@ export function tellParent(told: Told): void {
   if (inBackground() && process.connected) process.send!(told, () => process.disconnect());
 }
 
-function openLog(file: string): number {
+interface LogFile {
+  readonly file: string;
+  readonly handle: FileHandle;
+}
+
+async function openLog(named: string | undefined, stateDir: string): Promise<LogFile> {
+  const file = named === undefined ? join(await openStateDir(stateDir), 'bricknfs.log') : resolve(named);
   try {
-    return openSync(file, 'a', 0o600);
+    await refuseForeignLink(file);
+    return { file, handle: await open(file, 'a', LOG_MODE) };
   } catch (cause) {
     const message = `cannot write the log file ${file}: ${(cause as Error).message}; choose another with --log-file`;
     throw new CliError(message, EXIT.FAILED, { cause });

@@ -1,6 +1,5 @@
 /** `bricknfs serve`: from the command line to a server, and from a signal to its end. */
 import { mkdirSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Log, makeLog } from '../log.ts';
@@ -10,11 +9,13 @@ import { controlMethods } from '../server/control-methods.ts';
 import { ControlSocket } from '../server/control.ts';
 import { planServer } from '../server/plan.ts';
 import { type Parts, Server } from '../server/server.ts';
+import { refuseForeignLink } from '../sys/own-files.ts';
 import { bytesOfText } from '../wire-text.ts';
 import { banner, controlName, readyLine, warningOf } from './banner.ts';
 import { command } from './command.ts';
 import { daemonParent, inBackground, tellParent } from './daemon.ts';
 import { CliError, EXIT, failureOf } from './failure.ts';
+import { PidFile } from './pid-file.ts';
 import { type ServeArguments, readVolfile, SERVE_OPTIONS, serverConfig } from './serve-options.ts';
 import { VERSION } from './version.ts';
 
@@ -59,14 +60,17 @@ function dirsOf(args: ServeArguments, dirs: readonly string[]): readonly string[
 }
 
 async function serveUntilStopped(config: ServerConfig, args: ServeArguments, parts: Parts): Promise<number> {
-  const log = openLog(config);
+  const log = await openLog(config);
   fatalOnBugs(log);
   const signals = new Signals();
   const server = await Server.start(config, parts, log);
   try {
     await register(server, log);
     await openControl(server, args, log);
-    if (args['pid-file'] !== undefined) await writePid(server, args['pid-file']);
+    if (args['pid-file'] !== undefined) {
+      const pidFile = await PidFile.write(args['pid-file']);
+      server.beforeStop(() => pidFile.remove());
+    }
   } catch (error) {
     await server.stop();
     throw error;
@@ -85,8 +89,9 @@ async function serveUntilStopped(config: ServerConfig, args: ServeArguments, par
   return exitCode;
 }
 
-function openLog({ log }: ServerConfig): Log {
+async function openLog({ log }: ServerConfig): Promise<Log> {
   try {
+    if (log.file !== undefined) await refuseForeignLink(log.file);
     return makeLog(log);
   } catch (cause) {
     throw new CliError(`cannot write the log file ${log.file}: ${(cause as Error).message}`, EXIT.FAILED, { cause });
@@ -164,13 +169,4 @@ async function openControl(server: Server, { control }: ServeArguments, log: Log
     if (control !== undefined) throw new CliError(message, EXIT.FAILED, { cause });
     log.warn({ err: cause, path }, 'no control socket: status, exports, mounts and explain cannot ask this server');
   }
-}
-
-async function writePid(server: Server, path: string): Promise<void> {
-  try {
-    await writeFile(path, `${process.pid}\n`, { mode: 0o644 });
-  } catch (cause) {
-    throw new CliError(`cannot write the pid file ${path}: ${(cause as Error).message}`, EXIT.FAILED, { cause });
-  }
-  server.beforeStop(() => rm(path, { force: true }));
 }

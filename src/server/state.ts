@@ -1,24 +1,61 @@
 /** The folder of the server's own that survives restarts: the key of file handles, rmtab, the bricks' indexes. */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { link, lstat, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
+import { openOwn, removeTemporaries, temporaryName, writeNew } from '../sys/own-files.ts';
 
 const KEY_BYTES = 16;
+const OTHERS_WRITE = 0o022;
+const OTHERS_ANY = 0o077;
 
 /** `/var/lib/bricknfs` for root, below the home directory for others (XDG Base Directory Specification). */
 export function defaultStateDir(env: NodeJS.ProcessEnv = process.env): string {
   if (process.geteuid?.() === 0) return '/var/lib/bricknfs';
-  return join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'bricknfs');
+  const xdg = env['XDG_STATE_HOME'];
+  // The specification has relative paths ignored.
+  return join(xdg && isAbsolute(xdg) ? xdg : join(homedir(), '.local', 'state'), 'bricknfs');
 }
 
-export async function openStateDir(path: string): Promise<void> {
+/**
+ * Makes the directory if there is none. Answers its real path, in which no symlink can be changed any more.
+ * @throws {Error} it cannot be made, or others than its owner could put files into it
+ */
+export async function openStateDir(path: string): Promise<string> {
+  let dir: string;
+  let found: Stats;
   try {
     await makeDir(path);
+    const [given, behind] = await Promise.all([lstat(path), realpath(path)]);
+    if (given.isSymbolicLink()) refuseForeign(path, given, 'the symlink');
+    dir = behind;
+    found = await stat(dir);
   } catch (cause) {
+    if (cause instanceof StateDirError) throw cause;
     const why = (cause as Error).message;
     throw new Error(`expected a state directory that can be written (--state-dir), found ${path}: ${why}`, { cause });
   }
+  refuseForeign(dir, found, 'the state directory');
+  if ((found.mode & OTHERS_WRITE) !== 0) {
+    throw new StateDirError(
+      `users other than its owner can write to the state directory ${dir} (mode ${octal(found)}): ` +
+        `look at what is in it and "chmod go-w ${dir}", or choose another with --state-dir`,
+    );
+  }
+  return dir;
+}
+
+class StateDirError extends Error {}
+
+const octal = ({ mode }: Stats) => `0${(mode & 0o7777).toString(8)}`;
+
+/** Files of the server's must not be in the hands of a user who is neither its own nor root. */
+function refuseForeign(path: string, { uid }: Stats, what: string): void {
+  const own = process.geteuid!();
+  if (uid === own || uid === 0) return;
+  const found = `${what} ${path} belongs to uid ${uid}, and not to the user of this server (uid ${own})`;
+  throw new StateDirError(`${found}: "chown ${own} ${path}", or choose another with --state-dir`);
 }
 
 /** As mkdir -p. Node's own never ends where the kernel says that a directory which is there is not (/proc). */
@@ -37,9 +74,14 @@ async function makeDir(path: string): Promise<void> {
   }
 }
 
-/** The key of file handles: made at the first start, the same from then on, or no handle would outlive a restart. */
+/**
+ * The key of file handles: made at the first start, the same from then on, or no handle would outlive a restart. Only for
+ * the owner of the directory (state-lock.ts).
+ * @throws {Error} the key is damaged, or others may know it
+ */
 export async function handleKey(stateDir: string): Promise<Buffer> {
   const path = join(stateDir, 'handle.key');
+  await removeTemporaries(path);
   try {
     return await read(path);
   } catch (error) {
@@ -51,26 +93,31 @@ export async function handleKey(stateDir: string): Promise<Buffer> {
   return read(path);
 }
 
-/** It is there whole or not at all, also for another server that starts now. */
+/** It is there whole or not at all. */
 async function makeKey(path: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(8).toString('hex')}`;
+  const temporary = temporaryName(path);
   try {
-    await using file = await open(temporary, 'w', 0o600);
-    await file.write(randomBytes(KEY_BYTES));
-    await file.sync();
+    await writeNew(temporary, randomBytes(KEY_BYTES), 0o600);
     await link(temporary, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // the other was faster: its key is taken
   } finally {
     await rm(temporary, { force: true });
   }
 }
 
+const MOUNT_ANEW = 'without it a new one is made, and all clients have to mount anew';
+
 async function read(path: string): Promise<Buffer> {
-  const key = await readFile(path);
-  if (key.length !== KEY_BYTES) {
-    const found = `${key.length} in ${path}`;
-    throw new Error(`expected a key of ${KEY_BYTES} bytes, found ${found}; without it no client's handle is good`);
+  await using file = await openOwn(path);
+  const found = await file.stat();
+  if ((found.mode & OTHERS_ANY) !== 0) {
+    throw new Error(
+      `users other than its owner have access to ${path} (mode ${octal(found)}), and who knows the key can make file ` +
+        `handles: "chmod 600 ${path}" if nobody has read it, or else remove it; ${MOUNT_ANEW}`,
+    );
   }
-  return key;
+  if (found.size !== KEY_BYTES) {
+    const expected = `expected a key of ${KEY_BYTES} bytes in ${path}, found ${found.size}`;
+    throw new Error(`${expected}: restore it from a backup, or remove it; ${MOUNT_ANEW}`);
+  }
+  return file.readFile();
 }
