@@ -106,8 +106,9 @@ for (const mode of [0o770, 0o707, 0o777, 0o1777, 0o720]) {
   });
 }
 
-t.test('a state directory of another user is refused, and a symlink of another user to one', async t => {
-  if (!asRoot) return t.skip('only root can give files away');
+const needsRoot = { skip: !asRoot && 'only root can give files away' };
+
+t.test('a state directory of another user is refused, and a symlink of another user to one', needsRoot, async t => {
   const home = makeHome(t);
   const [theirs, own, link] = [join(home, 'theirs'), join(home, 'own'), join(home, 'link')];
   for (const dir of [theirs, own]) mkdirSync(dir);
