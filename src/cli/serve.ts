@@ -9,6 +9,7 @@ import { controlMethods } from '../server/control-methods.ts';
 import { ControlSocket } from '../server/control.ts';
 import { planServer } from '../server/plan.ts';
 import { type Parts, Server } from '../server/server.ts';
+import { defaultStateDir } from '../server/state.ts';
 import { refuseForeignLink } from '../sys/own-files.ts';
 import { bytesOfText } from '../wire-text.ts';
 import { banner, controlName, readyLine, warningOf } from './banner.ts';
@@ -36,12 +37,13 @@ export const serve = command({
   ],
 
   async run(args, dirs, parts) {
-    const config = serverConfig(args, dirsOf(args, dirs));
+    const given = serverConfig(args, dirsOf(args, dirs));
     if (args['print-volfile']) {
-      process.stdout.write(bytesOfText(config.text));
+      process.stdout.write(bytesOfText(given.text));
       return EXIT.OK;
     }
-    await planServer(config); // what is wrong with it is known before anything is touched
+    const { settings } = await planServer(given); // what is wrong with it is known before anything is touched
+    const config = { ...given, stateDir: resolve(args['state-dir'] ?? defaultStateDir(settings['nfs.port'])) };
     if (args.daemon && !inBackground()) return daemonParent(config);
     try {
       return await serveUntilStopped(config, args, parts);

@@ -1,21 +1,42 @@
 /** The folder of the server's own that survives restarts: the key of file handles, rmtab, the bricks' indexes. */
 import { randomBytes } from 'node:crypto';
-import type { Stats } from 'node:fs';
+import { readdirSync, type Stats } from 'node:fs';
 import { link, lstat, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { openOwn, removeTemporaries, temporaryName, writeNew } from '../sys/own-files.ts';
 
 const KEY_BYTES = 16;
 const OTHERS_WRITE = 0o022;
 const OTHERS_ANY = 0o077;
 
+/** Its server has the base directory itself, as all had before each port had its own. */
+const USUAL_PORT = 2049;
+const OF_PORT = /^port-\d{1,5}$/;
+
 /** `/var/lib/bricknfs` for root, below the home directory for others (XDG Base Directory Specification). */
-export function defaultStateDir(env: NodeJS.ProcessEnv = process.env): string {
+function baseDir(env: NodeJS.ProcessEnv): string {
   if (process.geteuid?.() === 0) return '/var/lib/bricknfs';
   const xdg = env['XDG_STATE_HOME'];
   // The specification has relative paths ignored.
   return join(xdg && isAbsolute(xdg) ? xdg : join(homedir(), '.local', 'state'), 'bricknfs');
+}
+
+/** The directory of a server that was given none: each port has its own, so that one user can run several. */
+export function defaultStateDir(port: number, env: NodeJS.ProcessEnv = process.env): string {
+  return port === USUAL_PORT ? baseDir(env) : join(baseDir(env), `port-${port}`);
+}
+
+/** All directories that {@link defaultStateDir} may answer with, as far as they are there, and the base itself. */
+export function defaultStateDirs(env: NodeJS.ProcessEnv = process.env): string[] {
+  const base = baseDir(env);
+  let names: string[] = [];
+  try {
+    names = readdirSync(base);
+  } catch {
+    // What is wrong with the base is said when it is looked into.
+  }
+  return [base, ...names.filter(name => OF_PORT.test(name)).map(name => join(base, name))];
 }
 
 /**
@@ -87,17 +108,27 @@ export async function handleKey(stateDir: string): Promise<Buffer> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  await makeKey(path);
+  await makeKey(path, (await keyAbove(stateDir)) ?? randomBytes(KEY_BYTES));
   await using dir = await open(stateDir, 'r');
   await dir.sync();
   return read(path);
 }
 
+/** Handles that were given out when all ports of a user had one directory, the base, stay good on the other ports. */
+async function keyAbove(stateDir: string): Promise<Buffer | undefined> {
+  if (!OF_PORT.test(basename(stateDir))) return undefined;
+  try {
+    return await read(join(dirname(stateDir), 'handle.key'));
+  } catch {
+    return undefined; // there is none that could have been used
+  }
+}
+
 /** It is there whole or not at all. */
-async function makeKey(path: string): Promise<void> {
+async function makeKey(path: string, key: Buffer): Promise<void> {
   const temporary = temporaryName(path);
   try {
-    await writeNew(temporary, randomBytes(KEY_BYTES), 0o600);
+    await writeNew(temporary, key, 0o600);
     await link(temporary, path);
   } finally {
     await rm(temporary, { force: true });

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import t from 'tap';
-import { defaultStateDir, handleKey, openStateDir } from '#src/server/state.ts';
+import { defaultStateDir, defaultStateDirs, handleKey, openStateDir } from '#src/server/state.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'bricknfs-'));
 t.teardown(() => rmSync(home, { recursive: true }));
@@ -36,6 +36,25 @@ t.test('what is no key, and no directory', async t => {
 
 t.test('where it is, if nobody says', async t => {
   const asRoot = process.geteuid!() === 0;
-  t.equal(defaultStateDir({ XDG_STATE_HOME: '/x' }), asRoot ? '/var/lib/bricknfs' : '/x/bricknfs');
-  t.ok(isAbsolute(defaultStateDir({ XDG_STATE_HOME: 'x' })), 'a relative path is ignored');
+  const env = { XDG_STATE_HOME: home };
+  const base = asRoot ? '/var/lib/bricknfs' : join(home, 'bricknfs');
+  t.equal(defaultStateDir(2049, env), base);
+  t.equal(defaultStateDir(3049, env), join(base, 'port-3049'));
+  t.equal(defaultStateDir(0, env), join(base, 'port-0'));
+  t.ok(isAbsolute(defaultStateDir(2049, { XDG_STATE_HOME: 'x' })), 'a relative path is ignored');
+  t.equal(defaultStateDirs(env)[0], base);
 });
+
+t.test('a directory of a port begins with the key of the one above, which all ports had before', async t => {
+  const base = join(home, 'base');
+  const [key, of3049] = [await keyIn(base), await keyIn(join(base, 'port-3049'))];
+  t.ok(of3049.equals(key));
+  rmSync(join(base, 'handle.key'));
+  t.ok((await keyIn(join(base, 'port-3049'))).equals(key), 'and keeps it');
+  t.notOk((await keyIn(join(base, 'port-4049'))).equals(key));
+  t.notOk((await keyIn(join(base, 'port-3049', 'below'))).equals(key));
+});
+
+async function keyIn(dir: string): Promise<Buffer> {
+  return handleKey(await openStateDir(dir));
+}
