@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defaultStateDirs } from '../server/state.ts';
+import { defaultStateDirs, stateDirsIn } from '../server/state.ts';
 import { integerOf, textOf } from './arguments.ts';
 import { controlName, controlPort } from './banner.ts';
 import { CliError, usageError } from './failure.ts';
@@ -62,7 +62,7 @@ async function open(which: Which): Promise<Socket> {
   const { control, port } = which;
   if (control !== undefined) return openAt(resolve(control));
   const named = which['state-dir'];
-  const dirs = named === undefined ? defaultStateDirs() : [resolve(named)];
+  const dirs = named === undefined ? defaultStateDirs() : stateDirsIn(resolve(named));
   if (port === undefined) return openOnly(dirs);
   const paths = dirs.map(dir => join(dir, controlName(port)));
   return openAt(paths.find(path => existsSync(path)) ?? paths[0]!);

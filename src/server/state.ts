@@ -9,10 +9,13 @@ import { openOwn, removeTemporaries, temporaryName, writeNew } from '../sys/own-
 const KEY_BYTES = 16;
 const OTHERS_WRITE = 0o022;
 const OTHERS_ANY = 0o077;
+/** The sticky bit, and all may write. */
+const EVERYBODYS = 0o1002;
 
 /** Its server has the base directory itself, as all had before each port had its own. */
 const USUAL_PORT = 2049;
 const OF_PORT = /^port-\d{1,5}$/;
+const OF_PORT_OR_USER = /^(port-\d{1,5}|uid-\d{1,10})$/;
 
 /** `/var/lib/bricknfs` for root, below the home directory for others (XDG Base Directory Specification). */
 function baseDir(env: NodeJS.ProcessEnv): string {
@@ -39,8 +42,16 @@ export function defaultStateDirs(env: NodeJS.ProcessEnv = process.env): string[]
   return [base, ...names.filter(name => OF_PORT.test(name)).map(name => join(base, name))];
 }
 
+/** The name of a user's own directory in one that is everybody's. */
+const ofUser = (): string => `uid-${process.geteuid!()}`;
+
+/** Where the state may be when `path` was given with --state-dir: see {@link openStateDir}. */
+export const stateDirsIn = (path: string): string[] => [path, join(path, ofUser())];
+
 /**
- * Makes the directory if there is none. Answers its real path, in which no symlink can be changed any more.
+ * Makes the directory if there is none. Answers the real path of the state, in which no symlink can be changed any more. In
+ * a directory where everybody may make files and only their owners remove them, such as /tmp or that of the container
+ * image, it is a directory of the server's user.
  * @throws {Error} it cannot be made, or others than its owner could put files into it
  */
 export async function openStateDir(path: string): Promise<string> {
@@ -58,6 +69,7 @@ export async function openStateDir(path: string): Promise<string> {
     throw new Error(`expected a state directory that can be written (--state-dir), found ${path}: ${why}`, { cause });
   }
   refuseForeign(dir, found, 'the state directory');
+  if ((found.mode & EVERYBODYS) === EVERYBODYS) return openStateDir(join(dir, ofUser()));
   if ((found.mode & OTHERS_WRITE) !== 0) {
     throw new StateDirError(
       `users other than its owner can write to the state directory ${dir} (mode ${octal(found)}): ` +
@@ -114,9 +126,9 @@ export async function handleKey(stateDir: string): Promise<Buffer> {
   return read(path);
 }
 
-/** Handles that were given out when all ports of a user had one directory, the base, stay good on the other ports. */
+/** Handles that were given out when the state of this port or user was in the directory above stay good. */
 async function keyAbove(stateDir: string): Promise<Buffer | undefined> {
-  if (!OF_PORT.test(basename(stateDir))) return undefined;
+  if (!OF_PORT_OR_USER.test(basename(stateDir))) return undefined;
   try {
     return await read(join(dirname(stateDir), 'handle.key'));
   } catch {

@@ -1,6 +1,6 @@
 /** What a running server tells: exports, mounts, status, explain. */
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
@@ -140,6 +140,14 @@ t.test('several servers of one user, each with the state directory of its port: 
   const again = await bricknfs(['exports', '--port', servers[1]!], options);
   t.match(again.stderr, /no server answers there/);
   first!.child.kill('SIGTERM');
+});
+
+t.test('in a directory that is everybody’s it is found in that of its user', async t => {
+  const { data, common } = folders(t, 'data', 'common');
+  chmodSync(common, 0o1777);
+  await serving(t, ['--port', '0', '--stages', '1', '--state-dir', common, data]);
+  t.strictSame(readdirSync(common), [`uid-${process.geteuid!()}`]);
+  t.match((await bricknfs(['exports', '--state-dir', common])).stdout, '/data');
 });
 
 async function freePort(): Promise<number> {

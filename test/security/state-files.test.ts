@@ -96,7 +96,7 @@ for (const mode of [0o644, 0o640, 0o660, 0o666, 0o604]) {
   });
 }
 
-for (const mode of [0o770, 0o707, 0o777, 0o1777, 0o720]) {
+for (const mode of [0o770, 0o707, 0o777, 0o1770, 0o720]) {
   t.test(`a state directory of mode 0${mode.toString(8)} is refused: others can put files into it`, async t => {
     const dir = makeHome(t);
     chmodSync(dir, mode);
@@ -122,6 +122,30 @@ t.test('a state directory of another user is refused, and a symlink of another u
   execFileSync('chown', ['-h', String(STRANGER), link]);
   await t.rejects(openStateDir(link), /the symlink .* belongs to uid 4711/);
   t.strictSame([readdirSync(theirs), readdirSync(own)], [[], []]);
+});
+
+t.test('in a directory that is everybody’s the state is in one of the server’s user', async t => {
+  const home = makeHome(t);
+  const own = join(home, `uid-${process.geteuid!()}`);
+  chmodSync(home, 0o1777);
+  writeFileSync(join(home, 'handle.key'), KEY, { mode: 0o600 });
+  t.equal(await openStateDir(home), own);
+  t.equal(lstatSync(own).mode & 0o777, 0o700);
+  t.ok((await handleKey(own)).equals(KEY), 'a key of an earlier version is taken over, if it is its own');
+  rmSync(own, { recursive: true });
+  chmodSync(join(home, 'handle.key'), 0o644);
+  await openStateDir(home);
+  t.notOk((await handleKey(own)).equals(KEY), 'one that others know is not');
+  rmSync(own, { recursive: true });
+  if (asRoot) {
+    mkdirSync(own);
+    chownSync(own, STRANGER, STRANGER);
+    await t.rejects(openStateDir(home), /the state directory .* belongs to uid 4711/);
+    rmSync(own, { recursive: true });
+    symlinkSync(makeHome(t), own);
+    execFileSync('chown', ['-h', String(STRANGER), own]);
+    await t.rejects(openStateDir(home), /the symlink .* belongs to uid 4711/);
+  }
 });
 
 t.test('rmtab: what others have put there, or where it is made, is not followed', async t => {
