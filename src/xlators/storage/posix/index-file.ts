@@ -2,12 +2,13 @@
  * The index's database: one file in the state directory for each tree that is served, whatever the volume is called. A
  * tree is a directory, known by its file system and its inode number, so it keeps its index when it is moved.
  */
-import { existsSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, linkSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../../log.ts';
 import { asServer } from '../../../sys/identity.ts';
+import { temporaryName } from '../../../sys/own-files.ts';
 import { fileNameOf } from '../../../wire-text.ts';
 import { isDamaged, isLocked, isSqliteError } from './index-faults.ts';
 import { IndexUse } from './index-use.ts';
@@ -44,7 +45,7 @@ export interface IndexPlace {
   /** The volume's name, by which earlier versions called the file. */
   readonly name: string;
   readonly root: Known;
-  /** The first stage, 0, makes the file and mends it; others wait for that. */
+  /** Stage 0, which is the first to start, mends what is damaged. */
   readonly stage: number;
 }
 
@@ -66,7 +67,7 @@ const pathFor = ({ stateDir, root }: IndexPlace): string =>
   join(stateDir, `tree-${root.mount.fsid.toString(16)}-${root.ino}.index`);
 
 /**
- * Opens the database; the first stage makes it when there is none, and makes it anew when it is damaged.
+ * Opens the database, which is made when there is none, and made anew when it is damaged.
  * @throws {Error} it is locked or damaged: the message names the file and says what to do
  */
 export async function openIndexFile(place: IndexPlace, log: Log): Promise<IndexFile> {
@@ -86,17 +87,15 @@ export async function openIndexFile(place: IndexPlace, log: Log): Promise<IndexF
 
 async function opened(path: string, place: IndexPlace, log: Log): Promise<Opened> {
   const tree = treeOf(place.root);
-  if (place.stage !== 0) return { db: await patiently(path, () => openAt(path, tree)), mayLack: false };
   asServer();
   refuseForeign(path);
   adoptFormer(path, place, log);
   const damage = damageOf(path);
   if (damage !== undefined) setAside(path, damage, place, log);
-  const isNew = !existsSync(path);
-  if (isNew) makeAt(path, tree);
+  const isMade = !existsSync(path) && makeAt(path, tree);
+  const mayLack = damage !== undefined || (isMade && isOlder(place.stateDir));
   try {
-    const db = await patiently(path, () => openAt(path, tree));
-    return { db, mayLack: damage !== undefined || (isNew && isOlder(place.stateDir)) };
+    return { db: await patiently(path, () => openAt(path, tree)), mayLack };
   } catch (error) {
     if (!isDamaged(error) && !(error instanceof Unusable)) throw error;
     setAside(path, (error as Error).message, place, log);
@@ -108,17 +107,26 @@ async function opened(path: string, place: IndexPlace, log: Log): Promise<Opened
 /** A database, but not one to be used. */
 class Unusable extends Error {}
 
-/** Other stages see all of it or nothing. */
-function makeAt(path: string, tree: string): void {
+/** Other stages see all of it or nothing. Answers whether it was this stage that made it. */
+function makeAt(path: string, tree: string): boolean {
   asServer();
-  const db = new DatabaseSync(path, { timeout: BUSY_MS });
+  const temporary = temporaryName(path);
   try {
-    db.exec(SETTINGS);
-    db.exec(`BEGIN IMMEDIATE; ${TABLES}`);
-    db.prepare('INSERT OR IGNORE INTO volume (root) VALUES (?)').run(tree);
-    db.exec('COMMIT');
+    const db = new DatabaseSync(temporary);
+    try {
+      db.exec(`PRAGMA synchronous = FULL; BEGIN; ${TABLES}`);
+      db.prepare('INSERT INTO volume (root) VALUES (?)').run(tree);
+      db.exec('COMMIT');
+    } finally {
+      db.close();
+    }
+    linkSync(temporary, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
   } finally {
-    db.close();
+    for (const suffix of ['', ...BESIDE]) rmSync(temporary + suffix, { force: true });
   }
 }
 
@@ -148,15 +156,13 @@ function hasTables(db: DatabaseSync): boolean {
   return ['volume', 'place', 'birth'].every(name => names.includes(name));
 }
 
-/** Runs `open` until the lock is free and the first stage has made the file, giving way to calls meanwhile. */
+/** Runs `open` until the lock is free, giving way to calls meanwhile. */
 async function patiently<T>(path: string, open: () => T): Promise<T> {
   for (let tries = 1; ; tries++) {
-    if (existsSync(path)) {
-      try {
-        return open();
-      } catch (error) {
-        if (!isLocked(error)) throw error;
-      }
+    try {
+      return open();
+    } catch (error) {
+      if (!isLocked(error)) throw error;
     }
     if (tries === TRIES) {
       const what = `the index of file handles ${path} is locked by another process`;

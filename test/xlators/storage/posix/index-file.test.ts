@@ -19,7 +19,7 @@ import { DatabaseSync } from 'node:sqlite';
 import t from 'tap';
 import type { Iatt } from '#src/graph/iatt.ts';
 import { asServer } from '#src/sys/identity.ts';
-import { codeOf, makePlace, needsRoot, type Place, root, startBrick, type Tap } from './brick-test.ts';
+import { codeOf, inodeOf, makePlace, needsRoot, type Place, root, startBrick, type Tap } from './brick-test.ts';
 import { byIndex, fresh, indexFiles, known, openParts, patiently } from './index-ground.ts';
 
 function inDatabase(file: string, sql: string): void {
@@ -183,4 +183,19 @@ t.test('the index of an earlier version, called by the name of the volume, is ta
   const other = await startBrick(t, place, byIndex);
   t.equal(await patiently(() => other.fops.stat(root, fresh(handles[0]!))), 'ESTALE');
   t.ok(existsSync(former));
+});
+
+t.test('a directory that was reached by `..` only is known after a restart', needsRoot, async t => {
+  const place = makePlace(t);
+  mkdirSync(place.path('from/d'), { recursive: true });
+  mkdirSync(place.path('one/two'), { recursive: true });
+  const brick = await startBrick(t, place, byIndex);
+  const d = await brick.walk('from/d');
+  renameSync(place.path('from/d'), place.path('one/two/d')); // of which no call tells
+  const two = (await brick.fops.lookup(root, d, '..')).iatt;
+  const { entries } = await brick.fops.readdirp(root, inodeOf(two).fd, 10_000, 0n);
+  const one = entries.find(({ name }) => name === '..')!.iatt!;
+  await brick.stop();
+  const again = await startBrick(t, place, byIndex);
+  for (const dir of [two, one]) t.match(await codeOf(again.fops.stat(root, fresh(dir))), { ino: dir.ino }); // oxlint-disable-line no-await-in-loop
 });
