@@ -55,7 +55,10 @@ async function tryWrite(path: string): Promise<FileHandle | undefined> {
   let written = false;
   try {
     const text = await contentOf(file);
-    if (!tryLock(file)) throw new Error(`bricknfs, process ${text}, runs and has it; choose another with --pid-file`);
+    if (!tryLock(file)) {
+      const owner = text === '' ? 'another bricknfs' : `bricknfs, process ${text},`;
+      throw new Error(`${owner} runs and has it; choose another with --pid-file`);
+    }
     if (!(await isStillAt(file, path))) return undefined;
     refuseOthers(text, (await file.stat()).mtimeMs);
     await file.truncate();
