@@ -7,7 +7,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isStillAt, tryLock } from '../sys/file-lock.ts';
-import { openOwn } from '../sys/own-files.ts';
+import { ForeignFileError, openOwn } from '../sys/own-files.ts';
 import { isProcess, pidNamespace } from '../sys/processes.ts';
 
 const { O_CREAT, O_RDWR } = constants;
@@ -49,7 +49,13 @@ export class StateLock implements AsyncDisposable {
     let other: Owner | undefined;
     for (let tries = 0; tries < TRIES && other === undefined; tries++) {
       if (tries > 0) await sleep(TRY_MS); // oxlint-disable-line no-await-in-loop -- the owner is just writing
-      const taken = await tryOnce(path, own); // oxlint-disable-line no-await-in-loop -- one try after the other
+      // oxlint-disable-next-line no-await-in-loop -- one try after the other
+      const taken = await tryOnce(path, own).catch((cause: Error) => {
+        const message = `the state directory ${stateDir} cannot be locked: ${cause.message}`;
+        throw cause instanceof ForeignFileError
+          ? cause
+          : new Error(`${message}; choose another with --state-dir`, { cause });
+      });
       if (typeof taken !== 'string') return new StateLock(taken);
       other = ownerIn(taken);
     }

@@ -142,6 +142,8 @@ async function makeKey(path: string, key: Buffer): Promise<void> {
   try {
     await writeNew(temporary, key, 0o600);
     await link(temporary, path);
+  } catch (cause) {
+    throw new Error(`cannot make the key of file handles, ${path}: ${(cause as Error).message}`, { cause });
   } finally {
     await rm(temporary, { force: true });
   }

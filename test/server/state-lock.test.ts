@@ -92,3 +92,7 @@ t.test('eight that start at the same time: one has it', async t => {
   t.equal(got.length, 1);
   await got[0]!.value[Symbol.asyncDispose]();
 });
+
+t.test('a directory that cannot be written: what to do', async t => {
+  await t.rejects(take('/proc'), /^the state directory \/proc cannot be locked: .*; choose another with --state-dir$/);
+});

@@ -34,6 +34,10 @@ t.test('what is no key, and no directory', async t => {
   await t.rejects(openStateDir('/proc/bricknfs/state'), /ENOENT/); // and not for ever
 });
 
+t.test('a directory that cannot hold the key', async t => {
+  await t.rejects(handleKey('/proc/self'), /^cannot make the key of file handles, \/proc\/self\/handle.key: E/);
+});
+
 t.test('where it is, if nobody says', async t => {
   const asRoot = process.geteuid!() === 0;
   const env = { XDG_STATE_HOME: home };
