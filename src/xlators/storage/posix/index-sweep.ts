@@ -27,6 +27,13 @@ const PAUSE_MS = 50;
 /** Missing names that one search is made for; more wait for the next sweep. */
 const MISSING_MAX = 10_000;
 
+/** Rows that are forgotten by one transaction. */
+const CHUNK = 64;
+
+function* chunksOf<T>(all: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < all.length; at += CHUNK) yield all.slice(at, at + CHUNK);
+}
+
 interface Row extends Wanted {
   readonly parent: Uint8Array;
   readonly name: Uint8Array;
@@ -84,19 +91,23 @@ export class IndexSweep {
     const gone = await this.#search.search(missing);
     if (gone === undefined || this.#isStopped) return;
     let forgotten = 0;
-    await this.#each(missing, row => {
-      if (this.#isThere(row)) return true; // it has come back
-      this.#writes.write(() => this.#forget.run(row.parent, row.name, row.gfid));
-      if (gone.has(keyOf(row.gfid))) {
-        this.#writes.write(() => this.#bury.run(tagOf(Buffer.from(row.gfid)), row.ino, row.gfid));
-      }
-      forgotten++;
+    await this.#each(chunksOf(missing), rows => {
+      const lost = rows.filter(row => !this.#isThere(row)); // others have come back
+      if (lost.length > 0) this.#writes.writeAll(() => this.#forgetAll(lost, gone));
+      forgotten += lost.length;
       return true;
     });
     this.#log.info(
       { names: forgotten },
       'names that were removed behind our back are out of the index of file handles',
     );
+  }
+
+  #forgetAll(rows: readonly Row[], gone: ReadonlySet<string>): void {
+    for (const { parent, name, gfid, ino } of rows) {
+      this.#forget.run(parent, name, gfid);
+      if (gone.has(keyOf(gfid))) this.#bury.run(tagOf(Buffer.from(gfid)), ino, gfid);
+    }
   }
 
   get #isStopped(): boolean {
@@ -133,13 +144,13 @@ export class IndexSweep {
     }
   }
 
-  /** Runs `act` on the rows, in steps with calls between them, until it answers false. */
-  async #each(rows: Iterable<Row>, act: (row: Row) => boolean): Promise<void> {
+  /** Runs `act` on all, in steps with calls between them, until it answers false. */
+  async #each<T>(all: Iterable<T>, act: (one: T) => boolean): Promise<void> {
     let until = performance.now() + STEP_MS;
     try {
-      for (const row of rows) {
+      for (const one of all) {
         asRoot();
-        if (!act(row)) return;
+        if (!act(one)) return;
         if (performance.now() < until) continue;
         this.#leave();
         if (!(await this.#pause(PAUSE_MS))) return; // oxlint-disable-line no-await-in-loop -- that is its purpose
