@@ -1,11 +1,15 @@
 /** The file that the log goes to, which may be opened anew while all threads write. */
 import { closeSync, openSync } from 'node:fs';
 import { duplicateOnto } from './sys/duplicate.ts';
+import { refuseForeignLink } from './sys/own-files.ts';
 
 /** Log lines name paths and clients. */
 const OWNER_ONLY = 0o600;
 
-const openToAppend = (path: string): number => openSync(path, 'a', OWNER_ONLY);
+function openToAppend(path: string): number {
+  refuseForeignLink(path);
+  return openSync(path, 'a', OWNER_ONLY);
+}
 
 export class LogFile {
   readonly path: string;

@@ -1,10 +1,10 @@
 /** Asks a running server, through its control socket. */
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defaultStateDir } from '../server/state.ts';
+import { defaultStateDirs, stateDirsIn } from '../server/state.ts';
 import { integerOf, textOf } from './arguments.ts';
 import { controlName, controlPort } from './control-name.ts';
 import { CliError, reasonOf, usageError } from './failure.ts';
@@ -59,24 +59,29 @@ async function lineOf(socket: Socket): Promise<string> {
 }
 
 async function open(which: Which): Promise<Socket> {
-  if (which.control !== undefined) return openAt(resolve(which.control));
-  const dir = resolve(which['state-dir'] ?? defaultStateDir());
-  if (which.port !== undefined) return openAt(join(dir, controlName(which.port)));
-  return openOnly(dir);
+  const { control, port } = which;
+  if (control !== undefined) return openAt(resolve(control));
+  const named = which['state-dir'];
+  const dirs = named === undefined ? defaultStateDirs() : stateDirsIn(resolve(named));
+  if (port === undefined) return openOnly(dirs);
+  const paths = dirs.map(dir => join(dir, controlName(port)));
+  return openAt(paths.find(path => existsSync(path)) ?? paths[0]!);
 }
 
-/** The one server of a state directory. Sockets that a killed server left do not count. */
-async function openOnly(dir: string): Promise<Socket> {
+/** The one server of these state directories. Sockets that a killed server left do not count. */
+async function openOnly(dirs: readonly string[]): Promise<Socket> {
   const found: { path: string; socket: Socket }[] = [];
-  for (const name of namesIn(dir).filter(name => controlPort(name) !== undefined)) {
-    const path = join(dir, name);
+  const paths = dirs.flatMap(dir => namesIn(dir).map(name => join(dir, name)));
+  for (const path of paths.filter(one => controlPort(one) !== undefined)) {
     // oxlint-disable-next-line no-await-in-loop -- there are one or two
     const socket = await openAt(path).catch(() => undefined);
     if (socket) found.push({ path, socket });
   }
   if (found.length === 1) return found[0]!.socket;
   for (const { socket } of found) socket.destroy();
-  if (found.length === 0) throw new CliError(`no server runs with the state directory ${dir} (--state-dir, --control)`);
+  if (found.length === 0) {
+    throw new CliError(`no server runs with the state directory ${dirs[0]} (--state-dir, --control)`);
+  }
   const ports = found.map(({ path }) => controlPort(path)).join(', ');
   throw usageError(`several servers run, on the ports ${ports}: say which with --port`);
 }

@@ -20,8 +20,7 @@ type Told = { readonly ready: string } | { readonly failure: { readonly message:
 
 /** The exit code: 0 once the other serves, else why it does not. */
 export async function daemonParent(config: ServerConfig): Promise<number> {
-  if (config.log.file === undefined) await openStateDir(config.stateDir);
-  const file = logFileOf(config);
+  const file = await logFileOf(config);
   const output = openLog(file);
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
@@ -49,9 +48,9 @@ export function tellParent(told: Told): void {
   if (inBackground() && process.connected) process.send!(told, () => process.disconnect());
 }
 
-/** Where one in the background logs: its standard error is this file from the start. */
-export function logFileOf({ log, stateDir }: ServerConfig): string {
-  return resolve(log.file ?? join(stateDir, 'bricknfs.log'));
+/** Where a server in the background logs: its standard error is this file from the start. */
+export async function logFileOf({ log, stateDir }: ServerConfig): Promise<string> {
+  return log.file === undefined ? join(await openStateDir(stateDir), 'bricknfs.log') : resolve(log.file);
 }
 
 function openLog(file: string): number {

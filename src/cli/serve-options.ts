@@ -1,11 +1,9 @@
 /** What `serve` takes, and what it makes of it: a configuration of the server. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
 import type { InferredOptionTypes } from 'yargs';
 import { parseVolfile } from '../graph/volfile.ts';
 import { LIMITS, type ServerConfig } from '../server/config.ts';
-import { defaultStateDir } from '../server/state.ts';
 import { bytesOfText, textOfBytes } from '../wire-text.ts';
 import { choiceOf, integerOf, once, textOf, textsOf } from './arguments.ts';
 import { CliError, EXIT, reasonOf, usageError } from './failure.ts';
@@ -56,7 +54,8 @@ export const SERVE_OPTIONS = {
   portmap: flag('register with rpcbind; a volfile says it with rpc.register-with-portmap'),
   'state-dir': text(
     '--state-dir',
-    "where the file handles' key is kept [/var/lib/bricknfs, or below the home directory]",
+    "where this server keeps the file handles' key and more, for itself alone " +
+      '[/var/lib/bricknfs, or below the home directory; in it, port-PORT for other ports than 2049]',
   ),
   control: text('--control', 'the control socket [STATE-DIR/control-PORT.sock]'),
   'pid-file': { ...text('--pid-file', 'write the process id there'), alias: 'p' },
@@ -86,12 +85,11 @@ const ONLY_FOR_DIRS = {
 } as const satisfies Partial<Record<keyof ServeArguments, string>>;
 
 /** @throws {CliError} {VolfileError} */
-export function serverConfig(args: ServeArguments, dirs: readonly string[]): ServerConfig {
+export function serverConfig(args: ServeArguments, dirs: readonly string[]): Omit<ServerConfig, 'stateDir'> {
   if (args.daemon && args['no-daemon']) throw usageError('expected one of --daemon and --no-daemon, found both');
   const graceMs = (args.grace ?? 10) * 1000;
   return {
     ...(args.volfile === undefined ? ofDirs(args, dirs) : ofVolfile(args, args.volfile, dirs)),
-    stateDir: resolve(args['state-dir'] ?? defaultStateDir()),
     log: logOptions(args),
     stages: args.stages ?? Math.min(STAGES_MAX, availableParallelism()),
     graceMs: Math.max(0, graceMs - STOP_RESERVE_MS),

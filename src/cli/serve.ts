@@ -1,6 +1,5 @@
 /** `bricknfs serve`: from the command line to a server, and from a signal to its end. */
 import { existsSync, mkdirSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LogFile } from '../log-file.ts';
@@ -12,6 +11,7 @@ import { ControlSocket } from '../server/control.ts';
 import { writeDump } from '../server/dump.ts';
 import { planServer } from '../server/plan.ts';
 import { type Parts, Server } from '../server/server.ts';
+import { defaultStateDir } from '../server/state.ts';
 import { dropReserve } from '../sys/capabilities.ts';
 import { bytesOfText } from '../wire-text.ts';
 import { banner, readyLine, warningOf } from './banner.ts';
@@ -20,6 +20,7 @@ import { controlName } from './control-name.ts';
 import { daemonParent, inBackground, logFileOf, tellParent } from './daemon.ts';
 import { foreignCode } from './inspector.ts';
 import { CliError, EXIT, failureOf, reasonOf } from './failure.ts';
+import { PidFile } from './pid-file.ts';
 import { type ServeArguments, readVolfile, SERVE_OPTIONS, serverConfig } from './serve-options.ts';
 import { Signals } from './signals.ts';
 import { VERSION } from './version.ts';
@@ -42,14 +43,15 @@ export const serve = command({
   async run(args, dirs, loadParts) {
     dropReserve(); // before the thread pool's threads are born, which keep what there is then
     if (!existsSync('/proc/self/fd')) throw new CliError('/proc is not mounted, and the server needs it');
-    const config = serverConfig(args, dirsOf(args, dirs));
+    const given = serverConfig(args, dirsOf(args, dirs));
     if (args['print-volfile']) {
-      process.stdout.write(bytesOfText(config.text));
+      process.stdout.write(bytesOfText(given.text));
       return EXIT.OK;
     }
     const forks = args.daemon && !inBackground();
     const signals = forks ? undefined : new Signals();
-    await planServer(config); // what is wrong with it is known before anything is touched
+    const { settings } = await planServer(given); // what is wrong with it is known before anything is touched
+    const config = { ...given, stateDir: resolve(args['state-dir'] ?? defaultStateDir(settings['nfs.port'])) };
     if (signals === undefined) return daemonParent(config);
     try {
       return await serveUntilStopped(config, args, await loadParts(), signals);
@@ -73,7 +75,7 @@ async function serveUntilStopped(
   parts: Parts,
   signals: Signals,
 ): Promise<number> {
-  const { log, file, options } = openLog(config);
+  const { log, file, options } = await openLog(config);
   fatalOnBugs(log);
   const foreign = foreignCode();
   if (foreign !== undefined) log.warn({ NODE_OPTIONS: foreign }, 'NODE_OPTIONS loads code of others into the server');
@@ -81,7 +83,10 @@ async function serveUntilStopped(
   try {
     await register(server, log);
     await openControl(server, args, log);
-    if (args['pid-file'] !== undefined) await writePid(server, args['pid-file']);
+    if (args['pid-file'] !== undefined) {
+      const pidFile = await PidFile.write(args['pid-file']);
+      server.beforeStop(() => pidFile.remove());
+    }
   } catch (error) {
     await server.stop();
     throw error;
@@ -112,9 +117,9 @@ interface OpenLog {
   readonly options: LogOptions;
 }
 
-function openLog(config: ServerConfig): OpenLog {
+async function openLog(config: ServerConfig): Promise<OpenLog> {
   try {
-    const file = openLogFile(config);
+    const file = await openLogFile(config);
     const options = file === undefined ? config.log : { ...config.log, file: file.path, fd: file.fd };
     return { log: makeLog(options), file, options };
   } catch (cause) {
@@ -123,8 +128,8 @@ function openLog(config: ServerConfig): OpenLog {
   }
 }
 
-function openLogFile(config: ServerConfig): LogFile | undefined {
-  if (inBackground()) return LogFile.of(logFileOf(config), STDERR);
+async function openLogFile(config: ServerConfig): Promise<LogFile | undefined> {
+  if (inBackground()) return LogFile.of(await logFileOf(config), STDERR);
   return config.log.file === undefined ? undefined : LogFile.open(resolve(config.log.file));
 }
 
@@ -207,17 +212,4 @@ async function openControl(server: Server, { control }: ServeArguments, log: Log
     if (control !== undefined) throw new CliError(message, EXIT.FAILED, { cause });
     log.warn({ err: cause, path }, 'no control socket: status, exports, mounts and explain cannot ask this server');
   }
-}
-
-async function writePid(server: Server, path: string): Promise<void> {
-  try {
-    await writeFile(path, `${process.pid}\n`, { mode: 0o644 });
-  } catch (cause) {
-    throw new CliError(
-      `cannot write the pid file ${path}: ${reasonOf(cause)}; choose another with --pid-file`,
-      EXIT.FAILED,
-      { cause },
-    );
-  }
-  server.beforeStop(() => rm(path, { force: true }));
 }

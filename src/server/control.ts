@@ -25,6 +25,8 @@ const OWNER_ONLY = 0o600;
 export class ControlSocket implements AsyncDisposable {
   readonly path: string;
   readonly #server: Server;
+  /** Of the socket's file, to tell it from another one at its path. */
+  #ino = 0n;
   readonly #open = new Set<Socket>();
   #closed: Promise<void> | undefined;
 
@@ -49,9 +51,15 @@ export class ControlSocket implements AsyncDisposable {
   /** The socket is gone then. Safe to call twice. */
   close(): Promise<void> {
     return (this.#closed ??= new Promise(resolve => {
-      this.#server.close(() => void rm(this.path, { force: true }).then(resolve, () => resolve()));
+      this.#server.close(() => void this.#remove().then(resolve));
       for (const socket of this.#open) socket.destroy();
     }));
+  }
+
+  /** Another server may have put its socket at the path: that one stays. */
+  async #remove(): Promise<void> {
+    const found = await lstat(this.path, { bigint: true }).catch(() => undefined);
+    if (found?.ino === this.#ino && found.isSocket()) await rm(this.path, { force: true }).catch(() => {});
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -69,6 +77,7 @@ export class ControlSocket implements AsyncDisposable {
       this.#server.listen(made);
       await once(this.#server, 'listening');
       await chmod(made, OWNER_ONLY);
+      this.#ino = (await lstat(made, { bigint: true })).ino;
       await rename(made, this.path);
     } finally {
       await rm(closed, { recursive: true, force: true });

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
 import type { Program } from '../rpcsvc/actor.ts';
+import { hostPort } from '../rpcsvc/address.ts';
 import { AuthRegistry } from '../rpcsvc/auth/registry.ts';
 import { type Answer, answering } from '../rpcsvc/datagram.ts';
 import { type Accepted, Listener } from '../rpcsvc/listener.ts';
@@ -15,6 +16,8 @@ import { Clients } from '../rpcsvc/client-limits.ts';
 import { Stage } from '../rpcsvc/stage.ts';
 import { UdpListener } from '../rpcsvc/udp.ts';
 import { type PortEntry, PortTable } from '../rpcsvc/portmap/table.ts';
+import { close } from '../sys/libc.ts';
+import { fromWire } from '../wire-text.ts';
 import { MountList } from '../xlators/nfs/server/mount-table.ts';
 import type { NfsServer } from '../xlators/nfs/server/server.ts';
 import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
@@ -23,6 +26,7 @@ import type { ObjectQuestion, ObjectReport } from './object.ts';
 import { type Planned, planServer } from './plan.ts';
 import type { DumpSection } from './stage-dump.ts';
 import type { StageStats } from './stage.ts';
+import { StateLock } from './state-lock.ts';
 import { handleKey, openStateDir } from './state.ts';
 import { type RemoteStage, startWorker } from './worker.ts';
 
@@ -34,6 +38,9 @@ export interface Parts {
   /** and the module that runs a worker stage. */
   readonly workerEntry: URL;
 }
+
+/** Connections that wait for the stages to come up. */
+const EARLY_MAX = 1024;
 
 /** Options that are looked at only when the server starts. */
 const OF_THE_START = [
@@ -49,7 +56,7 @@ const OF_THE_START = [
 ] as const;
 
 export class Server implements AsyncDisposable {
-  readonly config: ServerConfig;
+  config: ServerConfig;
   readonly log: Log;
   /** What is served where. */
   readonly ports = new PortTable();
@@ -61,6 +68,8 @@ export class Server implements AsyncDisposable {
   readonly #running = new AsyncDisposableStack();
   #mounts: MountList | undefined;
   #listener: Listener | undefined;
+  /** Connections that came before the stages were up. */
+  #early: Accepted[] | undefined = [];
   #text: string;
   #stopped: Promise<void> | undefined;
   #reloading: Promise<unknown> = Promise.resolve();
@@ -78,12 +87,10 @@ export class Server implements AsyncDisposable {
 
   /** @throws {VolfileError} and whatever keeps it from listening; nothing is left running then */
   static async start(config: ServerConfig, parts: Parts, log: Log): Promise<Server> {
-    const planned = await planServer(config);
-    await openStateDir(config.stateDir);
-    const key = await handleKey(config.stateDir);
-    const server = new Server(config, planned, parts, log);
+    const server = new Server(config, await planServer(config), parts, log);
     try {
-      await server.#startStages(key);
+      await server.#takePlace();
+      await server.#startStages(await handleKey(server.config.stateDir));
       await server.#listen();
       return server;
     } catch (error) {
@@ -139,6 +146,7 @@ export class Server implements AsyncDisposable {
 
   /** Takes no new call, answers those under way, closes all. Safe to call twice. */
   stop(): Promise<void> {
+    for (const { fd } of this.#early?.splice(0) ?? []) close(fd);
     return (this.#stopped ??= this.#running.disposeAsync());
   }
 
@@ -149,6 +157,19 @@ export class Server implements AsyncDisposable {
   /** Runs `stop` when the server stops, before everything that is up now. */
   beforeStop(stop: () => Promise<unknown> | void): void {
     this.#running.defer(async () => void (await stop()));
+  }
+
+  /** The port and the state directory are this server's alone from here on. Nothing on the disk is touched before. */
+  async #takePlace(): Promise<void> {
+    const { settings, exports } = this.#planned;
+    const at = { host: settings['nfs.bind-address'], port: settings['nfs.port'] };
+    this.#listener = await Listener.start(at, accepted => this.#take(accepted), this.log);
+    this.#running.use(this.#listener);
+    const stateDir = await openStateDir(this.config.stateDir);
+    const paths = exports.flatMap(({ paths: [path] }) => (path === undefined ? [] : fromWire(path)));
+    const { address, port } = this.address;
+    this.#running.use(await StateLock.take(stateDir, paths, hostPort(address, port)));
+    this.config = { ...this.config, stateDir };
   }
 
   async #startStages(key: Buffer): Promise<void> {
@@ -173,11 +194,8 @@ export class Server implements AsyncDisposable {
 
   async #listen(): Promise<void> {
     const { settings } = this.#planned;
-    const at = { host: settings['nfs.bind-address'], port: settings['nfs.port'] };
-    const listener = await Listener.start(at, accepted => this.#deal(accepted), this.log);
-    this.#listener = listener;
-    this.#running.use(listener);
-    const { address, port } = listener.address; // what a host name came to
+    this.#running.use(this.#listener!); // closed before the stages stop
+    const { address, port } = this.address; // what a host name came to
     const { programs } = this.#stages[0]!;
     this.#announce('tcp', address, port, programs);
     if (settings['nfs.mount-udp']) {
@@ -190,10 +208,15 @@ export class Server implements AsyncDisposable {
         programs.filter(({ udp }) => udp),
       );
     }
-    if (this.config.portmapperPort === undefined) return;
-    await this.#portmapper(address, this.config.portmapperPort).catch((error: Error) => {
-      throw Object.assign(error, { isPortmapper: true }); // the advice is another
-    });
+    const { portmapperPort } = this.config;
+    if (portmapperPort !== undefined) {
+      await this.#portmapper(address, portmapperPort).catch((error: Error) => {
+        throw Object.assign(error, { isPortmapper: true }); // the advice is another
+      });
+    }
+    const early = this.#early!;
+    this.#early = undefined;
+    for (const accepted of early) this.#deal(accepted);
   }
 
   /** The built-in portmapper, on a stage of its own in this thread. */
@@ -226,6 +249,12 @@ export class Server implements AsyncDisposable {
       if (host.includes(':')) add({ netid: `${transport}6`, address: host });
       if (both || !host.includes(':')) add({ netid: transport, address: both ? '0.0.0.0' : host });
     }
+  }
+
+  #take(accepted: Accepted): void {
+    if (this.#early === undefined) this.#deal(accepted);
+    else if (this.#early.length < EARLY_MAX && this.#stopped === undefined) this.#early.push(accepted);
+    else close(accepted.fd);
   }
 
   #deal(accepted: Accepted): void {

@@ -1,15 +1,28 @@
 /** The folder of the server's own that survives restarts: the key of file handles, rmtab, the bricks' indexes. */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { readdirSync, type Stats } from 'node:fs';
+import { link, lstat, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { openOwn, removeTemporaries, temporaryName, writeNew } from '../sys/own-files.ts';
 
 const KEY_BYTES = 16;
+const OTHERS_WRITE = 0o022;
+const OTHERS_ANY = 0o077;
+/** The sticky bit, and all may write. */
+const EVERYBODYS = 0o1002;
+
+/** Its server has the base directory itself, as all had before each port had its own. */
+const USUAL_PORT = 2049;
+const OF_PORT = /^port-\d{1,5}$/;
+const OF_PORT_OR_USER = /^(port-\d{1,5}|uid-\d{1,10})$/;
 
 /** `/var/lib/bricknfs` for root, below the home directory for others (XDG Base Directory Specification). */
-export function defaultStateDir(env: NodeJS.ProcessEnv = process.env): string {
+function baseDir(env: NodeJS.ProcessEnv): string {
   if (process.geteuid?.() === 0) return '/var/lib/bricknfs';
-  return join(env['XDG_STATE_HOME'] || join(homeDir(), '.local', 'state'), 'bricknfs');
+  const xdg = env['XDG_STATE_HOME'];
+  // The specification has relative paths ignored.
+  return join(xdg && isAbsolute(xdg) ? xdg : join(homeDir(), '.local', 'state'), 'bricknfs');
 }
 
 /** @throws {Error} this user has no home directory */
@@ -21,13 +34,70 @@ function homeDir(): string {
   }
 }
 
-export async function openStateDir(path: string): Promise<void> {
+/** The directory of a server that was given none: each port has its own, so that one user can run several. */
+export function defaultStateDir(port: number, env: NodeJS.ProcessEnv = process.env): string {
+  return port === USUAL_PORT ? baseDir(env) : join(baseDir(env), `port-${port}`);
+}
+
+/** All directories that {@link defaultStateDir} may answer with, as far as they are there, and the base itself. */
+export function defaultStateDirs(env: NodeJS.ProcessEnv = process.env): string[] {
+  const base = baseDir(env);
+  let names: string[] = [];
+  try {
+    names = readdirSync(base);
+  } catch {
+    // What is wrong with the base is said when it is looked into.
+  }
+  return [base, ...names.filter(name => OF_PORT.test(name)).map(name => join(base, name))];
+}
+
+/** The name of a user's own directory in one that is everybody's. */
+const ofUser = (): string => `uid-${process.geteuid!()}`;
+
+/** Where the state may be when `path` was given with --state-dir: see {@link openStateDir}. */
+export const stateDirsIn = (path: string): string[] => [path, join(path, ofUser())];
+
+/**
+ * Makes the directory if there is none. Answers the real path of the state, in which no symlink can be changed any more. In
+ * a directory where everybody may make files and only their owners remove them, such as /tmp or that of the container
+ * image, it is a directory of the server's user.
+ * @throws {Error} it cannot be made, or others than its owner could put files into it
+ */
+export async function openStateDir(path: string): Promise<string> {
+  let dir: string;
+  let found: Stats;
   try {
     await makeDir(path);
+    const [given, behind] = await Promise.all([lstat(path), realpath(path)]);
+    if (given.isSymbolicLink()) refuseForeign(path, given, 'the symlink');
+    dir = behind;
+    found = await stat(dir);
   } catch (cause) {
+    if (cause instanceof StateDirError) throw cause;
     const why = (cause as Error).message;
     throw new Error(`expected a state directory that can be written (--state-dir), found ${path}: ${why}`, { cause });
   }
+  refuseForeign(dir, found, 'the state directory');
+  if ((found.mode & EVERYBODYS) === EVERYBODYS) return openStateDir(join(dir, ofUser()));
+  if ((found.mode & OTHERS_WRITE) !== 0) {
+    throw new StateDirError(
+      `users other than its owner can write to the state directory ${dir} (mode ${octal(found)}): ` +
+        `look at what is in it and "chmod go-w ${dir}", or choose another with --state-dir`,
+    );
+  }
+  return dir;
+}
+
+class StateDirError extends Error {}
+
+const octal = ({ mode }: Stats) => `0${(mode & 0o7777).toString(8)}`;
+
+/** Files of the server's must not be in the hands of a user who is neither its own nor root. */
+function refuseForeign(path: string, { uid }: Stats, what: string): void {
+  const own = process.geteuid!();
+  if (uid === own || uid === 0) return;
+  const found = `${what} ${path} belongs to uid ${uid}, and not to the user of this server (uid ${own})`;
+  throw new StateDirError(`${found}: "chown ${own} ${path}", or choose another with --state-dir`);
 }
 
 /** As mkdir -p. Node's own never ends where the kernel says that a directory which is there is not (/proc). */
@@ -46,40 +116,62 @@ async function makeDir(path: string): Promise<void> {
   }
 }
 
-/** The key of file handles: made at the first start, the same from then on, or no handle would outlive a restart. */
+/**
+ * The key of file handles: made at the first start, the same from then on, or no handle would outlive a restart. Only for
+ * the owner of the directory (state-lock.ts).
+ * @throws {Error} the key is damaged, or others may know it
+ */
 export async function handleKey(stateDir: string): Promise<Buffer> {
   const path = join(stateDir, 'handle.key');
+  await removeTemporaries(path);
   try {
     return await read(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  await makeKey(path);
+  await makeKey(path, (await keyAbove(stateDir)) ?? randomBytes(KEY_BYTES));
   await using dir = await open(stateDir, 'r');
   await dir.sync();
   return read(path);
 }
 
-/** It is there whole or not at all, also for another server that starts now. */
-async function makeKey(path: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(8).toString('hex')}`;
+/** Handles that were given out when the state of this port or user was in the directory above stay good. */
+async function keyAbove(stateDir: string): Promise<Buffer | undefined> {
+  if (!OF_PORT_OR_USER.test(basename(stateDir))) return undefined;
   try {
-    await using file = await open(temporary, 'w', 0o600);
-    await file.write(randomBytes(KEY_BYTES));
-    await file.sync();
+    return await read(join(dirname(stateDir), 'handle.key'));
+  } catch {
+    return undefined; // there is none that could have been used
+  }
+}
+
+/** It is there whole or not at all. */
+async function makeKey(path: string, key: Buffer): Promise<void> {
+  const temporary = temporaryName(path);
+  try {
+    await writeNew(temporary, key, 0o600);
     await link(temporary, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // the other was faster: its key is taken
+  } catch (cause) {
+    throw new Error(`cannot make the key of file handles, ${path}: ${(cause as Error).message}`, { cause });
   } finally {
     await rm(temporary, { force: true });
   }
 }
 
+const MOUNT_ANEW = 'without it a new one is made, and all clients have to mount anew';
+
 async function read(path: string): Promise<Buffer> {
-  const key = await readFile(path);
-  if (key.length !== KEY_BYTES) {
-    const found = `${key.length} in ${path}`;
-    throw new Error(`expected a key of ${KEY_BYTES} bytes, found ${found}; without it no client's handle is good`);
+  await using file = await openOwn(path);
+  const found = await file.stat();
+  if ((found.mode & OTHERS_ANY) !== 0) {
+    throw new Error(
+      `users other than its owner have access to ${path} (mode ${octal(found)}), and who knows the key can make file ` +
+        `handles: "chmod 600 ${path}" if nobody has read it, or else remove it; ${MOUNT_ANEW}`,
+    );
   }
-  return key;
+  if (found.size !== KEY_BYTES) {
+    const expected = `expected a key of ${KEY_BYTES} bytes in ${path}, found ${found.size}`;
+    throw new Error(`${expected}: restore it from a backup, or remove it; ${MOUNT_ANEW}`);
+  }
+  return file.readFile();
 }

@@ -64,6 +64,7 @@ export const utimensat = declare<[dirfd: number, path: Ptr, times: Ptr, flags: n
 );
 export const getrusage = declare<[who: number, into: Ptr]>('int getrusage(int, void *)');
 export const umask = declare<[mask: number]>('unsigned int umask(unsigned int)');
+export const flock = declare<[fd: number, operation: number]>('int flock(int, int)');
 export const ftruncate = declare<[fd: number, size: number]>('int ftruncate(int, int64_t)');
 
 export const pread = declare<[fd: number, into: Ptr, count: number, offset: number]>(

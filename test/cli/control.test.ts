@@ -1,6 +1,8 @@
 /** What a running server tells: exports, mounts, status, explain. */
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { once } from 'node:events';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import { MNT3, MOUNT_PROGRAM, MOUNT_V3, mountres3, dirpath_arg, MOUNTPROC3 } from '#protocols/mount.ts';
 import { RpcClient } from '#src/rpcsvc/client.ts';
@@ -116,15 +118,43 @@ t.test('what is asked is checked', async t => {
   await t.rejects(asked('stop'), { message: 'expected one of status, exports, mounts, explain as method' });
 });
 
-t.test('several servers: one must be named', async t => {
-  const { data } = folders(t, 'data');
-  const other = await serving(t, ['--port', '0', '--stages', '1', '--state-dir', state, data]);
-  const { code, stderr } = await bricknfs(['exports', '--state-dir', state]);
+t.test('several servers of one user, each with the state directory of its port: one must be named', async t => {
+  const { data, home } = folders(t, 'data', 'home');
+  // Root's default directory is the machine's.
+  const uid = asRoot ? 65_534 : undefined;
+  if (uid !== undefined) for (const dir of [data, home, dirname(home)]) chownSync(dir, uid, uid);
+  const options = { env: { XDG_STATE_HOME: home }, ...(uid === undefined ? {} : { uid }) };
+  const servers = [await freePort(), await freePort()].map(one => `${one}`);
+  const [first, second] = await Promise.all(
+    servers.map(one => serving(t, ['--port', one, '--stages', '1', data], options)),
+  );
+  const { code, stderr } = await bricknfs(['exports'], options);
   t.equal(code, 2);
   t.match(stderr, /^bricknfs: several servers run, on the ports \d+, \d+: say which with --port\n$/);
-  const named = await bricknfs(['exports', '--state-dir', state, '--port', `${other.port}`]);
+  const named = await bricknfs(['exports', '--port', servers[1]!], options);
   t.match(named.stdout, '/data');
-  other.child.kill('SIGKILL'); // its socket stays, and does not count any more
-  await other.exited;
-  t.match(await told('exports'), '/größe');
+  t.ok(existsSync(join(home, 'bricknfs', `port-${servers[0]}`, 'handle.key')));
+  second!.child.kill('SIGKILL'); // its socket stays, and does not count any more
+  await second!.exited;
+  t.match((await bricknfs(['exports'], options)).stdout, '/data');
+  const again = await bricknfs(['exports', '--port', servers[1]!], options);
+  t.match(again.stderr, /no server answers there/);
+  first!.child.kill('SIGTERM');
 });
+
+t.test('in a directory that is everybody’s it is found in that of its user', async t => {
+  const { data, common } = folders(t, 'data', 'common');
+  chmodSync(common, 0o1777);
+  await serving(t, ['--port', '0', '--stages', '1', '--state-dir', common, data]);
+  t.strictSame(readdirSync(common), [`uid-${process.geteuid!()}`]);
+  t.match((await bricknfs(['exports', '--state-dir', common])).stdout, '/data');
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

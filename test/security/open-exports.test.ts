@@ -9,7 +9,7 @@ import { planServer } from '#src/server/plan.ts';
 import { folders, serving } from '../cli/harness.ts';
 
 const asRoot = process.geteuid!() === 0;
-const { data, other, state } = folders(t, 'data', 'other', 'state');
+const { data, other, state, state2 } = folders(t, 'data', 'other', 'state', 'state2');
 
 interface Flags {
   readonly allow?: string;
@@ -83,15 +83,15 @@ for (const { name, flags, listening, says } of cases) {
 }
 
 t.test('at the start, with mount commands for an address that others reach', async t => {
-  const args = ['--host', '0.0.0.0', '--port', '0', '--stages', '1', '--state-dir', state];
-  const { stdout } = await serving(t, [...args, data]);
+  const args = ['--host', '0.0.0.0', '--port', '0', '--stages', '1', '--state-dir'];
+  const { stdout } = await serving(t, [...args, state, data]);
   const warnings = stdout.text.split('\n').filter(line => line.startsWith('Warning: '));
   t.equal(warnings.length, 1);
   t.match(warnings[0], asRoot ? /add --allow NETWORK and --squash root$/ : /add --allow NETWORK$/);
   const own = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? []);
   const [outward] = own.filter(({ internal, family }) => !internal && family === 'IPv4');
   t.match(stdout.text, ` ${outward?.address ?? '127.0.0.1'}:/data /mnt\n`);
-  const { stdout: guarded } = await serving(t, [...args, '--allow', '10.0.0.0/8', data]);
+  const { stdout: guarded } = await serving(t, [...args, state2, '--allow', '10.0.0.0/8', data]);
   t.notMatch(guarded.text, 'Warning');
 });
 

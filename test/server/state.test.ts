@@ -1,31 +1,31 @@
 /** The state directory: the key of file handles is made once, and for good. */
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import t from 'tap';
-import { defaultStateDir, handleKey, openStateDir } from '#src/server/state.ts';
+import { defaultStateDir, defaultStateDirs, handleKey, openStateDir } from '#src/server/state.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'bricknfs-'));
 t.teardown(() => rmSync(home, { recursive: true }));
 
-t.test('the key is the same for all, also for servers that start at the same time', async t => {
+t.test('the key is made once', async t => {
   const dir = join(home, 'a', 'b');
   await openStateDir(dir);
   await openStateDir(dir);
   t.equal(statSync(dir).mode & 0o777, 0o700);
-  const keys = await Promise.all(Array.from({ length: 8 }, () => handleKey(dir)));
-  t.equal(keys[0]!.length, 16);
-  for (const key of keys) t.ok(key.equals(keys[0]!));
-  t.ok((await handleKey(dir)).equals(keys[0]!));
+  const key = await handleKey(dir);
+  t.equal(key.length, 16);
+  t.ok((await handleKey(dir)).equals(key));
   t.equal(statSync(join(dir, 'handle.key')).mode & 0o777, 0o600);
   t.strictSame(readdirSync(dir), ['handle.key']);
 });
 
 t.test('what is no key, and no directory', async t => {
-  writeFileSync(join(home, 'handle.key'), 'short');
-  await t.rejects(handleKey(home), {
-    message: `expected a key of 16 bytes, found 5 in ${home}/handle.key; without it no client's handle is good`,
-  });
+  writeFileSync(join(home, 'handle.key'), 'short', { mode: 0o600 });
+  await t.rejects(
+    handleKey(home),
+    /^expected a key of 16 bytes in .*handle.key, found 5: restore it from a backup, or remove it; without it /,
+  );
   const path = join(home, 'handle.key', 'state');
   await t.rejects(
     openStateDir(path),
@@ -34,7 +34,31 @@ t.test('what is no key, and no directory', async t => {
   await t.rejects(openStateDir('/proc/bricknfs/state'), /ENOENT/); // and not for ever
 });
 
+t.test('a directory that cannot hold the key', async t => {
+  await t.rejects(handleKey('/proc/self'), /^cannot make the key of file handles, \/proc\/self\/handle.key: E/);
+});
+
 t.test('where it is, if nobody says', async t => {
   const asRoot = process.geteuid!() === 0;
-  t.equal(defaultStateDir({ XDG_STATE_HOME: '/x' }), asRoot ? '/var/lib/bricknfs' : '/x/bricknfs');
+  const env = { XDG_STATE_HOME: home };
+  const base = asRoot ? '/var/lib/bricknfs' : join(home, 'bricknfs');
+  t.equal(defaultStateDir(2049, env), base);
+  t.equal(defaultStateDir(3049, env), join(base, 'port-3049'));
+  t.equal(defaultStateDir(0, env), join(base, 'port-0'));
+  t.ok(isAbsolute(defaultStateDir(2049, { XDG_STATE_HOME: 'x' })), 'a relative path is ignored');
+  t.equal(defaultStateDirs(env)[0], base);
 });
+
+t.test('a directory of a port begins with the key of the one above, which all ports had before', async t => {
+  const base = join(home, 'base');
+  const [key, of3049] = [await keyIn(base), await keyIn(join(base, 'port-3049'))];
+  t.ok(of3049.equals(key));
+  rmSync(join(base, 'handle.key'));
+  t.ok((await keyIn(join(base, 'port-3049'))).equals(key), 'and keeps it');
+  t.notOk((await keyIn(join(base, 'port-4049'))).equals(key));
+  t.notOk((await keyIn(join(base, 'port-3049', 'below'))).equals(key));
+});
+
+async function keyIn(dir: string): Promise<Buffer> {
+  return handleKey(await openStateDir(dir));
+}

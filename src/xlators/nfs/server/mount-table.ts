@@ -2,10 +2,10 @@
  * Who has mounted what, by the clients' own word (RFC 1813, 5.2.2: "for information only"): nothing depends on it but
  * showmount. Kept in the rmtab file, so that a restart does not forget it.
  */
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MOUNTS_MAX } from '#protocols/mount.ts';
 import type { Log } from '../../../log.ts';
+import { readOwn, removeTemporaries, replaceOwn } from '../../../sys/own-files.ts';
 import { formatRmtab, parseRmtab } from './rmtab.ts';
 
 export interface MountEntry {
@@ -34,6 +34,7 @@ export interface MountListOptions {
 }
 
 const NO_FILE = '/-';
+const RMTAB_MODE = 0o644;
 const WRITE_DELAY_MS = 500;
 /** A file of as many entries as there may be, each of a usual length many times over. */
 const RMTAB_BYTES_MAX = 64 * 1024 * 1024;
@@ -141,7 +142,7 @@ export class MountList implements MountTable, AsyncDisposable {
       await sleep(this.#writeDelayMs, undefined, { signal: this.#stop.signal }).catch(() => {});
       this.#dirty = false;
       try {
-        await replaceFile(file, formatRmtab(this.#entries.values()));
+        await replaceOwn(file, Buffer.from(formatRmtab(this.#entries.values()), 'latin1'), RMTAB_MODE);
         this.#warnedWrite = false;
       } catch (err) {
         if (!this.#warnedWrite) {
@@ -156,9 +157,9 @@ export class MountList implements MountTable, AsyncDisposable {
     if (this.#file === undefined) return;
     const file = this.#file;
     try {
-      const { size } = await stat(file);
-      if (size > RMTAB_BYTES_MAX) throw new Error(`${size} bytes long; at most ${RMTAB_BYTES_MAX} are read`);
-      const { entries, bad } = parseRmtab(await readFile(file, 'latin1'));
+      await removeTemporaries(file);
+      const text = await readOwn(file, RMTAB_BYTES_MAX, { orRoots: true });
+      const { entries, bad } = parseRmtab(text.toString('latin1'));
       for (const entry of entries) this.#put(entry);
       if (bad.length > 0) {
         const message = 'lines of the rmtab file are skipped; expected HOST:/PATH:0xCOUNT';
@@ -172,21 +173,3 @@ export class MountList implements MountTable, AsyncDisposable {
 }
 
 const keyOf = (host: string, path: string) => `${host} ${path}`;
-
-/** Readers see the old text or the new, also after a crash. */
-async function replaceFile(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    const handle = await open(temporary, 'w', 0o644);
-    try {
-      await handle.writeFile(text, 'latin1');
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw error;
-  }
-}

@@ -28,7 +28,7 @@ import { stat, statFd, statName } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
 import { type Brick, type Changed, inDirectory, refuseDots } from './brick.ts';
 import { existing, HALF_MADE, keepVerifier } from './exclusive.ts';
-import type { Known } from './known.ts';
+import { Known } from './known.ts';
 import { note } from './place-index.ts';
 import { change, truncateTo } from './setattr.ts';
 
@@ -38,27 +38,44 @@ const DIR_MODE = 0o700;
 const SET_ID = S_ISUID | S_ISGID;
 const RETRIES = 8;
 
-/** Runs `make` in the directory and gives what it made the index's attention. */
+/**
+ * Runs `make` in the directory and has the index note what it answers with. If that cannot be written, no handle of it may
+ * be answered: it is removed again, and the client is told to come again. What was there already stays.
+ */
 function making(
   brick: Brick,
   frame: Frame,
   parent: Inode,
   name: string,
-  make: (fd: number, dir: Known) => Known,
+  removeFlags: number,
+  make: (fd: number, dir: Known) => Known | Existing,
 ): Changed<Made['iatt']> {
   let made: Known | undefined;
+  const { objects } = brick;
   const changed = inDirectory(brick, frame, parent, (fd, dir) => {
     refuseDots(name);
-    made = make(fd, dir);
-    note(brick.objects.index, made, dir, name);
+    objects.index?.ready();
+    const result = make(fd, dir);
+    if (result instanceof Known) {
+      made = result;
+      if (objects.index) undoing(brick, fd, name, made, removeFlags, () => note(objects.index, result, dir, name));
+    } else {
+      made = result.existing;
+      note(objects.index, made, dir, name);
+    }
     return iattOf(made);
   });
   return { ...changed, made };
 }
 
+/** It was there before. */
+interface Existing {
+  readonly existing: Known;
+}
+
 export function create(brick: Brick, frame: Frame, parent: Inode, name: string, how: CreateHow): Changed<Made['iatt']> {
   const mode = how.mode === 'exclusive' ? HALF_MADE : (how.attr.mode ?? FILE_MODE) & 0o7777;
-  return making(brick, frame, parent, name, fd => {
+  return making(brick, frame, parent, name, 0, fd => {
     for (let tries = 0; tries < RETRIES; tries++) {
       const made = createNew(brick, fd, name, mode);
       if (made) {
@@ -67,7 +84,7 @@ export function create(brick: Brick, frame: Frame, parent: Inode, name: string, 
         return made;
       }
       const found = existing(brick, frame, fd, name, how);
-      if (found) return found;
+      if (found) return { existing: found };
     }
     throw fsError('EJUKEBOX', 'the name comes and goes');
   });
@@ -77,19 +94,21 @@ export function create(brick: Brick, frame: Frame, parent: Inode, name: string, 
 function createNew({ objects }: Brick, fd: number, name: string, mode: number): Known | undefined {
   const flags = O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
   const bytes = cName(name);
+  let own: number;
   try {
-    return objects.made(objects.opened(() => openat(fd, bytes, flags, mode), 'create'));
+    own = objects.opened(() => openat(fd, bytes, flags, mode), 'create');
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return undefined;
     throw error;
   }
+  return meeting(fd, name, 0, () => objects.made(own));
 }
 
 export function mkdir(brick: Brick, frame: Frame, parent: Inode, name: string, attr: SetAttr): Changed<Made['iatt']> {
-  return making(brick, frame, parent, name, fd => {
+  return making(brick, frame, parent, name, AT_REMOVEDIR, fd => {
     const mode = (attr.mode ?? DIR_MODE) & 0o7777;
     if (mkdirat(fd, cName(name), mode & ~SET_ID) < 0) throw lastError('mkdir');
-    const made = meet(brick, fd, name);
+    const made = meet(brick, fd, name, AT_REMOVEDIR);
     // mkdir(2) takes no set-id bits; a directory that inherits S_ISGID keeps it.
     if ((mode & SET_ID & ~stat.mode) !== 0) {
       const whole = (stat.mode & 0o7777) | mode;
@@ -108,9 +127,9 @@ export function symlink(
   target: string,
   attr: SetAttr,
 ): Changed<Made['iatt']> {
-  return making(brick, frame, parent, name, fd => {
+  return making(brick, frame, parent, name, 0, fd => {
     if (symlinkat(cText2(target), fd, cName(name)) < 0) throw lastError('symlink');
-    const made = meet(brick, fd, name);
+    const made = meet(brick, fd, name, 0);
     finish(brick, frame, made, fd, name, { ...attr, mode: undefined });
     return made;
   });
@@ -132,14 +151,14 @@ export function mknod(
   attr: SetAttr,
   { major, minor }: Device,
 ): Changed<Made['iatt']> {
-  return making(brick, frame, parent, name, fd => {
+  return making(brick, frame, parent, name, 0, fd => {
     const kind = NODES[type];
     if (kind === undefined) throw fsError('EINVAL', 'mknod makes devices, sockets and fifos');
     const isDevice = type === FileType.BLK || type === FileType.CHR;
     const mode = kind | ((attr.mode ?? FILE_MODE) & 0o7777);
     const device = isDevice ? deviceNumber(major, minor) : 0;
     if (mknodat(fd, cName(name), mode, device) < 0) throw lastError('mknod');
-    const made = meet(brick, fd, name);
+    const made = meet(brick, fd, name, 0);
     finish(brick, frame, made, fd, name, attr);
     return made;
   });
@@ -151,8 +170,18 @@ function deviceNumber(major: number, minor: number): number {
   return (((minor & ~0xff) << 12) | (major << 8) | (minor & 0xff)) >>> 0;
 }
 
-function meet({ objects }: Brick, fd: number, name: string): Known {
-  return objects.met(objects.openPath(fd, cName(name)));
+function meet({ objects }: Brick, fd: number, name: string, removeFlags: number): Known {
+  return meeting(fd, name, removeFlags, () => objects.met(objects.openPath(fd, cName(name))));
+}
+
+/** Runs `meet` on what was made as `name` right now; if it cannot be made out, it is removed again. */
+function meeting(fd: number, name: string, removeFlags: number, identify: () => Known): Known {
+  try {
+    return identify();
+  } catch (error) {
+    unlinkat(fd, cName(name), removeFlags);
+    throw error;
+  }
 }
 
 type New = { readonly [K in keyof SetAttr]?: SetAttr[K] | undefined };

@@ -15,7 +15,6 @@ import { iattOf } from './attributes.ts';
 import { type Brick, type Changed, iattNow, inDirectory, isDot, refuseDots } from './brick.ts';
 import type { Known } from './known.ts';
 import type { Mount } from './mount.ts';
-import { note } from './place-index.ts';
 
 /** Bytes: giving back the blocks of larger files is left to the thread pool. */
 const LARGE = 16 * 1024 * 1024;
@@ -28,7 +27,7 @@ export function link(brick: Brick, frame: Frame, inode: Inode, parent: Inode, na
     const own = objects.stat(known);
     asCaller(frame.identity);
     if (linkat(AT_FDCWD, procFd(own), fd, cName(name), AT_SYMLINK_FOLLOW) < 0) throw lastError('link');
-    note(objects.index, known, dir, name);
+    objects.index?.linked(known, dir, name);
     objects.stat(known);
     return iattOf(known);
   });
@@ -76,6 +75,7 @@ function left({ objects }: Brick, object: Leaving | undefined, taken: boolean): 
 
 function remove(brick: Brick, frame: Frame, parent: Inode, name: string, flags: number): Changed<Left> {
   return inDirectory(brick, frame, parent, (fd, dir) => {
+    brick.objects.index?.room();
     const bytes = cName(name);
     const object = leaving(brick, fd, bytes);
     const removed = unlinkat(fd, bytes, flags) === 0;
@@ -154,6 +154,7 @@ function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toF
   const { objects } = brick;
   // RFC 1813, 3.3.14.
   if (isDot(fromName) || isDot(toName)) throw fsError('EINVAL', 'rename of . or ..');
+  objects.index?.room();
   const fromBytes = cName(fromName);
   const toBytes = cName2(toName);
   const ino = statName(fromFd, fromBytes) === 0 ? stat.inoKey : -1;

@@ -1,12 +1,13 @@
 /**
- * Whether the machine went down while the index was in use. What was written last may then be missing in it, and not in
- * the file system: an object that it does not know need not be gone.
+ * Whether the index may lack objects that exist: when the machine went down while it was in use, what was written last may
+ * be missing in it and not in the file system, and an index that was made anew knows nothing yet. An object that it does
+ * not know need not be gone then.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 
-/** Of whom it is in use, each by a row that he takes away when he closes it; and a row if something may be missing. */
+/** A row for each stage that uses it, taken away when that closes it; and a row if something may be missing. */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS use (stage INTEGER PRIMARY KEY, boot TEXT NOT NULL, owner TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS unsure (one INTEGER PRIMARY KEY);
@@ -21,15 +22,21 @@ export class IndexUse {
   /** As this connection knows it: another stage may have made sure since. */
   #unsure: boolean;
 
-  constructor(db: DatabaseSync, stage: number) {
+  /** `mayLack`: something may be missing for another reason. */
+  constructor(db: DatabaseSync, stage: number, mayLack: boolean) {
     this.#db = db;
     const boot = bootId();
     db.exec(SCHEMA);
     db.exec('BEGIN IMMEDIATE');
-    const before = db.prepare('DELETE FROM use WHERE boot <> ?').run(boot);
-    if (before.changes > 0) db.exec('INSERT OR IGNORE INTO unsure (one) VALUES (1)');
-    db.prepare('INSERT OR REPLACE INTO use (stage, boot, owner) VALUES (?, ?, ?)').run(stage, boot, this.#owner);
-    db.exec('COMMIT');
+    try {
+      const before = db.prepare('DELETE FROM use WHERE boot <> ?').run(boot);
+      if (before.changes > 0 || mayLack) db.exec('INSERT OR IGNORE INTO unsure (one) VALUES (1)');
+      db.prepare('INSERT OR REPLACE INTO use (stage, boot, owner) VALUES (?, ?, ?)').run(stage, boot, this.#owner);
+      db.exec('COMMIT');
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
     this.#unsure = this.#ask();
   }
 

@@ -12,6 +12,7 @@ import { isWithin, pathOf } from '../../../sys/paths.ts';
 import { statName } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
 import { type Brick, isDot } from './brick.ts';
+import { noteWay } from './index-way.ts';
 import type { Known } from './known.ts';
 import { note } from './place-index.ts';
 import { permitted } from './permission.ts';
@@ -66,7 +67,7 @@ export function above({ objects }: Brick, frame: Frame, dir: Known, fd: number):
     close(parent);
     throw fsError('ENOENT', 'the directory is not in the volume any more');
   }
-  return objects.met(parent);
+  return noteWay(objects, objects.met(parent));
 }
 
 export function discover({ objects }: Brick, gfid: Buffer, hint: Buffer | undefined): Iatt {

@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, stat as statPath } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import type { OptionValues } from '../../../graph/options.ts';
 import type { GraphEnv } from '../../../graph/xlator.ts';
 import type { Log } from '../../../log.ts';
@@ -12,7 +11,7 @@ import { lastError } from '../../../sys/failure.ts';
 import { asServer } from '../../../sys/identity.ts';
 import { openat, umask } from '../../../sys/libc.ts';
 import { descriptorLimit } from '../../../sys/limits.ts';
-import { bytesOfText, fileNameOf } from '../../../wire-text.ts';
+import { bytesOfText } from '../../../wire-text.ts';
 import { BufferPool } from './buffers.ts';
 import type { Brick } from './brick.ts';
 import { DescriptorCache } from './descriptors.ts';
@@ -133,7 +132,6 @@ async function openIndex(
   if (index === 'off' || objects.mounts.root.byHandle) return undefined;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   log.info('the kernel opens no file handles for this directory: objects are found by an index in the state directory');
-  asServer(); // in a graph that takes another's place, calls are served meanwhile
-  objects.index = new PlaceIndex(join(stateDir, `${fileNameOf(name)}.index`), objects, log, stage);
+  objects.index = await PlaceIndex.open({ stateDir, name, root: objects.root, stage }, objects, log);
   return objects.index;
 }

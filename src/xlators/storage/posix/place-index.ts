@@ -3,22 +3,26 @@
  * none. A database in the state directory holds, for every gfid that was given out, the directories and names it was
  * seen under; renames made through us change it at once, and what was moved behind our back is searched by its inode
  * number. It is written before a gfid is answered, so that a handle is good after a crash too, and shared by all stages.
- * With what is made durable it is as well; what it lost in a power failure all the same is searched (index-use.ts).
+ * With what is made durable it is as well; what it lost in a power failure all the same is searched (index-use.ts). When it
+ * cannot be written, clients are told to come again (index-writes.ts); names that are gone are swept (index-sweep.ts).
  */
 import { closeSync, openSync } from 'node:fs';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { ERRNO, FsError } from '../../../errno.ts';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { ERRNO } from '../../../errno.ts';
 import { lastingCopy } from '../../../lasting.ts';
 import type { Log } from '../../../log.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../../../sys/constants.ts';
 import { fsError, systemError } from '../../../sys/failure.ts';
 import { asRoot, asServer } from '../../../sys/identity.ts';
 import { close, errno, openat } from '../../../sys/libc.ts';
-import { cName } from '../../../sys/names.ts';
+import { cName, DOT } from '../../../sys/names.ts';
 import { stat } from '../../../sys/statx.ts';
 import { Flush } from './flush.ts';
 import { type GfidAndHint, gfidByChance, gfidOfInode, isRoot } from './gfid.ts';
-import { IndexUse } from './index-use.ts';
+import { type IndexFile, type IndexPlace, openIndexFile } from './index-file.ts';
+import { IndexSweep } from './index-sweep.ts';
+import type { IndexUse } from './index-use.ts';
+import { IndexWrites } from './index-writes.ts';
 import type { Known } from './known.ts';
 import type { Mount } from './mount.ts';
 import type { Objects } from './objects.ts';
@@ -26,22 +30,6 @@ import { findIn, PlaceSearch } from './place-search.ts';
 
 /** Directories in each other: deeper ones are not found again. */
 const DEPTH_MAX = 1024;
-
-const SCHEMA = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
-  PRAGMA busy_timeout = 5000;
-  PRAGMA wal_autocheckpoint = 4000;
-  PRAGMA cache_size = -8192;
-  CREATE TABLE IF NOT EXISTS volume (root TEXT PRIMARY KEY) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS place (
-    parent BLOB NOT NULL, name BLOB NOT NULL, gfid BLOB NOT NULL, ino TEXT NOT NULL, PRIMARY KEY (parent, name)
-  ) WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS place_gfid ON place (gfid);
-  CREATE TABLE IF NOT EXISTS birth (
-    tag INTEGER NOT NULL, ino TEXT NOT NULL, btime TEXT NOT NULL, gfid BLOB NOT NULL, PRIMARY KEY (tag, ino)
-  ) WITHOUT ROWID;
-`;
 
 /** The log is synced before it is moved to the database, and when {@link PlaceIndex.durable} asks for it. */
 const LAZY = 'PRAGMA synchronous = NORMAL';
@@ -59,12 +47,21 @@ export function note(index: PlaceIndex | undefined, known: Known, dir: Known, na
   index.note(known, dir, name);
 }
 
+/** A name that is to be written with others. */
+interface Noted {
+  readonly known: Known;
+  readonly parent: Buffer;
+  readonly name: string;
+}
+
 export class PlaceIndex {
   readonly #db: DatabaseSync;
   readonly #objects: Objects;
   readonly #log: Log;
   readonly #search: PlaceSearch;
+  readonly #sweep: IndexSweep;
   readonly #use: IndexUse;
+  readonly #writes: IndexWrites;
   /** The database's log, to be synced. */
   readonly #logFd: number;
   readonly #flush: Flush;
@@ -79,17 +76,27 @@ export class PlaceIndex {
   readonly #bear: StatementSync;
   readonly #meet: StatementSync;
   readonly #bury: StatementSync;
-  #batched = false;
+  /** What {@link batch} is to write. */
+  #batch: Noted[] | undefined;
 
-  /** `path` is the database's file. */
-  constructor(path: string, objects: Objects, log: Log, stage: number) {
+  /** @throws {Error} its file is locked or damaged: the message names it, and says what to do */
+  static async open(place: IndexPlace, objects: Objects, log: Log): Promise<PlaceIndex> {
+    const file = await openIndexFile(place, log);
+    try {
+      return new PlaceIndex(file, place.stage, objects, log);
+    } catch (error) {
+      file.db.close();
+      throw error;
+    }
+  }
+
+  private constructor({ path, db, use }: IndexFile, stage: number, objects: Objects, log: Log) {
+    this.#db = db;
     this.#objects = objects;
     this.#log = log;
-    const db = (this.#db = new DatabaseSync(path));
-    db.exec(SCHEMA);
-    this.#use = new IndexUse(db, stage);
-    this.#forVolume();
+    this.#use = use;
     db.exec(LAZY);
+    this.#writes = new IndexWrites(db, path, log);
     this.#logFd = openSync(`${path}-wal`, 'r');
     this.#flush = new Flush(() => ({ fd: this.#logFd, finish() {} }));
     this.#add = db.prepare(
@@ -105,34 +112,68 @@ export class PlaceIndex {
     this.#meet = db.prepare('INSERT OR IGNORE INTO birth (tag, ino, btime, gfid) VALUES (?, ?, ?, ?)');
     this.#bury = db.prepare('DELETE FROM birth WHERE tag = ? AND ino = ?');
     this.#search = new PlaceSearch(objects, this, log);
+    this.#sweep = new IndexSweep(db, this.#writes, this.#search, this, log);
+    if (stage === 0) this.#sweep.begin();
   }
 
+  /** EJUKEBOX if it cannot be written: then the gfid must not be answered. */
   note(known: Known, dir: Known, name: string): void {
     if (known === this.#objects.root) return;
-    this.#run(() => this.#add.run(dir.gfid, bytesOf(name), known.gfid, String(known.ino)));
+    if (this.#batch !== undefined) {
+      this.#batch.push({ known, parent: dir.gfid, name });
+      return;
+    }
+    this.#dirty = true;
+    this.#writes.write(() => this.#add.run(dir.gfid, bytesOf(name), known.gfid, String(known.ino)));
     known.placeParent = dir.gfid;
     known.placeName = name;
   }
 
-  /** Everything that `act` notes is written at once. */
+  /** As {@link note}, of a name that an object with another one was given just now. */
+  linked(known: Known, dir: Known, name: string): void {
+    this.#done(() => this.#add.run(dir.gfid, bytesOf(name), known.gfid, String(known.ino)));
+  }
+
+  /** Everything that `act` notes is written at once, when it has ended. EJUKEBOX if that cannot be. */
   batch<T>(act: () => T): T {
-    if (this.#batched) return act();
-    this.#run(() => this.#db.exec('BEGIN IMMEDIATE'));
-    this.#batched = true;
+    if (this.#batch !== undefined) return act();
+    const noted: Noted[] = (this.#batch = []);
+    let result: T;
     try {
-      return act();
+      result = act();
     } finally {
-      this.#batched = false;
-      this.#run(() => this.#db.exec('COMMIT'));
+      this.#batch = undefined;
     }
+    if (noted.length === 0) return result;
+    this.#dirty = true;
+    this.#writes.writeAll(() => {
+      for (const { known, parent, name } of noted) {
+        this.#add.run(parent, bytesOf(name), known.gfid, String(known.ino));
+      }
+    });
+    for (const { known, parent, name } of noted) {
+      known.placeParent = parent;
+      known.placeName = name;
+    }
+    return result;
+  }
+
+  /** EJUKEBOX while nothing can be written: to be asked before something is made. */
+  ready(): void {
+    this.#writes.ready();
+  }
+
+  /** EJUKEBOX when more changes wait to be written than can be kept: to be asked before a name is taken away. */
+  room(): void {
+    this.#writes.room();
   }
 
   removed(dir: Known, name: string): void {
-    this.#run(() => this.#remove.run(dir.gfid, bytesOf(name)));
+    this.#done(() => this.#remove.run(dir.gfid, bytesOf(name)));
   }
 
   renamed(from: Known, fromName: string, to: Known, toName: string): void {
-    this.#run(() => this.#move.run(to.gfid, bytesOf(toName), from.gfid, bytesOf(fromName)));
+    this.#done(() => this.#move.run(to.gfid, bytesOf(toName), from.gfid, bytesOf(fromName)));
   }
 
   /**
@@ -141,32 +182,34 @@ export class PlaceIndex {
    * is no wonder: it is copied up when anything in it is.
    */
   identify(mount: Mount): GfidAndHint {
+    this.#writes.ready(); // what died may still have to be written
     const ino = String(stat.inoKey);
     const btime = btimeNow();
     let row = this.#birthOf(mount, ino);
     if (row === undefined && !mount.births) {
-      this.#run(() => this.#meet.run(mount.tag, ino, btime, gfidByChance(mount.tag).gfid));
+      this.#write(() => this.#meet.run(mount.tag, ino, btime, gfidByChance(mount.tag).gfid));
       row = this.#birthOf(mount, ino);
     }
     const known = row && (!mount.births || row.btime === btime || (stat.mode & S_IFMT) === S_IFDIR);
     const gfid = known ? lastingCopy(row!.gfid) : gfidOfInode(mount.tag, stat.inoKey, stat.btime, stat.btimeNsec).gfid;
-    if (row?.btime !== btime) this.#run(() => this.#bear.run(mount.tag, ino, btime, gfid));
+    if (row?.btime !== btime) this.#write(() => this.#bear.run(mount.tag, ino, btime, gfid));
     return { gfid, hint: undefined };
   }
 
   #birthOf(mount: Mount, ino: string): { btime: string; gfid: Uint8Array } | undefined {
-    return this.#run(() => this.#born.get(mount.tag, ino)) as { btime: string; gfid: Uint8Array } | undefined;
+    return this.#writes.read(() => this.#born.get(mount.tag, ino)) as { btime: string; gfid: Uint8Array } | undefined;
   }
 
   /** The birth time of an inode changed while we held it open: overlayfs copied it up. `stat` tells of it. */
   reborn(known: Known): void {
     if (known === this.#objects.root) return;
-    this.#run(() => this.#bear.run(known.mount.tag, String(known.ino), btimeNow(), known.gfid));
+    const btime = btimeNow();
+    this.#done(() => this.#bear.run(known.mount.tag, String(known.ino), btime, known.gfid));
   }
 
   /** The inode is no more: its number may come again, for another one. */
   died(mount: Mount, ino: number | bigint): void {
-    if (mount.hidesWho) this.#run(() => this.#bury.run(mount.tag, String(ino)));
+    if (mount.hidesWho) this.#done(() => this.#bury.run(mount.tag, String(ino)));
   }
 
   /** An O_PATH descriptor of the object. ESTALE if it is gone, EJUKEBOX while it is searched. */
@@ -187,16 +230,26 @@ export class PlaceIndex {
     }
   }
 
-  /** Everything in the volume was noted. */
+  /** Everything in the volume was noted. EJUKEBOX if that cannot be written. */
   complete(): void {
-    this.#run(() => this.#use.sure());
+    this.#write(() => this.#use.sure());
     this.#log.info('the index of file handles is whole again');
+  }
+
+  /** Looks for names that are gone, and forgets them: see {@link IndexSweep.sweep}. */
+  sweep(): Promise<void> {
+    return this.#sweep.sweep();
   }
 
   async close(): Promise<void> {
     this.#search.stop();
+    this.#sweep.stop();
     try {
-      this.#run(() => this.#use.end());
+      asServer();
+      const lost = this.#writes.close();
+      if (lost > 0)
+        this.#log.error({ changes: lost }, 'the index of file handles lacks changes that could not be written');
+      this.#write(() => this.#use.end());
       await this.durable();
     } catch {
       // Then it looks as if the machine went down, and something may be searched for.
@@ -208,30 +261,48 @@ export class PlaceIndex {
 
   #open(gfid: Buffer, depth: number): number {
     if (depth > DEPTH_MAX) throw fsError('ELOOP', `more than ${DEPTH_MAX} directories in each other`);
-    const places = this.#run(() => this.#find.all(gfid)) as unknown as Place[];
+    const places = this.#places(gfid);
     if (places.length === 0) {
-      if (!this.#use.unsure) throw fsError('ESTALE', 'the object is gone');
+      if (!this.#writes.read(() => this.#use.unsure)) throw fsError('ESTALE', 'the object is gone');
       this.#search.everything();
-      throw fsError('EJUKEBOX', 'the machine went down, and the index may have lost the object: it is searched');
+      throw fsError('EJUKEBOX', 'the index may lack the object: it is searched');
     }
     for (const { parent, name } of places) {
       const fd = this.#inParent(parent, depth, dirFd => this.#openIfSame(dirFd, nameOf(name), gfid));
       if (fd !== undefined) return fd;
     }
     // Not where it was. Most often it has got another name in the same directory.
+    const own = lastingCopy(gfid); // it may stand in the call, and be written later
     for (const { parent, ino } of places) {
       const fd = this.#inParent(parent, depth, (dirFd, dir) =>
         findIn(dirFd, ino, name => {
           const found = this.#openIfSame(dirFd, name, gfid);
-          if (found !== undefined) this.#run(() => this.#add.run(dir, bytesOf(name), gfid, ino));
+          if (found !== undefined) this.#done(() => this.#add.run(dir, bytesOf(name), own, ino));
           return found;
         }),
       );
       if (fd !== undefined) return fd;
     }
     if (this.#search.missed(gfid, places[0]!.ino)) throw fsError('EJUKEBOX', 'the object was moved: it is searched');
-    this.#run(() => this.#removeAll.run(gfid));
+    this.#done(() => this.#removeAll.run(own));
     throw fsError('ESTALE', 'the object is gone');
+  }
+
+  /** As {@link open}, but only where the object was noted; `undefined` if it is not there. */
+  openNoted(gfid: Buffer, depth = 0): number | undefined {
+    if (isRoot(gfid)) return openat(this.#objects.fd(this.#objects.root), DOT, O_PATH | O_CLOEXEC, 0);
+    if (depth > DEPTH_MAX) return undefined;
+    for (const { parent, name } of this.#places(gfid)) {
+      const dir = this.openNoted(Buffer.from(parent), depth + 1);
+      if (dir === undefined) continue;
+      try {
+        const fd = this.#openIfSame(dir, nameOf(name), gfid);
+        if (fd !== undefined) return fd;
+      } finally {
+        close(dir);
+      }
+    }
+    return undefined;
   }
 
   /** Runs `use` on a descriptor of the directory; `undefined` if that is gone. */
@@ -270,26 +341,19 @@ export class PlaceIndex {
     return undefined;
   }
 
-  /** An index that was made for another directory under the same volume's name says nothing. */
-  #forVolume(): void {
-    const { root } = this.#objects;
-    const id = `${root.mount.fsid} ${root.ino}`;
-    const row = this.#db.prepare('SELECT root FROM volume').get() as { root: string } | undefined;
-    if (row?.root === id) return;
-    if (row) this.#log.warn('the volume is another directory than before: handles given out until now are stale');
-    this.#db.exec('BEGIN IMMEDIATE; DELETE FROM volume; DELETE FROM place; DELETE FROM birth');
-    this.#db.prepare('INSERT INTO volume (root) VALUES (?)').run(id);
-    this.#db.exec('COMMIT');
+  #places(gfid: Uint8Array): Place[] {
+    this.#dirty = true;
+    return this.#writes.read(() => this.#find.all(gfid)) as unknown as Place[];
   }
 
-  #run<T>(query: () => T): T {
+  #write(query: () => void): void {
     this.#dirty = true;
-    try {
-      return query();
-    } catch (error) {
-      this.#log.error({ err: error }, 'the index of file handles cannot be used');
-      throw new FsError('EIO', `EIO: the index of file handles: ${(error as Error).message}`, { cause: error });
-    }
+    this.#writes.write(query);
+  }
+
+  #done(query: () => void): void {
+    this.#dirty = true;
+    this.#writes.done(query);
   }
 }
 

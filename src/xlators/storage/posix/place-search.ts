@@ -1,4 +1,5 @@
 /** Searching what was moved behind our back, by its inode number, or everything if the index has lost some of it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ERRNO, errnoOf } from '../../../errno.ts';
 import type { Log } from '../../../log.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../../sys/constants.ts';
@@ -12,8 +13,13 @@ import type { Objects } from './objects.ts';
 
 /** Entries that are looked at before a call is answered. */
 const AT_ONCE_MAX = 10_000;
-/** Entries for one step of a search in the background. */
+/** Entries for one step of a search in the background, and how long it may take: calls wait for that. */
 const STEP = 1000;
+const STEP_MS = 5;
+/** How long there is no step after one, unless a client waits for the search. */
+const PAUSE_MS = 20;
+/** When the index could not be written, it is tried again after so long. */
+const AGAIN_MS = 250;
 /** Directories in each other. */
 const DEPTH_MAX = 512;
 /** Objects that are searched at the same time, and gfids that are remembered as gone. */
@@ -42,10 +48,47 @@ export function findIn<T>(dirFd: number, ino: string, accept: (name: string) => 
 /** Where it is noted what was found. */
 export interface Finds {
   note(known: Known, dir: Known, name: string): void;
+  /** EJUKEBOX when what `act` notes cannot be written now. */
   batch<T>(act: () => T): T;
-  /** Everything there is was noted. */
+  /** Everything there is was noted. EJUKEBOX when that cannot be written now. */
   complete(): void;
 }
+
+/** An object that is searched. */
+export interface Wanted {
+  readonly gfid: Uint8Array;
+  readonly ino: string;
+}
+
+/** What is noted of an object: that it has this name in this directory. */
+interface Find {
+  readonly known: Known;
+  readonly dir: Known;
+  readonly name: string;
+}
+
+/** One walk: what it searches, and what is to be told when it has ended. */
+class Round {
+  /** By inode number: the gfids. */
+  readonly wanted = new Map<string, Set<string>>();
+  readonly ended = Promise.withResolvers<ReadonlySet<string> | undefined>();
+  /** It is to note everything. */
+  notesAll = false;
+  /** A client waits for it. */
+  urgent = false;
+
+  add({ gfid, ino }: Wanted): void {
+    const gfids = this.wanted.get(ino) ?? new Set();
+    this.wanted.set(ino, gfids.add(keyOf(gfid)));
+  }
+
+  has({ gfid, ino }: Wanted): boolean {
+    return this.wanted.get(ino)?.has(keyOf(gfid)) === true;
+  }
+}
+
+/** Of a gfid, for sets. */
+export const keyOf = (gfid: Uint8Array): string => Buffer.from(gfid).toString('latin1');
 
 interface Level {
   readonly fd: number;
@@ -55,17 +98,19 @@ interface Level {
   readonly name: string;
 }
 
+/** The object cannot be looked at, now or ever. If it could be later, a walk that passes it by must not call it gone. */
+const isGone = (error: unknown): boolean => {
+  const code = errnoOf(error);
+  return code !== undefined && code !== 'EJUKEBOX';
+};
+
 /** One walk through the volume at a time, in steps, for all that is missed when it begins. */
 export class PlaceSearch {
   readonly #objects: Objects;
   readonly #finds: Finds;
   readonly #log: Log;
-  /** By inode number: the gfids. */
-  #waiting = new Map<string, Set<string>>();
-  #walking: Map<string, Set<string>> | undefined;
-  /** The next walk is to note everything, and the one under way does. */
-  #wantsAll = false;
-  #notesAll = false;
+  #waiting: Round | undefined;
+  #walking: Round | undefined;
   /** What a whole walk did not find. */
   readonly #gone = new Set<string>();
   #stopped = false;
@@ -78,36 +123,71 @@ export class PlaceSearch {
 
   /** Everything is to be noted: that is under way from now on. */
   everything(): void {
-    if (this.#notesAll || this.#wantsAll) return;
-    this.#wantsAll = true;
-    if (!this.#walking) setImmediate(() => void this.#walk());
+    if (this.#walking?.notesAll === true) return;
+    const round = this.#next();
+    round.notesAll = true;
+    round.urgent = true;
   }
 
   /** Whether the object is searched (again: ask later). False once it was searched everywhere. */
   missed(gfid: Buffer, ino: string): boolean {
-    const key = gfid.toString('latin1');
-    if (this.#gone.delete(key)) return false;
-    if (this.#walking?.get(ino)?.has(key)) return true;
-    if (this.#waiting.size < WANTED_MAX) {
-      const gfids = this.#waiting.get(ino) ?? new Set();
-      this.#waiting.set(ino, gfids.add(key));
+    if (this.#gone.delete(keyOf(gfid))) return false;
+    const wanted = { gfid, ino };
+    if (this.#walking?.has(wanted)) {
+      this.#walking.urgent = true;
+      return true;
     }
-    if (!this.#walking) setImmediate(() => void this.#walk());
+    const round = this.#next();
+    round.urgent = true;
+    if (round.wanted.size < WANTED_MAX) round.add(wanted);
     return true;
+  }
+
+  /**
+   * Searches these, in a walk that begins after the call, and answers with those that are nowhere: their gfids as
+   * {@link keyOf} has them. `undefined` if the walk did not come to its end.
+   */
+  search(all: readonly Wanted[]): Promise<ReadonlySet<string> | undefined> {
+    if (this.#stopped) return Promise.resolve(undefined);
+    const round = this.#next();
+    for (const wanted of all) round.add(wanted);
+    return round.ended.promise;
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#waiting?.ended.resolve(undefined);
+  }
+
+  /** The walk that begins next. */
+  #next(): Round {
+    if (this.#waiting === undefined) {
+      this.#waiting = new Round();
+      if (this.#walking === undefined) setImmediate(() => void this.#walk());
+    }
+    return this.#waiting;
   }
 
   async #walk(): Promise<void> {
-    if (this.#walking || this.#stopped || !this.#isWanted) return;
-    const walking = (this.#walking = this.#waiting);
-    this.#waiting = new Map();
-    this.#notesAll = this.#wantsAll;
-    this.#wantsAll = false;
-    if (this.#notesAll) this.#log.warn('searching the volume for what the index lost when the machine went down');
-    else this.#log.info({ objects: walking.size }, 'searching the volume for what was moved behind our back');
+    const round = this.#waiting;
+    if (this.#walking !== undefined || round === undefined || this.#stopped) return;
+    this.#walking = round;
+    this.#waiting = undefined;
+    if (round.notesAll) this.#log.warn('searching the volume for everything that the index of file handles may lack');
+    else this.#log.info({ objects: round.wanted.size }, 'searching the volume for what was moved behind our back');
+    let gone: ReadonlySet<string> | undefined;
+    try {
+      if (await this.#walkThrough(round)) gone = this.#finish(round);
+    } catch (error) {
+      this.#log.error({ err: error }, 'the search for what was moved failed');
+    }
+    round.ended.resolve(gone);
+    this.#walking = undefined;
+    if (this.#waiting !== undefined) setImmediate(() => void this.#walk());
+  }
+
+  /** Whether it came to its end. */
+  async #walkThrough(round: Round): Promise<boolean> {
     const levels: Level[] = [];
     try {
       asRoot();
@@ -115,35 +195,49 @@ export class PlaceSearch {
       if (top >= 0) levels.push({ fd: top, reader: new DirentReader(), known: this.#objects.root, name: '' });
       while (levels.length > 0 && !this.#stopped) {
         asRoot();
-        this.#finds.batch(() => this.#step(levels, walking));
-        await new Promise(resolve => setImmediate(resolve));
+        const found = this.#step(levels, round);
+        // oxlint-disable-next-line no-await-in-loop -- one step after the other, and calls in between
+        await this.#persist(() => {
+          if (found.length === 0) return;
+          this.#finds.batch(() => {
+            for (const { known, dir, name } of found) this.#finds.note(known, dir, name);
+          });
+        });
+        // oxlint-disable-next-line no-await-in-loop
+        await (round.urgent ? new Promise(resolve => setImmediate(resolve)) : sleep(PAUSE_MS));
       }
-      if (!this.#stopped) this.#finish(walking);
-    } catch (error) {
-      this.#log.error({ err: error }, 'the search for what was moved failed');
+      if (round.notesAll && !this.#stopped) await this.#persist(() => this.#finds.complete());
+      return !this.#stopped;
     } finally {
       for (const { fd } of levels) close(fd);
-      this.#walking = undefined;
-      this.#notesAll = false;
     }
-    if (this.#isWanted) setImmediate(() => void this.#walk());
   }
 
-  get #isWanted(): boolean {
-    return this.#waiting.size > 0 || this.#wantsAll;
-  }
-
-  #finish(wanted: Map<string, Set<string>>): void {
-    for (const gfids of wanted.values()) {
-      for (const gfid of gfids) {
-        if (this.#gone.size >= WANTED_MAX) this.#gone.clear();
-        this.#gone.add(gfid);
+  /** Runs `write` again and again while it cannot be done now. */
+  async #persist(write: () => void): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        write();
+        return;
+      } catch (error) {
+        if (errnoOf(error) !== 'EJUKEBOX') throw error;
       }
+      await sleep(AGAIN_MS); // oxlint-disable-line no-await-in-loop
     }
-    if (this.#notesAll) this.#finds.complete();
   }
 
-  #step(levels: Level[], wanted: Map<string, Set<string>>): void {
+  #finish({ wanted }: Round): ReadonlySet<string> {
+    const gone = new Set<string>();
+    for (const gfids of wanted.values()) for (const gfid of gfids) gone.add(gfid);
+    if (this.#gone.size + gone.size > 2 * WANTED_MAX) this.#gone.clear();
+    for (const gfid of gone) this.#gone.add(gfid);
+    return gone;
+  }
+
+  /** Answers with what is to be noted. */
+  #step(levels: Level[], round: Round): Find[] {
+    const found: Find[] = [];
+    const until = performance.now() + STEP_MS;
     for (let count = 0; count < STEP && levels.length > 0; count++) {
       const { fd, reader } = levels.at(-1)!;
       if (reader.next(fd) <= 0) {
@@ -153,21 +247,25 @@ export class PlaceSearch {
       }
       const { name } = reader;
       if (name === '.' || name === '..') continue;
-      if (this.#notesAll || wanted.has(String(reader.ino))) this.#look(levels, fd, name, wanted);
+      if (round.notesAll || round.wanted.has(String(reader.ino))) this.#look(levels, fd, name, round, found);
       if (reader.isDirectory && levels.length < DEPTH_MAX) this.#descend(levels, fd, name);
+      if (performance.now() > until) break;
     }
+    return found;
   }
 
-  #look(levels: Level[], fd: number, name: string, wanted: Map<string, Set<string>>): void {
+  #look(levels: Level[], fd: number, name: string, { wanted, notesAll }: Round, found: Find[]): void {
     try {
       const known = this.#objects.met(this.#objects.openPath(fd, cName(name)));
-      const isWanted = wanted.get(String(known.ino))?.delete(known.gfid.toString('latin1'));
-      if (!isWanted && !this.#notesAll) return;
+      const isWanted = wanted.get(String(known.ino))?.delete(keyOf(known.gfid));
+      if (!isWanted && !notesAll) return;
       // The way to it may be as new to the index as its place.
-      for (let i = 1; i < levels.length; i++) this.#finds.note(levels[i]!.known, levels[i - 1]!.known, levels[i]!.name);
-      this.#finds.note(known, levels.at(-1)!.known, name);
+      for (let i = 1; i < levels.length; i++) {
+        found.push({ known: levels[i]!.known, dir: levels[i - 1]!.known, name: levels[i]!.name });
+      }
+      found.push({ known, dir: levels.at(-1)!.known, name });
     } catch (error) {
-      if (errnoOf(error) === undefined) throw error;
+      if (!isGone(error)) throw error;
     }
   }
 
@@ -182,7 +280,7 @@ export class PlaceSearch {
       known = this.#objects.met(this.#objects.openPath(below, DOT));
     } catch (error) {
       close(below);
-      if (errnoOf(error) === undefined) throw error;
+      if (!isGone(error)) throw error;
       return;
     }
     levels.push({ fd: below, reader: new DirentReader(), known, name });

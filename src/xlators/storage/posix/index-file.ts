@@ -1,0 +1,243 @@
+/**
+ * The index's database: one file in the state directory for each tree that is served, whatever the volume is called. A
+ * tree is a directory, known by its file system and its inode number, so it keeps its index when it is moved.
+ */
+import { existsSync, linkSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../../../log.ts';
+import { asServer } from '../../../sys/identity.ts';
+import { temporaryName } from '../../../sys/own-files.ts';
+import { fileNameOf } from '../../../wire-text.ts';
+import { isDamaged, isLocked, isSqliteError } from './index-faults.ts';
+import { IndexUse } from './index-use.ts';
+import { damageMark } from './index-writes.ts';
+import type { Known } from './known.ts';
+
+const SETTINGS = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  PRAGMA wal_autocheckpoint = 4000;
+  PRAGMA cache_size = -8192;
+`;
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS volume (root TEXT PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS place (
+    parent BLOB NOT NULL, name BLOB NOT NULL, gfid BLOB NOT NULL, ino TEXT NOT NULL, PRIMARY KEY (parent, name)
+  ) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS place_gfid ON place (gfid);
+  CREATE TABLE IF NOT EXISTS birth (
+    tag INTEGER NOT NULL, ino TEXT NOT NULL, btime TEXT NOT NULL, gfid BLOB NOT NULL, PRIMARY KEY (tag, ino)
+  ) WITHOUT ROWID;
+`;
+
+/** Another process may have locked it for a while, and a stage that serves calls must not wait in SQLite for that. */
+const TRIES = 60;
+const TRY_MS = 100;
+const BUSY_MS = 20;
+
+/** What SQLite keeps beside a database. */
+const BESIDE = ['-wal', '-shm', '-journal'] as const;
+
+export interface IndexPlace {
+  readonly stateDir: string;
+  /** The volume's name, by which earlier versions called the file. */
+  readonly name: string;
+  readonly root: Known;
+  /** Stage 0, which is the first to start, mends what is damaged. */
+  readonly stage: number;
+}
+
+export interface IndexFile {
+  readonly path: string;
+  readonly db: DatabaseSync;
+  readonly use: IndexUse;
+}
+
+interface Opened {
+  readonly db: DatabaseSync;
+  /** It was made now, and objects may be known to clients that it does not know. */
+  readonly mayLack: boolean;
+}
+
+const treeOf = ({ mount, ino }: Known): string => `${mount.fsid} ${ino}`;
+
+const pathFor = ({ stateDir, root }: IndexPlace): string =>
+  join(stateDir, `tree-${root.mount.fsid.toString(16)}-${root.ino}.index`);
+
+/**
+ * Opens the database, which is made when there is none, and made anew when it is damaged.
+ * @throws {Error} it is locked or damaged: the message names the file and says what to do
+ */
+export async function openIndexFile(place: IndexPlace, log: Log): Promise<IndexFile> {
+  const path = pathFor(place);
+  try {
+    const { db, mayLack } = await opened(path, place, log);
+    try {
+      return { path, db, use: await patiently(path, () => new IndexUse(db, place.stage, mayLack)) };
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  } catch (error) {
+    throw isSqliteError(error) ? explained(error, path) : error;
+  }
+}
+
+async function opened(path: string, place: IndexPlace, log: Log): Promise<Opened> {
+  const tree = treeOf(place.root);
+  asServer();
+  refuseForeign(path);
+  adoptFormer(path, place, log);
+  const damage = damageOf(path);
+  if (damage !== undefined) setAside(path, damage, place, log);
+  const isMade = !existsSync(path) && makeAt(path, tree);
+  const mayLack = damage !== undefined || (isMade && isOlder(place.stateDir));
+  try {
+    return { db: await patiently(path, () => openAt(path, tree)), mayLack };
+  } catch (error) {
+    if (!isDamaged(error) && !(error instanceof Unusable)) throw error;
+    setAside(path, (error as Error).message, place, log);
+    makeAt(path, tree);
+    return { db: openAt(path, tree), mayLack: true };
+  }
+}
+
+/** A database, but not one to be used. */
+class Unusable extends Error {}
+
+/** Other stages see all of it or nothing. Answers whether it was this stage that made it. */
+function makeAt(path: string, tree: string): boolean {
+  asServer();
+  const temporary = temporaryName(path);
+  try {
+    const db = new DatabaseSync(temporary);
+    try {
+      db.exec(`PRAGMA synchronous = FULL; BEGIN; ${TABLES}`);
+      db.prepare('INSERT INTO volume (root) VALUES (?)').run(tree);
+      db.exec('COMMIT');
+    } finally {
+      db.close();
+    }
+    linkSync(temporary, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    for (const suffix of ['', ...BESIDE]) rmSync(temporary + suffix, { force: true });
+  }
+}
+
+/** @throws SQLite's errors; {Unusable} */
+function openAt(path: string, tree: string): DatabaseSync {
+  asServer();
+  const db = new DatabaseSync(path, { timeout: BUSY_MS });
+  try {
+    const row = hasTables(db)
+      ? (db.prepare('SELECT root FROM volume').get() as { root: string } | undefined)
+      : undefined;
+    if (row === undefined) throw new Unusable('it has lost its content');
+    if (row.root !== tree) throw new Unusable('it is the index of another directory');
+    db.exec(SETTINGS);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function hasTables(db: DatabaseSync): boolean {
+  const names = db
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    .all()
+    .map(({ name }) => name);
+  return ['volume', 'place', 'birth'].every(name => names.includes(name));
+}
+
+/** Runs `open` until the lock is free, giving way to calls meanwhile. */
+async function patiently<T>(path: string, open: () => T): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return open();
+    } catch (error) {
+      if (!isLocked(error)) throw error;
+    }
+    if (tries === TRIES) {
+      const what = `the index of file handles ${path} is locked by another process`;
+      throw new Error(`${what}: stop that one ("fuser ${path}" names it)`);
+    }
+    await sleep(TRY_MS); // oxlint-disable-line no-await-in-loop -- one try after the other
+  }
+}
+
+const explained = (cause: Error, path: string) =>
+  new Error(`the index of file handles ${path} cannot be opened: ${cause.message}; is its disk full?`, { cause });
+
+/** @throws {Error} a symlink or the like stands where SQLite would write */
+function refuseForeign(path: string): void {
+  const uid = process.geteuid!();
+  for (const one of [path, ...BESIDE.map(suffix => path + suffix)]) {
+    const found = lstatSync(one, { throwIfNoEntry: false });
+    if (found === undefined || (found.isFile() && found.uid === uid)) continue;
+    const what = found.isFile() ? `a file of uid ${found.uid}` : 'no regular file';
+    throw new Error(`expected a file of the server's own (uid ${uid}) at ${one}, found ${what}: remove it`);
+  }
+}
+
+/** Earlier versions called the file by the volume's name: it is taken over if it is of this tree. */
+function adoptFormer(path: string, { stateDir, name, root }: IndexPlace, log: Log): void {
+  const former = join(stateDir, `${fileNameOf(name)}.index`);
+  if (existsSync(path) || !existsSync(former)) return;
+  try {
+    refuseForeign(former);
+    const db = new DatabaseSync(former, { timeout: BUSY_MS });
+    try {
+      const row = db.prepare('SELECT root FROM volume').get() as { root: string } | undefined;
+      if (row?.root !== treeOf(root)) return;
+      db.exec('PRAGMA journal_mode = DELETE'); // everything is in the one file then
+    } finally {
+      db.close();
+    }
+    renameSync(former, path);
+  } catch (err) {
+    log.warn({ err, file: former }, 'the index of file handles of an earlier version cannot be taken over');
+  }
+}
+
+/** Why the file is not to be opened; `undefined` if nothing is known against it. */
+function damageOf(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) rmSync(damageMark(path), { force: true });
+  else if (existsSync(damageMark(path))) return 'it was found damaged when it was used';
+  return found?.size === 0 ? 'it is empty' : undefined;
+}
+
+/**
+ * Takes a damaged database out of the way, so that a new one is made: a walk through the volume tells it all there is.
+ * @throws {Error} what only the index knew would be lost by that
+ */
+function setAside(path: string, why: string, { root, stage }: IndexPlace, log: Log): void {
+  const what = `the index of file handles ${path} is damaged (${why})`;
+  if (stage !== 0) throw new Error(`${what}: start the server again`);
+  const mark = damageMark(path);
+  if (root.mount.hidesWho) {
+    const restored = existsSync(mark) ? `restore it from a backup and remove ${mark}` : 'restore it from a backup';
+    throw new Error(
+      `${what}, and nothing else tells the objects of this file system apart: ${restored}, or remove it; ` +
+        'without it a new one is made, and clients may have to mount anew',
+    );
+  }
+  const aside = `${path}.damaged`;
+  renameSync(path, aside);
+  for (const suffix of BESIDE) rmSync(path + suffix, { force: true });
+  rmSync(mark, { force: true });
+  log.error({ file: path, aside }, `${what}: it is made anew, by a walk through the volume when that is needed`);
+}
+
+/** Whether handles can have been given out before this process began: then the key of handles is older. */
+function isOlder(stateDir: string): boolean {
+  const key = statSync(join(stateDir, 'handle.key'), { throwIfNoEntry: false });
+  return key !== undefined && key.mtimeMs < Date.now() - process.uptime() * 1000;
+}

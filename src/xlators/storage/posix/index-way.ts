@@ -1,0 +1,37 @@
+/** A directory that was reached from below, by `..`: nothing has told the index its name. */
+import { fsError } from '../../../sys/failure.ts';
+import { asRoot } from '../../../sys/identity.ts';
+import { cName } from '../../../sys/names.ts';
+import { isWithin, pathOf } from '../../../sys/paths.ts';
+import { statName } from '../../../sys/statx.ts';
+import type { Known } from './known.ts';
+import type { Objects } from './objects.ts';
+import { note } from './place-index.ts';
+
+/**
+ * Has the index note the directory and all on the way to it, before its handle is given out. Answers `known`, with its
+ * attributes in `stat`.
+ */
+export function noteWay(objects: Objects, known: Known): Known {
+  const { index, root } = objects;
+  if (index === undefined || known === root || known.placeParent !== undefined) return known;
+  asRoot();
+  const top = pathOf(root.path!.fd);
+  const path = pathOf(objects.fd(known));
+  if (!isWithin(path, top)) throw moved();
+  let at = root;
+  for (const name of path.slice(top.length).split('/')) {
+    if (name === '') continue;
+    const fd = objects.fd(at);
+    const bytes = cName(name);
+    if (statName(fd, bytes) < 0) throw moved();
+    const next = objects.seen(fd, bytes);
+    note(index, next, at, name);
+    at = next;
+  }
+  if (at !== known) throw moved();
+  objects.stat(known);
+  return known;
+}
+
+const moved = () => fsError('EJUKEBOX', 'the directory is moved at this moment');
