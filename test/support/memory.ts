@@ -22,6 +22,7 @@ import {
 import type { Frame } from '#src/graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '#src/graph/iatt.ts';
 import { text } from '#src/graph/options.ts';
+import { ANCESTRY_PATH } from '#src/graph/virtual-xattrs.ts';
 import { Xlator } from '#src/graph/xlator.ts';
 import type { Inode } from '#src/inode/inode.ts';
 import { ROOT_GFID } from '#src/inode/table.ts';
@@ -309,7 +310,9 @@ export class Memory extends Xlator<typeof options> {
   }
 
   override async getxattr(_frame: Frame, inode: Inode, name?: string): Promise<Xattrs> {
-    const { xattrs } = this.#of(inode.gfid);
+    const node = this.#of(inode.gfid);
+    const { xattrs } = node;
+    if (name === ANCESTRY_PATH) return new Map([[name, this.#ancestryPath(node)]]);
     if (name === undefined) return new Map(xattrs);
     const value = xattrs.get(name);
     if (!value) throw new FsError('ENODATA');
@@ -340,6 +343,17 @@ export class Memory extends Xlator<typeof options> {
 
   override fremovexattr(frame: Frame, fd: Fd, name: string): Promise<void> {
     return this.removexattr(frame, fd.inode, name);
+  }
+
+  #ancestryPath(node: Node): Buffer {
+    if (node.type !== FileType.DIR) throw new FsError('ENODATA');
+    const names: string[] = [];
+    for (let at = node; at !== this.#root; at = at.parent) {
+      const [name] = [...at.parent.entries].find(([, entry]) => entry.node === at) ?? [];
+      if (name === undefined) throw new FsError('ESTALE');
+      names.unshift(name);
+    }
+    return Buffer.from(`/${names.join('/')}`, 'latin1');
   }
 
   #node(frame: Frame | undefined, type: FileType, mode: number): Node {

@@ -52,8 +52,6 @@ export interface Export {
   readonly rules: VolumeRules;
   /** The layer below that refuses every change, if one does. */
   readonly readOnlyBy: Layer | undefined;
-  /** The gfid of the directory, once it has been looked up. */
-  top?: Buffer;
 }
 
 export type Origins = ReadonlyMap<string, string>;

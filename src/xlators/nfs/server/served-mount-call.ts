@@ -87,7 +87,6 @@ export class ServedMountCall implements MountCall {
     const frame = this.#server.frame(this.call);
     const inode = await walk(volume, frame, [...on.dir, ...rest]);
     if (inode.type !== FileType.DIR) throw new FsError('ENOTDIR', 'only directories can be mounted');
-    if (rest.length === 0) on.top = inode.gfid;
     return { on, volume, inode };
   }
 }

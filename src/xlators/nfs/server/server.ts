@@ -21,7 +21,6 @@ import type { MountTable } from './mount-table.ts';
 import { actorOptions, type NfsOptions, OPTIONS } from './options.ts';
 import type { WriteVerifier } from './verifier.ts';
 import { Volume } from './volume.ts';
-import { walk } from './walk.ts';
 
 /** What the server's stages have in common, and each graph of theirs is given. */
 export interface NfsHost {
@@ -139,15 +138,6 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
     if (on === undefined) throw new FsError('ESTALE', 'the volume or directory is exported no more');
     if (!volume!.up) throw new FsError('EJUKEBOX', `volume ${volume!.name} is down`);
     return { volume: volume!, on };
-  }
-
-  /** Looks up the directory that an export begins at; it stays unknown if it is not there. */
-  async findTop(volume: Volume, on: Export, call: Call): Promise<void> {
-    try {
-      on.top = (await walk(volume, this.frame(call), on.dir)).gfid;
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error;
-    }
   }
 
   /** A frame of the server's own, for walking to what is mounted. */

@@ -3,8 +3,10 @@ import { Fd } from '../../../graph/fd.ts';
 import * as fops from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
+import { ANCESTRY_PATH } from '../../../graph/virtual-xattrs.ts';
 import { Xlator } from '../../../graph/xlator.ts';
 import type { Inode } from '../../../inode/inode.ts';
+import { ancestryPath } from './ancestry.ts';
 import type { Brick, Changed } from './brick.ts';
 import * as create from './create.ts';
 import { syncMade, syncObject } from './durability.ts';
@@ -217,6 +219,7 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override async getxattr(frame: Frame, inode: Inode, name?: string): Promise<Xattrs> {
+    if (name === ANCESTRY_PATH) return new Map([[name, ancestryPath(this.#brick, inode)]]);
     return xattrs.getxattr(this.#brick, frame, inode, name);
   }
 
