@@ -1,4 +1,5 @@
 /** A brick that keeps everything in memory: a leaf for graphs in tests, and the dumb model of one. */
+import { randomBytes } from 'node:crypto';
 import { type Errno, FsError } from '#src/errno.ts';
 import { Fd } from '#src/graph/fd.ts';
 import {
@@ -75,6 +76,8 @@ const DEFAULT_MODES = { dir: 0o755, file: 0o644, link: 0o777 };
 export class Memory extends Xlator<typeof options> {
   static readonly options = options;
   static readonly children = [0, 0] as const;
+  /** What is in memory is there once. */
+  readonly #id = randomBytes(16);
   readonly #nodes = new Map<string, Node>();
   #inos = 1;
   #cookies = 2n;
@@ -85,6 +88,10 @@ export class Memory extends Xlator<typeof options> {
     for (const name of this.options.files.split(' ').filter(word => word !== '')) {
       this.#enter(this.#root, name, this.#node(undefined, FileType.REG, DEFAULT_MODES.file));
     }
+  }
+
+  override async volumeId(): Promise<Buffer> {
+    return this.#id;
   }
 
   override async lookup(_frame: Frame, parent: Inode, name: string): Promise<Found> {

@@ -84,6 +84,11 @@ export class ServedNfsCall implements NfsCall {
   resolve(handle: Buffer): Resolved | Promise<Resolved> {
     const parts = this.#server.handles.decode(handle);
     if (parts === undefined) throw new FsError('EBADHANDLE', 'not a handle of this server');
+    if (this.#server.knows(parts.volumeKey)) return this.#enter(parts);
+    return this.#server.lookAgain().then(() => this.#enter(parts));
+  }
+
+  #enter(parts: HandleParts): Resolved | Promise<Resolved> {
     const { volume, on } = this.#server.exportOf(parts.volumeKey, parts.exportId);
     const access = this.#server.accesses.of(this.call, on);
     if (access instanceof Promise) return access.then(access => this.#object(volume, access, parts));

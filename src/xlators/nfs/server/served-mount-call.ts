@@ -91,7 +91,8 @@ export class ServedMountCall implements MountCall {
   }
 
   async #enter(on: Export, rest: readonly string[]): Promise<Found> {
-    const { volume } = this.#server.exportOf(this.#server.volumes.get(on.volume)!.key, on.id);
+    if (!this.#server.volumes.get(on.volume)!.up) throw new FsError('EJUKEBOX', `volume ${on.volume} is down`);
+    const volume = await this.#server.identify(on.volume);
     const server = this.#server.frame(this.call);
     const within = (names: readonly string[]) => {
       const found = this.#server.exportPaths.find(names);

@@ -20,6 +20,7 @@ import { FileCloser } from './files.ts';
 import { Objects } from './objects.ts';
 import type { PosixOptions } from './options.ts';
 import { PlaceIndex } from './place-index.ts';
+import { treeId } from './tree-id.ts';
 import { Turnstile } from './turnstile.ts';
 
 const TICK_MS = 1000;
@@ -33,6 +34,10 @@ const HANDLES = { on: 'none', auto: 'lasting', off: 'any' } as const;
 
 export interface OpenBrick {
   readonly brick: Brick;
+  /** See `Xlator.volumeId`. */
+  readonly treeId: Buffer;
+  /** The root directory, open for reading. */
+  readonly rootFd: number;
   /** Closes everything, once what was written is handed to the disk. */
   close(): Promise<void>;
 }
@@ -72,6 +77,8 @@ export async function openBrick(
   timer.unref();
   return {
     brick,
+    treeId: treeId(rootFd, objects.mounts.root),
+    rootFd,
     async close() {
       clearInterval(timer);
       asServer();
@@ -93,8 +100,11 @@ async function settleThreads(): Promise<void> {
   await statPath('/');
 }
 
+/** `option directory` as the kernel takes it. */
+export const pathBytes = (directory: string): Buffer => bytesOfText(directory);
+
 function openRoot(directory: string): number {
-  const path = bytesOfText(`${directory}\0`);
+  const path = Buffer.concat([pathBytes(directory), Buffer.alloc(1)]);
   const fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (fd < 0) throw lastError(`option directory: ${directory} cannot be opened as a directory`);
   return fd;
