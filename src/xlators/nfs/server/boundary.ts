@@ -10,9 +10,6 @@ import type { Place } from './call.ts';
 import type { Export } from './exports.ts';
 import type { Volume } from './volume.ts';
 
-/** Whether an export is a part of its volume only. */
-export const isPart = ({ dir }: Export): boolean => dir.length > 0;
-
 /** Where a directory is at this moment, as seen from the export. @throws {FsError} ESTALE if it is gone */
 export async function placeIn(volume: Volume, { dir }: Export, frame: Frame, inode: Inode): Promise<Place> {
   const top = `/${dir.join('/')}`;

@@ -54,6 +54,9 @@ export interface Export {
   readonly readOnlyBy: Layer | undefined;
 }
 
+/** Whether an export is a part of its volume only. */
+export const isPart = ({ dir }: Export): boolean => dir.length > 0;
+
 export type Origins = ReadonlyMap<string, string>;
 
 /** The names of a path; empty ones and `.` do not count. */

@@ -22,6 +22,7 @@ import type { MountTable } from './mount-table.ts';
 import { actorOptions, type NfsOptions, OPTIONS } from './options.ts';
 import type { WriteVerifier } from './verifier.ts';
 import { Volume } from './volume.ts';
+import { waysAround } from './ways-around.ts';
 
 /** What the server's stages have in common, and each graph of theirs is given. */
 export interface NfsHost {
@@ -100,6 +101,7 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
       this.#exportById.set(exportKey(this.volumes.get(one.volume)!, one.id), one);
     }
     this.exportPaths = pathsOf(this.exports, this.where);
+    if (this.env.stage === 0) for (const warning of waysAround(this.exports)) this.log.warn(warning);
   }
 
   #volumeOf(child: Xlator, tree: Buffer | undefined): Volume {
