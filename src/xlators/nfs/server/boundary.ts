@@ -11,14 +11,14 @@ import type { Export } from './exports.ts';
 import type { Volume } from './volume.ts';
 
 /** Where a directory is at this moment, as seen from the export. @throws {FsError} ESTALE if it is gone */
-export async function placeIn(volume: Volume, { dir }: Export, frame: Frame, inode: Inode): Promise<Place> {
-  const top = `/${dir.join('/')}`;
+export async function placeIn(volume: Volume, on: Export, frame: Frame, inode: Inode): Promise<Place> {
   volume.table.ref(inode);
   try {
     const values = await volume.top.getxattr(frame, inode, ANCESTRY_PATH);
     const path = values.get(ANCESTRY_PATH)!.toString('latin1');
-    if (path === top) return 'top';
-    return path.startsWith(`${top}/`) ? 'below' : 'outside';
+    if (!path.startsWith(on.path)) return 'outside';
+    if (path.length === on.path.length) return 'top';
+    return path[on.path.length] === '/' ? 'below' : 'outside';
   } catch (error) {
     const code = errnoOf(error);
     if (code === 'ENODATA' || code === 'EOPNOTSUPP' || code === 'ENOTSUP' || code === 'ENOSYS') return 'unknown';
