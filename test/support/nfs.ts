@@ -1,6 +1,6 @@
 /** A real NFS service over a real graph, for tests at the wire. */
 import { lstatSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
@@ -72,6 +72,8 @@ export async function temporaryDir(t: Test, name: string): Promise<string> {
 export async function serveNfs(t: Test, options: ServeOptions = {}): Promise<ServedNfs> {
   const stateDir = options.stateDir ?? (await temporaryDir(t, 'state'));
   const dir = options.dir ?? (await temporaryDir(t, 'vol'));
+  // MNT walks as the caller, which may be any user.
+  if (options.dir === undefined) await chmod(dir, 0o755);
   const layers = options.layers ?? 'volume vol\n type debug/io-stats\n subvolumes brick\nend-volume\n';
   const text = `
 volume brick
