@@ -63,7 +63,6 @@ export const utimensat = declare<[dirfd: number, path: Ptr, times: Ptr, flags: n
   'int utimensat(int, const void *, const void *, int)',
 );
 export const getrusage = declare<[who: number, into: Ptr]>('int getrusage(int, void *)');
-export const ioctl = declare<[fd: number, request: number, into: Ptr]>('int ioctl(int, unsigned long, void *)');
 export const umask = declare<[mask: number]>('unsigned int umask(unsigned int)');
 export const ftruncate = declare<[fd: number, size: number]>('int ftruncate(int, int64_t)');
 

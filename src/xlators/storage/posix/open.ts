@@ -58,6 +58,7 @@ export async function openBrick(
   const closer = new FileCloser(limits.files >> 2);
   const caches = makeCaches(limits, closer);
   const objects = new Objects({ ...caches, rootFd, slot, handles: HANDLES[options.index], log });
+  const tree = treeId(rootFd, objects.mounts.root); // before others' calls make this thread theirs
   const index = await openIndex(name, objects, options, env, log);
   const brick: Brick = {
     objects,
@@ -77,7 +78,7 @@ export async function openBrick(
   timer.unref();
   return {
     brick,
-    treeId: treeId(rootFd, objects.mounts.root),
+    treeId: tree,
     rootFd,
     async close() {
       clearInterval(timer);
