@@ -2,7 +2,7 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import type { Failure } from '#protocols/nfs3/types.ts';
 import type { Codec } from '#protocols/xdr/codec.ts';
-import { errnoOf } from '#src/errno.ts';
+import { errnoOf, FsError } from '#src/errno.ts';
 import { FopError } from '#src/graph/fops.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
@@ -17,6 +17,8 @@ export interface Nfs3Actor<Args, Res> {
   readonly minAuth?: number;
   /** It changes what the handle stands for: an export that is read-only refuses. */
   readonly changes: boolean;
+  /** It is about a name in the directory that the handle stands for: see {@link confine}. */
+  readonly names?: boolean;
   /** The handle that the call is about. */
   handle(args: Args): Buffer;
   /** What happens when all goes well; failures are thrown, with an errno or as a StatusError. */
@@ -28,7 +30,7 @@ export interface Nfs3Actor<Args, Res> {
 }
 
 export function nfs3Actor<Args, Res>(actor: Nfs3Actor<Args, Res>): Actor<NfsCall, Args, Res> {
-  const { name, args, res, idempotent, changes, minAuth } = actor;
+  const { name, args, res, idempotent, changes, names, minAuth } = actor;
   return {
     name,
     args,
@@ -45,6 +47,7 @@ export function nfs3Actor<Args, Res>(actor: Nfs3Actor<Args, Res>): Actor<NfsCall
         const found = changes ? nfs.resolveForChange(handle) : nfs.resolve(handle);
         at = found instanceof Promise ? await found : found;
         at.volume.table.ref(at.inode);
+        if (names && at.exportId !== 0) await confine(nfs, at);
         return await actor.run(nfs, at, args);
       } catch (error) {
         return await failure(actor, nfs, at, args, error);
@@ -99,6 +102,28 @@ async function isGone({ volume, frame, inode }: Resolved): Promise<boolean> {
   } catch (error) {
     return errnoOf(error) === 'ESTALE';
   }
+}
+
+/**
+ * A name is looked up, made, moved or removed only in a directory that lies in the export of its handle now. The handle
+ * of a directory that was moved out of it goes on, as with knfsd's no_subtree_check, but nothing is reached from there.
+ * @throws {FsError} ESTALE, as knfsd's subtree_check has it
+ */
+export async function confine(nfs: NfsCall, at: Resolved): Promise<void> {
+  if ((await nfs.locate(at)) === 'outside') throw new FsError('ESTALE', 'the directory is not in the export any more');
+}
+
+/** The directory of a call's second handle, in which it changes a name. */
+export async function secondDirectory(nfs: NfsCall, handle: Buffer): Promise<Resolved> {
+  const dir = await nfs.resolveForChange(handle);
+  if (dir.exportId !== 0) await using(dir, () => confine(nfs, dir));
+  return dir;
+}
+
+/** RENAME and LINK stay within one export, as with knfsd: from one to another a client copies. */
+export function checkSameExport(one: Resolved, other: Resolved): void {
+  if (one.volume === other.volume && one.exportId === other.exportId) return;
+  throw new FsError('EXDEV', 'from one export to another');
 }
 
 /** For calls about two objects: the second one is in use while `work` runs, as the first is while the actor does. */

@@ -23,6 +23,7 @@ export const create = nfs3Actor({
   res: CREATE3res,
   idempotent: false,
   changes: true,
+  names: true,
   handle: args => args.where.dir,
 
   async run(nfs, at, { where: { name }, how }) {

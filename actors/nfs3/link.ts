@@ -1,7 +1,6 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { LINK3args, LINK3res } from '#protocols/nfs3/names.ts';
-import { FsError } from '#src/errno.ts';
-import { nfs3Actor, resolveQuietly, using } from './actor.ts';
+import { checkSameExport, nfs3Actor, resolveQuietly, secondDirectory, using } from './actor.ts';
 import { postOp, toFattr3 } from './attributes.ts';
 import { checkNewName } from './names.ts';
 import { toWccData, wccAfter } from './wcc.ts';
@@ -15,9 +14,9 @@ export const link = nfs3Actor({
   handle: args => args.file,
 
   async run(nfs, at, { link: { dir: handle, name } }) {
-    const dir = await nfs.resolveForChange(handle);
+    const dir = await secondDirectory(nfs, handle);
     checkNewName(dir, name);
-    if (dir.volume !== at.volume) throw new FsError('EXDEV');
+    checkSameExport(at, dir);
     const { iatt, parent } = await using(dir, () => at.volume.top.link(at.frame, at.inode, dir.inode, name));
     nfs.link(dir, name, iatt);
     return {

@@ -64,9 +64,9 @@ export async function pageOf<Entry>(
   return { dir: list.iatt, entries, eof: list.eof };
 }
 
-/** The file id to show: what an export's `..` leads to is the export's top itself, as with LOOKUP. */
-export function listedFileid(nfs: NfsCall, { atTop }: Resolved, { name, ino }: Dirent, dir: Iatt): bigint {
-  return fileidOf(nfs, atTop && name === '..' ? dir.ino : ino);
+/** The file id to show: `..` of an export's top is the top itself, as with LOOKUP, and so is what leads out of an export. */
+export function listedFileid(nfs: NfsCall, { place }: Resolved, { name, ino }: Dirent, dir: Iatt): bigint {
+  return fileidOf(nfs, name === '..' && place !== 'below' ? dir.ino : ino);
 }
 
 /** RFC 1813, 3.3.16 has no word for a brick whose positions do not fit the client's cookies. */

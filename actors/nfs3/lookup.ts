@@ -1,5 +1,6 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { LOOKUP3args, LOOKUP3res } from '#protocols/nfs3/names.ts';
+import { FsError } from '#src/errno.ts';
 import { nfs3Actor } from './actor.ts';
 import { postOpAfter, toFattr3 } from './attributes.ts';
 import { checkName } from './names.ts';
@@ -10,11 +11,15 @@ export const lookup = nfs3Actor({
   res: LOOKUP3res,
   idempotent: true,
   changes: false,
+  names: true,
   handle: args => args.what.dir,
 
   async run(nfs, at, { what: { name } }) {
     checkName(at, name);
-    const { iatt, parent } = await at.volume.top.lookup(at.frame, at.inode, name === '..' && at.atTop ? '.' : name);
+    const up = name === '..';
+    const { iatt, parent } = await at.volume.top.lookup(at.frame, at.inode, up && at.place === 'top' ? '.' : name);
+    // Asked of what was found: the directory may have been moved since it was looked at.
+    if (up && !(await nfs.holds(at, iatt))) throw new FsError('ESTALE', '.. is not in the export');
     nfs.link(at, name, iatt);
     return {
       status: nfsstat3.NFS3_OK,

@@ -10,6 +10,7 @@ export const mkdir = nfs3Actor({
   res: MKDIR3res,
   idempotent: false,
   changes: true,
+  names: true,
   handle: args => args.where.dir,
 
   async run(nfs, at, { where: { name }, attributes }) {

@@ -33,6 +33,7 @@ export const mknod = nfs3Actor({
   res: MKNOD3res,
   idempotent: false,
   changes: true,
+  names: true,
   handle: args => args.where.dir,
 
   async run(nfs, at, { where: { name }, what }) {

@@ -15,6 +15,7 @@ export const readdir = nfs3Actor({
   handle: args => args.dir,
 
   async run(nfs, at, { cookie, count }) {
+    if (at.exportId !== 0) await nfs.locate(at);
     const room = Math.min(count, nfs.options.readdirSize);
     let left = room - LIST_BYTES;
 

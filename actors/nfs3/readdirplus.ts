@@ -6,7 +6,7 @@ import { type Dirent, direntBytes } from '#src/graph/fops.ts';
 import type { Iatt } from '#src/graph/iatt.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
 import { nfs3Actor } from './actor.ts';
-import { postOpAfter, toFattr3 } from './attributes.ts';
+import { fileidOf, postOpAfter, toFattr3 } from './attributes.ts';
 import { COOKIEVERF, listedFileid, pageOf } from './listing.ts';
 
 /** An entry's bytes over those of them that `dircount` counts, at most: for a name of one byte. */
@@ -17,17 +17,26 @@ const UNSHOWN_BYTES = direntBytes(2, true) - direntBytes(2, false);
 /** Entries are not linked into the inode table: a handle finds its object without, and a listing is no use of them. */
 function entryOf(nfs: NfsCall, at: Resolved, dirent: Dirent, dir: Iatt): entryplus3 {
   const { name, cookie, iatt } = dirent;
-  if (iatt === undefined || (name === '..' && at.atTop)) {
-    return {
-      fileid: listedFileid(nfs, at, dirent, dir),
-      name,
-      cookie,
-      name_attributes: undefined,
-      name_handle: undefined,
-    };
+  if (iatt === undefined || (name === '..' && at.place !== 'below')) {
+    return nameOnly(name, cookie, listedFileid(nfs, at, dirent, dir));
   }
   const name_attributes = toFattr3(nfs, iatt);
   return { fileid: name_attributes.fileid, name, cookie, name_attributes, name_handle: nfs.handleOf(at, iatt) };
+}
+
+const nameOnly = (name: string, cookie: bigint, fileid: bigint): entryplus3 => ({
+  fileid,
+  name,
+  cookie,
+  name_attributes: undefined,
+  name_handle: undefined,
+});
+
+/** Takes away from `..` what leads out of the export, if the directory was moved while it was listed. */
+async function keepIn(nfs: NfsCall, at: Resolved, entries: entryplus3[], up: Dirent | undefined, dir: Iatt) {
+  if (up?.iatt === undefined || (await nfs.holds(at, up.iatt))) return;
+  const found = entries.findIndex(({ name }) => name === '..');
+  if (found >= 0) entries[found] = nameOnly('..', up.cookie, fileidOf(nfs, dir.ino));
 }
 
 export const readdirplus = nfs3Actor({
@@ -44,6 +53,10 @@ export const readdirplus = nfs3Actor({
     let left = room - LIST_BYTES;
     let dirLeft = dircount;
     let isFirst = true;
+    const isPart = at.exportId !== 0;
+    // A directory that was moved out of the export shows its names, but gives out nothing that is in it.
+    const fop = isPart && (await nfs.locate(at)) === 'outside' ? 'readdir' : 'readdirp';
+    let up: Dirent | undefined;
 
     function take(dirent: Dirent, dir: Iatt): entryplus3 | undefined {
       const { name } = dirent;
@@ -52,13 +65,15 @@ export const readdirplus = nfs3Actor({
       // `dircount` is a hint, which knfsd does not look at: it ends a page, but there is always room for one entry.
       if ((dirLeft < 0 && !isFirst) || left < bytes) return undefined;
       isFirst = false;
+      if (name === '..') up = dirent;
       const entry = entryOf(nfs, at, dirent, dir);
       left -= entryplus3Bytes(name, entry.name_handle?.length ?? 0);
       return left < 0 ? undefined : entry;
     }
 
     const asked = Math.min(room - LIST_BYTES + UNSHOWN_BYTES, Math.ceil(dircount * BYTES_PER_DIR_BYTE));
-    const { dir, entries, eof } = await pageOf(nfs, at, 'readdirp', cookie, { asked, room }, take);
+    const { dir, entries, eof } = await pageOf(nfs, at, fop, cookie, { asked, room }, take);
+    if (isPart) await keepIn(nfs, at, entries, up, dir);
     return {
       status: nfsstat3.NFS3_OK,
       dir_attributes: toFattr3(nfs, dir),

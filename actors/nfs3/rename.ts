@@ -1,8 +1,7 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { RENAME3args, RENAME3res } from '#protocols/nfs3/names.ts';
-import { FsError } from '#src/errno.ts';
 import { FopError } from '#src/graph/fops.ts';
-import { nfs3Actor, resolveQuietly, using } from './actor.ts';
+import { checkSameExport, nfs3Actor, resolveQuietly, secondDirectory, using } from './actor.ts';
 import { moveName } from './forget.ts';
 import { checkMovedName } from './names.ts';
 import { toWccData, wccAfter, wccOf } from './wcc.ts';
@@ -13,13 +12,14 @@ export const rename = nfs3Actor({
   res: RENAME3res,
   idempotent: false,
   changes: true,
+  names: true,
   handle: args => args.from.dir,
 
   async run(nfs, at, { from, to }) {
-    const dir = await nfs.resolveForChange(to.dir);
+    const dir = await secondDirectory(nfs, to.dir);
     checkMovedName(at, from.name);
     checkMovedName(dir, to.name);
-    if (dir.volume !== at.volume) throw new FsError('EXDEV');
+    checkSameExport(at, dir);
     const wccs = await using(dir, () => at.volume.top.rename(at.frame, at.inode, from.name, dir.inode, to.name));
     moveName(at, from.name, dir, to.name, wccs.gone);
     return {

@@ -11,6 +11,7 @@ export const rmdir = nfs3Actor({
   res: RMDIR3res,
   idempotent: false,
   changes: true,
+  names: true,
   handle: args => args.object.dir,
 
   async run(nfs, at, { object: { name } }) {

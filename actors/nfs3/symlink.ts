@@ -10,6 +10,7 @@ export const symlink = nfs3Actor({
   res: SYMLINK3res,
   idempotent: false,
   changes: true,
+  names: true,
   handle: args => args.where.dir,
 
   async run(nfs, at, { where: { name }, symlink: { symlink_attributes, symlink_data } }) {

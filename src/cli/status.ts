@@ -53,13 +53,13 @@ export function statusText(status: StatusReport): string {
   return parts.join('\n');
 }
 
-function volumeText({ name, up, inodes, io }: VolumeReport): string {
+function volumeText({ name, up, troubles, inodes, io }: VolumeReport): string {
   const head = `volume ${name} is ${up ? 'up' : 'down'}: ${inodes.inodes} inodes remembered, ${inodes.inUse} in use\n`;
   const counters = io.map(({ xlator, bytesRead, bytesWritten, fops }) => {
     const sums = `${xlator}: ${bytes(bytesRead)} read, ${bytes(bytesWritten)} written\n`;
     return fops.length === 0 ? sums : sums + fopTable(fops);
   });
-  return head + counters.join('');
+  return [head, ...troubles.map(trouble => `${trouble}\n`), ...counters].join('');
 }
 
 function fopTable(fops: readonly FopReport[]): string {

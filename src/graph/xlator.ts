@@ -45,7 +45,7 @@ export type DumpValues = Readonly<Record<string, string | number | boolean>>;
 /**
  * The events between the xlators of a graph. `parent-up` passes down, the others pass up. `unstable-lost` says that
  * data written UNSTABLE may be lost (a sync failed, a brick reconnected), so that clients must be made to send it
- * again.
+ * again. `child-up` comes again when the brick has reconnected or serves another tree (see {@link Xlator.volumeId}).
  */
 export type GraphEvent = 'parent-up' | 'child-up' | 'child-down' | 'unstable-lost';
 
@@ -136,6 +136,22 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
     } else {
       for (const child of this.children) child.notify(event, this);
     }
+  }
+
+  /**
+   * What tells the tree below from every other: 16 bytes that stay the same for as long as it is that tree, whatever its
+   * path and however often anything is started again (of a GlusterFS brick, its volume-id). File handles are bound to it.
+   * A brick looks whether its tree is still where the volfile says; if another one is there by now, it serves that from
+   * then on, and says `child-up` once more. All zeros from a brick that does not know.
+   * @throws {FsError} ENOENT: there is none at the moment; ENOTCONN and others: it cannot be asked
+   */
+  volumeId(): Promise<Buffer> {
+    return this.#first === undefined ? Promise.resolve(Buffer.alloc(16)) : this.#first.volumeId();
+  }
+
+  /** What people should know of it now, for `bricknfs status`: one line. */
+  get trouble(): string | undefined {
+    return undefined;
   }
 
   /** Called when the inode has left the table, to release what `inode.slots[this.slot]` holds. */

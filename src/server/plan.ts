@@ -6,6 +6,7 @@ import { bytesOfText } from '../wire-text.ts';
 import { type Export, exportsOf, pathsOf } from '../xlators/nfs/server/exports.ts';
 import type { PathTree } from '../xlators/nfs/server/mount-path.ts';
 import { NfsServer } from '../xlators/nfs/server/server.ts';
+import { waysAround } from '../xlators/nfs/server/ways-around.ts';
 import type { NfsOptionValues } from '../xlators/nfs/server/options.ts';
 import { XLATORS } from '../xlators/registry.ts';
 
@@ -28,7 +29,8 @@ export async function planServer({ text, file, overrides }: Omit<GraphSource, 'r
   const settings = read.values as NfsOptionValues;
   const readOnlyBy = new Map(plan.volumes.map(volume => [volume.stanza.name, volume.readOnlyBy]));
   const exports = exportsOf(volumes, settings, read.origins, readOnlyBy);
-  return { plan, settings, exports, exportPaths: pathsOf(exports, stanza.where) };
+  const warnings = [...plan.warnings, ...waysAround(exports)];
+  return { plan: { ...plan, warnings }, settings, exports, exportPaths: pathsOf(exports, stanza.where) };
 }
 
 /** In the thread pool: a directory may be on a file system that does not answer. */

@@ -1,6 +1,7 @@
 /** What a graph has counted: plain data, that another thread or process can be sent. */
 import type { Graph } from '../graph/graph.ts';
 import { subtree } from '../graph/subtree.ts';
+import type { Xlator } from '../graph/xlator.ts';
 import type { InodeTableStats } from '../inode/table.ts';
 import { IoStats } from '../xlators/debug/io-stats.ts';
 import { type IoStatsSnapshot, mergeIoStats } from '../xlators/debug/io-stats-snapshot.ts';
@@ -9,6 +10,8 @@ import { NfsServer } from '../xlators/nfs/server/server.ts';
 export interface VolumeStats {
   readonly name: string;
   readonly up: boolean;
+  /** What people should know of its xlators now. */
+  readonly troubles: readonly string[];
   readonly inodes: InodeTableStats;
   /** Of each debug/io-stats on the way to the brick, by the xlator's name, the topmost first. */
   readonly io: Readonly<Record<string, IoStatsSnapshot>>;
@@ -27,14 +30,23 @@ export function graphStats(graph: Graph): GraphStats {
   const { heapUsed, external } = process.memoryUsage();
   const volumes = graph.top instanceof NfsServer ? [...graph.top.volumes.values()] : [];
   return {
-    volumes: volumes.map(({ name, up, table, top }) => ({ name, up, inodes: table.stats(), io: ioOf(top) })),
+    volumes: volumes.map(({ name, up, table, top }) => ({
+      name,
+      up,
+      troubles: troublesOf(top),
+      inodes: table.stats(),
+      io: ioOf(top),
+    })),
     callsUnderWay: graph.gate.inside,
     heapBytes: heapUsed,
     bufferBytes: external,
   };
 }
 
-function ioOf(top: Parameters<typeof subtree>[0]): Record<string, IoStatsSnapshot> {
+const troublesOf = (top: Xlator): string[] =>
+  subtree(top).flatMap(({ name, trouble }) => (trouble === undefined ? [] : [`${name}: ${trouble}`]));
+
+function ioOf(top: Xlator): Record<string, IoStatsSnapshot> {
   const counting = subtree(top).filter(xlator => xlator instanceof IoStats);
   return Object.fromEntries(counting.map(xlator => [xlator.name, xlator.stats()]));
 }
@@ -54,6 +66,8 @@ export function mergeVolumes(stages: readonly GraphStats[]): VolumeStats[] {
     return {
       name,
       up: parts.every(({ up }) => up),
+      // Each stage looks by itself; the first one's words do for all.
+      troubles: parts[0]!.troubles,
       inodes: {
         inodes: sum('inodes'),
         inUse: sum('inUse'),

@@ -55,7 +55,7 @@ const VALUES: Readonly<Record<string, { good: readonly [string, string]; bad: st
   'nfs.bind-address': { good: ['127.0.0.1', '::1'], bad: '127.0.0' },
   'nfs.*.disable': { good: ['off', 'on'], bad: 'offf' },
   'nfs.exports-auth-enable': { good: ['off', 'no'], bad: 'on' },
-  'nfs3.export-volumes': { good: ['on', 'off'], bad: 'onn' },
+  'nfs3.export-volumes': { good: ['off', 'on'], bad: 'onn' }, // else the hosts of export-dir keep nobody out
   'nfs3.export-dirs': { good: ['on', 'off'], bad: 'none' },
   'nfs3.*.export-dir': { good: ['/a(10.0.0.1)', '/b'], bad: '/a(10.0.0.1' },
   'nfs3.*.volume-access': { good: ['read-only', 'read-write'], bad: 'readonly' },

@@ -11,6 +11,7 @@ function stage(calls: number, up: boolean): GraphStats {
       {
         name: 'data',
         up,
+        troubles: [],
         inodes: { inodes: 10, inUse: 2, limit: 100, purged: 1, cyclesRefused: 0 },
         io: { data: { seconds: calls, bytesRead: 100, bytesWritten: 5, fops: { stat } } },
       },

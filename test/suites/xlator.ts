@@ -8,6 +8,7 @@ import { Fd } from '#src/graph/fd.ts';
 import { Access, type CreateHow, type DirList, FopError, type Made, Stable } from '#src/graph/fops.ts';
 import type { Frame } from '#src/graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '#src/graph/iatt.ts';
+import { ANCESTRY_PATH } from '#src/graph/virtual-xattrs.ts';
 import type { Xlator } from '#src/graph/xlator.ts';
 import type { Inode } from '#src/inode/inode.ts';
 import { type InodeTable, ROOT_GFID } from '#src/inode/table.ts';
@@ -142,6 +143,19 @@ function lookups(test: Tests): void {
     t.same((await top.lookup(frame, dir, '..')).iatt.gfid, root.gfid);
     t.equal(found.iatt.size, 4);
     t.equal(found.iatt.nlink, 1);
+  });
+
+  test('a directory tells where it is, and what is no directory does not', async (t, hand) => {
+    const { top, frame, root } = hand;
+    const path = async (inode: Inode) =>
+      (await top.getxattr(frame, inode, ANCESTRY_PATH)).get(ANCESTRY_PATH)!.toString();
+    const dir = await hand.dir('d');
+    const below = await hand.dir('below', dir);
+    t.strictSame(await Promise.all([root, dir, below].map(path)), ['/', '/d', '/d/below']);
+    await top.rename(frame, dir, 'below', root, 'moved');
+    t.equal(await path(below), '/moved');
+    const file = await hand.file('f');
+    t.equal((await failure(top.getxattr(frame, file, ANCESTRY_PATH))).code, 'ENODATA');
   });
 
   test('what is not there: ENOENT; below a file: ENOTDIR; there no more: ESTALE', async (t, hand) => {

@@ -1,4 +1,5 @@
 /** A brick that keeps everything in memory: a leaf for graphs in tests, and the dumb model of one. */
+import { randomBytes } from 'node:crypto';
 import { type Errno, FsError } from '#src/errno.ts';
 import { Fd } from '#src/graph/fd.ts';
 import {
@@ -22,6 +23,7 @@ import {
 import type { Frame } from '#src/graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '#src/graph/iatt.ts';
 import { text } from '#src/graph/options.ts';
+import { ANCESTRY_PATH } from '#src/graph/virtual-xattrs.ts';
 import { Xlator } from '#src/graph/xlator.ts';
 import type { Inode } from '#src/inode/inode.ts';
 import { ROOT_GFID } from '#src/inode/table.ts';
@@ -74,6 +76,8 @@ const DEFAULT_MODES = { dir: 0o755, file: 0o644, link: 0o777 };
 export class Memory extends Xlator<typeof options> {
   static readonly options = options;
   static readonly children = [0, 0] as const;
+  /** What is in memory is there once. */
+  readonly #id = randomBytes(16);
   readonly #nodes = new Map<string, Node>();
   #inos = 1;
   #cookies = 2n;
@@ -84,6 +88,10 @@ export class Memory extends Xlator<typeof options> {
     for (const name of this.options.files.split(' ').filter(word => word !== '')) {
       this.#enter(this.#root, name, this.#node(undefined, FileType.REG, DEFAULT_MODES.file));
     }
+  }
+
+  override async volumeId(): Promise<Buffer> {
+    return this.#id;
   }
 
   override async lookup(_frame: Frame, parent: Inode, name: string): Promise<Found> {
@@ -309,7 +317,9 @@ export class Memory extends Xlator<typeof options> {
   }
 
   override async getxattr(_frame: Frame, inode: Inode, name?: string): Promise<Xattrs> {
-    const { xattrs } = this.#of(inode.gfid);
+    const node = this.#of(inode.gfid);
+    const { xattrs } = node;
+    if (name === ANCESTRY_PATH) return new Map([[name, this.#ancestryPath(node)]]);
     if (name === undefined) return new Map(xattrs);
     const value = xattrs.get(name);
     if (!value) throw new FsError('ENODATA');
@@ -340,6 +350,17 @@ export class Memory extends Xlator<typeof options> {
 
   override fremovexattr(frame: Frame, fd: Fd, name: string): Promise<void> {
     return this.removexattr(frame, fd.inode, name);
+  }
+
+  #ancestryPath(node: Node): Buffer {
+    if (node.type !== FileType.DIR) throw new FsError('ENODATA');
+    const names: string[] = [];
+    for (let at = node; at !== this.#root; at = at.parent) {
+      const [name] = [...at.parent.entries].find(([, entry]) => entry.node === at) ?? [];
+      if (name === undefined) throw new FsError('ESTALE');
+      names.unshift(name);
+    }
+    return Buffer.from(`/${names.join('/')}`, 'latin1');
   }
 
   #node(frame: Frame | undefined, type: FileType, mode: number): Node {

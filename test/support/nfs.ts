@@ -1,5 +1,6 @@
 /** A real NFS service over a real graph, for tests at the wire. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
@@ -71,6 +72,8 @@ export async function temporaryDir(t: Test, name: string): Promise<string> {
 export async function serveNfs(t: Test, options: ServeOptions = {}): Promise<ServedNfs> {
   const stateDir = options.stateDir ?? (await temporaryDir(t, 'state'));
   const dir = options.dir ?? (await temporaryDir(t, 'vol'));
+  // MNT walks as the caller, which may be any user.
+  if (options.dir === undefined) await chmod(dir, 0o755);
   const layers = options.layers ?? 'volume vol\n type debug/io-stats\n subvolumes brick\nend-volume\n';
   const text = `
 volume brick
@@ -112,7 +115,9 @@ end-volume
     async handle(path) {
       const client = new RecordClient(served.port);
       try {
-        return (await mountHandle(client, `/vol/${path}`)) ?? (await lookUp(client, path));
+        // MNT follows symbolic links, LOOKUP does not.
+        const mounted = isSymlink(dir, path) ? undefined : await mountHandle(client, `/vol/${path}`);
+        return mounted ?? (await lookUp(client, path));
       } finally {
         client.socket.destroy();
         asServer();
@@ -122,7 +127,11 @@ end-volume
 }
 
 const CALL = '00000001 00000000 00000002'.replaceAll(' ', '');
-const NO_AUTH = '00000000'.repeat(4);
+
+function isSymlink(dir: string, path: string): boolean {
+  const bytes = Buffer.concat([Buffer.from(`${dir}/`), Buffer.from(path, 'latin1')]);
+  return lstatSync(bytes, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+}
 
 const hexString = (text: string) => {
   const bytes = Buffer.from(text, 'latin1');
@@ -132,7 +141,7 @@ const hexString = (text: string) => {
 
 /** The handle in a MNT3 reply, `undefined` when it is refused (a file, say). */
 async function mountHandle(client: RecordClient, path: string): Promise<string | undefined> {
-  const call = `${CALL}000186a5 00000003 00000001 ${NO_AUTH}${hexString(path)}`.replaceAll(' ', '');
+  const call = `${CALL}000186a5 00000003 00000001 ${AUTH_ROOT}${hexString(path)}`.replaceAll(' ', '');
   const reply = await client.exchange(Buffer.from(call, 'hex'));
   return handleAt(reply);
 }

@@ -59,7 +59,7 @@ function serve({ answer = fop => ANSWERS[fop], type = 2, readOnly = false, resol
   const errors: object[] = [];
   const volume = new Volume(new Answering(answer), new InodeTable({ limit: 100 }), undefined);
   const inode = volume.table.link(iattOf({ gfid: gfidOf(9), type }));
-  const at: Resolved = { volume, inode, frame, readOnly, trust: 'none', exportId: 0, atTop: false };
+  const at: Resolved = { volume, inode, frame, readOnly, trust: 'none', exportId: 0, place: 'below' };
   const log = Object.assign(Object.create(silent), { error: (what: object) => errors.push(what) }) as typeof silent;
   const nfs: NfsCall = {
     call,
@@ -71,6 +71,8 @@ function serve({ answer = fop => ANSWERS[fop], type = 2, readOnly = false, resol
       if (readOnly) throw new FsError('EROFS');
       return resolve(at);
     },
+    locate: async ({ place }) => place,
+    holds: async () => true,
     handleOf: () => Buffer.alloc(32),
     link: (parent, name, iatt) => volume.table.link(iatt, parent.inode, name),
   };

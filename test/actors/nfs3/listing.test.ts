@@ -74,7 +74,7 @@ function serve(brick: Xlator, { readdirSize = 65_536, readdirplus = true }: Opti
     readOnly: false,
     trust: 'none',
     exportId: 0,
-    atTop: true,
+    place: 'top',
   };
   const contextOf = (call: Call): NfsCall => ({
     call,
@@ -83,6 +83,8 @@ function serve(brick: Xlator, { readdirSize = 65_536, readdirplus = true }: Opti
     log: silent,
     resolve: () => at,
     resolveForChange: () => at,
+    locate: async ({ place }) => place,
+    holds: async () => true,
     handleOf: (_near, { gfid }) => Buffer.concat([gfid, Buffer.alloc(16 + (gfid[15]! % 3))]),
     link: (parent, name, iatt) => volume.table.link(iatt, parent.inode, name),
   });

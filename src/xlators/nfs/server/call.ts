@@ -8,6 +8,12 @@ import type { Trust } from './exports.ts';
 import type { NfsOptions } from './options.ts';
 import type { Volume } from './volume.ts';
 
+/**
+ * Where a directory is, as seen from the export of its handle: where the export begins, below that, or elsewhere, since
+ * it was moved. `unknown` if the brick cannot tell.
+ */
+export type Place = 'top' | 'below' | 'outside' | 'unknown';
+
 /** A file handle made out: the object, where it is exported, and as whom the caller acts there. */
 export interface Resolved {
   readonly volume: Volume;
@@ -18,8 +24,8 @@ export interface Resolved {
   /** What the administrator vouches for, see `Trust`. */
   readonly trust: Trust;
   readonly exportId: number;
-  /** Whether the inode is where the export begins: its `..` is itself, or a client could walk out of the export. */
-  readonly atTop: boolean;
+  /** Where the object is in the export: for an export of a part of a volume `below` until {@link NfsCall.locate} has told. */
+  readonly place: Place;
 }
 
 /** The context of NFS3's actors, one for each call. */
@@ -37,6 +43,13 @@ export interface NfsCall {
   resolve(handle: Buffer): Resolved | Promise<Resolved>;
   /** As resolve, and EROFS where the export is read-only. */
   resolveForChange(handle: Buffer): Resolved | Promise<Resolved>;
+  /**
+   * Asks where the directory is now, which {@link Resolved.place} says from then on. For exports of a part of a volume:
+   * of a whole volume all that the brick answers with is in it.
+   */
+  locate(at: Resolved): Promise<Place>;
+  /** Whether a directory that was found by way of `..` lies in the export of `at` now. */
+  holds(at: Resolved, iatt: Iatt): Promise<boolean>;
   /** The handle of an object found in the same export as `near`. */
   handleOf(near: Resolved, iatt: Iatt): Buffer;
   /** Notes in the inode table that `name` in `parent` is this object, and returns its inode. */

@@ -45,6 +45,8 @@ export interface Export {
   readonly volume: string;
   /** The directory's names from the volume's root on, latin1; none for the whole volume. */
   readonly dir: readonly string[];
+  /** The same as one path, from `/`. */
+  readonly path: string;
   /** The paths it is mounted by, latin1. */
   readonly paths: readonly string[];
   /** Who may mount this directory, besides the volume's rules. */
@@ -52,9 +54,10 @@ export interface Export {
   readonly rules: VolumeRules;
   /** The layer below that refuses every change, if one does. */
   readonly readOnlyBy: Layer | undefined;
-  /** The gfid of the directory, once it has been looked up. */
-  top?: Buffer;
 }
+
+/** Whether an export is a part of its volume only. */
+export const isPart = ({ dir }: Export): boolean => dir.length > 0;
 
 export type Origins = ReadonlyMap<string, string>;
 
@@ -151,7 +154,7 @@ function volumeExports(volume: string, source: Source, readOnlyBy: Layer | undef
   const also = (values['nfs3.*.export-as'].get(volume) ?? []).map(toWire);
   const own = `/${toWire(volume)}`;
   if (values['nfs3.export-volumes']) {
-    exports.push({ id: 0, volume, dir: [], paths: [own, ...also], hosts: anywhere, rules, readOnlyBy });
+    exports.push({ id: 0, volume, dir: [], path: '/', paths: [own, ...also], hosts: anywhere, rules, readOnlyBy });
   }
   const option = `nfs3.${volume}.export-dir`;
   const where = origins.get(option) ?? 'default';
@@ -162,7 +165,8 @@ function volumeExports(volume: string, source: Source, readOnlyBy: Layer | undef
     const id = dirId(names);
     const paths = [own, ...also].map(path => [path, ...names].join('/'));
     if (exports.some(other => other.id === id)) throw VolfileError.expected(where, 'each directory once', dir);
-    exports.push({ id, volume, dir: names, paths, hosts: { value: hosts, option, where }, rules, readOnlyBy });
+    const named = { value: hosts, option, where };
+    exports.push({ id, volume, dir: names, path: `/${names.join('/')}`, paths, hosts: named, rules, readOnlyBy });
   }
   return exports;
 }

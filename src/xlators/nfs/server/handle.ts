@@ -4,7 +4,7 @@
  *     byte 0      version, 1
  *     byte 1      bytes of the brick's hint, 0 to 24
  *     bytes 2-3   export within the volume, 0 for the whole
- *     bytes 4-7   volume (the first bytes of its id)
+ *     bytes 4-7   volume, and the tree that it is: the first bytes of a hash of both
  *     bytes 8-23  gfid
  *     then        the hint
  *     last 8      SipHash-2-4 of all before, under a key of this server's own

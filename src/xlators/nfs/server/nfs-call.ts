@@ -5,8 +5,9 @@ import type { Inode } from '../../../inode/inode.ts';
 import type { Log } from '../../../log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
 import type { Access } from './accesses.ts';
-import type { NfsCall, Resolved } from './call.ts';
-import type { Trust } from './exports.ts';
+import { placeIn } from './boundary.ts';
+import type { NfsCall, Place, Resolved } from './call.ts';
+import { isPart, type Trust } from './exports.ts';
 import type { HandleParts } from './handle.ts';
 import type { NfsOptions } from './options.ts';
 import type { NfsServer } from './server.ts';
@@ -16,6 +17,7 @@ class ResolvedHandle implements Resolved {
   readonly volume: Volume;
   readonly inode: Inode;
   readonly #access: Access;
+  #place: Place | undefined;
 
   constructor(volume: Volume, inode: Inode, access: Access) {
     this.volume = volume;
@@ -39,11 +41,21 @@ class ResolvedHandle implements Resolved {
     return this.#access.on.id;
   }
 
-  get atTop(): boolean {
-    const { on } = this.#access;
-    if (on.dir.length === 0) return this.inode === this.volume.table.root;
-    // The directory is not to be found: nobody gets above anything until it is.
-    return on.top === undefined || on.top.equals(this.inode.gfid);
+  get place(): Place {
+    if (this.#place !== undefined) return this.#place;
+    return this.inode === this.volume.table.root && !isPart(this.#access.on) ? 'top' : 'below';
+  }
+
+  async locate(): Promise<Place> {
+    const { on, frame } = this.#access;
+    return (this.#place = isPart(on) ? await placeIn(this.volume, on, frame, this.inode) : this.place);
+  }
+
+  async holds(iatt: Iatt): Promise<boolean> {
+    const { on, frame } = this.#access;
+    if (!isPart(on)) return true;
+    const place = await placeIn(this.volume, on, frame, this.volume.table.link(iatt));
+    return place === 'top' || place === 'below';
   }
 }
 
@@ -72,19 +84,28 @@ export class ServedNfsCall implements NfsCall {
   resolve(handle: Buffer): Resolved | Promise<Resolved> {
     const parts = this.#server.handles.decode(handle);
     if (parts === undefined) throw new FsError('EBADHANDLE', 'not a handle of this server');
+    if (this.#server.knows(parts.volumeKey)) return this.#enter(parts);
+    return this.#server.lookAgain().then(() => this.#enter(parts));
+  }
+
+  #enter(parts: HandleParts): Resolved | Promise<Resolved> {
     const { volume, on } = this.#server.exportOf(parts.volumeKey, parts.exportId);
     const access = this.#server.accesses.of(this.call, on);
     if (access instanceof Promise) return access.then(access => this.#object(volume, access, parts));
-    // A restart has forgotten which directory the export begins at.
-    if (on.top === undefined && on.dir.length > 0) {
-      return this.#server.findTop(volume, on, this.call).then(() => this.#object(volume, access, parts));
-    }
     return this.#object(volume, access, parts);
   }
 
   resolveForChange(handle: Buffer): Resolved | Promise<Resolved> {
     const resolved = this.resolve(handle);
     return resolved instanceof Promise ? resolved.then(writable) : writable(resolved);
+  }
+
+  locate(at: Resolved): Promise<Place> {
+    return (at as ResolvedHandle).locate();
+  }
+
+  holds(at: Resolved, iatt: Iatt): Promise<boolean> {
+    return (at as ResolvedHandle).holds(iatt);
   }
 
   handleOf({ volume, exportId }: Resolved, { gfid, hint, memo }: Iatt): Buffer {

@@ -1,19 +1,20 @@
 import { auth_flavor } from '#protocols/rpc.ts';
 import { FsError } from '../../../errno.ts';
 import type { Statfs } from '../../../graph/fops.ts';
+import type { Frame } from '../../../graph/frame.ts';
 import { FileType } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import type { Log } from '../../../log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
-import { verdict } from './access.ts';
+import { frameFor, verdict } from './access.ts';
 import { exportGroups } from './export-groups.ts';
 import { type Export, hostRulesOf } from './exports.ts';
 import type { ExportEntry, MountCall, Mounted } from './mount-call.ts';
 import { splitMountPath } from './mount-path.ts';
 import type { MountTable } from './mount-table.ts';
+import { walkToMount } from './mount-walk.ts';
 import type { NfsServer } from './server.ts';
 import type { Volume } from './volume.ts';
-import { walk } from './walk.ts';
 
 /** A directory that the caller may mount. */
 interface Found {
@@ -82,12 +83,23 @@ export class ServedMountCall implements MountCall {
     return this.#enter(on, rest);
   }
 
+  /** As whom the caller acts. A client that does not say who calls (AUTH_NONE) is nobody in particular. */
+  async #caller(on: Export): Promise<Frame> {
+    const { peer, credentials } = this.call;
+    if (credentials.flavor === auth_flavor.AUTH_NONE) return frameFor(on, peer, credentials);
+    return (await this.#server.accesses.of(this.call, on)).frame;
+  }
+
   async #enter(on: Export, rest: readonly string[]): Promise<Found> {
-    const { volume } = this.#server.exportOf(this.#server.volumes.get(on.volume)!.key, on.id);
-    const frame = this.#server.frame(this.call);
-    const inode = await walk(volume, frame, [...on.dir, ...rest]);
+    if (!this.#server.volumes.get(on.volume)!.up) throw new FsError('EJUKEBOX', `volume ${on.volume} is down`);
+    const volume = await this.#server.identify(on.volume);
+    const server = this.#server.frame(this.call);
+    const within = (names: readonly string[]) => {
+      const found = this.#server.exportPaths.find(names);
+      return found?.value === on ? found.rest : undefined;
+    };
+    const inode = await walkToMount({ volume, on, server, caller: await this.#caller(on), within }, rest);
     if (inode.type !== FileType.DIR) throw new FsError('ENOTDIR', 'only directories can be mounted');
-    if (rest.length === 0) on.top = inode.gfid;
     return { on, volume, inode };
   }
 }

@@ -3,6 +3,7 @@
  * out of the file handles of NFS3 and the paths of MOUNT the inodes that fops take. Its programs are handed to it,
  * since what procedures do is the actors' part.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, FsError } from '../../../errno.ts';
 import { ROOT } from '../../../graph/identity.ts';
 import type { Frame } from '../../../graph/frame.ts';
@@ -21,7 +22,7 @@ import type { MountTable } from './mount-table.ts';
 import { actorOptions, type NfsOptions, OPTIONS } from './options.ts';
 import type { WriteVerifier } from './verifier.ts';
 import { Volume } from './volume.ts';
-import { walk } from './walk.ts';
+import { waysAround } from './ways-around.ts';
 
 /** What the server's stages have in common, and each graph of theirs is given. */
 export interface NfsHost {
@@ -34,6 +35,8 @@ export interface NfsHost {
 
 /** Inodes that nobody uses and are yet remembered: `nfs.mem-factor` times this. */
 const INODES_PER_MEM_FACTOR = 32_768;
+/** How long a call waits for bricks to say which trees they serve. */
+const LOOK_MS = 2000;
 
 export class NfsServer extends Xlator<typeof OPTIONS> {
   static readonly options = OPTIONS;
@@ -81,11 +84,9 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
   }
 
   override async init(): Promise<void> {
-    const limit = this.options['nfs.mem-factor'] * INODES_PER_MEM_FACTOR;
     for (const child of this.children) {
-      const table = new InodeTable({ limit, forget: forgetOf(child) });
-      const volume = new Volume(child, table, this.options['nfs3.*.volume-id'].get(child.name));
-      const twin = this.#byKey.get(volume.key);
+      const volume = this.#volumeOf(child, await treeOf(child));
+      const twin = [...this.volumes.values()].find(one => one.key === volume.key || sameId(one, volume));
       if (twin !== undefined) {
         const expected = `an option nfs3.${child.name}.volume-id of its own`;
         throw VolfileError.expected(child.where, expected, `the one of ${twin.name}`);
@@ -100,6 +101,53 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
       this.#exportById.set(exportKey(this.volumes.get(one.volume)!, one.id), one);
     }
     this.exportPaths = pathsOf(this.exports, this.where);
+    if (this.env.stage === 0) for (const warning of waysAround(this.exports)) this.log.warn(warning);
+  }
+
+  #volumeOf(child: Xlator, tree: Buffer | undefined): Volume {
+    const limit = this.options['nfs.mem-factor'] * INODES_PER_MEM_FACTOR;
+    const table = new InodeTable({ limit, forget: forgetOf(child) });
+    return new Volume(child, table, this.options['nfs3.*.volume-id'].get(child.name), tree);
+  }
+
+  /**
+   * The volume as its brick is now. Another tree than before makes another volume of it, with an inode table and handles
+   * of its own; those of the one before are stale. @throws {FsError} as `Xlator.volumeId`
+   */
+  async identify(name: string): Promise<Volume> {
+    const { top } = this.volumes.get(name)!;
+    const tree = await top.volumeId();
+    const before = this.volumes.get(name)!;
+    if (before.tree?.equals(tree)) return before;
+    const volume = this.#volumeOf(top, tree);
+    if (this.#byKey.has(volume.key)) throw new Error(`volume ${name} has the key of another volume`);
+    volume.up = before.up;
+    this.volumes.set(name, volume);
+    this.#byKey.delete(before.key);
+    this.#byKey.set(volume.key, volume);
+    for (const one of this.exports) {
+      if (one.volume !== name) continue;
+      this.#exportById.delete(exportKey(before, one.id));
+      this.#exportById.set(exportKey(volume, one.id), one);
+    }
+    return volume;
+  }
+
+  /** Asks all bricks which trees they serve, for a handle of a tree that was not known a moment ago. */
+  async lookAgain(): Promise<void> {
+    const asked = Promise.allSettled([...this.volumes.keys()].map(name => this.identify(name)));
+    const late = sleep(LOOK_MS, 'late' as const, { ref: false });
+    if ((await Promise.race([asked, late])) === 'late') throw new FsError('EJUKEBOX', 'a brick does not answer');
+  }
+
+  async #cameUp(name: string): Promise<void> {
+    try {
+      const volume = await this.identify(name);
+      if (!volume.up) this.log.debug({ volume: name }, 'volume is up');
+      volume.up = true;
+    } catch (err) {
+      this.log.warn({ err, volume: name }, 'the volume cannot tell which tree it is');
+    }
   }
 
   /** Of directories below it on another file system their listings say: see `Frame.narrowCookies`. */
@@ -119,7 +167,8 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
     const volume = from === undefined ? undefined : this.volumes.get(from.name);
     if (event === 'child-up' && volume !== undefined) {
       if (!volume.up) this.log.debug({ volume: volume.name }, 'volume is up');
-      volume.up = true;
+      volume.up = volume.tree !== undefined;
+      void this.#cameUp(volume.name);
     } else if (event === 'child-down' && volume !== undefined) {
       volume.up = false;
       this.log.warn({ volume: volume.name }, 'volume is down: its calls are answered "try again later"');
@@ -132,22 +181,18 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
     }
   }
 
+  /** Whether a handle is of a tree that is served, as far as is known. */
+  knows(volumeKey: number): boolean {
+    return this.#byKey.has(volumeKey);
+  }
+
   /** The volume and export of a handle. @throws {FsError} ESTALE: neither is here any more; EJUKEBOX: not now */
   exportOf(volumeKey: number, exportId: number): { volume: Volume; on: Export } {
     const volume = this.#byKey.get(volumeKey);
     const on = volume && this.#exportById.get(exportKey(volume, exportId));
-    if (on === undefined) throw new FsError('ESTALE', 'the volume or directory is exported no more');
+    if (on === undefined) throw new FsError('ESTALE', 'the volume or directory is exported no more, or another');
     if (!volume!.up) throw new FsError('EJUKEBOX', `volume ${volume!.name} is down`);
     return { volume: volume!, on };
-  }
-
-  /** Looks up the directory that an export begins at; it stays unknown if it is not there. */
-  async findTop(volume: Volume, on: Export, call: Call): Promise<void> {
-    try {
-      on.top = (await walk(volume, this.frame(call), on.dir)).gfid;
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error;
-    }
   }
 
   /** A frame of the server's own, for walking to what is mounted. */
@@ -155,6 +200,18 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
     return { identity: ROOT, client: call.peer.address, signal: call.peer.signal };
   }
 }
+
+/** The tree below, if it can be told now. */
+async function treeOf(child: Xlator): Promise<Buffer | undefined> {
+  try {
+    return await child.volumeId();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined; // it will say when it is up
+  }
+}
+
+const sameId = (one: Volume, other: Volume): boolean => one.id !== undefined && one.id === other.id;
 
 function exportKey(volume: Volume, id: number): number {
   return volume.key * 0x1_0000 + id;

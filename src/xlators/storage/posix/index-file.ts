@@ -1,6 +1,6 @@
 /**
  * The index's database: one file in the state directory for each tree that is served, whatever the volume is called. A
- * tree is a directory, known by its file system and its inode number, so it keeps its index when it is moved.
+ * tree keeps its index when it is moved on its file system (see tree-id.ts).
  */
 import { existsSync, linkSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -45,6 +45,8 @@ export interface IndexPlace {
   /** The volume's name, by which earlier versions called the file. */
   readonly name: string;
   readonly root: Known;
+  /** What tells the tree from others: see tree-id.ts. */
+  readonly treeId: Buffer;
   /** Stage 0, which is the first to start, mends what is damaged. */
   readonly stage: number;
 }
@@ -61,10 +63,12 @@ interface Opened {
   readonly mayLack: boolean;
 }
 
-const treeOf = ({ mount, ino }: Known): string => `${mount.fsid} ${ino}`;
+/** How earlier versions told the tree from others. */
+const formerTreeOf = ({ mount, ino }: Known): string => `${mount.fsid} ${ino}`;
 
-const pathFor = ({ stateDir, root }: IndexPlace): string =>
-  join(stateDir, `tree-${root.mount.fsid.toString(16)}-${root.ino}.index`);
+const treeOf = ({ treeId }: IndexPlace): string => treeId.toString('hex');
+
+const pathFor = (place: IndexPlace): string => join(place.stateDir, `tree-${treeOf(place)}.index`);
 
 /**
  * Opens the database, which is made when there is none, and made anew when it is damaged.
@@ -86,7 +90,7 @@ export async function openIndexFile(place: IndexPlace, log: Log): Promise<IndexF
 }
 
 async function opened(path: string, place: IndexPlace, log: Log): Promise<Opened> {
-  const tree = treeOf(place.root);
+  const tree = treeOf(place);
   asServer();
   refuseForeign(path);
   adoptFormer(path, place, log);
@@ -187,7 +191,8 @@ function refuseForeign(path: string): void {
 }
 
 /** Earlier versions called the file by the volume's name: it is taken over if it is of this tree. */
-function adoptFormer(path: string, { stateDir, name, root }: IndexPlace, log: Log): void {
+function adoptFormer(path: string, place: IndexPlace, log: Log): void {
+  const { stateDir, name, root } = place;
   const former = join(stateDir, `${fileNameOf(name)}.index`);
   if (existsSync(path) || !existsSync(former)) return;
   try {
@@ -195,7 +200,8 @@ function adoptFormer(path: string, { stateDir, name, root }: IndexPlace, log: Lo
     const db = new DatabaseSync(former, { timeout: BUSY_MS });
     try {
       const row = db.prepare('SELECT root FROM volume').get() as { root: string } | undefined;
-      if (row?.root !== treeOf(root)) return;
+      if (row?.root !== formerTreeOf(root)) return;
+      db.prepare('UPDATE volume SET root = ?').run(treeOf(place));
       db.exec('PRAGMA journal_mode = DELETE'); // everything is in the one file then
     } finally {
       db.close();

@@ -8,8 +8,8 @@ import { failedWith, fsError, lastError, withWcc } from '../../../sys/failure.ts
 import { asCaller } from '../../../sys/identity.ts';
 import { close, errno, openat, readlinkat } from '../../../sys/libc.ts';
 import { cName, DOT_DOT, EMPTY } from '../../../sys/names.ts';
-import { isWithin, pathOf } from '../../../sys/paths.ts';
 import { statName } from '../../../sys/statx.ts';
+import { placeInVolume } from './ancestry.ts';
 import { iattOf } from './attributes.ts';
 import { type Brick, isDot } from './brick.ts';
 import { noteWay } from './index-way.ts';
@@ -58,15 +58,21 @@ function dotted(brick: Brick, frame: Frame, dir: Known, fd: number, name: string
   return known;
 }
 
-/** The directory above; never outside of the volume, wherever a directory may have been moved to. */
+/**
+ * The directory above; never outside of the volume, wherever a directory may have been moved to. ESTALE if it is: as
+ * knfsd's for a directory that its export does not lead to.
+ */
 export function above({ objects }: Brick, frame: Frame, dir: Known, fd: number): Known {
   if (dir === objects.root) return dir;
   asCaller(frame.identity);
   const parent = objects.opened(() => openat(fd, DOT_DOT, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), 'lookup of ..');
-  if (!isWithin(pathOf(parent), pathOf(objects.root.path!.fd))) {
-    close(parent);
-    throw fsError('ENOENT', 'the directory is not in the volume any more');
+  let place: string | undefined;
+  try {
+    place = placeInVolume(objects, parent);
+  } finally {
+    if (place === undefined) close(parent);
   }
+  if (place === undefined) throw fsError('ESTALE', 'the directory is not in the volume any more');
   return noteWay(objects, objects.met(parent));
 }
 

@@ -21,8 +21,8 @@ export class Mount {
   readonly tag: number;
   readonly mountId: number;
   readonly dev: number;
-  /** Open for reading (the kernel takes no O_PATH), what handles are opened against. */
-  readonly fd: number;
+  /** Open for reading (the kernel takes no O_PATH), what handles are opened against; -1 once it is closed. */
+  fd: number;
   /** For `Iatt.fsid`: the file system's own id, which stays the same across restarts, or else the device. */
   readonly fsid: bigint;
   /** statfs(2)'s f_type. */

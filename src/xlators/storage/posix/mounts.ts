@@ -90,6 +90,7 @@ export class Mounts {
 
   close(): void {
     for (const fd of new Set(this.#all.map(mount => mount.fd))) close(fd);
+    for (const mount of this.#all) mount.fd = -1;
     this.#all.length = 0;
   }
 

@@ -246,8 +246,10 @@ export class Objects {
     return known;
   }
 
+  /** Calls may still be under way, if another tree has taken this one's place: whatever they ask for then is stale. */
   close(): void {
     for (const cache of Object.values(this.caches) as DescriptorCache[]) cache.clear();
+    this.root.path = undefined;
     this.mounts.close();
   }
 
@@ -277,6 +279,7 @@ export class Objects {
 
   /** O_PATH. ESTALE if the object is gone. */
   #open(mount: Mount, gfid: Buffer, hint: Buffer | undefined): number {
+    if (mount.fd < 0) throw fsError('ESTALE', 'another tree is served in place of the one that the object is in');
     const at = mount.byHandle ? handleOf(gfid, hint, mount.handleBytes) : undefined;
     if (at === undefined) {
       if (this.index) return this.index.open(gfid);

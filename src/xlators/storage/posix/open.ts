@@ -19,6 +19,7 @@ import { FileCloser } from './files.ts';
 import { Objects } from './objects.ts';
 import type { PosixOptions } from './options.ts';
 import { PlaceIndex } from './place-index.ts';
+import { treeId } from './tree-id.ts';
 import { Turnstile } from './turnstile.ts';
 
 const TICK_MS = 1000;
@@ -32,6 +33,10 @@ const HANDLES = { on: 'none', auto: 'lasting', off: 'any' } as const;
 
 export interface OpenBrick {
   readonly brick: Brick;
+  /** See `Xlator.volumeId`. */
+  readonly treeId: Buffer;
+  /** The root directory, open for reading. */
+  readonly rootFd: number;
   /** Closes everything, once what was written is handed to the disk. */
   close(): Promise<void>;
 }
@@ -52,7 +57,8 @@ export async function openBrick(
   const closer = new FileCloser(limits.files >> 2);
   const caches = makeCaches(limits, closer);
   const objects = new Objects({ ...caches, rootFd, slot, handles: HANDLES[options.index], log });
-  const index = await openIndex(name, objects, options, env, log);
+  const tree = treeId(rootFd, objects.mounts.root); // before others' calls make this thread theirs
+  const index = await openIndex({ name, treeId: tree }, objects, options, env, log);
   const brick: Brick = {
     objects,
     buffers: new BufferPool(),
@@ -71,6 +77,8 @@ export async function openBrick(
   timer.unref();
   return {
     brick,
+    treeId: tree,
+    rootFd,
     async close() {
       clearInterval(timer);
       asServer();
@@ -92,8 +100,11 @@ async function settleThreads(): Promise<void> {
   await statPath('/');
 }
 
+/** `option directory` as the kernel takes it. */
+export const pathBytes = (directory: string): Buffer => bytesOfText(directory);
+
 function openRoot(directory: string): number {
-  const path = bytesOfText(`${directory}\0`);
+  const path = Buffer.concat([pathBytes(directory), Buffer.alloc(1)]);
   const fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (fd < 0) throw lastError(`option directory: ${directory} cannot be opened as a directory`);
   return fd;
@@ -123,7 +134,7 @@ function makeCaches({ paths, files, lists }: ReturnType<typeof limitsFor>, close
 }
 
 async function openIndex(
-  name: string,
+  volume: { readonly name: string; readonly treeId: Buffer },
   objects: Objects,
   { index }: OptionValues<PosixOptions>,
   { stateDir, stage }: GraphEnv,
@@ -132,6 +143,6 @@ async function openIndex(
   if (index === 'off' || objects.mounts.root.byHandle) return undefined;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   log.info('the kernel opens no file handles for this directory: objects are found by an index in the state directory');
-  objects.index = await PlaceIndex.open({ stateDir, name, root: objects.root, stage }, objects, log);
+  objects.index = await PlaceIndex.open({ ...volume, stateDir, root: objects.root, stage }, objects, log);
   return objects.index;
 }

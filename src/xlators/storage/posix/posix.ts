@@ -3,20 +3,25 @@ import { Fd } from '../../../graph/fd.ts';
 import * as fops from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
+import { ANCESTRY_PATH } from '../../../graph/virtual-xattrs.ts';
 import { type DumpValues, Xlator } from '../../../graph/xlator.ts';
 import type { Inode } from '../../../inode/inode.ts';
+import { silent } from '../../../log.ts';
+import { ancestryPath } from './ancestry.ts';
 import type { Brick, Changed } from './brick.ts';
 import * as create from './create.ts';
 import { syncMade, syncObject } from './durability.ts';
 import * as entries from './entries.ts';
+import { isRoot } from './gfid.ts';
 import type { Known } from './known.ts';
 import { statfsOf } from './limits.ts';
 import { list } from './list.ts';
 import * as lookup from './lookup.ts';
 import { openFor } from './open-flags.ts';
-import { openBrick, type OpenBrick } from './open.ts';
+import { openBrick, type OpenBrick, pathBytes } from './open.ts';
 import { posixForeign, posixOptions, type PosixOptions } from './options.ts';
 import { read } from './read.ts';
+import { RootWatch } from './root-watch.ts';
 import { setattr } from './setattr.ts';
 import * as space from './space.ts';
 import { commit, write, writeStable } from './write.ts';
@@ -35,21 +40,56 @@ export class Posix extends Xlator<PosixOptions> {
   #open: OpenBrick | undefined;
   #brick!: Brick;
 
+  readonly #watch = new RootWatch({
+    directory: this.options.directory,
+    path: pathBytes(this.options.directory),
+    log: this.env.stage === 0 ? this.log : silent, // all stages see the same
+    isFirst: this.env.stage === 0,
+    rootFd: () => this.#open!.rootFd,
+    replace: () => this.#replace(),
+  });
+
   override async init(): Promise<void> {
-    const lost = () => this.notify('unstable-lost');
-    this.#open = await openBrick(this.name, this.slot, this.options, this.env, this.log, lost);
+    this.#open = await this.#openBrick();
     this.#brick = this.#open.brick;
+    this.#watch.start();
   }
 
   override async fini(): Promise<void> {
+    await this.#watch.stop();
     await this.#open?.close();
     this.#open = undefined;
+  }
+
+  override async volumeId(): Promise<Buffer> {
+    await this.#watch.look();
+    return this.#open!.treeId;
+  }
+
+  override get trouble(): string | undefined {
+    return this.#watch.trouble;
+  }
+
+  #openBrick(): Promise<OpenBrick> {
+    const lost = () => this.notify('unstable-lost');
+    return openBrick(this.name, this.slot, this.options, this.env, this.log, lost);
+  }
+
+  /** What is at the path now is another tree. Calls that are under way in the one before end as stale. */
+  async #replace(): Promise<void> {
+    const next = await this.#openBrick();
+    const before = this.#open!;
+    this.#open = next;
+    this.#brick = next.brick;
+    const closed = before.close();
+    this.notify('child-up');
+    await closed;
   }
 
   override forget(inode: Inode): void {
     const known = inode.slots[this.slot] as Known | undefined;
     inode.slots[this.slot] = undefined;
-    if (known && known !== this.#brick.objects.root) known.close();
+    if (known && !isRoot(known.gfid)) known.close();
   }
 
   override dump(): DumpValues {
@@ -231,6 +271,7 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override async getxattr(frame: Frame, inode: Inode, name?: string): Promise<Xattrs> {
+    if (name === ANCESTRY_PATH) return new Map([[name, ancestryPath(this.#brick, inode)]]);
     return xattrs.getxattr(this.#brick, frame, inode, name);
   }
 

@@ -78,5 +78,5 @@ export async function openParts(t: Tap, { dir, stateDir }: Place, name = 'brick'
   let closed: Promise<void> | undefined;
   const close = () => (closed ??= opened.close());
   t.teardown(close);
-  return { brick: opened.brick, close };
+  return { ...opened, close };
 }
