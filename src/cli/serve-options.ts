@@ -4,7 +4,8 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { InferredOptionTypes } from 'yargs';
 import { parseVolfile } from '../graph/volfile.ts';
-import { LIMITS, type ServerConfig } from '../server/config.ts';
+import type { ServerConfig } from '../server/config.ts';
+import { LIMITS } from '../server/limits.ts';
 import { defaultStateDir } from '../server/state.ts';
 import { bytesOfText, textOfBytes } from '../wire-text.ts';
 import { choiceOf, integerOf, once, textOf, textsOf } from './arguments.ts';
@@ -96,7 +97,6 @@ export function serverConfig(args: ServeArguments, dirs: readonly string[]): Ser
     stages: args.stages ?? Math.min(STAGES_MAX, availableParallelism()),
     graceMs: Math.max(0, graceMs - STOP_RESERVE_MS),
     limits: LIMITS,
-    connectionsMax: 4096,
     portmapperPort: args.portmapper,
   };
 }
