@@ -17,7 +17,7 @@ export function programsOf(server: NfsServer): Program[] {
   const mountCall = (call: Call) => new ServedMountCall(server, call);
   const mounts = [mount3(mountCall), mount2(mountCall), mount1(mountCall)];
   const programs = [nfs3Program(call => new ServedNfsCall(server, call)), ...mounts];
-  return server.settings['nfs.nlm'] ? [...programs, nlm4(server.serverLog)] : programs;
+  return server.settings['nfs.nlm'] ? [...programs, nlm4(server.peerLog)] : programs;
 }
 
 /** Those of the built-in portmapper. */

@@ -24,3 +24,10 @@ export function lastingCopy(bytes: Uint8Array): Buffer {
   copy.set(bytes);
   return copy;
 }
+
+/** A copy in memory of its own, for what is kept for some time only: it must not keep what is lasting company. */
+export function ownCopy(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import pino from 'pino';
+import { harmless } from './log-text.ts';
 
 export type Log = pino.Logger;
 
@@ -22,10 +23,10 @@ export function makeLog({ level, pretty, file, fd }: LogOptions): Log {
   // In sync, so that the last line before an exit is there as well.
   const destination = pino.destination({ dest: fd ?? file ?? 2, sync: true, maxLength: UNWRITTEN_CHARS_MAX });
   destination.on('error', () => {}); // a full disk or a closed terminal: lines are lost, the server goes on
-  if (!pretty) return pino(options, destination);
+  if (!pretty) return pino(options, { write: (line: string) => void destination.write(harmless(line)) });
   const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
   const readable = prettyFactory({ colorize: file === undefined && process.stderr.isTTY });
-  return pino(options, { write: (line: string) => void destination.write(readable(line)) });
+  return pino(options, { write: (line: string) => void destination.write(harmless(readable(line))) });
 }
 
 /** Says nothing, for tests and for tools. */

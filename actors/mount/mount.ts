@@ -1,5 +1,6 @@
 import { joinMountPath, splitMountPath } from '#src/xlators/nfs/server/mount-path.ts';
 import type { MountCall, Mounted } from '#src/xlators/nfs/server/mount-call.ts';
+import { fromWire } from '#src/wire-text.ts';
 import { failureOf, type MountFailure } from './status.ts';
 
 /**
@@ -15,9 +16,9 @@ export async function mountDirectory(
     const path = joinMountPath(splitMountPath(asked));
     const mounted = await mount.mount(path);
     refuse(mounted);
-    const { address } = mount.call.peer;
-    mount.mounts.add(address, path);
-    mount.log.info({ client: address, path }, 'mounted');
+    const { address, transport } = mount.call.peer;
+    mount.mounts.add(address, path, transport === 'udp');
+    mount.log.info({ client: address, path: fromWire(path) }, 'mounted');
     return mounted;
   } catch (error) {
     return failureOf(mount, asked, error);

@@ -1,5 +1,6 @@
 import { MNT3, type mountstat3 } from '#protocols/mount.ts';
 import { type Errno, errnoOf } from '#src/errno.ts';
+import { fromWire } from '#src/wire-text.ts';
 import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
 
 export type MountFailure = Exclude<mountstat3, typeof MNT3.OK>;
@@ -26,9 +27,9 @@ export function failureOf({ call, log }: MountCall, path: string, error: unknown
   const client = call.peer.address;
   const errno = errnoOf(error);
   if (errno === undefined) {
-    log.error({ err: error, client, path, xid: call.xid }, 'MNT failed');
+    log.error({ err: error, client, path: fromWire(path), xid: call.xid }, 'MNT failed');
     return MNT3.ERR_SERVERFAULT;
   }
-  log.info({ client, path, errno, why: (error as Error).message }, 'mount refused');
+  log.warn({ client, path: fromWire(path), errno, why: (error as Error).message }, 'mount refused');
   return STATUS[errno] ?? MNT3.ERR_IO;
 }

@@ -5,7 +5,10 @@ import type { Actor } from '#src/rpcsvc/actor.ts';
 import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
 import { joinMountPath, splitMountPath } from '#src/xlators/nfs/server/mount-path.ts';
 
-/** Takes the caller's own entry out of the mount table; it cannot fail (RFC 1813, 5.2.3). */
+/**
+ * Takes the caller's own entry out of the mount table; it cannot fail (RFC 1813, 5.2.3). Over UDP, where the caller may be
+ * forged, only what was mounted over UDP.
+ */
 export const umnt: Actor<MountCall, string, void> = {
   name: 'UMNT',
   args: dirpath_arg,
@@ -14,7 +17,8 @@ export const umnt: Actor<MountCall, string, void> = {
 
   run({ call, mounts }, path) {
     try {
-      mounts.remove(call.peer.address, joinMountPath(splitMountPath(path)));
+      const { address, transport } = call.peer;
+      mounts.remove(address, joinMountPath(splitMountPath(path)), transport === 'udp');
     } catch (error) {
       if (errnoOf(error) === undefined) throw error; // else no path that anybody can have mounted
     }

@@ -15,6 +15,8 @@ export interface Nfs3Actor<Args, Res> {
   /** See {@link Actor.idempotent}. */
   readonly idempotent: boolean;
   readonly minAuth?: number;
+  /** See {@link Actor.replyBytes}. */
+  readonly replyBytes?: (args: Args) => number;
   /** It changes what the handle stands for: an export that is read-only refuses. */
   readonly changes: boolean;
   /** It is about a name in the directory that the handle stands for: see {@link confine}. */
@@ -30,7 +32,7 @@ export interface Nfs3Actor<Args, Res> {
 }
 
 export function nfs3Actor<Args, Res>(actor: Nfs3Actor<Args, Res>): Actor<NfsCall, Args, Res> {
-  const { name, args, res, idempotent, changes, names, minAuth } = actor;
+  const { name, args, res, idempotent, changes, names, minAuth, replyBytes } = actor;
   return {
     name,
     args,
@@ -40,6 +42,7 @@ export function nfs3Actor<Args, Res>(actor: Nfs3Actor<Args, Res>): Actor<NfsCall
     ...(actor.repeats !== undefined && {
       repeats: (nfs: NfsCall, args: Args, earlier: Res) => repeats(actor, nfs, args, earlier),
     }),
+    ...(replyBytes !== undefined && { replyBytes }),
     async run(nfs, args) {
       let at: Resolved | undefined;
       try {

@@ -1,5 +1,6 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { READ3args, READ3res } from '#protocols/nfs3/file.ts';
+import { IO_BYTES_MAX } from '#src/xlators/nfs/server/options.ts';
 import { nfs3Actor } from './actor.ts';
 import { postOpAfter, toFattr3 } from './attributes.ts';
 import { checkRegular } from './names.ts';
@@ -11,6 +12,7 @@ export const read = nfs3Actor({
   idempotent: true,
   changes: false,
   handle: args => args.file,
+  replyBytes: ({ count }) => Math.min(count, IO_BYTES_MAX),
 
   async run(nfs, at, { offset, count }) {
     checkRegular(at);

@@ -2,6 +2,7 @@ import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { type entry3, entry3Bytes, LIST_BYTES, READDIR3args, READDIR3res } from '#protocols/nfs3/directory.ts';
 import type { Dirent } from '#src/graph/fops.ts';
 import type { Iatt } from '#src/graph/iatt.ts';
+import { IO_BYTES_MAX } from '#src/xlators/nfs/server/options.ts';
 import { nfs3Actor } from './actor.ts';
 import { postOpAfter, toFattr3 } from './attributes.ts';
 import { COOKIEVERF, listedFileid, pageOf } from './listing.ts';
@@ -13,6 +14,7 @@ export const readdir = nfs3Actor({
   idempotent: true,
   changes: false,
   handle: args => args.dir,
+  replyBytes: ({ count }) => Math.min(count, IO_BYTES_MAX),
 
   async run(nfs, at, { cookie, count }) {
     if (at.exportId !== 0) await nfs.locate(at);

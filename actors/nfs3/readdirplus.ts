@@ -5,6 +5,7 @@ import { FsError } from '#src/errno.ts';
 import { type Dirent, direntBytes } from '#src/graph/fops.ts';
 import type { Iatt } from '#src/graph/iatt.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
+import { IO_BYTES_MAX } from '#src/xlators/nfs/server/options.ts';
 import { nfs3Actor } from './actor.ts';
 import { fileidOf, postOpAfter, toFattr3 } from './attributes.ts';
 import { COOKIEVERF, listedFileid, pageOf } from './listing.ts';
@@ -46,6 +47,7 @@ export const readdirplus = nfs3Actor({
   idempotent: true,
   changes: false,
   handle: args => args.dir,
+  replyBytes: ({ maxcount }) => Math.min(maxcount, IO_BYTES_MAX),
 
   async run(nfs, at, { cookie, dircount, maxcount }) {
     if (!nfs.options.readdirplus) throw new FsError('ENOTSUPP', 'nfs.rdirplus is off');

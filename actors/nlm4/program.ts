@@ -1,6 +1,6 @@
 import { NLM4_VERS, NLM_PROG, NLMPROC4 } from '#protocols/nlm.ts';
 import { auth_flavor } from '#protocols/rpc.ts';
-import type { Log } from '#src/log.ts';
+import type { PeerLogger } from '#src/peer-log.ts';
 import type { Actor, Program } from '#src/rpcsvc/actor.ts';
 import { nullActor } from '../null.ts';
 import { lock, nmLock, share, test } from './asking.ts';
@@ -16,7 +16,7 @@ import { Refusals } from './refusals.ts';
  *
  * Versions 1 and 3 belong to NFS version 2. Credentials make no difference to what is refused.
  */
-export function nlm4(log: Log): Program<NlmCall> {
+export function nlm4(log: PeerLogger): Program<NlmCall> {
   const refusals = new Refusals(log);
   return {
     name: 'NLM4',

@@ -1,4 +1,4 @@
-import type { Log } from '#src/log.ts';
+import type { PeerLogger } from '#src/peer-log.ts';
 import type { Call } from '#src/rpcsvc/actor.ts';
 
 /** Whoever comes after these is refused in silence: addresses of datagrams can be made up, and would fill the log. */
@@ -10,10 +10,10 @@ const ADVICE =
 
 /** The clients that were refused a lock: their first is logged, with what to do about it. */
 export class Refusals {
-  readonly #log: Log;
+  readonly #log: PeerLogger;
   readonly #clients = new Set<string>();
 
-  constructor(log: Log) {
+  constructor(log: PeerLogger) {
     this.#log = log;
   }
 

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { InferredOptionTypes } from 'yargs';
 import { parseVolfile } from '../graph/volfile.ts';
-import { LIMITS, type ServerConfig } from '../server/config.ts';
+import type { ServerConfig } from '../server/config.ts';
+import { LIMITS } from '../server/limits.ts';
 import { bytesOfText, textOfBytes } from '../wire-text.ts';
 import { choiceOf, integerOf, once, textOf, textsOf } from './arguments.ts';
 import { CliError, EXIT, reasonOf, usageError } from './failure.ts';
@@ -94,7 +95,6 @@ export function serverConfig(args: ServeArguments, dirs: readonly string[]): Omi
     stages: args.stages ?? Math.min(STAGES_MAX, availableParallelism()),
     graceMs: Math.max(0, graceMs - STOP_RESERVE_MS),
     limits: LIMITS,
-    connectionsMax: 4096,
     portmapperPort: args.portmapper,
   };
 }

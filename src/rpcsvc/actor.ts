@@ -43,6 +43,8 @@ export interface Actor<Context, Args = any, Res = any> {
   repeats?(context: Context, args: Args, earlier: Res): Promise<boolean>;
   /** The weakest authentication it takes, where that is not the program's. */
   readonly minAuth?: number;
+  /** What a large reply's payload may take at most, so that there is room for it before it is made; by default nothing. */
+  replyBytes?(args: Args): number;
   /** What it throws is a bug of ours, but for {@link UnanswerableError}: SYSTEM_ERR. `args` may be views into the record: good until it answers. */
   run(context: Context, args: Args): Promise<Res> | Res;
 }

@@ -127,16 +127,13 @@ export class RpcClient implements AsyncDisposable {
 
   #take(chunk: Buffer): void {
     try {
-      for (let at = 0; at < chunk.length;) {
-        const count = chunk.copy(this.#reader.room(), 0, at);
-        this.#reader.filled(count);
-        at += count;
-        while (this.#reader.next()) {
-          const { bytes } = this.#reader.buffer;
-          // What is decoded may be kept for long, and the reader's buffer is used again.
-          this.#answer(Buffer.from(bytes.subarray(this.#reader.from, this.#reader.to)));
-        }
+      this.#reader.take(chunk);
+      while (this.#reader.next()) {
+        const { bytes } = this.#reader.buffer;
+        // What is decoded may be kept for long, and the reader's buffer is used again.
+        this.#answer(Buffer.from(bytes.subarray(this.#reader.from, this.#reader.to)));
       }
+      this.#reader.rest();
     } catch (error) {
       if (!(error instanceof RecordError || error instanceof XdrError)) throw error;
       this.#end(new RpcError('BAD_REPLY', `${targetText(this.#options.target)}: ${error.message}`, { cause: error }));

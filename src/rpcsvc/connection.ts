@@ -1,90 +1,100 @@
 /**
- * A TCP connection: calls in, replies out, in whatever order they end. Replies of one turn of the event loop go out
- * with one write; a client that has too much under way, or does not read its replies, is not read from.
+ * A TCP connection: calls in, replies out, in whatever order they end. A client that has too much under way, or does not
+ * read its replies, is not read from.
  */
 import { Socket } from 'node:net';
-import { XdrError, XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
+import { XdrError, XdrReader, type XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Peer } from './actor.ts';
-import { buffers } from './buffers.ts';
-import type { Client, Clients } from './client-limits.ts';
+import type { Client, Clients, Connected } from './client-limits.ts';
 import { dispatch, type Service } from './dispatch.ts';
+import { Outgoing } from './outgoing.ts';
 import { type RecordBuffer, RecordError, type RecordLimits, RecordReader } from './record.ts';
 import { unacknowledgedBytes } from '../sys/tcp-queue.ts';
 import { Origin } from './origin.ts';
 import type { LastAuth, Transport } from './transport.ts';
 
 export interface ConnectionLimits extends RecordLimits {
-  /** Reply bytes that wait for the peer to read them, before no more of its calls are taken. */
+  /** Bytes of replies, made or being made, that wait for the peer to read them before no more of its calls are taken. */
   readonly unsentBytesMax: number;
-  /** How long a connection may be silent, */
+  /** The largest reply: a call is taken only if there is room for one. */
+  readonly replyBytesMax: number;
+  /** How long a connection may be silent that has made a call before. */
   readonly idleMs: number;
-  /** a record may take to come, */
+  /** How long a connection may be open without having made a call. */
+  readonly silentMs: number;
+  /** How long a record may take to come. */
   readonly partialMs: number;
-  /** and replies may wait without any progress. */
+  /** How long replies may wait without any progress. */
   readonly sendMs: number;
 }
 
-const LAST_FRAGMENT = 0x8000_0000;
-/** Where replies gather: as large as the last batch was, so that it need not grow. */
-const SLAB_BYTES_MIN = 16 * 1024;
-/** Replies are written at once when this many bytes have gathered. */
-const BATCH_BYTES = 256 * 1024;
 /** How long a peer may take to close its side of a connection that we have ended. */
 const LINGER_MS = 1000;
-/** Receive buffers that calls under way hold. */
-const HELD_BYTES_MAX = 64 * 1024 * 1024;
+/** What is read at a time where no record has begun. */
+const LANDING_BYTES = 32 * 1024;
+/**
+ * Where all connections of this thread read to between records; what comes is copied at once. So a connection has no
+ * memory of its own while it is idle. What comes of a large record after its beginning is read to where it will stand.
+ */
+const landing = Buffer.allocUnsafeSlow(LANDING_BYTES);
 
-export class Connection implements Transport {
+export class Connection implements Transport, Connected {
   readonly peer: Peer;
   readonly client: Client;
   readonly origin: Origin;
   lastAuth: LastAuth | undefined;
+  /** Whether it has made a call other than NULL that could be made out. */
+  proven = false;
   readonly #service: Service;
   readonly #limits: ConnectionLimits;
   readonly #socket: Socket;
   readonly #records: RecordReader;
+  readonly #out: Outgoing;
   readonly #from = new XdrReader(Buffer.alloc(0));
   readonly #abort = new AbortController();
   readonly #closed: Promise<void>;
-  #out: XdrWriter | undefined;
-  #sent: (() => void)[] = [];
+  /** Where the next bytes are to be read to, and where they are read to now. */
+  #room: Buffer = landing;
+  #offered: Buffer = landing;
   #flushing = false;
   #calls = 0;
-  #heldBytes = 0;
-  #slabBytes = SLAB_BYTES_MIN;
-  /** Reply bytes in `#out`, and those the socket has taken but not sent. */
-  #gatheredBytes = 0;
-  #queuedBytes = 0;
+  /** For replies that are being made. */
+  #reservedBytes = 0;
+  /** Records have come that may not be taken now; */
   #paused = false;
+  /** or there is no memory for the one that is coming. */
+  #cramped = false;
+  #crampedSince = Infinity;
   #draining = false;
   #pumping = false;
   /** The peer has closed its side, and had acknowledged the replies to all that it had asked. */
   #finished = false;
   /** On the clock of `performance.now()`. */
   #readAt = performance.now();
-  #wroteAt = performance.now();
-  #partialSince = 0;
+  #partialSince = Infinity;
 
   /** Takes over the connected socket `fd`. */
   constructor(fd: number, peer: Omit<Peer, 'signal'>, service: Service, clients: Clients, limits: ConnectionLimits) {
     this.#service = service;
     this.#limits = limits;
-    this.#records = new RecordReader(limits);
     this.peer = { ...peer, signal: this.#abort.signal };
-    this.client = clients.join(peer.address);
     this.origin = new Origin(peer.port);
+    this.client = clients.of(peer.address);
+    this.client.connections.add(this);
+    this.#records = new RecordReader(limits, this.client.received);
     this.#socket = new Socket({
       fd,
-      allowHalfOpen: true, // who has sent all he wants still gets his replies
-      onread: { buffer: () => this.#records.room(), callback: count => this.#read(count) },
+      allowHalfOpen: true, // a peer that has sent all it wants still gets its replies
+      onread: { buffer: () => (this.#offered = this.#room), callback: count => this.#read(count) },
     });
+    this.#out = new Outgoing(this.#socket, this.client.replies, () => this.#progress());
     this.#socket.setNoDelay(true);
     this.#socket.setKeepAlive(true, 60_000);
     this.#socket.on('error', error => {
       service.log.debug({ client: peer.address, why: error.message }, 'connection lost');
     });
     this.#socket.on('end', () => {
-      this.#finished = this.#calls === 0 && this.#unsentBytes === 0 && unacknowledgedBytes(fd) === 0;
+      this.#finished = this.#calls === 0 && this.#out.bytes === 0 && unacknowledgedBytes(fd) === 0;
       void this.drain();
     });
     this.#closed = new Promise(resolve => {
@@ -92,13 +102,16 @@ export class Connection implements Transport {
         this.origin.end(this.#finished, performance.now());
         this.#abort.abort();
         this.client.forget(this);
-        this.client.left();
+        this.client.unfavour(this);
+        this.client.left(this);
         this.#records.close();
-        for (const then of this.#sent.splice(0)) then();
+        this.#out.close();
+        this.client.wake();
         resolve();
       });
     });
-    this.#socket.resume();
+    this.#makeRoom(0);
+    if (!this.#cramped) this.#socket.resume();
   }
 
   /** Resolves when the socket is closed. */
@@ -106,27 +119,48 @@ export class Connection implements Transport {
     return this.#closed;
   }
 
+  /** Since when it waits for memory for what it is sending, of which it may have a part; `Infinity` if it does not. */
+  get crampedSince(): number {
+    return this.#crampedSince;
+  }
+
   /** Calls that have not been answered. */
   get calls(): number {
     return this.#calls;
   }
 
-  began(): RecordBuffer {
+  /** When it last sent or took something, on the clock of `performance.now()`. */
+  get activeAt(): number {
+    return Math.max(this.#readAt, this.#out.wroteAt);
+  }
+
+  /** Memory that it keeps for the peer, in bytes. */
+  get heldBytes(): number {
+    return this.#out.bytes + this.#records.bytes;
+  }
+
+  /** Since when the peer has neither read what waits for it nor sent on what it began; `Infinity` if it does. */
+  get stuckSince(): number {
+    return Math.min(this.#out.stuckSince, this.#partialSince === Infinity ? Infinity : this.#readAt);
+  }
+
+  began(replyBytes: number): RecordBuffer {
     const { buffer } = this.#records;
     buffer.hold();
     this.#calls++;
-    if (buffer.calls++ === 0) this.#heldBytes += buffer.bytes.length;
-    this.client.calls++;
+    this.#reservedBytes += replyBytes;
+    this.client.replies.take(replyBytes);
+    this.client.began();
     return buffer;
   }
 
-  ended(buffer: RecordBuffer): void {
+  ended(buffer: RecordBuffer, replyBytes: number): void {
     this.#calls--;
-    if (--buffer.calls === 0) this.#heldBytes -= buffer.bytes.length;
+    this.#reservedBytes -= replyBytes;
     buffer.letGo();
+    this.client.replies.give(replyBytes);
     this.client.ended();
-    if (this.#paused) this.#flushSoon();
-    if (this.#draining && this.#calls === 0) this.#flushSoon();
+    if (this.#paused || (this.#draining && this.#calls === 0)) this.resumeSoon();
   }
 
   reply(write: (to: XdrWriter) => void, sent: (() => void)[] | undefined): void {
@@ -134,29 +168,15 @@ export class Connection implements Transport {
       if (sent !== undefined) for (const then of sent) then();
       return;
     }
-    const to = (this.#out ??= new XdrWriter(buffers.take(this.#slabBytes)));
-    const begin = to.reserve(4);
-    const splices = to.splices.length;
-    try {
-      write(to);
-    } catch (error) {
-      to.truncate(begin, splices);
-      throw error;
-    }
-    let length = to.at - begin - 4;
-    for (let i = splices; i < to.splices.length; i++) length += to.splices[i]!.bytes.length;
-    to.patchUint32(begin, LAST_FRAGMENT + length);
-    this.#gatheredBytes += length;
-    if (sent !== undefined) this.#sent.push(...sent);
-    if (this.#gatheredBytes >= BATCH_BYTES) this.#flush();
-    else this.#flushSoon();
+    this.#out.add(write, sent);
+    this.resumeSoon();
   }
 
   /** Takes no more calls (a client asks again elsewhere or later), answers those it has, then closes. */
   async drain(): Promise<void> {
     if (!this.#draining) {
       this.#draining = true;
-      this.#flushSoon();
+      this.resumeSoon();
     }
     await this.#closed;
   }
@@ -165,27 +185,43 @@ export class Connection implements Transport {
     this.#socket.destroy();
   }
 
-  /** To be called every few seconds: closes what the limits say is stuck. */
-  check(now: number): void {
-    const { idleMs, partialMs, sendMs } = this.#limits;
-    let why: string | undefined;
-    if (this.#queuedBytes > 0 && now - this.#wroteAt > sendMs) why = 'does not read its replies';
-    else if (this.#partialSince > 0 && now - this.#partialSince > partialMs) why = 'left a record half sent';
-    else if (this.#calls === 0 && now - Math.max(this.#readAt, this.#wroteAt) > idleMs) why = 'idle';
-    if (why === undefined) return;
+  /** Closes it for a reason that the log is told. */
+  close(why: string): void {
     this.#service.log.debug({ client: this.peer.address, why }, 'connection closed');
     this.destroy();
+  }
+
+  /** To be called every few seconds: closes what the limits say is stuck. */
+  check(now: number): void {
+    const { idleMs, silentMs, partialMs, sendMs } = this.#limits;
+    if (now - this.#out.stuckSince > sendMs) this.close('does not read its replies');
+    else if (now - this.#partialSince > partialMs) this.close('left a record half sent');
+    else if (this.#calls > 0) return;
+    else if (now - this.activeAt > (this.proven ? idleMs : silentMs)) this.close('idle');
+  }
+
+  /** Sends what has gathered, and goes on after a pause, when this turn of the event loop is over. */
+  resumeSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#out.flush();
+      if (this.#paused || this.#cramped) this.#resume();
+      if (this.#draining && this.#calls === 0) this.#end();
+    });
   }
 
   #read(count: number): boolean {
     this.#readAt = performance.now();
     if (this.#draining) return true; // what still comes is read and dropped: unread, it would reset the connection
-    this.#records.filled(count);
+    if (this.#offered === landing) this.#records.take(landing.subarray(0, count));
+    else this.#records.filled(count);
     this.#pump();
-    return !this.#paused;
+    return !this.#paused && !this.#cramped;
   }
 
-  /** Starts the calls that have come, as far as the limits allow. */
+  /** Starts the calls that have come, as far as the limits allow, and finds room for what comes next. */
   #pump(): void {
     if (this.#pumping) return; // an actor that answered at once has called back
     this.#pumping = true;
@@ -194,11 +230,10 @@ export class Connection implements Transport {
       while (!this.#full() && !this.#draining && this.#records.next()) {
         const { buffer, from, to } = this.#records;
         records++;
+        this.client.took();
         dispatch(this.#service, this, this.#from.reset(buffer.bytes, from, to));
       }
-      // A client that is made to wait is not the one that is slow.
-      if (this.#paused || !this.#records.partial) this.#partialSince = 0;
-      else if (records > 0 || this.#partialSince === 0) this.#partialSince = this.#readAt;
+      this.#makeRoom(records);
     } catch (error) {
       const client = this.peer.address;
       if (error instanceof RecordError || error instanceof XdrError) {
@@ -212,65 +247,62 @@ export class Connection implements Transport {
     }
   }
 
-  get #unsentBytes(): number {
-    return this.#gatheredBytes + this.#queuedBytes;
-  }
-
-  /** Whether the client has to wait, and if so sees to it that it is not forgotten. */
+  /** Whether the client has to wait before its next call is taken: the answer must have room before it is made. */
   #full(): boolean {
-    const self = this.#unsentBytes > this.#limits.unsentBytesMax || this.#heldBytes > HELD_BYTES_MAX;
-    if (!self && !this.client.full) return false;
-    if (!self) this.client.wait(this);
+    const { unsentBytesMax, replyBytesMax } = this.#limits;
+    const unsent = this.#out.bytes + this.#reservedBytes;
+    const own = unsent > 0 && unsent + replyBytesMax > unsentBytesMax;
+    if (!own && !this.client.full && this.client.replies.fits(replyBytesMax)) {
+      if (!this.client.waitsForTurn(this)) return false;
+    } else if (!own) {
+      this.client.wait(this);
+    }
     this.#paused = true;
     return true;
   }
 
-  /** Goes on after a pause. */
-  resume(): void {
-    if (!this.#paused || this.#socket.destroyed) return;
-    this.#paused = false;
+  /** Where the next bytes go; without memory for them nothing more is read. */
+  #makeRoom(records: number): void {
+    this.#records.rest();
+    const { partial } = this.#records;
+    if (!partial) this.client.unfavour(this);
+    const room = this.#paused ? landing : partial ? this.#roomForRest() : this.#landing();
+    this.#room = room ?? landing;
+    this.#cramped = room === undefined;
+    if (!this.#cramped) this.#crampedSince = Infinity;
+    else if (this.#crampedSince === Infinity) this.#crampedSince = performance.now();
+    if (this.#cramped) this.client.wait(this);
+    // A client that is made to wait is not the one that is slow.
+    if (!partial || this.#paused || this.#cramped) this.#partialSince = Infinity;
+    else if (records > 0 || this.#partialSince === Infinity) this.#partialSince = this.#readAt;
+  }
+
+  #landing(): Buffer | undefined {
+    return this.client.received.fits(LANDING_BYTES) ? landing : undefined;
+  }
+
+  /** For the rest of a record: if need be as the one connection of the client's that gets more than its share. */
+  #roomForRest(): Buffer | undefined {
+    const { client } = this;
+    const room = this.#records.room();
+    if (room !== undefined || (client.favourite ?? this) !== this) return room;
+    const anyway = this.#records.room(true);
+    if (anyway !== undefined) client.favourite = this;
+    return anyway;
+  }
+
+  #progress(): void {
+    if (this.#paused) this.resumeSoon();
+    if (this.client.waits) this.client.wake();
+  }
+
+  #resume(): void {
+    if (this.#socket.destroyed) return;
+    this.client.forget(this);
+    this.#paused = this.#cramped = false;
+    this.#readAt = performance.now(); // nothing was read until now, which was not the peer's doing
     this.#pump();
-    if (!this.#paused) this.#socket.resume();
-  }
-
-  #flushSoon(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    setImmediate(() => {
-      this.#flushing = false;
-      this.#flush();
-      if (this.#paused) this.resume();
-      if (this.#draining && this.#calls === 0) this.#end();
-    });
-  }
-
-  #flush(): void {
-    const out = this.#out;
-    if (out === undefined || this.#socket.destroyed) return;
-    const sent = this.#sent;
-    const bytes = this.#gatheredBytes;
-    this.#out = undefined;
-    this.#sent = [];
-    this.#gatheredBytes = 0;
-    this.#slabBytes = Math.max(SLAB_BYTES_MIN, out.at);
-    if (this.#queuedBytes === 0) this.#wroteAt = performance.now();
-    this.#queuedBytes += bytes;
-    const done = () => {
-      this.#wroteAt = performance.now();
-      this.#queuedBytes -= bytes;
-      buffers.give(out.buf);
-      for (const then of sent) then();
-      if (this.#paused) this.#flushSoon();
-    };
-    const parts = out.parts();
-    if (parts.length === 1) {
-      this.#socket.write(parts[0]!, done);
-      return;
-    }
-    this.#socket.cork();
-    for (let i = 0; i < parts.length - 1; i++) this.#socket.write(parts[i]!);
-    this.#socket.write(parts.at(-1)!, done);
-    this.#socket.uncork();
+    if (!this.#paused && !this.#cramped) this.#socket.resume();
   }
 
   /** All is answered: sends the last bytes, and gives the peer a moment to close its side. */

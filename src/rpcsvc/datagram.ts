@@ -26,7 +26,7 @@ export function answering(service: Service, signal = new AbortController().signa
         for (const then of sent ?? []) then();
       };
       const origin = new Origin(port); // a datagram that is sent again comes from the same port
-      const transport = { peer, origin, lastAuth, began: () => {}, ended: () => {}, reply };
+      const transport = { peer, origin, lastAuth, proven: true, began: () => {}, ended: () => {}, reply };
       try {
         dispatch(service, transport, new XdrReader(Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length)));
       } catch (error) {

@@ -5,8 +5,8 @@
 import { accept_stat, AUTH_BODY_MAX, auth_stat, msg_type, type opaque_auth } from '#protocols/rpc.ts';
 import { reject_stat, RPC_VERSION } from '#protocols/rpc.ts';
 import { XdrError, type XdrReader } from '#protocols/xdr/stream.ts';
-import { lastingCopy } from '../lasting.ts';
-import type { Log } from '../log.ts';
+import { ownCopy } from '../lasting.ts';
+import type { PeerLogger } from '../peer-log.ts';
 import { accept, deny } from './answers.ts';
 import { type AuthRegistry, strengthOf } from './auth/registry.ts';
 import { AuthError } from './auth/scheme.ts';
@@ -20,7 +20,7 @@ import type { LastAuth, Transport } from './transport.ts';
 export interface Service {
   programs: ProgramRegistry;
   readonly auth: AuthRegistry;
-  readonly log: Log;
+  readonly log: PeerLogger;
   /** Without one, a call that comes again is done again. */
   readonly replies?: ReplyCache;
 }
@@ -67,6 +67,7 @@ export function dispatch(service: Service, transport: Transport, from: XdrReader
     return;
   }
 
+  if (procedure !== 0) transport.proven = true;
   const call = new RpcCall(xid, transport.peer, auth.credentials);
   const context: Context = { service, transport, program, procedure, actor, call, cached: undefined };
   if (!actor.idempotent && service.replies !== undefined) {
@@ -85,7 +86,7 @@ function authenticate(auth: AuthRegistry, transport: Transport, from: XdrReader)
     if (last.flavor === cred.flavor && last.body.equals(cred.body)) return last;
   }
   const credentials = auth.authenticate(cred, verf);
-  return (transport.lastAuth = { flavor: cred.flavor, body: lastingCopy(cred.body), credentials });
+  return (transport.lastAuth = { flavor: cred.flavor, body: ownCopy(cred.body), credentials });
 }
 
 function opaqueAuth(from: XdrReader, why: auth_stat): opaque_auth {

@@ -52,13 +52,13 @@ function answerAgain(known: CachedReply, reply: Buffer, { transport, call }: Con
 function askAgain(known: CachedReply, { transport }: Context): void {
   if (known.origin === transport.origin) return;
   known.origin = transport.origin;
-  (known.askers ??= []).push({ transport, token: transport.began() });
+  (known.askers ??= []).push({ transport, token: transport.began(0) });
 }
 
 /** All that was summed is that of an answered call: the actor knows more. */
 async function decide(known: CachedReply, reply: Buffer, context: Context, args: unknown, begin: () => void) {
   const { transport, program, actor, call } = context;
-  const token = transport.began(); // which keeps the arguments
+  const token = transport.began(0); // which keeps the arguments
   try {
     const earlier: unknown = decode(actor.res, reply.subarray(ACCEPTED_HEADER_BYTES));
     if (await actor.repeats!(program.contextOf(call), args, earlier)) answerAgain(known, reply, context);
@@ -69,6 +69,6 @@ async function decide(known: CachedReply, reply: Buffer, context: Context, args:
   } catch (error) {
     bug(context, error);
   } finally {
-    transport.ended(token);
+    transport.ended(token, 0);
   }
 }

@@ -1,7 +1,7 @@
 /** Accepts TCP connections and passes on their bare descriptors, so that any stage can take them over. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import type { Log } from '../log.ts';
+import type { PeerLogger } from '../peer-log.ts';
 import { duplicate } from '../sys/duplicate.ts';
 import { plainAddress } from './address.ts';
 
@@ -19,6 +19,13 @@ export interface ListenAt {
   readonly port: number;
 }
 
+/** Says which connections are let in. */
+export interface Gate {
+  admits(address: string): boolean;
+  /** A connection that was let in could not be passed on. */
+  failed(address: string): void;
+}
+
 /** The accepted socket's descriptor: Node has no public name for it. */
 function descriptorOf(socket: Socket): number {
   return (socket as unknown as { _handle: { fd: number } })._handle.fd;
@@ -32,15 +39,28 @@ export class Listener implements AsyncDisposable {
     this.#server = server;
   }
 
-  /** Begins to listen; rejects with the reason when the address cannot be had. */
-  static async start(at: ListenAt, take: (accepted: Accepted) => void, log: Log): Promise<Listener> {
+  /**
+   * Begins to listen; rejects with the reason when the address cannot be had. A connection that `gate` does not admit is
+   * closed before anything is made of it.
+   */
+  static async start(
+    at: ListenAt,
+    take: (accepted: Accepted) => void,
+    log: PeerLogger,
+    gate?: Gate,
+  ): Promise<Listener> {
     const server = createServer({ pauseOnConnect: true }, socket => {
       const { remoteAddress, remotePort } = socket;
+      let admitted: string | undefined;
       try {
         // Gone already, or out of descriptors: the peer sees it closed, and asks again.
         if (remoteAddress === undefined || remotePort === undefined) return;
-        take({ fd: duplicate(descriptorOf(socket)), address: plainAddress(remoteAddress), port: remotePort });
+        const address = plainAddress(remoteAddress);
+        if (gate?.admits(address) === false) return;
+        admitted = address;
+        take({ fd: duplicate(descriptorOf(socket)), address, port: remotePort });
       } catch (error) {
+        if (admitted !== undefined) gate?.failed(admitted);
         log.warn({ err: error, client: remoteAddress }, 'connection refused');
       } finally {
         socket.destroy();

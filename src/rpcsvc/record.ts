@@ -4,6 +4,7 @@
  * The bytes are read straight to where the record will stand, so a record in one fragment is never copied (but for the
  * beginning of a large one). Calls that are still under way hold the buffer that their arguments are views into.
  */
+import type { Share } from './budget.ts';
 import { buffers } from './buffers.ts';
 
 /** The stream is no stream of records, or a record is over the limit: the connection cannot go on. */
@@ -12,22 +13,24 @@ export class RecordError extends Error {
 }
 
 const LAST_FRAGMENT = 0x8000_0000;
-/** What a read between records is given at least; smaller remainders of a buffer are left unused. */
-const READ_BYTES_MIN = 16 * 1024;
-const BUFFER_BYTES_MIN = 64 * 1024;
+const BUFFER_BYTES_MIN = 4 * 1024;
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
-/** How many of a connection's largest records a buffer is to hold: each one that does not fit is copied in part. */
+/** A buffer for large records is to hold so many of them: each one that does not fit is copied in part. */
 const RECORDS_PER_BUFFER = 4;
 
 /** A buffer that records stand in, given back to the pool when the reader and all calls have let it go. */
 export class RecordBuffer {
   readonly bytes: Buffer;
-  /** Calls under way whose arguments stand in it. */
-  calls = 0;
+  readonly #pooled;
+  readonly #share: Share | undefined;
   #holds = 1;
 
-  constructor(size: number) {
-    this.bytes = buffers.take(size);
+  /** Of at least `size` bytes, which count in `share` until it is let go. */
+  constructor(size: number, share?: Share) {
+    this.#pooled = buffers.take(size);
+    this.bytes = this.#pooled.bytes;
+    this.#share = share;
+    share?.take(this.bytes.length);
   }
 
   get shared(): boolean {
@@ -39,7 +42,10 @@ export class RecordBuffer {
   }
 
   letGo(): void {
-    if (--this.#holds === 0) buffers.give(this.bytes);
+    if (--this.#holds > 0) return;
+    const { length } = this.bytes;
+    buffers.give(this.#pooled);
+    this.#share?.give(length);
   }
 }
 
@@ -51,6 +57,8 @@ export interface RecordLimits {
 
 export class RecordReader {
   readonly #limits: RecordLimits;
+  readonly #share: Share | undefined;
+  /** Absent when nothing has come that is not done with. */
   #buffer: RecordBuffer | undefined;
   /** What has been read and not looked at: from `#at` to `#fill`. */
   #at = 0;
@@ -59,28 +67,33 @@ export class RecordReader {
   #from = 0;
   #to = 0;
   #fragments = 0;
-  /** The next buffer's size, by the records that come. */
-  #bufferBytes = BUFFER_BYTES_MIN;
-  /** The largest record in the present buffer. */
+  /** The largest record lately. */
   #largest = 0;
 
-  constructor(limits: RecordLimits) {
+  /** Its buffers count in `share`. */
+  constructor(limits: RecordLimits, share?: Share) {
     this.#limits = limits;
+    this.#share = share;
   }
 
-  /** After {@link next}: the buffer that the record stands in, */
+  /** The buffer that the record which {@link next} found stands in. */
   get buffer(): RecordBuffer {
     return this.#buffer!;
   }
 
-  /** its first byte, */
+  /** Where the record's first byte stands in {@link buffer}. */
   get from(): number {
     return this.#from;
   }
 
-  /** and the byte behind its last. */
+  /** Where the byte behind the record's last one stands in {@link buffer}. */
   get to(): number {
     return this.#to;
+  }
+
+  /** Memory that is taken by what has come and is not done with. */
+  get bytes(): number {
+    return this.#buffer?.bytes.length ?? 0;
   }
 
   /** Whether a record has begun and not ended. */
@@ -88,17 +101,35 @@ export class RecordReader {
     return this.#fragments > 0 || this.#fill > this.#at;
   }
 
-  /** Where the next bytes of the stream are to be put: at least one byte long. */
-  room(): Buffer {
-    let buffer = (this.#buffer ??= new RecordBuffer(BUFFER_BYTES_MIN));
-    if (!this.partial && !buffer.shared) this.#at = this.#fill = 0;
-    if (buffer.bytes.length - this.#fill < this.#missing()) buffer = this.#move();
+  /**
+   * Where the next bytes of a {@link partial} record are to be put, so that they need not be copied: room for the whole
+   * fragment, and perhaps for more. `undefined` when the share has no room for it: ask again when it has. `anyway` takes
+   * it from what is left for all, as long as there is something.
+   */
+  room(anyway = false): Buffer | undefined {
+    const missing = this.#missing();
+    let buffer = this.#buffer!;
+    if (buffer.bytes.length - this.#fill < missing) {
+      const size = this.#sizeFor(missing, anyway);
+      if (size === undefined) return undefined;
+      buffer = this.#move(size);
+    }
     return buffer.bytes.subarray(this.#fill);
   }
 
   /** `count` bytes have been put into {@link room}. */
   filled(count: number): void {
     this.#fill += count;
+  }
+
+  /** The stream goes on with these bytes, which are copied. */
+  take(bytes: Buffer): void {
+    const here = this.#kept();
+    if (this.#buffer === undefined || this.#buffer.bytes.length - this.#fill < bytes.length) {
+      this.#move(here + bytes.length);
+    }
+    bytes.copy(this.#buffer!.bytes, this.#fill);
+    this.#fill += bytes.length;
   }
 
   /** Whether a whole record has come; it then stands at {@link buffer}, {@link from} and {@link to}. */
@@ -122,9 +153,9 @@ export class RecordReader {
         this.#to += length;
       }
       this.#at = start + length;
-      if (this.#to - this.#from > this.#largest) this.#largest = this.#to - this.#from;
       if (mark & LAST_FRAGMENT) {
         this.#fragments = 0;
+        this.#largest = Math.max(this.#to - this.#from, this.#largest >>> 1);
         return true;
       }
       if (++this.#fragments >= this.#limits.fragmentsMax) {
@@ -134,35 +165,58 @@ export class RecordReader {
     return false;
   }
 
-  /** Lets the buffer go; the reader is not used any more. */
+  /** To be called when {@link next} has found no more: a buffer that nothing of the stream stands in is let go. */
+  rest(): void {
+    if (!this.partial) this.close();
+  }
+
+  /** Lets the buffer go, with what stands in it. */
   close(): void {
     this.#buffer?.letGo();
     this.#buffer = undefined;
-    this.#at = this.#fill = this.#fragments = 0;
+    this.#at = this.#fill = this.#from = this.#to = this.#fragments = 0;
   }
 
-  /** Bytes to come before there is a whole fragment; as many as are worth a read where its length has not come. */
+  /** Bytes to come before there is a whole fragment, or its length is known. */
   #missing(): number {
     const here = this.#fill - this.#at;
-    if (here < 4) return READ_BYTES_MIN;
+    if (here < 4) return 4 - here;
     const length = this.#buffer!.bytes.readUInt32BE(this.#at) & ~LAST_FRAGMENT;
     return Math.max(1, length + 4 - here);
   }
 
-  /** Goes on in another buffer, with room for the fragment under way; what has come of the record moves along. */
-  #move(): RecordBuffer {
-    const old = this.#buffer!;
+  /** Bytes of the record under way: what has been put together, and what has not been looked at. */
+  #kept(): number {
+    return (this.#fragments === 0 ? 0 : this.#to - this.#from) + this.#fill - this.#at;
+  }
+
+  /**
+   * How large a buffer is to be for `missing` more bytes: for several records, once records of that size have come and
+   * if there is room. `undefined` if there is none for one.
+   */
+  #sizeFor(missing: number, anyway: boolean): number | undefined {
+    const size = Math.max(this.#kept() + missing, BUFFER_BYTES_MIN);
+    const several = Math.min(RECORDS_PER_BUFFER * Math.min(this.#largest, size), BUFFER_BYTES_MAX);
+    if (several > size && this.#fits(several)) return several;
+    const left = this.#share?.budget.free ?? Infinity;
+    return this.#fits(size) || (anyway && left >= buffers.sizeFor(size)) ? size : undefined;
+  }
+
+  #fits(size: number): boolean {
+    return this.#share?.fits(buffers.sizeFor(size)) ?? true;
+  }
+
+  /** Goes on in another buffer of at least `size` bytes; what has come of the record moves along. */
+  #move(size: number): RecordBuffer {
+    const old = this.#buffer;
     const begun = this.#fragments === 0 ? 0 : this.#to - this.#from;
     const here = this.#fill - this.#at;
-    const size = begun + here + Math.min(this.#missing(), this.#limits.recordBytesMax) + 4;
-    const wanted = RECORDS_PER_BUFFER * Math.max(this.#largest, size);
-    // Half of it when the records have become smaller, and never more than they ask for.
-    this.#bufferBytes = Math.max(Math.min(wanted, BUFFER_BYTES_MAX), this.#bufferBytes / 2, BUFFER_BYTES_MIN);
-    this.#largest = 0;
-    const buffer = new RecordBuffer(Math.max(this.#bufferBytes, size));
-    old.bytes.copy(buffer.bytes, 0, this.#from, this.#from + begun);
-    old.bytes.copy(buffer.bytes, begun, this.#at, this.#fill);
-    old.letGo();
+    const buffer = new RecordBuffer(size, this.#share);
+    if (old !== undefined) {
+      old.bytes.copy(buffer.bytes, 0, this.#from, this.#from + begun);
+      old.bytes.copy(buffer.bytes, begun, this.#at, this.#fill);
+      old.letGo();
+    }
     this.#buffer = buffer;
     this.#from = 0;
     this.#to = this.#at = begun;

@@ -66,16 +66,17 @@ export function run(context: Context, args: unknown): void {
     succeed(context, result);
     return;
   }
-  const token = transport.began();
+  const replyBytes = actor.replyBytes?.(args) ?? 0;
+  const token = transport.began(replyBytes);
   result.then(
     value => {
       succeed(context, value);
-      transport.ended(token);
+      transport.ended(token, replyBytes);
       answerAskers(context);
     },
     (error: unknown) => {
       bug(context, error);
-      transport.ended(token);
+      transport.ended(token, replyBytes);
       answerAskers(context);
     },
   );
@@ -88,7 +89,7 @@ function answerAskers({ cached, call }: Context): void {
   for (const { transport, token } of askers) {
     if (reply !== undefined) replay(transport, reply);
     else accept(transport, call.xid, accept_stat.SYSTEM_ERR);
-    transport.ended(token);
+    transport.ended(token, 0);
   }
 }
 

@@ -1,18 +1,20 @@
 /** An event loop that connections are dealt to: this thread's. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Budget } from './budget.ts';
 import type { Clients } from './client-limits.ts';
 import { Connection, type ConnectionLimits } from './connection.ts';
 import type { Service } from './dispatch.ts';
 import type { Accepted } from './listener.ts';
 
-const CHECK_MS = 5_000;
-
-/** A full stage says so at most this often. */
-const FULL_WARNING_MS = 10_000;
-
-export interface StageLimits extends ConnectionLimits {
-  readonly connectionsMax: number;
-}
+const CHECK_MS = 1_000;
+/** How long a peer may let its replies or a record that it began stand still when others wait for the memory, */
+const STUCK_MS = 2_000;
+/** and when only other connections of the same client do. */
+const STUCK_ALONE_MS = 10_000;
+/** A budget is short when less than this part of it is left, or less than one call may need. */
+const SHORT_PART = 1 / 8;
+/** What part of it is then freed at a time. */
+const FREED_PART = 1 / 4;
 
 export interface ClientStats {
   readonly address: string;
@@ -23,13 +25,20 @@ export interface ClientStats {
 export class Stage {
   readonly #service: Service;
   readonly #clients: Clients;
-  readonly #limits: StageLimits;
+  readonly #limits: ConnectionLimits;
   readonly #connections = new Set<Connection>();
+  readonly #left: (address: string) => void;
   readonly #timer: NodeJS.Timeout;
   #stopped: Promise<void> | undefined;
-  #warnedAt = -Infinity;
 
-  constructor(service: Service, clients: Clients, limits: StageLimits) {
+  /** `left` is told of each connection that is closed, by its address. */
+  constructor(
+    service: Service,
+    clients: Clients,
+    limits: ConnectionLimits,
+    left: (address: string) => void = () => {},
+  ) {
+    this.#left = left;
     this.#service = service;
     this.#clients = clients;
     this.#limits = limits;
@@ -39,6 +48,9 @@ export class Stage {
   /** Closes the connections that the limits say are stuck. `now` is on the clock of `performance.now()`. */
   check(now: number): void {
     for (const connection of this.#connections) connection.check(now);
+    for (const budget of Object.values(this.#clients.budgets) as Budget[]) {
+      if (budget.awaited) this.#relieve(budget, now);
+    }
   }
 
   get connections(): number {
@@ -48,7 +60,7 @@ export class Stage {
   clients(): ClientStats[] {
     return [...this.#clients].map(({ address, connections, calls }) => ({
       address,
-      connections,
+      connections: connections.size,
       callsUnderWay: calls,
     }));
   }
@@ -57,9 +69,16 @@ export class Stage {
     const peer = { address, port, transport: 'tcp' } as const;
     const connection = new Connection(fd, peer, this.#service, this.#clients, this.#limits);
     this.#connections.add(connection);
-    void connection.closed.then(() => this.#connections.delete(connection));
+    void connection.closed.then(() => {
+      this.#connections.delete(connection);
+      this.#left(address);
+    });
     if (this.#stopped) connection.destroy();
-    if (this.#connections.size > this.#limits.connectionsMax) this.#refuse(connection);
+  }
+
+  /** Closes the connection of `address` that can best be spared, if there is one. */
+  spare(address: string): void {
+    this.#clients.spare(address);
   }
 
   /** Takes no new call, answers those under way, closes; after `graceMs` it waits no more. Safe to call twice. */
@@ -68,13 +87,26 @@ export class Stage {
     return this.#stopped;
   }
 
-  #refuse(connection: Connection): void {
-    connection.destroy();
-    const now = performance.now();
-    if (now - this.#warnedAt < FULL_WARNING_MS) return;
-    this.#warnedAt = now;
-    const { connectionsMax } = this.#limits;
-    this.#service.log.warn({ client: connection.peer.address, connectionsMax }, 'too many connections: refused');
+  /**
+   * Someone waits for memory: the connection that keeps most of it, and whose peer does nothing about it, is closed. It
+   * is any client's when little is left for all, otherwise one of a client that keeps itself waiting.
+   */
+  #relieve(budget: Budget, now: number): void {
+    const short = budget.free < Math.max(budget.max * SHORT_PART, budget.each);
+    const stuckMs = short ? STUCK_MS : STUCK_ALONE_MS;
+    const stuck = [...this.#connections].filter(({ stuckSince, client, crampedSince, heldBytes }) => {
+      // One that has a part of what it waits for the rest of keeps it from others.
+      if (short && heldBytes > 0 && now - crampedSince >= STUCK_ALONE_MS) return true;
+      return now - stuckSince >= stuckMs && (short || client.waits);
+    });
+    stuck.sort((a, b) => b.heldBytes - a.heldBytes);
+    let wanted = short ? budget.max * FREED_PART : 1;
+    for (const connection of stuck) {
+      if (wanted <= 0) break;
+      wanted -= connection.heldBytes;
+      connection.close('keeps memory that others wait for');
+    }
+    budget.wake();
   }
 
   async #stop(graceMs: number): Promise<void> {

@@ -10,9 +10,14 @@ export interface Transport {
   readonly origin: Origin;
   /** The credentials of the last call, which most often are the next one's too. */
   lastAuth: LastAuth | undefined;
-  /** A call goes on after dispatch has returned: keep its arguments' buffer. Returns what {@link ended} is given. */
-  began(): unknown;
-  ended(token: unknown): void;
+  /** Whether a call other than NULL has come that could be made out: the peer is a client. */
+  proven: boolean;
+  /**
+   * A call goes on after dispatch has returned: its arguments' buffer is kept, and room for a reply of `replyBytes`.
+   * Returns what {@link ended} is given.
+   */
+  began(replyBytes: number): unknown;
+  ended(token: unknown, replyBytes: number): void;
   /** Has the reply written by `write`; `sent` run once it is on its way. The writer is good only during the call. */
   reply(write: (to: XdrWriter) => void, sent: (() => void)[] | undefined): void;
 }

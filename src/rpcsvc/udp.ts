@@ -1,7 +1,7 @@
 /** Calls in datagrams, for MOUNT and the portmapper: one call a datagram, and its reply in one. */
 import type { AddressInfo } from 'node:net';
 import { accept_stat } from '#protocols/rpc.ts';
-import type { Log } from '../log.ts';
+import type { PeerLogger } from '../peer-log.ts';
 import type { Answer } from './datagram.ts';
 import { DatagramSocket, type Origin } from './datagram-socket.ts';
 import type { ListenAt } from './listener.ts';
@@ -16,10 +16,10 @@ const CALLS_MAX = 256;
 export class UdpListener implements AsyncDisposable {
   readonly #socket: DatagramSocket;
   readonly #answer: Answer;
-  readonly #log: Log;
+  readonly #log: PeerLogger;
   #calls = 0;
 
-  private constructor({ host, port }: ListenAt, answer: Answer, log: Log) {
+  private constructor({ host, port }: ListenAt, answer: Answer, log: PeerLogger) {
     this.#answer = answer;
     this.#log = log;
     this.#socket = new DatagramSocket(host, port, {
@@ -29,7 +29,7 @@ export class UdpListener implements AsyncDisposable {
   }
 
   /** Begins to listen at an IP address; rejects with the reason when it cannot be had. */
-  static async start(at: ListenAt, answer: Answer, log: Log): Promise<UdpListener> {
+  static async start(at: ListenAt, answer: Answer, log: PeerLogger): Promise<UdpListener> {
     return new UdpListener(at, answer, log);
   }
 

@@ -16,19 +16,6 @@ export interface ServerConfig {
   /** How long a stop waits for the calls under way, in milliseconds. */
   readonly graceMs: number;
   readonly limits: ConnectionLimits;
-  /** TCP connections at a time. */
-  readonly connectionsMax: number;
   /** Where the built-in portmapper listens, if it is wanted: on the address of the others. */
   readonly portmapperPort: number | undefined;
 }
-
-const MiB = 1024 * 1024;
-
-export const LIMITS: ConnectionLimits = {
-  recordBytesMax: MiB + 64 * 1024, // the largest WRITE and its header
-  fragmentsMax: 512,
-  unsentBytesMax: 8 * MiB,
-  idleMs: 6 * 3600 * 1000,
-  partialMs: 120 * 1000,
-  sendMs: 120 * 1000,
-};

@@ -16,8 +16,13 @@ export class ControlError extends Error {
 }
 
 const REQUEST_CHARS_MAX = 64 * 1024;
-const CONNECTIONS_MAX = 16;
-const IDLE_MS = 30_000;
+/** Connections whose request has not come yet; when there are more, the one that has been silent longest is closed. */
+const WAITING_MAX = 16;
+/** Requests that are being answered. */
+const ANSWERED_MAX = 16;
+const REQUEST_MS = 5_000;
+/** How long an asker may take to read its answer. */
+const ANSWER_MS = 30_000;
 /** Longer paths do not fit into sun_path, and are silently cut by some; it is made a bit deeper than it ends up. */
 const PATH_BYTES_MAX = 107 - '.XXXXXX/s'.length;
 const OWNER_ONLY = 0o600;
@@ -28,12 +33,13 @@ export class ControlSocket implements AsyncDisposable {
   /** Of the socket's file, to tell it from another one at its path. */
   #ino = 0n;
   readonly #open = new Set<Socket>();
+  /** Those whose request has not come, in their order. */
+  readonly #waiting = new Set<Socket>();
   #closed: Promise<void> | undefined;
 
   private constructor(path: string, methods: ControlMethods, log: Log) {
     this.path = path;
     this.#server = createServer(socket => this.#serve(socket, methods, log));
-    this.#server.maxConnections = CONNECTIONS_MAX;
   }
 
   /** Listens at `path`, in place of a socket that nobody answers at any more. */
@@ -86,9 +92,19 @@ export class ControlSocket implements AsyncDisposable {
 
   #serve(socket: Socket, methods: ControlMethods, log: Log): void {
     this.#open.add(socket);
-    socket.on('close', () => this.#open.delete(socket));
+    this.#waiting.add(socket);
+    const late = setTimeout(() => socket.destroy(), REQUEST_MS);
+    socket.on('close', () => {
+      clearTimeout(late);
+      this.#open.delete(socket);
+      this.#waiting.delete(socket);
+    });
     socket.on('error', () => socket.destroy());
-    socket.setTimeout(IDLE_MS, () => socket.destroy());
+    if (this.#waiting.size > WAITING_MAX) {
+      const [oldest] = this.#waiting;
+      this.#waiting.delete(oldest!);
+      oldest!.destroy();
+    }
     socket.setEncoding('utf8');
     let text = '';
     const take = (chunk: string) => {
@@ -97,7 +113,14 @@ export class ControlSocket implements AsyncDisposable {
       const long = (end < 0 ? text.length : end) > REQUEST_CHARS_MAX;
       if (end < 0 && !long) return;
       socket.off('data', take).resume(); // what else comes is dropped
-      const reply = long ? { error: `expected a line of at most ${REQUEST_CHARS_MAX} characters` } : undefined;
+      clearTimeout(late);
+      this.#waiting.delete(socket);
+      socket.setTimeout(ANSWER_MS, () => socket.destroy());
+      const answered = this.#open.size - this.#waiting.size;
+      const refusal = long
+        ? `expected a line of at most ${REQUEST_CHARS_MAX} characters`
+        : answered > ANSWERED_MAX && `${ANSWERED_MAX} requests are being answered: ask again`;
+      const reply = refusal ? { error: refusal } : undefined;
       void Promise.resolve(reply ?? answer(text.slice(0, end), methods, log)).then(sent =>
         socket.end(`${JSON.stringify(sent)}\n`),
       );

@@ -6,8 +6,10 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
+import { PeerLog } from '../peer-log.ts';
 import type { Program } from '../rpcsvc/actor.ts';
 import { hostPort } from '../rpcsvc/address.ts';
+import { Admission } from '../rpcsvc/admission.ts';
 import { AuthRegistry } from '../rpcsvc/auth/registry.ts';
 import { type Answer, answering } from '../rpcsvc/datagram.ts';
 import { type Accepted, Listener } from '../rpcsvc/listener.ts';
@@ -18,10 +20,12 @@ import { UdpListener } from '../rpcsvc/udp.ts';
 import { type PortEntry, PortTable } from '../rpcsvc/portmap/table.ts';
 import { close } from '../sys/libc.ts';
 import { fromWire } from '../wire-text.ts';
+import { admits } from '../xlators/nfs/server/admits.ts';
 import { MountList } from '../xlators/nfs/server/mount-table.ts';
 import type { NfsServer } from '../xlators/nfs/server/server.ts';
 import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
 import type { ServerConfig } from './config.ts';
+import { connectionsMax, PORTMAPPER_CLIENTS, PORTMAPPER_CONNECTIONS, PORTMAPPER_LIMITS } from './limits.ts';
 import type { ObjectQuestion, ObjectReport } from './object.ts';
 import { type Planned, planServer } from './plan.ts';
 import type { DumpSection } from './stage-dump.ts';
@@ -46,8 +50,11 @@ const EARLY_MAX = 1024;
 const OF_THE_START = [
   'nfs.port',
   'nfs.bind-address',
+  'nfs.connections-limit',
+  'nfs.connections-per-client',
   'nfs.drc',
   'nfs.drc-size',
+  'nfs.memory-limit',
   'nfs.mount-udp',
   'nfs.mount-rmtab',
   'nfs.nlm',
@@ -64,6 +71,8 @@ export class Server implements AsyncDisposable {
   readonly verifier: WriteVerifier;
   readonly #parts: Parts;
   #planned: Planned;
+  readonly #peerLog: PeerLog;
+  readonly #admission: Admission;
   readonly #stages: RemoteStage[] = [];
   readonly #running = new AsyncDisposableStack();
   #mounts: MountList | undefined;
@@ -79,6 +88,14 @@ export class Server implements AsyncDisposable {
     this.config = config;
     this.#planned = planned;
     this.log = log;
+    this.#peerLog = new PeerLog(log);
+    this.#admission = new Admission({
+      connectionsMax: connectionsMax(planned.settings),
+      perClientMax: planned.settings['nfs.connections-per-client'],
+      spare: address => {
+        if (this.#early === undefined) this.#stageOf(address).spare(address);
+      },
+    });
     this.verifier = new WriteVerifier();
     this.#parts = parts;
     this.#text = config.text;
@@ -163,7 +180,10 @@ export class Server implements AsyncDisposable {
   async #takePlace(): Promise<void> {
     const { settings, exports } = this.#planned;
     const at = { host: settings['nfs.bind-address'], port: settings['nfs.port'] };
-    this.#listener = await Listener.start(at, accepted => this.#take(accepted), this.log);
+    this.#listener = await Listener.start(at, accepted => this.#take(accepted), this.#peerLog, {
+      admits: one => this.#admits(one),
+      failed: one => this.#admission.left(one),
+    });
     this.#running.use(this.#listener);
     const stateDir = await openStateDir(this.config.stateDir);
     const paths = exports.flatMap(({ paths: [path] }) => (path === undefined ? [] : fromWire(path)));
@@ -179,9 +199,10 @@ export class Server implements AsyncDisposable {
     this.#mounts = await MountList.open({ log, rmtab });
     for (let stage = 0; stage < config.stages; stage++) {
       const input = { stage, config, handleKey: key, verifier: verifier.shared };
+      const left = (address: string) => this.#admission.left(address);
       const died = (error: Error) => this.#failed.reject(error);
       // oxlint-disable-next-line no-await-in-loop -- one failure tells all that needs to be told
-      this.#stages.push(await startWorker(this.#parts.workerEntry, input, this.mounts, died));
+      this.#stages.push(await startWorker(this.#parts.workerEntry, input, this.mounts, left, died));
     }
   }
 
@@ -200,7 +221,7 @@ export class Server implements AsyncDisposable {
     this.#announce('tcp', address, port, programs);
     if (settings['nfs.mount-udp']) {
       const answer: Answer = (datagram, from) => this.#stageOf(from.address).answer(datagram, from);
-      this.#running.use(await UdpListener.start({ host: address, port }, answer, this.log));
+      this.#running.use(await UdpListener.start({ host: address, port }, answer, this.#peerLog));
       this.#announce(
         'udp',
         address,
@@ -222,17 +243,24 @@ export class Server implements AsyncDisposable {
   /** The built-in portmapper, on a stage of its own in this thread. */
   async #portmapper(host: string, wanted: number): Promise<void> {
     const programs = new ProgramRegistry(this.#parts.portmapPrograms(this.ports));
-    const service = { programs, auth: new AuthRegistry(), log: this.log };
-    const limits = { ...this.config.limits, recordBytesMax: 64 * 1024, connectionsMax: 256 };
-    const stage = new Stage(service, new Clients(64), limits);
+    const service = { programs, auth: new AuthRegistry(), log: this.#peerLog };
+    const stage: Stage = new Stage(service, new Clients(PORTMAPPER_CLIENTS), PORTMAPPER_LIMITS, address =>
+      admission.left(address),
+    );
+    const admission = new Admission({ ...PORTMAPPER_CONNECTIONS, spare: address => stage.spare(address) });
     this.#running.defer(() => stage.stop(this.config.graceMs));
-    const listener = await Listener.start({ host, port: wanted }, accepted => stage.accept(accepted), this.log);
+    const take = (accepted: Accepted) => stage.accept(accepted);
+    const at = { host, port: wanted };
+    const listener = await Listener.start(at, take, this.#peerLog, {
+      admits: one => admission.admit(one),
+      failed: one => admission.left(one),
+    });
     this.#running.use(listener);
     const { port } = listener.address;
     this.#announce('tcp', host, port, programs);
     const closed = new AbortController();
     this.#running.defer(() => closed.abort());
-    this.#running.use(await UdpListener.start({ host, port }, answering(service, closed.signal), this.log));
+    this.#running.use(await UdpListener.start({ host, port }, answering(service, closed.signal), this.#peerLog));
     this.#announce('udp', host, port, programs);
   }
 
@@ -254,7 +282,21 @@ export class Server implements AsyncDisposable {
   #take(accepted: Accepted): void {
     if (this.#early === undefined) this.#deal(accepted);
     else if (this.#early.length < EARLY_MAX && this.#stopped === undefined) this.#early.push(accepted);
-    else close(accepted.fd);
+    else {
+      close(accepted.fd);
+      this.#admission.left(accepted.address);
+    }
+  }
+
+  /** Whether one more connection of `address` is let in; nothing has been made of it yet. */
+  #admits(address: string): boolean {
+    if (!admits(this.#planned.exports, address)) {
+      this.#peerLog.warn({ client: address }, 'connection refused: no export is for this address');
+      return false;
+    }
+    if (this.#admission.admit(address)) return true;
+    this.#peerLog.warn({ client: address, connections: this.#admission.total }, 'connection refused: too many of them');
+    return false;
   }
 
   #deal(accepted: Accepted): void {

@@ -14,10 +14,12 @@ import type { Service } from '../rpcsvc/dispatch.ts';
 import type { Accepted } from '../rpcsvc/listener.ts';
 import { ProgramRegistry } from '../rpcsvc/registry.ts';
 import { ReplyCache, type ReplyCacheStats } from '../rpcsvc/reply-cache.ts';
+import { PeerLog } from '../peer-log.ts';
 import { type ClientStats, Stage } from '../rpcsvc/stage.ts';
 import { type NfsHost, NfsServer } from '../xlators/nfs/server/server.ts';
 import { XLATORS } from '../xlators/registry.ts';
 import type { ServerConfig } from './config.ts';
+import { clientLimits } from './limits.ts';
 import { objectAt, type ObjectQuestion, type ObjectReport } from './object.ts';
 import { type DumpSection, stageDump } from './stage-dump.ts';
 import { type GraphStats, graphStats } from './stats.ts';
@@ -50,6 +52,12 @@ interface Prepared {
   decide(go: boolean): void;
 }
 
+/** What a stage is given of the rest of the server. */
+export interface StageHost extends NfsHost {
+  /** Told of each connection that is closed, by its client's address. */
+  readonly left: (address: string) => void;
+}
+
 export class ServerStage {
   readonly number: number;
   readonly service: Service;
@@ -66,7 +74,7 @@ export class ServerStage {
   #mayTakeOver: (() => Promise<boolean>) | undefined;
   #hasTakenOver: () => void = () => {};
 
-  private constructor(number: number, graph: Graph, config: ServerConfig, host: NfsHost, log: Log) {
+  private constructor(number: number, graph: Graph, config: ServerConfig, host: StageHost, log: Log) {
     this.number = number;
     this.#config = config;
     this.#host = host;
@@ -74,19 +82,18 @@ export class ServerStage {
     this.service = {
       programs: this.#take(graph),
       auth: new AuthRegistry(),
-      log,
+      log: new PeerLog(log),
       ...(drcBytes > 0 && { replies: new ReplyCache(drcBytes) }),
     };
     this.#udp = { ...this.service, programs: overUdp(this.service.programs) };
     this.answer = answering(this.#udp, this.#stopping.signal);
-    const callsMax = nfsOf(graph).settings['nfs.outstanding-rpc-limit'];
-    const connectionsMax = Math.ceil(config.connectionsMax / config.stages);
-    this.#stage = new Stage(this.service, new Clients(callsMax), { ...config.limits, connectionsMax });
+    const clients = new Clients(clientLimits(nfsOf(graph).settings, config.stages));
+    this.#stage = new Stage(this.service, clients, config.limits, host.left);
     this.#live = new LiveGraph(graph, { graceMs: config.graceMs, swap: next => this.#swap(next) });
   }
 
   /** @throws {VolfileError} */
-  static async start(number: number, config: ServerConfig, host: NfsHost, log: Log): Promise<ServerStage> {
+  static async start(number: number, config: ServerConfig, host: StageHost, log: Log): Promise<ServerStage> {
     const env = { log, stateDir: config.stateDir, stage: number };
     const graph = await Graph.prepare(await planGraph(sourceOf(config, config.text)), env);
     try {
@@ -117,6 +124,11 @@ export class ServerStage {
 
   accept(accepted: Accepted): void {
     this.#stage.accept(accepted);
+  }
+
+  /** Closes the connection of `address` that can best be spared. */
+  spare(address: string): void {
+    this.#stage.spare(address);
   }
 
   stats(): StageStats {

@@ -44,6 +44,7 @@ export async function runWorker(programsOf: (server: NfsServer) => Program[]): P
       return { programs: stage.programs, stats: stage.stats() };
     },
     accept: async (accepted: Accepted) => (await started.promise).accept(accepted),
+    spare: async (address: string) => (await started.promise).spare(address),
     datagram: async ({ bytes, from }: Datagram) => copied(await (await started.promise).answer(bytes, from)),
     objectAt: async (question: ObjectQuestion) => (await started.promise).objectAt(question),
     stats: async () => (await started.promise).stats(),
@@ -56,12 +57,18 @@ export async function runWorker(programsOf: (server: NfsServer) => Program[]): P
     },
   });
   const mounts: MountTable = {
-    add: (host, path) => link.tell('mountAdd', { host, path }),
-    remove: (host, path) => link.tell('mountRemove', { host, path }),
-    removeHost: host => link.tell('mountRemoveHost', host),
+    add: (host, path, overUdp) => link.tell('mountAdd', { host, path, overUdp }),
+    remove: (host, path, overUdp) => link.tell('mountRemove', { host, path, overUdp }),
+    removeHost: (host, overUdp) => link.tell('mountRemoveHost', { host, overUdp }),
     list: () => link.call<readonly MountEntry[]>('mountList'),
   };
-  const host = { handleKey: Buffer.from(handleKey), verifier: new WriteVerifier(verifier), mounts, programsOf };
+  const host = {
+    handleKey: Buffer.from(handleKey),
+    verifier: new WriteVerifier(verifier),
+    mounts,
+    programsOf,
+    left: (address: string) => link.tell('left', address),
+  };
   ServerStage.start(number, config, host, log).then(started.resolve, started.reject);
   await started.promise.catch(() => {}); // the main thread is told, and ends this one
 }
@@ -76,6 +83,8 @@ export interface RemoteStage {
   readonly programs: readonly ServedProgram[];
   readonly answer: Answer;
   accept(accepted: Accepted): void;
+  /** Closes the connection of `address` that can best be spared. */
+  spare(address: string): void;
   objectAt(question: ObjectQuestion): Promise<ObjectReport>;
   stats(): Promise<StageStats>;
   /** Its part of a state dump. */
@@ -90,14 +99,16 @@ export async function startWorker(
   entry: URL,
   input: WorkerInput,
   mounts: MountTable,
+  left: (address: string) => void,
   died: (error: Error) => void,
 ): Promise<RemoteStage> {
   const worker = new Worker(entry, { workerData: input, trackUnmanagedFds: false, name: `stage ${input.stage}` });
   const link = new Link(worker, {
-    mountAdd: ({ host, path }: MountEntry) => mounts.add(host, path),
-    mountRemove: ({ host, path }: MountEntry) => mounts.remove(host, path),
-    mountRemoveHost: (host: string) => mounts.removeHost(host),
+    mountAdd: ({ host, path, overUdp }: MountEntry) => mounts.add(host, path, overUdp),
+    mountRemove: ({ host, path, overUdp }: MountEntry) => mounts.remove(host, path, overUdp),
+    mountRemoveHost: ({ host, overUdp }: Omit<MountEntry, 'path'>) => mounts.removeHost(host, overUdp),
     mountList: () => mounts.list(),
+    left,
   });
   let stopping = false;
   const gone = (error: Error) => {
@@ -123,6 +134,7 @@ export async function startWorker(
     programs: up.programs,
     answer: (bytes, from) => link.call('datagram', { bytes: copied(bytes), from }),
     accept: accepted => link.tell('accept', accepted),
+    spare: address => link.tell('spare', address),
     objectAt: async question => {
       const found = link.call<ObjectReport>('objectAt', question);
       return (await within(OBJECT_MS, found)) ?? { identity: question.identity, exists: true, error: 'ETIMEDOUT' };

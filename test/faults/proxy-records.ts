@@ -8,12 +8,11 @@ export function takeRecords(socket: Socket, take: (record: Buffer) => void): voi
   const reader = new RecordReader(LIMITS);
   socket.on('data', (chunk: Buffer) => {
     try {
-      for (let at = 0; at < chunk.length && !socket.destroyed;) {
-        const count = chunk.copy(reader.room(), 0, at);
-        reader.filled(count);
-        at += count;
-        while (reader.next()) take(Buffer.from(reader.buffer.bytes.subarray(reader.from, reader.to)));
+      reader.take(chunk);
+      while (!socket.destroyed && reader.next()) {
+        take(Buffer.from(reader.buffer.bytes.subarray(reader.from, reader.to)));
       }
+      reader.rest();
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
       socket.destroy();

@@ -120,11 +120,3 @@ t.test('stop: a call that never ends is waited for no longer than the grace peri
   await stage.stop(50);
   t.equal(stage.connections, 0);
 });
-
-t.test('beyond the limit of connections a new one is refused, the old ones go on', async t => {
-  const { connect } = await servePrograms(t, [echo], { ...LIMITS, connectionsMax: 2 });
-  const kept = [connect(), connect()];
-  for (const client of kept) await client.exchange(call(1, 0));
-  await t.rejects(connect().exchange(call(2, 0)), /closed/);
-  for (const client of kept) t.equal(xidOf(await client.exchange(call(3, 0))), 3);
-});

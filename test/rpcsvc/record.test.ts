@@ -1,24 +1,29 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
+import { Budget, Share } from '#src/rpcsvc/budget.ts';
 import { RecordError, type RecordLimits, RecordReader } from '#src/rpcsvc/record.ts';
 import { hex } from '../support/hex.ts';
 import { mark } from '../support/rpc.ts';
 
 const LIMITS: RecordLimits = { recordBytesMax: 300_000, fragmentsMax: 8 };
 
-/** Feeds the pieces as a socket would, into whatever room there is; gives the records as copies. */
+const landing = Buffer.alloc(1000);
+
+/** Feeds the pieces as a connection does: what begins a record is copied, the rest is read in place. */
 function feed(reader: RecordReader, pieces: Iterable<Buffer>): Buffer[] {
   const records: Buffer[] = [];
   for (const piece of pieces) {
     for (let at = 0; at < piece.length;) {
-      const room = reader.room();
+      const room = reader.partial ? reader.room()! : landing;
       const count = Math.min(room.length, piece.length - at);
       assert(count > 0, 'there is room');
       piece.copy(room, 0, at, at + count);
       at += count;
-      reader.filled(count);
+      if (room === landing) reader.take(landing.subarray(0, count));
+      else reader.filled(count);
       while (reader.next()) records.push(Buffer.from(reader.buffer.bytes.subarray(reader.from, reader.to)));
+      reader.rest();
     }
   }
   return records;
@@ -72,11 +77,11 @@ t.test('what a call still holds is not written over', async t => {
   const kept: Buffer[] = [];
   for (let i = 0; i < 5000; i++) {
     const stream = mark(Buffer.alloc(100, i & 255));
-    stream.copy(reader.room());
-    reader.filled(stream.length);
+    reader.take(stream);
     assert(reader.next());
     reader.buffer.hold();
     kept.push(reader.buffer.bytes.subarray(reader.from, reader.to));
+    reader.rest();
   }
   t.ok(kept.every((view, i) => view.every(byte => byte === (i & 255))));
 });
@@ -90,7 +95,7 @@ for (const [name, stream] of refused) {
   t.test(`${name}: refused, and nothing is allocated for it`, async t => {
     const reader = new RecordReader(LIMITS);
     t.throws(() => feed(reader, [hex(stream)]), RecordError);
-    t.ok(reader.buffer.bytes.length <= 65_536);
+    t.ok(reader.bytes <= 4096);
   });
 }
 
@@ -102,4 +107,38 @@ t.test('two fragments that are over the limit together', async t => {
 t.test('empty fragments are nothing', async t => {
   const got = feed(new RecordReader(LIMITS), [hex('00000000 00000002 6162 00000000 80000001 63')]);
   t.strictSame(got.map(String), ['abc']);
+});
+
+t.test('what a record takes is counted from its mark on, and there is no room beyond the share', async t => {
+  const budget = new Budget(256 * 1024, 150_000);
+  const shares = [new Share(budget), new Share(budget)];
+  const readers = shares.map(share => new RecordReader(LIMITS, share));
+  const head = mark(Buffer.alloc(100_000, 1)).subarray(0, 20);
+  for (const reader of readers) {
+    reader.take(head);
+    t.notOk(reader.next());
+    reader.rest();
+  }
+  t.equal(budget.used, 8192, 'what has come');
+  t.ok(readers[0]!.room()!.length >= 100_000 - 16, 'room for all of it');
+  t.equal(shares[0]!.bytes, 131_072, 'in place of the small buffer');
+  t.equal(readers[1]!.room(), undefined, 'none for another one');
+  readers[0]!.close();
+  t.equal(shares[0]!.bytes, 0);
+  t.ok(readers[1]!.room(), 'until it has gone');
+  readers[1]!.close();
+  t.equal(budget.used, 0);
+});
+
+t.test('a reader without a record under way keeps no memory', async t => {
+  const share = new Share(new Budget(1_000_000, 0));
+  const reader = new RecordReader(LIMITS, share);
+  reader.take(mark(Buffer.alloc(5000)));
+  t.ok(reader.next());
+  const { buffer } = reader;
+  buffer.hold();
+  reader.rest();
+  t.equal(share.bytes, 8192, 'the call under way has it');
+  buffer.letGo();
+  t.equal(share.bytes, 0);
 });

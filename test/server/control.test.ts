@@ -8,8 +8,12 @@ import t, { type Test } from 'tap';
 import { silent } from '#src/log.ts';
 import { ControlError, type ControlMethods, ControlSocket } from '#src/server/control.ts';
 
+let release: () => void = () => {};
+const released = new Promise<void>(resolve => (release = resolve));
+
 const methods: ControlMethods = {
   echo: params => params,
+  wait: () => released.then(() => ({ waited: true })),
   refuse() {
     throw new ControlError('not this');
   },
@@ -56,7 +60,7 @@ t.test('what is refused, and what fails', async t => {
   const control = await started(t);
   t.strictSame(await sent(control, 'status\n'), { error: 'expected a line of JSON' });
   t.strictSame(await sent(control, 'null\n'), { error: 'expected {"method": …}' });
-  const unknown = { error: 'expected one of echo, refuse, break as method' };
+  const unknown = { error: 'expected one of echo, wait, refuse, break as method' };
   t.strictSame(await sent(control, '{"method":"constructor"}\n'), unknown);
   t.strictSame(await sent(control, '{"method":"refuse"}\n'), { error: 'not this' });
   t.strictSame(await sent(control, '{"method":"break"}\n'), { error: 'the server failed at it: a bug' });
@@ -69,12 +73,28 @@ t.test('a request is bounded', async t => {
   t.match(JSON.parse((await socket.toArray()).join('')), { error: 'expected a line of at most 65536 characters' });
 });
 
-t.test('connections are bounded', async t => {
+t.test('silent connections keep no request waiting, however many they are', async t => {
   const control = await started(t);
-  const sockets = await Promise.all(Array.from({ length: 16 }, () => open(control)));
-  const one = connect(control.path).on('error', () => {});
-  await once(one, 'close');
-  for (const socket of sockets) socket.destroy();
+  const silent = await Promise.all(Array.from({ length: 40 }, () => open(control)));
+  const closed = silent.map(socket => once(socket.resume(), 'close'));
+  t.strictSame(await sent(control, '{"method":"echo"}\n'), { result: {} });
+  await Promise.all(closed.slice(0, 20));
+  t.pass('those that have been silent longest are closed');
+  await once(silent[39]!, 'close');
+  t.pass('and the last one in time');
+});
+
+t.test('requests that are being answered are bounded', async t => {
+  const control = await started(t);
+  const askers = await Promise.all(Array.from({ length: 17 }, () => open(control)));
+  const replies = askers.map(async socket => {
+    socket.write('{"method":"wait"}\n');
+    return (await socket.toArray()).join('');
+  });
+  const first = await Promise.race(replies);
+  t.match(first, /16 requests are being answered/);
+  release();
+  t.equal((await Promise.all(replies)).filter(reply => reply === '{"result":{"waited":true}}\n').length, 16);
 });
 
 t.test('for its owner alone, and gone when it stops', async t => {

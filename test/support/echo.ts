@@ -28,14 +28,14 @@ export const echo: Program = {
   contextOf: call => call,
   actors: {
     0: actor({ name: 'NULL' }),
-    1: actor({ name: 'ECHO', args: bytes, res: bytes, run: (_, value: Buffer) => value }),
+    1: actor({ name: 'ECHO', args: bytes, res: bytes, run: (_, value: Buffer) => Buffer.from(value) }),
     2: actor({
       name: 'LATER',
       args: bytes,
       res: bytes,
       run: async (_, value: Buffer) => {
         await sleep(20);
-        return value;
+        return Buffer.from(value);
       },
     }),
     3: actor({

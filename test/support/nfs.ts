@@ -59,7 +59,7 @@ export function programsOf(server: NfsServer): Program[] {
   const mountCall = (call: ConstructorParameters<typeof ServedMountCall>[1]) => new ServedMountCall(server, call);
   const mounts = [mount3(mountCall), mount2(mountCall), mount1(mountCall)];
   const programs = [nfs3Program(call => new ServedNfsCall(server, call)), ...mounts];
-  return server.settings['nfs.nlm'] ? [...programs, nlm4(server.serverLog)] : programs;
+  return server.settings['nfs.nlm'] ? [...programs, nlm4(server.peerLog)] : programs;
 }
 
 export async function temporaryDir(t: Test, name: string): Promise<string> {

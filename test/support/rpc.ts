@@ -10,18 +10,24 @@ import type { Service } from '#src/rpcsvc/dispatch.ts';
 import { Listener } from '#src/rpcsvc/listener.ts';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
 import type { ReplyCache } from '#src/rpcsvc/reply-cache.ts';
-import { Stage, type StageLimits } from '#src/rpcsvc/stage.ts';
+import type { ClientLimits } from '#src/rpcsvc/client-limits.ts';
+import type { ConnectionLimits } from '#src/rpcsvc/connection.ts';
+import { Stage } from '#src/rpcsvc/stage.ts';
 import './spoil.ts';
 
-export const LIMITS: StageLimits & { callsMax: number } = {
+export const LIMITS: ConnectionLimits & ClientLimits = {
   recordBytesMax: 2 * 1024 * 1024,
   fragmentsMax: 64,
   unsentBytesMax: 4 * 1024 * 1024,
-  connectionsMax: 64,
+  replyBytesMax: 1024 * 1024 + 64 * 1024,
   idleMs: 60_000,
+  silentMs: 60_000,
   partialMs: 60_000,
   sendMs: 60_000,
   callsMax: 64,
+  callsTotal: 1024,
+  receivedBytesTotal: 32 * 1024 * 1024,
+  replyBytesTotal: 32 * 1024 * 1024,
 };
 
 /** A connection that sends and receives records. */
@@ -78,6 +84,7 @@ export function mark(record: Buffer, last = true): Buffer {
 export interface ServedPrograms {
   readonly port: number;
   readonly stage: Stage;
+  readonly clients: Clients;
   readonly service: Service;
   readonly connect: () => RecordClient;
   /** One call on a connection kept for it. */
@@ -97,24 +104,26 @@ export async function servePrograms(
     log: silent,
     ...(replies && { replies }),
   };
-  const stage = new Stage(service, new Clients(limits.callsMax), limits);
+  const clients = new Clients(limits);
+  const stage = new Stage(service, clients, limits);
   const listener = await Listener.start({ host: '127.0.0.1', port: 0 }, fd => stage.accept(fd), silent);
-  const clients: RecordClient[] = [];
+  const opened: RecordClient[] = [];
   t.teardown(async () => {
-    for (const { socket } of clients) socket.destroy();
+    for (const { socket } of opened) socket.destroy();
     await listener.close();
     await stage.stop(2000);
   });
   const { port } = listener.address;
   const open = () => {
     const client = new RecordClient(port);
-    clients.push(client);
+    opened.push(client);
     return client;
   };
   let kept: RecordClient | undefined;
   return {
     port,
     stage,
+    clients,
     service,
     connect: open,
     async exchange(record) {

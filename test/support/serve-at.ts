@@ -13,7 +13,7 @@ import { LIMITS } from './rpc.ts';
 /** Serves `programs` over TCP and UDP, IPv4 and IPv6, until the test ends. */
 export async function serveAt(t: Test, port: number, programs: readonly Program[]): Promise<void> {
   const service = { programs: new ProgramRegistry(programs), auth: new AuthRegistry(), log: silent };
-  const stage = new Stage(service, new Clients(64), LIMITS);
+  const stage = new Stage(service, new Clients(LIMITS), LIMITS);
   const tcp = await Listener.start({ host: '::', port }, accepted => stage.accept(accepted), silent);
   const udp = await UdpListener.start({ host: '::', port }, answering(service), silent);
   t.teardown(async () => {

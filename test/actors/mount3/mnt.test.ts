@@ -107,7 +107,7 @@ t.test('a refusal says why in the log, a bug with its stack', async t => {
   await exchange(call('/no'));
   await exchange(call('/bug'));
   t.match(lines, [
-    { level: 30, msg: 'mount refused', client: '127.0.0.1', path: '/no', errno: 'EACCES' },
+    { level: 40, msg: 'mount refused', client: '127.0.0.1', path: '/no', errno: 'EACCES' },
     { level: 50, msg: 'MNT failed', path: '/bug', err: { message: 'a bug', stack: String } },
   ]);
 });

@@ -5,7 +5,7 @@
 import { auth_flavor } from '#protocols/rpc.ts';
 import { FsError } from '../../../errno.ts';
 import type { Frame } from '../../../graph/frame.ts';
-import type { Log } from '../../../log.ts';
+import type { PeerLogger } from '../../../peer-log.ts';
 import type { Call, Peer } from '../../../rpcsvc/actor.ts';
 import type { Credentials } from '../../../rpcsvc/auth/scheme.ts';
 import { type Groups, type UserGroups, userGroups } from '../../../sys/groups.ts';
@@ -36,7 +36,7 @@ interface Caller {
 }
 
 export class Accesses {
-  readonly #log: Log;
+  readonly #log: PeerLogger;
   readonly #narrowCookies: boolean;
   readonly #groups: Groups;
   readonly #nowMs: () => number;
@@ -44,7 +44,7 @@ export class Accesses {
   readonly #callers = new WeakMap<Credentials, Caller>();
 
   /** `narrowCookies` goes into each frame. */
-  constructor(log: Log, narrowCookies: boolean, groups = userGroups, nowMs = () => performance.now()) {
+  constructor(log: PeerLogger, narrowCookies: boolean, groups = userGroups, nowMs = () => performance.now()) {
     this.#log = log;
     this.#narrowCookies = narrowCookies;
     this.#groups = groups;

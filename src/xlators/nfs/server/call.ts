@@ -2,7 +2,7 @@
 import type { Frame } from '../../../graph/frame.ts';
 import type { Iatt } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
-import type { Log } from '../../../log.ts';
+import type { PeerLogger } from '../../../peer-log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
 import type { Trust } from './exports.ts';
 import type { NfsOptions } from './options.ts';
@@ -34,7 +34,7 @@ export interface NfsCall {
   readonly options: NfsOptions;
   /** 8 bytes, RFC 1813, 3.3.7: changes whenever unstable data may have been lost. */
   readonly writeVerifier: Buffer;
-  readonly log: Log;
+  readonly log: PeerLogger;
   /**
    * The object of a handle, if the caller may use the export at all. Answers at once when the inode is known, with a
    * promise when the graph must be asked.

@@ -110,6 +110,11 @@ export class HostRules {
     return verdict;
   }
 
+  /** Whether it is known already that the address is not in the list, and will not be. */
+  excludes(address: string): boolean {
+    return !this.hasNames && !this.match(address).allowed;
+  }
+
   /** Waits until the names that decide on `address` are known, or for `timeoutMs`: before a MNT, say. */
   async ready(address: string, timeoutMs = READY_MS): Promise<void> {
     if (!this.match(address).undecided) return;

@@ -1,6 +1,6 @@
 /** What the actors of MOUNT are given; `src/xlators/nfs/server/` implements it. */
 import type { Statfs } from '../../../graph/fops.ts';
-import type { Log } from '../../../log.ts';
+import type { PeerLogger } from '../../../peer-log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
 import type { MountTable } from './mount-table.ts';
 
@@ -22,7 +22,7 @@ export interface Mounted {
 /** The context of MOUNT's actors, one for each call. */
 export interface MountCall {
   readonly call: Call;
-  readonly log: Log;
+  readonly log: PeerLogger;
   readonly mounts: MountTable;
   /**
    * The directory that the caller may mount as `/NAME/…` or under its absolute path. `path` comes as

@@ -13,13 +13,17 @@ export interface MountEntry {
   readonly host: string;
   /** Absolute, latin1. */
   readonly path: string;
+  /** The client said so in a datagram, whose sender may be forged. */
+  readonly overUdp?: boolean;
 }
 
 /** As seen from any stage; the one table of all is the main thread's. */
 export interface MountTable {
-  add(host: string, path: string): void;
-  remove(host: string, path: string): void;
-  removeHost(host: string): void;
+  add(host: string, path: string, overUdp?: boolean): void;
+  /** `overUdp` takes out only what was put in over UDP: a forged UMNT must not undo what a connection has said. */
+  remove(host: string, path: string, overUdp?: boolean): void;
+  /** As {@link remove}, all entries of a host. */
+  removeHost(host: string, overUdp?: boolean): void;
   list(): Promise<readonly MountEntry[]>;
 }
 
@@ -29,13 +33,19 @@ export interface MountListOptions {
   readonly rmtab: string;
   /** Beyond this the oldest is dropped. */
   readonly entriesMax?: number;
-  /** How long changes gather before they are written. */
+  /** Beyond this the oldest of the same host is dropped. */
+  readonly perHostMax?: number;
+  /** How long changes gather before they are written; longer when there is much to write. */
   readonly writeDelayMs?: number;
 }
 
 const NO_FILE = '/-';
 const RMTAB_MODE = 0o644;
 const WRITE_DELAY_MS = 500;
+/** The file is written as a whole: on average so many bytes a millisecond (256 KiB/s), however often it changes. */
+const WRITTEN_BYTES_PER_MS = 256;
+/** One host, or all those behind one address, have no more directories mounted at a time. */
+const PER_HOST_MAX = 1024;
 /** A file of as many entries as there may be, each of a usual length many times over. */
 const RMTAB_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -43,6 +53,7 @@ export class MountList implements MountTable, AsyncDisposable {
   readonly #log: Log;
   readonly #file: string | undefined;
   readonly #entriesMax: number;
+  readonly #perHostMax: number;
   readonly #writeDelayMs: number;
   /** In the order of their mounting, by `host path`; hosts have no space in them. */
   readonly #entries = new Map<string, MountEntry>();
@@ -50,6 +61,7 @@ export class MountList implements MountTable, AsyncDisposable {
   readonly #ofHost = new Map<string, Set<string>>();
   readonly #stop = new AbortController();
   #dirty = false;
+  #writtenBytes = 0;
   #writing: Promise<void> | undefined;
   #warnedFull = false;
   #warnedWrite = false;
@@ -62,10 +74,12 @@ export class MountList implements MountTable, AsyncDisposable {
   }
 
   /** Use {@link open}. */
-  constructor({ log, rmtab, entriesMax = MOUNTS_MAX, writeDelayMs = WRITE_DELAY_MS }: MountListOptions) {
+  constructor({ log, rmtab, ...more }: MountListOptions) {
+    const { entriesMax = MOUNTS_MAX, perHostMax = PER_HOST_MAX, writeDelayMs = WRITE_DELAY_MS } = more;
     this.#log = log;
     this.#file = rmtab === NO_FILE || rmtab === '' ? undefined : rmtab;
     this.#entriesMax = entriesMax;
+    this.#perHostMax = perHostMax;
     this.#writeDelayMs = writeDelayMs;
   }
 
@@ -73,21 +87,27 @@ export class MountList implements MountTable, AsyncDisposable {
     return this.#entries.size;
   }
 
-  add(host: string, path: string): void {
-    this.#put({ host, path });
-    this.#changed();
+  add(host: string, path: string, overUdp = false): void {
+    const before = this.#entries.get(keyOf(host, path));
+    // What a connection has said once, a datagram must not make its own.
+    const udp = overUdp && (before === undefined || before.overUdp === true);
+    this.#put(udp ? { host, path, overUdp } : { host, path });
+    if (before === undefined) this.#changed();
   }
 
-  remove(host: string, path: string): void {
-    if (this.#drop(keyOf(host, path))) this.#changed();
+  remove(host: string, path: string, overUdp = false): void {
+    const key = keyOf(host, path);
+    if (overUdp && !this.#entries.get(key)?.overUdp) return;
+    if (this.#drop(key)) this.#changed();
   }
 
-  removeHost(host: string): void {
-    const keys = this.#ofHost.get(host);
-    if (!keys) return;
-    for (const key of keys) this.#entries.delete(key);
-    this.#ofHost.delete(host);
-    this.#changed();
+  removeHost(host: string, overUdp = false): void {
+    let dropped = false;
+    for (const key of this.#ofHost.get(host) ?? []) {
+      if (overUdp && !this.#entries.get(key)!.overUdp) continue;
+      dropped = this.#drop(key) || dropped;
+    }
+    if (dropped) this.#changed();
   }
 
   async list(): Promise<readonly MountEntry[]> {
@@ -112,6 +132,10 @@ export class MountList implements MountTable, AsyncDisposable {
     const keys = this.#ofHost.get(entry.host);
     if (keys) keys.add(key);
     else this.#ofHost.set(entry.host, new Set([key]));
+    if (keys && keys.size > this.#perHostMax) {
+      const [oldest] = keys;
+      this.#drop(oldest!);
+    }
     if (this.#entries.size <= this.#entriesMax) return;
     const [oldest] = this.#entries.keys();
     this.#drop(oldest!);
@@ -139,10 +163,13 @@ export class MountList implements MountTable, AsyncDisposable {
   /** One write for all changes of a while, and another for those that came during it. */
   async #writeSoon(file: string): Promise<void> {
     while (this.#dirty) {
-      await sleep(this.#writeDelayMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+      const delayMs = Math.max(this.#writeDelayMs, this.#writtenBytes / WRITTEN_BYTES_PER_MS);
+      await sleep(delayMs, undefined, { signal: this.#stop.signal }).catch(() => {});
       this.#dirty = false;
+      const text = formatRmtab(this.#entries.values());
+      this.#writtenBytes = text.length;
       try {
-        await replaceOwn(file, Buffer.from(formatRmtab(this.#entries.values()), 'latin1'), RMTAB_MODE);
+        await replaceOwn(file, Buffer.from(text, 'latin1'), RMTAB_MODE);
         this.#warnedWrite = false;
       } catch (err) {
         if (!this.#warnedWrite) {

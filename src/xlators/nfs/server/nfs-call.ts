@@ -2,7 +2,7 @@ import { FsError } from '../../../errno.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import type { Iatt } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
-import type { Log } from '../../../log.ts';
+import type { PeerLogger } from '../../../peer-log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
 import type { Access } from './accesses.ts';
 import { placeIn } from './boundary.ts';
@@ -77,8 +77,8 @@ export class ServedNfsCall implements NfsCall {
     return this.#server.host.verifier.bytes;
   }
 
-  get log(): Log {
-    return this.#server.serverLog;
+  get log(): PeerLogger {
+    return this.#server.peerLog;
   }
 
   resolve(handle: Buffer): Resolved | Promise<Resolved> {

@@ -4,7 +4,9 @@ import { bool, choice, each, integer, limiting, list, option, path, size, text, 
 import type { OptionValues } from '../../../graph/options.ts';
 
 const MiB = 1024 * 1024;
-const ioSize = { min: 4096, max: MiB, default: MiB } as const;
+/** Bytes that one READ, WRITE or READDIR carries at most, whatever is configured. */
+export const IO_BYTES_MAX = MiB;
+const ioSize = { min: 4096, max: IO_BYTES_MAX, default: IO_BYTES_MAX } as const;
 const id = { min: 0, max: 0xffff_fffe, default: 65_534 } as const;
 const on = { default: true } as const;
 const off = { default: false } as const;
@@ -50,6 +52,15 @@ export const OPTIONS = {
     ),
   ),
   'nfs.outstanding-rpc-limit': { ...calls, parse: (value: string) => mostIfNone(calls.parse(value)) },
+  'nfs.connections-limit': integer({ min: 1, max: 65_536, default: 4096 }, 'TCP connections at a time, of all clients'),
+  'nfs.connections-per-client': integer(
+    { min: 1, max: 65_536, default: 1024 },
+    'TCP connections at a time of one address, which may be that of many hosts',
+  ),
+  'nfs.memory-limit': size(
+    { min: 16 * MiB, max: 1024 * 1024 * MiB, default: undefined },
+    'what calls and replies under way may take, of all clients; by default a quarter of the memory, at most 512MB',
+  ),
   'nfs.drc': bool(on, 'replies of calls that are not idempotent are kept for clients that ask again'),
   'nfs.drc-size': {
     ...drcSize,

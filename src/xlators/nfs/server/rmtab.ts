@@ -2,9 +2,12 @@
 import { MNTNAMLEN, MNTPATHLEN } from '#protocols/mount.ts';
 import type { MountEntry } from './mount-table.ts';
 
-/** What would end a line or a field, as mtab writes such: a backslash and three octal digits. */
+/**
+ * What would end a line or a field, or tell a terminal what to do, as mtab writes such: a backslash and three octal digits.
+ * The bytes above ASCII are among them: they may be C1 controls or what changes the direction of text.
+ */
 const escaped = (text: string) =>
-  text.replace(/[\n\r\\]/g, char => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`);
+  text.replace(/[^\x20-\x5b\x5d-\x7e]/g, char => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`);
 
 const unescaped = (text: string) =>
   text.replace(/\\([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));

@@ -4,7 +4,7 @@ import type { Statfs } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
-import type { Log } from '../../../log.ts';
+import type { PeerLogger } from '../../../peer-log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
 import { frameFor, verdict } from './access.ts';
 import { exportGroups } from './export-groups.ts';
@@ -33,8 +33,8 @@ export class ServedMountCall implements MountCall {
     this.call = call;
   }
 
-  get log(): Log {
-    return this.#server.serverLog;
+  get log(): PeerLogger {
+    return this.#server.peerLog;
   }
 
   get mounts(): MountTable {
@@ -64,19 +64,12 @@ export class ServedMountCall implements MountCall {
     const names = splitMountPath(path);
     const found = this.#server.exportPaths.find(names);
     const { peer } = this.call;
-    if (found === undefined) {
-      const exported = this.#server.exports.flatMap(({ paths }) => paths);
-      this.log.warn({ client: peer.address, path, exported }, 'refused: no such export');
-      throw new FsError('EACCES', `${path} is not exported`);
-    }
+    if (found === undefined) throw new FsError('EACCES', 'no export has this path');
     const { value: on, rest } = found;
     await Promise.all(hostRulesOf(on).map(hosts => hosts.ready(peer.address)));
     // RFC 2623, 2.3.2: clients call MNT without the credentials that they use later.
     const { allowed, undecided, rule, where, reason } = verdict(on, peer, auth_flavor.AUTH_SYS);
-    if (!allowed) {
-      this.log.warn({ client: peer.address, port: peer.port, path, rule, where, reason }, 'refused');
-      throw new FsError(undecided ? 'EJUKEBOX' : 'EACCES', `${reason} (${rule}, ${where})`);
-    }
+    if (!allowed) throw new FsError(undecided ? 'EJUKEBOX' : 'EACCES', `${reason} (${rule}, ${where})`);
     if (rest.length > 0 && !this.#server.settings['nfs3.export-dirs']) {
       throw new FsError('EACCES', 'directories inside of the volume are not exported (nfs3.export-dirs)');
     }

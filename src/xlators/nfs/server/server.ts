@@ -11,7 +11,7 @@ import { forgetOf } from '../../../graph/subtree.ts';
 import { VolfileError } from '../../../graph/volfile-error.ts';
 import { type GraphEvent, Xlator } from '../../../graph/xlator.ts';
 import { InodeTable } from '../../../inode/table.ts';
-import type { Log } from '../../../log.ts';
+import { PeerLog, type PeerLogger } from '../../../peer-log.ts';
 import type { Call, Program } from '../../../rpcsvc/actor.ts';
 import { Accesses } from './accesses.ts';
 import { type Export, exportsOf, pathsOf } from './exports.ts';
@@ -48,17 +48,14 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
   exports: readonly Export[] = [];
   /** By the paths they are mounted by. */
   exportPaths = new PathTree<Export>();
-  readonly accesses = new Accesses(this.log, this.options['nfs.enable-ino32']);
+  /** For what clients do. */
+  readonly peerLog: PeerLogger = new PeerLog(this.log);
+  readonly accesses = new Accesses(this.peerLog, this.options['nfs.enable-ino32']);
   readonly actorOptions: NfsOptions = actorOptions(this.options);
   readonly #byKey = new Map<number, Volume>();
   readonly #exportById = new Map<number, Export>();
   #host: NfsHost | undefined;
   #handles: Handles | undefined;
-
-  /** For who serves its calls. */
-  get serverLog(): Log {
-    return this.log;
-  }
 
   /** The option values, for who starts the service. */
   get settings(): typeof this.options {

@@ -6,7 +6,7 @@ import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
 import { asCaller } from '../../../sys/identity.ts';
 import { statFd } from '../../../sys/statx.ts';
 import { iattOf } from './attributes.ts';
-import type { BufferPool } from './buffers.ts';
+import type { ReadBuffers } from './buffers.ts';
 import type { FileCloser } from './files.ts';
 import type { Known } from './known.ts';
 import type { Objects } from './objects.ts';
@@ -15,7 +15,7 @@ import type { Turnstile } from './turnstile.ts';
 /** What the parts of one brick share. */
 export interface Brick {
   readonly objects: Objects;
-  readonly buffers: BufferPool;
+  readonly buffers: ReadBuffers;
   readonly closer: FileCloser;
   /** Calls that wait for the disk, each with a descriptor that cannot be closed meanwhile. */
   readonly syncs: Turnstile;

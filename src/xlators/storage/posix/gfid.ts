@@ -12,7 +12,6 @@
  */
 import { createHash, randomFillSync } from 'node:crypto';
 import { HINT_MAX } from '../../../graph/iatt.ts';
-import { lastingBytes } from '../../../lasting.ts';
 import { Magic } from '../../../sys/constants.ts';
 
 const HEAD = 4;
@@ -32,7 +31,7 @@ export interface GfidAndHint {
 }
 
 function head(tag: number, type: number, size: number): Buffer {
-  const bytes = lastingBytes(size);
+  const bytes = Buffer.alloc(size); // most are only compared: what is kept is copied, see lasting.ts
   bytes.writeUIntBE(tag, 0, 3);
   bytes[3] = type;
   return bytes;

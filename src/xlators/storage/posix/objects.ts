@@ -109,8 +109,7 @@ export class Objects {
       return found;
     }
     const fd = this.#open(mount, gfid, hint);
-    // They stand in the call that came with them.
-    return this.met(fd, { gfid: lastingCopy(gfid), hint: hint && lastingCopy(hint) });
+    return this.met(fd, { gfid, hint });
   }
 
   /** The object called `name` in the directory `dirfd`, which `stat` has just told of. */
@@ -163,7 +162,8 @@ export class Objects {
   #known(mount: Mount, { gfid, hint }: GfidAndHint): Known {
     const ino = stat.inoKey;
     const before = mount.inodes.get(ino);
-    const known = before?.gfid.equals(gfid) === true ? before : new Known(mount, gfid, hint);
+    const known =
+      before?.gfid.equals(gfid) === true ? before : new Known(mount, lastingCopy(gfid), hint && lastingCopy(hint));
     known.ino = ino;
     known.btime = stat.btime;
     known.btimeNsec = stat.btimeNsec;

@@ -12,7 +12,7 @@ import { asServer } from '../../../sys/identity.ts';
 import { openat, umask } from '../../../sys/libc.ts';
 import { descriptorLimit } from '../../../sys/limits.ts';
 import { bytesOfText } from '../../../wire-text.ts';
-import { BufferPool } from './buffers.ts';
+import { readBuffers } from './buffers.ts';
 import type { Brick } from './brick.ts';
 import { DescriptorCache } from './descriptors.ts';
 import { FileCloser } from './files.ts';
@@ -61,7 +61,7 @@ export async function openBrick(
   const index = await openIndex({ name, treeId: tree }, objects, options, env, log);
   const brick: Brick = {
     objects,
-    buffers: new BufferPool(),
+    buffers: readBuffers(),
     closer,
     syncs: new Turnstile(Math.max(8, limits.files >> 1)),
     log,

@@ -88,13 +88,20 @@ function mayRead({ objects }: Brick, known: Known, file: Descriptor, { identity 
   throw withWcc(fsError('EACCES', 'read'), undefined, iattOf(known));
 }
 
-function reply(brick: Brick, known: Known, buffer: PooledBuffer, count: number, offset: number): ReadReply {
-  return {
-    data: buffer.bytes.subarray(0, count),
-    eof: offset + count >= stat.size,
-    iatt: iattOf(known),
-    release: () => brick.buffers.give(buffer),
-  };
+/** A short one, of a file's end, is moved to a small buffer: it may wait for its client for long. */
+function reply(brick: Brick, known: Known, whole: PooledBuffer, count: number, offset: number): ReadReply {
+  const eof = offset + count >= stat.size;
+  const iatt = iattOf(known);
+  const buffer = fitting(brick, whole, count); // the last that can fail: it gives `whole` back
+  return { data: buffer.bytes.subarray(0, count), eof, iatt, release: () => brick.buffers.give(buffer) };
+}
+
+function fitting({ buffers }: Brick, whole: PooledBuffer, count: number): PooledBuffer {
+  if (whole.bytes.length <= 2 * buffers.sizeFor(count)) return whole;
+  const small = buffers.take(count);
+  whole.bytes.copy(small.bytes, 0, 0, count);
+  buffers.give(whole);
+  return small;
 }
 
 interface Progress {

@@ -73,7 +73,7 @@ t.test('a restart knows what was mounted', async t => {
     mounts.add('10.0.0.2', '/c');
     mounts.remove('10.0.0.2', '/c');
   }
-  t.equal(await readFile(rmtab, 'latin1'), '10.0.0.1:/a\\012\xff:0x00000001\n2001:db8::1:/b:0x00000001\n');
+  t.equal(await readFile(rmtab, 'latin1'), '10.0.0.1:/a\\012\\377:0x00000001\n2001:db8::1:/b:0x00000001\n');
   const again = await MountList.open({ log: silent, rmtab });
   t.strictSame(await listOf(again), ['10.0.0.1 /a\n\xff', '2001:db8::1 /b']);
 });
@@ -121,4 +121,45 @@ t.test('a file that cannot be read or written is a warning, once', async t => {
   missing.add('h', '/y');
   await missing.flush();
   t.equal((await readFile(join(dir, 'no', 'rmtab'), 'latin1')).split('\n').length, 3, 'and it goes on');
+});
+
+t.test('what a datagram says undoes nothing that a connection has said', async t => {
+  const mounts = await inMemory();
+  mounts.add('h', '/tcp');
+  mounts.add('h', '/udp', true);
+  mounts.add('h', '/both');
+  mounts.add('h', '/both', true);
+  mounts.remove('h', '/tcp', true);
+  mounts.remove('h', '/both', true);
+  t.strictSame(await listOf(mounts), ['h /tcp', 'h /udp', 'h /both']);
+  mounts.removeHost('h', true);
+  t.strictSame(await listOf(mounts), ['h /tcp', 'h /both'], 'only what datagrams have said');
+  mounts.remove('h', '/tcp');
+  mounts.removeHost('h');
+  t.strictSame(await listOf(mounts), []);
+});
+
+t.test('one host has so many entries, whatever it mounts, and others keep theirs', async t => {
+  const mounts = await MountList.open({ log: silent, rmtab: '/-', perHostMax: 3 });
+  mounts.add('other', '/a');
+  for (let i = 0; i < 10; i++) mounts.add('greedy', `/${i}`);
+  t.strictSame(await listOf(mounts), ['other /a', 'greedy /7', 'greedy /8', 'greedy /9']);
+});
+
+t.test('a large file is written seldom, and a mount that is there already not at all', async t => {
+  const dir = t.testdir();
+  const rmtab = join(dir, 'rmtab');
+  const mounts = await MountList.open({ log: silent, rmtab, writeDelayMs: 1, perHostMax: 10_000 });
+  const path = `/${'x'.repeat(1000)}`;
+  for (let i = 0; i < 5000; i++) mounts.add('h', `${path}${i}`);
+  await mounts.flush();
+  const { mtimeMs, size } = await stat(rmtab);
+  t.ok(size > 5_000_000);
+  mounts.add('h', `${path}0`);
+  await mounts.flush(); // at once: nothing is to be written
+  mounts.add('h', '/new');
+  await new Promise(resolve => setTimeout(resolve, 300));
+  t.equal((await stat(rmtab)).mtimeMs, mtimeMs, 'not for each mount: 5 MB are worth 20 seconds');
+  await mounts[Symbol.asyncDispose]();
+  t.ok((await readFile(rmtab, 'latin1')).includes('\nh:/new:'), 'but before the end');
 });

@@ -13,6 +13,12 @@ t.test('a line is host, path and count', async t => {
   t.strictSame(parseRmtab(text), { entries, bad: [] });
 });
 
+t.test('what could end a line or tell a terminal something is escaped', async t => {
+  const text = formatRmtab([{ host: 'h', path: '/a\n\u001b[2J\u009b1m\u007f\\\u00e2\u0080\u00ae' }]);
+  t.equal(text, 'h:/a\\012\\033[2J\\2331m\\177\\134\\342\\200\\256:0x00000001\n');
+  t.match(text, /^[\x20-\x7e]*\n$/);
+});
+
 t.test('files of other servers are read: any count, any host', async t => {
   t.strictSame(parseRmtab('client.example.org:/x:0x0000002a\n').entries, [{ host: 'client.example.org', path: '/x' }]);
 });

@@ -1,0 +1,147 @@
+/**
+ * The replies of a connection. Those of one turn of the event loop go out with one write; large payloads stay where they
+ * are and go out between (writev).
+ */
+import type { Socket } from 'node:net';
+import { XdrWriter } from '#protocols/xdr/stream.ts';
+import type { Share } from './budget.ts';
+import type { Pooled } from '../buffer-pool.ts';
+import { buffers } from './buffers.ts';
+
+const LAST_FRAGMENT = 0x8000_0000;
+/** Where replies gather: as large as the last batch was, so that it need not grow. */
+const SLAB_BYTES_MIN = 16 * 1024;
+/** Replies are written at once when this many bytes have gathered. */
+const BATCH_BYTES = 256 * 1024;
+
+/** A batch of replies on its way. */
+interface Batch {
+  readonly to: XdrWriter;
+  readonly slab: Pooled;
+  /** What it takes in memory. */
+  bytes: number;
+  readonly sent: (() => void)[];
+  /** It is sent, or never will be. */
+  over: boolean;
+}
+
+export class Outgoing {
+  readonly #socket: Socket;
+  readonly #share: Share;
+  readonly #progress: () => void;
+  /** Gathers. */
+  #batch: Batch | undefined;
+  #slabBytes = SLAB_BYTES_MIN;
+  /** What the batches take that the socket has and has not sent. */
+  #queuedBytes = 0;
+  #wroteAt = performance.now();
+
+  /** The memory that replies take counts in `share`; `progress` is called when some have been sent. */
+  constructor(socket: Socket, share: Share, progress: () => void) {
+    this.#socket = socket;
+    this.#share = share;
+    this.#progress = progress;
+  }
+
+  /** Memory that is taken by replies which have not been sent, in bytes. */
+  get bytes(): number {
+    return (this.#batch?.bytes ?? 0) + this.#queuedBytes;
+  }
+
+  /** When the peer last took something, on the clock of `performance.now()`. */
+  get wroteAt(): number {
+    return this.#wroteAt;
+  }
+
+  /** Since when the peer has taken nothing of what waits for it; `Infinity` if nothing waits. */
+  get stuckSince(): number {
+    return this.#queuedBytes > 0 ? this.#wroteAt : Infinity;
+  }
+
+  /** Adds the reply that `write` writes; `sent` run when it is on its way, or never will be. */
+  add(write: (to: XdrWriter) => void, sent: (() => void)[] | undefined): void {
+    const batch = (this.#batch ??= this.#begin());
+    const { to } = batch;
+    const begin = to.reserve(4);
+    const splices = to.splices.length;
+    try {
+      write(to);
+    } catch (error) {
+      to.truncate(begin, splices);
+      throw error;
+    }
+    let length = to.at - begin - 4;
+    if (to.splices.length > splices) length += this.#addPayloads(batch, splices);
+    to.patchUint32(begin, LAST_FRAGMENT + length);
+    if (sent !== undefined) batch.sent.push(...sent);
+    if (to.at + batch.bytes - batch.slab.bytes.length >= BATCH_BYTES) this.flush();
+  }
+
+  /** Hands what has gathered to the socket, unless it still has something and there is not much yet. */
+  flush(): void {
+    const batch = this.#batch;
+    if (batch === undefined || this.#socket.destroyed) return;
+    const { to, slab, bytes } = batch;
+    if (this.#queuedBytes > 0 && bytes < BATCH_BYTES && to.at < slab.bytes.length / 2) return;
+    this.#batch = undefined;
+    this.#slabBytes = Math.max(SLAB_BYTES_MIN, to.at);
+    if (this.#queuedBytes === 0) this.#wroteAt = performance.now();
+    this.#queuedBytes += bytes;
+    const done = () => this.#done(batch); // also called when the socket is closed before it has sent them
+    const parts = to.parts();
+    if (parts.length === 1) {
+      this.#socket.write(parts[0]!, done);
+      return;
+    }
+    this.#socket.cork();
+    for (let i = 0; i < parts.length - 1; i++) this.#socket.write(parts[i]!);
+    this.#socket.write(parts.at(-1)!, done);
+    this.#socket.uncork();
+  }
+
+  /** The socket is closed: what has gathered is not sent. */
+  close(): void {
+    const batch = this.#batch;
+    this.#batch = undefined;
+    if (batch !== undefined) this.#letGo(batch);
+  }
+
+  #begin(): Batch {
+    const slab = buffers.take(this.#slabBytes);
+    const { length } = slab.bytes;
+    this.#share.take(length);
+    return { to: new XdrWriter(slab.bytes), slab, bytes: length, sent: [], over: false };
+  }
+
+  /** Counts the payloads from the one with number `from` on, and answers how many bytes they put into the stream. */
+  #addPayloads(batch: Batch, from: number): number {
+    const { splices } = batch.to;
+    let length = 0;
+    let held = 0;
+    for (let i = from; i < splices.length; i++) {
+      const { bytes } = splices[i]!;
+      length += bytes.length;
+      // A buffer that is used again may be larger than what was read into it.
+      held += Math.min(bytes.buffer.byteLength, 2 * bytes.length);
+    }
+    batch.bytes += held;
+    this.#share.take(held);
+    return length;
+  }
+
+  #done(batch: Batch): void {
+    if (batch.over) return; // Node calls back twice where a write fails at once; the buffers may have new owners by then
+    batch.over = true;
+    this.#wroteAt = performance.now();
+    this.#queuedBytes -= batch.bytes;
+    this.#letGo(batch);
+    if (this.#batch !== undefined) this.flush();
+    this.#progress();
+  }
+
+  #letGo({ slab, bytes, sent }: Batch): void {
+    buffers.give(slab);
+    for (const then of sent) then();
+    this.#share.give(bytes);
+  }
+}

@@ -1,0 +1,74 @@
+/** The limits of a server's connections, and what part of them each stage has. */
+import { totalmem } from 'node:os';
+import type { ClientLimits } from '../rpcsvc/client-limits.ts';
+import type { ConnectionLimits } from '../rpcsvc/connection.ts';
+import { descriptorLimit } from '../sys/limits.ts';
+import { IO_BYTES_MAX, type NfsOptionValues } from '../xlators/nfs/server/options.ts';
+
+const KiB = 1024;
+const MiB = KiB * KiB;
+/** What stands around the data in a READ's reply or a WRITE's call. */
+const HEADER_BYTES_MAX = 64 * KiB;
+
+export const LIMITS: ConnectionLimits = {
+  recordBytesMax: IO_BYTES_MAX + HEADER_BYTES_MAX,
+  fragmentsMax: 512,
+  unsentBytesMax: 8 * MiB,
+  replyBytesMax: IO_BYTES_MAX + HEADER_BYTES_MAX,
+  idleMs: 6 * 3600 * 1000,
+  silentMs: 90 * 1000,
+  partialMs: 120 * 1000,
+  sendMs: 120 * 1000,
+};
+
+/** So that one call of the largest kind can always be under way, whatever is configured. */
+const STAGE_BYTES_MIN = 16 * MiB;
+const MEMORY_PART = 1 / 4;
+const MEMORY_MAX = 512 * MiB;
+const MEMORY_OF_STAGE_MAX = 64 * MiB;
+/** Calls under way in a stage, of all clients: each takes a few kilobytes besides its arguments. */
+const STAGE_CALLS_MIN = 4096;
+
+/** What calls and replies under way may take in the whole server, in bytes. */
+export function memoryLimit(settings: Pick<NfsOptionValues, 'nfs.memory-limit'>, stages: number): number {
+  const wanted = settings['nfs.memory-limit'];
+  if (wanted !== undefined) return wanted;
+  const constrained = process.constrainedMemory() || Infinity; // 0 where that is not known
+  const memory = Math.min(totalmem(), constrained);
+  return Math.min(memory * MEMORY_PART, Math.max(MEMORY_MAX, stages * MEMORY_OF_STAGE_MAX));
+}
+
+/** What the clients of one stage may have under way. */
+export function clientLimits(settings: NfsOptionValues, stages: number): ClientLimits {
+  const callsMax = settings['nfs.outstanding-rpc-limit'];
+  const bytes = Math.floor(Math.max(memoryLimit(settings, stages) / stages, STAGE_BYTES_MIN) / 2);
+  return {
+    callsMax,
+    callsTotal: Math.max(STAGE_CALLS_MIN, 2 * callsMax),
+    receivedBytesTotal: bytes,
+    replyBytesTotal: bytes,
+  };
+}
+
+/** Half of the descriptors are left for files. */
+export function connectionsMax(settings: NfsOptionValues): number {
+  return Math.min(settings['nfs.connections-limit'], Math.max(1, descriptorLimit() >> 1));
+}
+
+/** The built-in portmapper: small calls, and clients that ask and go. */
+export const PORTMAPPER_LIMITS: ConnectionLimits = {
+  ...LIMITS,
+  recordBytesMax: HEADER_BYTES_MAX,
+  replyBytesMax: 2 * HEADER_BYTES_MAX,
+  unsentBytesMax: MiB,
+  idleMs: 5 * 60 * 1000,
+};
+
+export const PORTMAPPER_CLIENTS: ClientLimits = {
+  callsMax: 64,
+  callsTotal: 1024,
+  receivedBytesTotal: 4 * MiB,
+  replyBytesTotal: 4 * MiB,
+};
+
+export const PORTMAPPER_CONNECTIONS = { connectionsMax: 256, perClientMax: 64 } as const;

@@ -1,0 +1,50 @@
+import t from 'tap';
+import { BufferPool, type Pooled } from '#src/buffer-pool.ts';
+
+const MiB = 1024 * 1024;
+
+const pooled = () =>
+  new BufferPool<Pooled>({
+    smallest: 4096,
+    largest: 4 * MiB,
+    keptMax: 32 * MiB,
+    make: size => ({ bytes: Buffer.allocUnsafeSlow(size) }),
+  });
+
+t.test('what was given back is taken again, if it is large enough', async t => {
+  const pool = pooled();
+  for (const size of [0, 1, 4096, 4097, 65_536, MiB, MiB + 1]) {
+    const one = pool.take(size);
+    t.ok(one.bytes.length >= size, `${size}`);
+    t.equal(one.bytes.length, pool.sizeFor(size));
+    t.equal(one.bytes.length & (one.bytes.length - 1), 0, 'a power of two');
+    pool.give(one);
+    t.equal(pool.take(size), one);
+    t.not(pool.take(size), one, 'and to one only');
+  }
+});
+
+t.test('no more is kept than its bound, and what is not kept is freed at once', async t => {
+  const pool = pooled();
+  const taken = Array.from({ length: 40 }, () => pool.take(MiB));
+  for (const one of taken) pool.give(one);
+  t.equal(pool.keptBytes, 32 * MiB);
+  t.equal(taken.filter(({ bytes }) => bytes.length === 0).length, 8, 'their memory is gone');
+  const large = pool.take(5 * MiB);
+  pool.give(large);
+  t.equal(large.bytes.length, 0, 'as is that of one that is too large to be kept');
+});
+
+t.test('what is not needed for a while is freed', async t => {
+  const pool = pooled();
+  const taken = Array.from({ length: 20 }, () => pool.take(MiB));
+  for (const one of taken) pool.give(one);
+  pool.trim(); // all of them have been in use since the last time
+  t.equal(pool.keptBytes, 20 * MiB);
+  const used = [pool.take(MiB), pool.take(MiB)];
+  for (const one of used) pool.give(one);
+  pool.trim();
+  t.equal(pool.keptBytes, 2 * MiB, 'but for the two that were');
+  pool.trim();
+  t.equal(pool.keptBytes, 0);
+});
