@@ -125,38 +125,41 @@ t.test('READDIR: no page is over count, each name comes once', async () => {
   );
 });
 
-t.test('READDIRPLUS: no page is over dircount or maxcount, each name comes once', async () => {
-  const sizes = fc.tuple(fc.nat(1000), fc.nat(3000));
-  await fc.assert(
-    fc.asyncProperty(names, fc.integer({ min: 1, max: 9 }), sizes, async (names, batch, [dircount, maxcount]) => {
-      const ask = serve(new Names(names, batch));
-      const seen: string[] = [];
-      for (let cookie = 0n; ;) {
-        const args = { dir, cookie, cookieverf, dircount, maxcount };
-        const res: READDIRPLUS3res = await ask(NFSPROC3.READDIRPLUS, args);
-        if (res.status !== NFS3_OK) {
-          const next = names[Number(cookie)];
-          assert.equal(res.status, NFS3ERR_TOOSMALL);
-          if (next === undefined) assert.ok(LIST_BYTES > maxcount);
-          else assert.ok(entry3Bytes(next) > dircount || LIST_BYTES + entryplus3Bytes(next, 36) > maxcount);
-          return;
+t.test(
+  'READDIRPLUS: no page is over maxcount, or over dircount but for its first name; each name comes once',
+  async () => {
+    const sizes = fc.tuple(fc.nat(1000), fc.nat(3000));
+    await fc.assert(
+      fc.asyncProperty(names, fc.integer({ min: 1, max: 9 }), sizes, async (names, batch, [dircount, maxcount]) => {
+        const ask = serve(new Names(names, batch));
+        const seen: string[] = [];
+        for (let cookie = 0n; ;) {
+          const args = { dir, cookie, cookieverf, dircount, maxcount };
+          const res: READDIRPLUS3res = await ask(NFSPROC3.READDIRPLUS, args);
+          if (res.status !== NFS3_OK) {
+            const next = names[Number(cookie)];
+            assert.equal(res.status, NFS3ERR_TOOSMALL);
+            if (next === undefined) assert.ok(LIST_BYTES > maxcount);
+            else assert.ok(LIST_BYTES + entryplus3Bytes(next, 36) > maxcount);
+            return;
+          }
+          assert.ok(encode(READDIRPLUS3res, res).length - STATUS_BYTES <= maxcount);
+          const { entries, eof } = res.reply;
+          assert.ok(entries.length === 1 || entries.reduce((sum, { name }) => sum + entry3Bytes(name), 0) <= dircount);
+          for (const { name_attributes, name_handle, fileid } of entries) {
+            assert.equal(name_attributes === undefined, name_handle === undefined);
+            if (name_attributes) assert.equal(name_attributes.fileid, fileid);
+          }
+          seen.push(...entries.map(({ name }) => name));
+          if (eof) break;
+          assert.ok(entries.length > 0, 'a page without an end has entries');
+          cookie = entries.at(-1)!.cookie;
         }
-        assert.ok(encode(READDIRPLUS3res, res).length - STATUS_BYTES <= maxcount);
-        const { entries, eof } = res.reply;
-        assert.ok(entries.reduce((sum, { name }) => sum + entry3Bytes(name), 0) <= dircount);
-        for (const { name_attributes, name_handle, fileid } of entries) {
-          assert.equal(name_attributes === undefined, name_handle === undefined);
-          if (name_attributes) assert.equal(name_attributes.fileid, fileid);
-        }
-        seen.push(...entries.map(({ name }) => name));
-        if (eof) break;
-        assert.ok(entries.length > 0, 'a page without an end has entries');
-        cookie = entries.at(-1)!.cookie;
-      }
-      assert.deepEqual(seen, names);
-    }),
-  );
-});
+        assert.deepEqual(seen, names);
+      }),
+    );
+  },
+);
 
 t.test('a page is filled to the last byte', async t => {
   const ask = serve(new Names(['aaaa', 'bbbb', 'cccc'], 9));
