@@ -22,13 +22,14 @@ import { MountList } from '../xlators/nfs/server/mount-table.ts';
 import type { NfsServer } from '../xlators/nfs/server/server.ts';
 import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
 import type { ServerConfig } from './config.ts';
+import type { Hang } from './hang-watch.ts';
 import type { ObjectQuestion, ObjectReport } from './object.ts';
 import { type Planned, planServer } from './plan.ts';
 import type { DumpSection } from './stage-dump.ts';
 import type { StageStats } from './stage.ts';
+import { Stages } from './stages.ts';
 import { StateLock } from './state-lock.ts';
 import { handleKey, openStateDir } from './state.ts';
-import { type RemoteStage, startWorker } from './worker.ts';
 
 export interface Parts {
   /** The programs of nfs/server, */
@@ -64,8 +65,8 @@ export class Server implements AsyncDisposable {
   readonly verifier: WriteVerifier;
   readonly #parts: Parts;
   #planned: Planned;
-  readonly #stages: RemoteStage[] = [];
   readonly #running = new AsyncDisposableStack();
+  #stages: Stages | undefined;
   #mounts: MountList | undefined;
   #listener: Listener | undefined;
   /** Connections that came before the stages were up. */
@@ -124,17 +125,27 @@ export class Server implements AsyncDisposable {
   }
 
   stats(): Promise<StageStats[]> {
-    return Promise.all(this.#stages.map(stage => stage.stats()));
+    return this.#stages!.stats();
+  }
+
+  /** The bricks whose file systems do not answer. */
+  get hangs(): readonly Hang[] {
+    return this.#stages!.hangs;
+  }
+
+  /** Ends all connections, for an exit that does not wait for the stages. */
+  abandon(): void {
+    this.#stages?.abandon();
   }
 
   /** The stages' parts of a state dump. */
   dump(): Promise<DumpSection[][]> {
-    return Promise.all(this.#stages.map(stage => stage.dump()));
+    return this.#stages!.dump();
   }
 
   /** What a caller finds at a path; its client's stage looks. */
   objectAt(question: ObjectQuestion): Promise<ObjectReport> {
-    return this.#stageOf(question.client).objectAt(question);
+    return this.#stages!.of(question.client).objectAt(question);
   }
 
   /** Another volfile takes over in all stages or in none. @throws {VolfileError} nothing has changed */
@@ -174,32 +185,26 @@ export class Server implements AsyncDisposable {
 
   async #startStages(key: Buffer): Promise<void> {
     const { config, verifier, log } = this;
-    this.#running.defer(() => this.#stopStages());
     const rmtab = this.#planned.settings['nfs.mount-rmtab'] ?? join(config.stateDir, 'rmtab');
-    this.#mounts = await MountList.open({ log, rmtab });
-    for (let stage = 0; stage < config.stages; stage++) {
-      const input = { stage, config, handleKey: key, verifier: verifier.shared };
-      const died = (error: Error) => this.#failed.reject(error);
-      // oxlint-disable-next-line no-await-in-loop -- one failure tells all that needs to be told
-      this.#stages.push(await startWorker(this.#parts.workerEntry, input, this.mounts, died));
-    }
-  }
-
-  /** All at the same time: one that waits for a slow call must not keep the others waiting. */
-  async #stopStages(): Promise<void> {
-    const stopped = await Promise.allSettled(this.#stages.map(stage => stage.stop()));
-    await this.#mounts?.[Symbol.asyncDispose]();
-    for (const result of stopped) if (result.status === 'rejected') throw result.reason;
+    const mounts = await MountList.open({ log, rmtab });
+    this.#mounts = mounts;
+    this.#running.use(mounts);
+    const shared = { handleKey: key, verifier: verifier.shared };
+    const died = (error: Error) => this.#failed.reject(error);
+    const options = { entry: this.#parts.workerEntry, config, shared, mounts, log, died };
+    const stages = await Stages.start(options, this.#planned);
+    this.#stages = stages;
+    this.#running.defer(() => stages.stop());
   }
 
   async #listen(): Promise<void> {
     const { settings } = this.#planned;
     this.#running.use(this.#listener!); // closed before the stages stop
     const { address, port } = this.address; // what a host name came to
-    const { programs } = this.#stages[0]!;
+    const { programs } = this.#stages!.first;
     this.#announce('tcp', address, port, programs);
     if (settings['nfs.mount-udp']) {
-      const answer: Answer = (datagram, from) => this.#stageOf(from.address).answer(datagram, from);
+      const answer: Answer = (datagram, from) => this.#stages!.of(from.address).answer(datagram, from);
       this.#running.use(await UdpListener.start({ host: address, port }, answer, this.log));
       this.#announce(
         'udp',
@@ -216,7 +221,7 @@ export class Server implements AsyncDisposable {
     }
     const early = this.#early!;
     this.#early = undefined;
-    for (const accepted of early) this.#deal(accepted);
+    for (const accepted of early) this.#stages!.deal(accepted);
   }
 
   /** The built-in portmapper, on a stage of its own in this thread. */
@@ -252,30 +257,16 @@ export class Server implements AsyncDisposable {
   }
 
   #take(accepted: Accepted): void {
-    if (this.#early === undefined) this.#deal(accepted);
+    if (this.#early === undefined) this.#stages!.deal(accepted);
     else if (this.#early.length < EARLY_MAX && this.#stopped === undefined) this.#early.push(accepted);
     else close(accepted.fd);
-  }
-
-  #deal(accepted: Accepted): void {
-    this.#stageOf(accepted.address).accept(accepted);
-  }
-
-  /** The stage that a client's address hashes to: its calls, inodes and limits stay together. */
-  #stageOf(address: string): RemoteStage {
-    let hash = 0;
-    for (let i = 0; i < address.length; i++) hash = (hash * 31 + address.charCodeAt(i)) >>> 0;
-    return this.#stages[hash % this.#stages.length]!;
   }
 
   async #reload(text: string): Promise<void> {
     if (this.#stopped) throw new Error('the server is stopping');
     const { file, overrides } = this.config;
     const planned = await planServer({ text, file, overrides });
-    const prepared = await Promise.allSettled(this.#stages.map(stage => stage.prepare(text)));
-    const failed = prepared.find(result => result.status === 'rejected');
-    await Promise.all(this.#stages.map(stage => stage.decide(failed === undefined)));
-    if (failed) throw failed.reason;
+    await this.#stages!.reload(text, planned);
     const before = this.#planned.settings;
     this.#planned = planned;
     this.#text = text;

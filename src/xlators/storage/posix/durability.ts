@@ -10,7 +10,7 @@ import type { Known } from './known.ts';
 export async function syncObject(brick: Brick, known: Known, type: FileType): Promise<void> {
   if (type === FileType.REG || type === FileType.DIR) return syncFile(brick, known, false);
   // What cannot be opened cannot be synced by itself.
-  const { result, errno } = await syncfsPooled(known.mount.fd);
+  const { result, errno } = await brick.pool.run(() => syncfsPooled(known.mount.fd));
   if (result < 0) throw systemError(errno, 'syncfs');
   await brick.objects.index?.durable();
 }
