@@ -112,7 +112,7 @@ export class Graph implements AsyncDisposable {
     const { watch } = this.env;
     if (watch === undefined) return;
     for (const xlator of this.xlators.values()) {
-      const number = watch.bricks[xlator.name];
+      const number = watch.bricks.get(xlator.name);
       if (xlator.children.length > 0 || number === undefined) continue;
       xlator.watch = new BrickWatch(watch, number);
       watched(xlator, xlator.watch);
@@ -133,6 +133,10 @@ export class Graph implements AsyncDisposable {
       try {
         // oxlint-disable-next-line no-await-in-loop -- bottom-up, as at the start
         await brick.init();
+        if (this.#stopped) {
+          await brick.fini();
+          return;
+        }
         this.#started.push(brick);
         brick.watch!.ready = true;
       } catch (err) {

@@ -22,7 +22,7 @@ export interface WatchMemory {
   /** A word for each brick of the server, not 0 while it hangs. All stages share it. */
   readonly hanging: SharedArrayBuffer;
   /** The words of the bricks, by their names. */
-  readonly bricks: Readonly<Record<string, number>>;
+  readonly bricks: ReadonlyMap<string, number>;
 }
 
 export const newStageMemory = (): SharedArrayBuffer => new SharedArrayBuffer(4 * WORDS);

@@ -57,13 +57,15 @@ export class HangWatch {
 
   /** The numbers of a plan's bricks: a name keeps its number in every volfile that the server loads. */
   numbersFor({ volumes }: Plan): WatchMemory['bricks'] {
-    const bricks = volumes.filter(({ stanza }) => stanza.subvolumes.length === 0).map(({ stanza }) => stanza.name);
-    for (const name of bricks) {
+    const bricks = new Map<string, number>();
+    for (const { stanza } of volumes) {
+      if (stanza.subvolumes.length > 0) continue;
+      const { name } = stanza;
       if (!this.#numbers.has(name) && this.#numbers.size < BRICKS_MAX) this.#numbers.set(name, this.#numbers.size);
+      const number = this.#numbers.get(name);
+      if (number !== undefined) bricks.set(name, number);
     }
-    return Object.fromEntries(
-      bricks.flatMap(name => (this.#numbers.has(name) ? [[name, this.#numbers.get(name)!]] : [])),
-    );
+    return bricks;
   }
 
   add(stage: RemoteStage): void {

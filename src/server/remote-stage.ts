@@ -91,8 +91,10 @@ export class RemoteStage {
     this.#link.tell('accept', accepted);
   }
 
-  answer(bytes: Uint8Array, from: Sender): Promise<Uint8Array | undefined> {
-    return this.#link.call('datagram', { bytes: copied(bytes)!, from } satisfies Datagram);
+  /** Answers a datagram; not at all if the stage ends meanwhile, as if the datagram had been lost. */
+  async answer(bytes: Uint8Array, from: Sender): Promise<Uint8Array | undefined> {
+    const datagram: Datagram = { bytes: copied(bytes)!, from };
+    return this.#link.call<Uint8Array | undefined>('datagram', datagram).catch(() => undefined);
   }
 
   async objectAt(question: ObjectQuestion): Promise<ObjectReport> {

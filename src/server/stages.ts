@@ -29,7 +29,7 @@ interface Dealt {
   readonly socket: string | undefined;
 }
 
-/** How long a stage that has been replaced is given to start another try. */
+/** Between two tries to start a stage in place of one that is stuck. */
 const AGAIN_MS = 1000;
 
 export class Stages {

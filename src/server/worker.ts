@@ -1,5 +1,5 @@
 /** A stage in a thread of its own: what the main thread tells it, and what it asks of the main thread. */
-import { readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { WatchMemory } from '../graph/watch.ts';
 import { makeLog } from '../log.ts';
@@ -64,7 +64,7 @@ export async function runWorker(programsOf: (server: NfsServer) => Program[]): P
       setImmediate(() => port.close());
     },
   });
-  link.tell('thread', readlinkSync('/proc/thread-self'));
+  if (existsSync('/proc/thread-self')) link.tell('thread', readlinkSync('/proc/thread-self'));
   const mounts: MountTable = {
     add: (host, path) => link.tell('mountAdd', { host, path }),
     remove: (host, path) => link.tell('mountRemove', { host, path }),

@@ -101,3 +101,32 @@ t.test('one stage: it is replaced, and the volume is served again when it answer
   t.equal(await exited, 0);
   t.notMatch(stderr.text, /"level":(50|60)/);
 });
+
+/** Its CREATE takes long, but is woken again and again, as by a disk that is slow and works. */
+const SLOW = `
+import { Posix } from 'bricknfs/xlators/storage/posix/posix.ts';
+export default class Slow extends Posix {
+  override create(...args) {
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    for (let i = 0; i < 35; i++) Atomics.wait(word, 0, 0, 100);
+    return super.create(...args);
+  }
+}
+`;
+
+t.test('a slow disk is waited for', async t => {
+  const { dead, alive, state } = folders(t, 'dead', 'alive', 'state');
+  const file = join(state, 'nfs.vol');
+  writeFileSync(join(state, 'stuck.ts'), SLOW);
+  writeFileSync(file, volfile(dead, alive));
+  const { port, child, exited, stderr } = await serving(t, ['-f', file, '--stages', '1', '--state-dir', state]);
+  await using client = await RpcClient.connect({ target: { host: '127.0.0.1', port }, timeoutMs: 60_000, cred });
+  const { fhandle } = (await client.call(MOUNT3.MNT, '/dead')) as { fhandle: Buffer };
+  const how = { mode: createmode3.UNCHECKED, obj_attributes: ANY };
+  const made = await client.call(NFS3.CREATE, { where: { dir: fhandle, name: 'file' }, how });
+  t.match(made, { status: nfsstat3.NFS3_OK });
+  t.notMatch(stderr.text, /does not answer/);
+  await client.close();
+  child.kill('SIGTERM');
+  t.equal(await exited, 0);
+});

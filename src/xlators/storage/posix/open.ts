@@ -30,6 +30,8 @@ const TICK_MS = 1000;
 const IDLE_TICKS = 60;
 /** Of a file open for writing: meanwhile it cannot be executed on this machine. */
 const IDLE_WRITABLE_TICKS = 2;
+/** Of a file system mounted below the volume: meanwhile it cannot be unmounted. */
+const IDLE_BELOW_TICKS = 2;
 const LISTINGS_MAX = 64;
 
 const HANDLES = { on: 'none', auto: 'lasting', off: 'any' } as const;
@@ -59,7 +61,7 @@ export async function openBrick(
   const during: BrickWatch['during'] = watch === undefined ? work => work() : work => watch.during(work);
   const rootFd = during(() => openRoot(options.directory));
   const limits = limitsFor(options.descriptors);
-  const pool = new PoolShare(poolShare(env.stages ?? 1, Object.keys(env.watch?.bricks ?? { [name]: 0 }).length));
+  const pool = new PoolShare(poolShare(env.stages ?? 1, env.watch?.bricks.size ?? 1));
   const closer = new FileCloser(limits.files >> 2, pool, watch);
   const caches = makeCaches(limits, closer);
   const objects = during(() => new Objects({ ...caches, rootFd, slot, handles: HANDLES[options.index], log }));
@@ -79,7 +81,8 @@ export async function openBrick(
   };
   closer.brick = brick;
   const tick = () => {
-    for (const cache of Object.values(caches)) cache.tick();
+    for (const cache of Object.values(caches)) cache.tick(objects.mounts.hasBelow);
+    objects.mounts.tick();
   };
   const timer = setInterval(() => watch?.hangs === true || during(tick), TICK_MS);
   timer.unref();
@@ -128,16 +131,17 @@ function limitsFor(wanted: number) {
 }
 
 function makeCaches({ paths, files, lists }: ReturnType<typeof limitsFor>, closer: FileCloser) {
+  const idle = { idleTicks: IDLE_TICKS, idleBelowTicks: IDLE_BELOW_TICKS };
   return {
-    paths: new DescriptorCache({ kind: 'path', max: paths, idleTicks: IDLE_TICKS }),
+    paths: new DescriptorCache({ kind: 'path', max: paths, ...idle }),
     files: new DescriptorCache({
       kind: 'file',
       max: files,
-      idleTicks: IDLE_TICKS,
+      ...idle,
       idleWritableTicks: IDLE_WRITABLE_TICKS,
       close: closer.close,
     }),
-    lists: new DescriptorCache({ kind: 'list', max: lists, idleTicks: IDLE_TICKS }),
+    lists: new DescriptorCache({ kind: 'list', max: lists, ...idle }),
   };
 }
 

@@ -94,7 +94,7 @@ function cacheOf(t: { teardown(run: () => void): void }, max: number, extra = {}
   t.teardown(() => rmSync(dir, { recursive: true }));
   const cache = new DescriptorCache({ kind: 'path', max, idleTicks: 10, idleWritableTicks: 2, ...extra });
   const add = (writable = false) => {
-    const known = new Known({} as Mount, Buffer.alloc(16), undefined);
+    const known = new Known({ open: 0 } as Mount, Buffer.alloc(16), undefined);
     known.path = cache.add(known, openSync(dir, 'r'), writable);
     return known;
   };
