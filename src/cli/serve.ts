@@ -14,7 +14,6 @@ import { type Parts, Server } from '../server/server.ts';
 import { defaultStateDir } from '../server/state.ts';
 import { dropReserve } from '../sys/capabilities.ts';
 import { exitNow } from '../sys/exit.ts';
-import { sizeThreadPool } from '../sys/thread-pool.ts';
 import { bytesOfText } from '../wire-text.ts';
 import { banner, readyLine, warningOf } from './banner.ts';
 import { command } from './command.ts';
@@ -43,9 +42,7 @@ export const serve = command({
   ],
 
   async run(args, dirs, loadParts) {
-    // Before the thread pool's threads are born: they keep the capabilities that there are then.
-    sizeThreadPool();
-    dropReserve();
+    dropReserve(); // before the thread pool's threads are born, which keep what there is then
     if (!existsSync('/proc/self/fd')) throw new CliError('/proc is not mounted, and the server needs it');
     const given = serverConfig(args, dirsOf(args, dirs));
     if (args['print-volfile']) {
