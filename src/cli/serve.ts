@@ -151,7 +151,7 @@ async function finish(server: Server, { graceMs }: ServerConfig, log: Log, exitC
   if (first === 'late') log.warn({ graceMs }, 'not all calls were answered in time: they are dropped');
   else log.info('stopped');
   if (first === 'late' || server.hangs.length > 0) {
-    server.abandon();
+    await server.abandon();
     exitNow(exitCode);
   }
   // Something may still hold the process.

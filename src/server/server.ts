@@ -68,6 +68,7 @@ export class Server implements AsyncDisposable {
   readonly #running = new AsyncDisposableStack();
   #stages: Stages | undefined;
   #mounts: MountList | undefined;
+  #lock: StateLock | undefined;
   #listener: Listener | undefined;
   /** Connections that came before the stages were up. */
   #early: Accepted[] | undefined = [];
@@ -133,9 +134,13 @@ export class Server implements AsyncDisposable {
     return this.#stages!.hangs;
   }
 
-  /** Ends all connections, for an exit that does not wait for the stages. */
-  abandon(): void {
+  /**
+   * Ends all connections and gives the state directory back, for an exit that does not wait for the stages: a thread
+   * that cannot be killed keeps the process, and what the process has open, until its call returns.
+   */
+  async abandon(): Promise<void> {
     this.#stages?.abandon();
+    await this.#lock?.[Symbol.asyncDispose]().catch(() => {}); // closed already when the server has stopped in time
   }
 
   /** The stages' parts of a state dump. */
@@ -179,7 +184,7 @@ export class Server implements AsyncDisposable {
     const stateDir = await openStateDir(this.config.stateDir);
     const paths = exports.flatMap(({ paths: [path] }) => (path === undefined ? [] : fromWire(path)));
     const { address, port } = this.address;
-    this.#running.use(await StateLock.take(stateDir, paths, hostPort(address, port)));
+    this.#lock = this.#running.use(await StateLock.take(stateDir, paths, hostPort(address, port)));
     this.config = { ...this.config, stateDir };
   }
 
