@@ -3,8 +3,12 @@
 import { isMainThread } from 'node:worker_threads';
 import { useCompileCache } from './cli/compile-cache.ts';
 import { excludeDebugger } from './cli/inspector.ts';
+import { sizeThreadPool } from './sys/thread-pool.ts';
 
-if (isMainThread) excludeDebugger();
+if (isMainThread) {
+  excludeDebugger();
+  sizeThreadPool(); // before modules are loaded, which the pool's threads read
+}
 useCompileCache();
 
 if (isMainThread) {

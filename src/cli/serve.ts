@@ -13,6 +13,7 @@ import { planServer } from '../server/plan.ts';
 import { type Parts, Server } from '../server/server.ts';
 import { defaultStateDir } from '../server/state.ts';
 import { dropReserve } from '../sys/capabilities.ts';
+import { exitNow } from '../sys/exit.ts';
 import { bytesOfText } from '../wire-text.ts';
 import { banner, readyLine, warningOf } from './banner.ts';
 import { command } from './command.ts';
@@ -137,7 +138,7 @@ async function openLogFile(config: ServerConfig): Promise<LogFile | undefined> {
 function fatalOnBugs(log: Log): void {
   process.on('uncaughtException', err => {
     log.fatal({ err }, 'a bug: the server ends');
-    process.exit(EXIT.BUG);
+    exitNow(EXIT.BUG);
   });
 }
 
@@ -149,7 +150,11 @@ async function finish(server: Server, { graceMs }: ServerConfig, log: Log, exitC
   over.abort();
   if (first === 'late') log.warn({ graceMs }, 'not all calls were answered in time: they are dropped');
   else log.info('stopped');
-  // Something may still hold the process, such as a call into a dead disk.
+  if (first === 'late' || server.hangs.length > 0) {
+    await server.abandon();
+    exitNow(exitCode);
+  }
+  // Something may still hold the process.
   process.exitCode = exitCode;
   setTimeout(() => process.exit(), EXIT_MS).unref();
 }

@@ -42,6 +42,10 @@ export function statusText(status: StatusReport): string {
     ...status.stages.flatMap(({ stage, silentMs }) =>
       silentMs === undefined ? [] : [`stage ${stage} has not answered for ${(silentMs / 1000).toFixed(1)} s\n`],
     ),
+    ...status.hangs.map(
+      ({ brick, since }) =>
+        `the file system of ${brick} has not answered since ${since}: its clients are told to come again\n`,
+    ),
     status.clients.length === 0
       ? 'no client is connected\n'
       : table(

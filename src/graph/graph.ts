@@ -3,6 +3,7 @@ import { asServer } from '../sys/identity.ts';
 import { Gate } from './gate.ts';
 import { type GraphSource, type Plan, planGraph, type PlannedVolume } from './plan.ts';
 import { shown, VolfileError } from './volfile-error.ts';
+import { BrickWatch, watched } from './watch.ts';
 import type { GraphEnv, Xlator } from './xlator.ts';
 
 /** Reports that an xlator threw while it was made or started: `file:line`, which one, and why. */
@@ -31,6 +32,9 @@ function construct(plan: Plan, env: GraphEnv): Map<string, Xlator> {
   return xlators;
 }
 
+/** How often it is looked at whether a brick that hung at the start can be initialised. */
+const LATE_MS = 500;
+
 export class Graph implements AsyncDisposable {
   readonly plan: Plan;
   readonly env: GraphEnv;
@@ -41,6 +45,8 @@ export class Graph implements AsyncDisposable {
   /** Entered by each call into this graph. */
   readonly gate = new Gate();
   #started: Xlator[] = [];
+  readonly #late = new Set<Xlator>();
+  #lateTimer: NodeJS.Timeout | undefined;
   #stopped: Promise<void> | undefined;
 
   /** Takes xlators that are constructed but not started. */
@@ -49,6 +55,7 @@ export class Graph implements AsyncDisposable {
     this.env = env;
     this.xlators = construct(plan, env);
     this.top = [...this.xlators.values()].at(-1)!;
+    this.#watchBricks();
   }
 
   /**
@@ -66,6 +73,10 @@ export class Graph implements AsyncDisposable {
     const graph = new Graph(plan, env);
     for (const volume of plan.volumes) {
       const xlator = graph.xlators.get(volume.stanza.name)!;
+      if (xlator.watch?.hangs === true) {
+        graph.#initLater(xlator);
+        continue;
+      }
       try {
         asServer(); // a graph that is to take another's place starts while that one serves callers
         await xlator.init();
@@ -97,7 +108,46 @@ export class Graph implements AsyncDisposable {
     return this.stop();
   }
 
+  #watchBricks(): void {
+    const { watch } = this.env;
+    if (watch === undefined) return;
+    for (const xlator of this.xlators.values()) {
+      const number = watch.bricks.get(xlator.name);
+      if (xlator.children.length > 0 || number === undefined) continue;
+      xlator.watch = new BrickWatch(watch, number);
+      watched(xlator, xlator.watch);
+    }
+  }
+
+  /** The brick is known to hang: its calls are answered EJUKEBOX until it can be initialised. */
+  #initLater(brick: Xlator): void {
+    brick.watch!.ready = false;
+    this.#late.add(brick);
+    this.#lateTimer ??= setInterval(() => void this.#initLate(), LATE_MS).unref();
+  }
+
+  async #initLate(): Promise<void> {
+    for (const brick of this.#late) {
+      if (brick.watch!.hangs) continue;
+      this.#late.delete(brick); // so that the next tick does not begin as well
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- bottom-up, as at the start
+        await brick.init();
+        if (this.#stopped) {
+          await brick.fini();
+          return;
+        }
+        this.#started.push(brick);
+        brick.watch!.ready = true;
+      } catch (err) {
+        this.env.log.warn({ err, xlator: brick.name }, `volume ${shown(brick.name)} cannot start yet`);
+        this.#late.add(brick);
+      }
+    }
+  }
+
   async #stop(): Promise<void> {
+    clearInterval(this.#lateTimer);
     for (const xlator of this.#started.reverse()) {
       try {
         asServer();

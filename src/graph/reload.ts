@@ -1,5 +1,6 @@
 import { Graph } from './graph.ts';
 import { type GraphSource, planGraph } from './plan.ts';
+import type { GraphEnv } from './xlator.ts';
 
 export interface LiveGraphOptions {
   /** How long the calls in a replaced graph may take to finish, in milliseconds. */
@@ -30,12 +31,12 @@ export class LiveGraph implements AsyncDisposable {
 
   /**
    * Prepares the graph of `source` beside the present one, swaps them, lets the calls in the old one finish and stops
-   * it.
+   * it. In the new graph's environment `changes` are other than in the present one's.
    * @throws {VolfileError} the new graph cannot be used; nothing has changed
    */
-  reload(source: GraphSource): Promise<Graph> {
+  reload(source: GraphSource, changes: Partial<GraphEnv> = {}): Promise<Graph> {
     if (this.#stopped) return Promise.reject(new Error('the graph is stopping and takes no new volfile'));
-    const reloaded = this.#last.then(() => this.#reload(source));
+    const reloaded = this.#last.then(() => this.#reload(source, changes));
     this.#last = reloaded.catch(() => {});
     return reloaded;
   }
@@ -49,9 +50,9 @@ export class LiveGraph implements AsyncDisposable {
     return this.stop();
   }
 
-  async #reload(source: GraphSource): Promise<Graph> {
+  async #reload(source: GraphSource, changes: Partial<GraphEnv>): Promise<Graph> {
     const previous = this.#current;
-    const next = await Graph.prepare(await planGraph(source), previous.env);
+    const next = await Graph.prepare(await planGraph(source), { ...previous.env, ...changes });
     try {
       await this.#options.swap(next, previous);
     } catch (error) {

@@ -4,6 +4,7 @@ import type { Log } from '../log.ts';
 import type { Fd } from './fd.ts';
 import type { Fop, Fops } from './fops.ts';
 import type { ForeignTable, OptionTable, OptionValues } from './options.ts';
+import type { BrickWatch, WatchMemory } from './watch.ts';
 
 /** What the process around it offers to an xlator. */
 export interface GraphEnv {
@@ -12,6 +13,10 @@ export interface GraphEnv {
   readonly stateDir: string;
   /** Which of the server's stages this graph belongs to, from 0. */
   readonly stage: number;
+  /** How many stages there are; 1 unless it says otherwise. */
+  readonly stages?: number;
+  /** Where calls into bricks are noted; absent where no other thread watches. */
+  readonly watch?: WatchMemory;
 }
 
 /** A layer of a graph, as a message names it. */
@@ -96,6 +101,8 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   protected readonly slot: number;
   protected readonly env: GraphEnv;
   protected readonly log: Log;
+  /** Of a brick, see watch.ts; set before {@link init}. */
+  watch: BrickWatch | undefined;
   readonly #first: Xlator | undefined;
   #parentUp = false;
 

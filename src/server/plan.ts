@@ -1,5 +1,6 @@
 /** A volfile looked at without starting it: what the main thread knows of the graph that its stages run. */
 import { stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type GraphSource, type Plan, planGraph } from '../graph/plan.ts';
 import { shown, VolfileError } from '../graph/volfile-error.ts';
 import { bytesOfText } from '../wire-text.ts';
@@ -33,13 +34,21 @@ export async function planServer({ text, file, overrides }: Omit<GraphSource, 'r
   return { plan: { ...plan, warnings }, settings, exports, exportPaths: pathsOf(exports, stanza.where) };
 }
 
+const SILENT = Symbol('silent');
+const ANSWER_MS = 5000;
+
+const silence = () => sleep(ANSWER_MS, SILENT, { ref: false });
+
 /** In the thread pool: a directory may be on a file system that does not answer. */
 async function checkDirectories(plan: Plan): Promise<void> {
   for (const { stanza } of plan.volumes) {
     const directory = stanza.type === 'storage/posix' ? stanza.options.get('directory') : undefined;
     if (directory === undefined) continue;
     // oxlint-disable-next-line no-await-in-loop -- the first that is wrong, in the volfile's order
-    const found = await stat(bytesOfText(directory.value)).catch(() => undefined);
+    const found = await Promise.race([stat(bytesOfText(directory.value)).catch(() => undefined), silence()]);
+    if (found === SILENT) {
+      throw VolfileError.expected(directory.where, 'a directory', `no answer about ${shown(directory.value)}`);
+    }
     if (found?.isDirectory()) continue;
     const there = `${found ? 'none' : 'nothing'} at ${shown(directory.value)}`;
     throw VolfileError.expected(directory.where, 'a directory', there);

@@ -80,6 +80,8 @@ export interface StatusReport {
     readonly callsUnderWay: number;
   }[];
   readonly volumes: readonly VolumeReport[];
+  /** Bricks whose file systems do not answer, and since when (ISO 8601). */
+  readonly hangs: readonly { readonly brick: string; readonly since: string }[];
 }
 
 export async function statusReport(server: Server, version: string): Promise<StatusReport> {
@@ -115,6 +117,7 @@ export async function statusReport(server: Server, version: string): Promise<Sta
     })),
     clients: stages.flatMap(({ stage, clients }) => clients.map(client => ({ ...client, stage }))),
     volumes: mergeVolumes(stages.map(({ graph }) => graph)).map(volumeReport),
+    hangs: server.hangs.map(({ brick, since }) => ({ brick, since: since.toISOString() })),
   };
 }
 

@@ -25,14 +25,15 @@ import { MountList } from '../xlators/nfs/server/mount-table.ts';
 import type { NfsServer } from '../xlators/nfs/server/server.ts';
 import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
 import type { ServerConfig } from './config.ts';
+import type { Hang } from './hang-watch.ts';
 import { connectionsMax, PORTMAPPER_CLIENTS, PORTMAPPER_CONNECTIONS, PORTMAPPER_LIMITS } from './limits.ts';
 import type { ObjectQuestion, ObjectReport } from './object.ts';
 import { type Planned, planServer } from './plan.ts';
 import type { DumpSection } from './stage-dump.ts';
 import type { StageStats } from './stage.ts';
+import { Stages } from './stages.ts';
 import { StateLock } from './state-lock.ts';
 import { handleKey, openStateDir } from './state.ts';
-import { type RemoteStage, startWorker } from './worker.ts';
 
 export interface Parts {
   /** The programs of nfs/server, */
@@ -73,9 +74,10 @@ export class Server implements AsyncDisposable {
   #planned: Planned;
   readonly #peerLog: PeerLog;
   readonly #admission: Admission;
-  readonly #stages: RemoteStage[] = [];
   readonly #running = new AsyncDisposableStack();
+  #stages: Stages | undefined;
   #mounts: MountList | undefined;
+  #lock: StateLock | undefined;
   #listener: Listener | undefined;
   /** Connections that came before the stages were up. */
   #early: Accepted[] | undefined = [];
@@ -93,7 +95,7 @@ export class Server implements AsyncDisposable {
       connectionsMax: connectionsMax(planned.settings),
       perClientMax: planned.settings['nfs.connections-per-client'],
       spare: address => {
-        if (this.#early === undefined) this.#stageOf(address).spare(address);
+        if (this.#early === undefined) this.#stages!.of(address).spare(address);
       },
     });
     this.verifier = new WriteVerifier();
@@ -141,17 +143,31 @@ export class Server implements AsyncDisposable {
   }
 
   stats(): Promise<StageStats[]> {
-    return Promise.all(this.#stages.map(stage => stage.stats()));
+    return this.#stages!.stats();
+  }
+
+  /** The bricks whose file systems do not answer. */
+  get hangs(): readonly Hang[] {
+    return this.#stages!.hangs;
+  }
+
+  /**
+   * Ends all connections and gives the state directory back, for an exit that does not wait for the stages: a thread
+   * that cannot be killed keeps the process, and what the process has open, until its call returns.
+   */
+  async abandon(): Promise<void> {
+    this.#stages?.abandon();
+    await this.#lock?.[Symbol.asyncDispose]().catch(() => {}); // closed already when the server has stopped in time
   }
 
   /** The stages' parts of a state dump. */
   dump(): Promise<DumpSection[][]> {
-    return Promise.all(this.#stages.map(stage => stage.dump()));
+    return this.#stages!.dump();
   }
 
   /** What a caller finds at a path; its client's stage looks. */
   objectAt(question: ObjectQuestion): Promise<ObjectReport> {
-    return this.#stageOf(question.client).objectAt(question);
+    return this.#stages!.of(question.client).objectAt(question);
   }
 
   /** Another volfile takes over in all stages or in none. @throws {VolfileError} nothing has changed */
@@ -188,39 +204,33 @@ export class Server implements AsyncDisposable {
     const stateDir = await openStateDir(this.config.stateDir);
     const paths = exports.flatMap(({ paths: [path] }) => (path === undefined ? [] : fromWire(path)));
     const { address, port } = this.address;
-    this.#running.use(await StateLock.take(stateDir, paths, hostPort(address, port)));
+    this.#lock = this.#running.use(await StateLock.take(stateDir, paths, hostPort(address, port)));
     this.config = { ...this.config, stateDir };
   }
 
   async #startStages(key: Buffer): Promise<void> {
     const { config, verifier, log } = this;
-    this.#running.defer(() => this.#stopStages());
     const rmtab = this.#planned.settings['nfs.mount-rmtab'] ?? join(config.stateDir, 'rmtab');
-    this.#mounts = await MountList.open({ log, rmtab });
-    for (let stage = 0; stage < config.stages; stage++) {
-      const input = { stage, config, handleKey: key, verifier: verifier.shared };
-      const left = (address: string) => this.#admission.left(address);
-      const died = (error: Error) => this.#failed.reject(error);
-      // oxlint-disable-next-line no-await-in-loop -- one failure tells all that needs to be told
-      this.#stages.push(await startWorker(this.#parts.workerEntry, input, this.mounts, left, died));
-    }
-  }
-
-  /** All at the same time: one that waits for a slow call must not keep the others waiting. */
-  async #stopStages(): Promise<void> {
-    const stopped = await Promise.allSettled(this.#stages.map(stage => stage.stop()));
-    await this.#mounts?.[Symbol.asyncDispose]();
-    for (const result of stopped) if (result.status === 'rejected') throw result.reason;
+    const mounts = await MountList.open({ log, rmtab });
+    this.#mounts = mounts;
+    this.#running.use(mounts);
+    const shared = { handleKey: key, verifier: verifier.shared };
+    const died = (error: Error) => this.#failed.reject(error);
+    const left = (address: string) => this.#admission.left(address);
+    const options = { entry: this.#parts.workerEntry, config, shared, mounts, log, left, died };
+    const stages = await Stages.start(options, this.#planned);
+    this.#stages = stages;
+    this.#running.defer(() => stages.stop());
   }
 
   async #listen(): Promise<void> {
     const { settings } = this.#planned;
     this.#running.use(this.#listener!); // closed before the stages stop
     const { address, port } = this.address; // what a host name came to
-    const { programs } = this.#stages[0]!;
+    const { programs } = this.#stages!.first;
     this.#announce('tcp', address, port, programs);
     if (settings['nfs.mount-udp']) {
-      const answer: Answer = (datagram, from) => this.#stageOf(from.address).answer(datagram, from);
+      const answer: Answer = (datagram, from) => this.#stages!.of(from.address).answer(datagram, from);
       this.#running.use(await UdpListener.start({ host: address, port }, answer, this.#peerLog));
       this.#announce(
         'udp',
@@ -237,7 +247,7 @@ export class Server implements AsyncDisposable {
     }
     const early = this.#early!;
     this.#early = undefined;
-    for (const accepted of early) this.#deal(accepted);
+    for (const accepted of early) this.#stages!.deal(accepted);
   }
 
   /** The built-in portmapper, on a stage of its own in this thread. */
@@ -280,7 +290,7 @@ export class Server implements AsyncDisposable {
   }
 
   #take(accepted: Accepted): void {
-    if (this.#early === undefined) this.#deal(accepted);
+    if (this.#early === undefined) this.#stages!.deal(accepted);
     else if (this.#early.length < EARLY_MAX && this.#stopped === undefined) this.#early.push(accepted);
     else {
       close(accepted.fd);
@@ -299,25 +309,11 @@ export class Server implements AsyncDisposable {
     return false;
   }
 
-  #deal(accepted: Accepted): void {
-    this.#stageOf(accepted.address).accept(accepted);
-  }
-
-  /** The stage that a client's address hashes to: its calls, inodes and limits stay together. */
-  #stageOf(address: string): RemoteStage {
-    let hash = 0;
-    for (let i = 0; i < address.length; i++) hash = (hash * 31 + address.charCodeAt(i)) >>> 0;
-    return this.#stages[hash % this.#stages.length]!;
-  }
-
   async #reload(text: string): Promise<void> {
     if (this.#stopped) throw new Error('the server is stopping');
     const { file, overrides } = this.config;
     const planned = await planServer({ text, file, overrides });
-    const prepared = await Promise.allSettled(this.#stages.map(stage => stage.prepare(text)));
-    const failed = prepared.find(result => result.status === 'rejected');
-    await Promise.all(this.#stages.map(stage => stage.decide(failed === undefined)));
-    if (failed) throw failed.reason;
+    await this.#stages!.reload(text, planned);
     const before = this.#planned.settings;
     this.#planned = planned;
     this.#text = text;

@@ -5,6 +5,7 @@ import type { GraphSource } from '../graph/plan.ts';
 import { planGraph } from '../graph/plan.ts';
 import { LiveGraph } from '../graph/reload.ts';
 import { VolfileError } from '../graph/volfile-error.ts';
+import type { WatchMemory } from '../graph/watch.ts';
 import type { Log } from '../log.ts';
 import type { Call, Program } from '../rpcsvc/actor.ts';
 import { AuthRegistry } from '../rpcsvc/auth/registry.ts';
@@ -23,6 +24,7 @@ import { clientLimits } from './limits.ts';
 import { objectAt, type ObjectQuestion, type ObjectReport } from './object.ts';
 import { type DumpSection, stageDump } from './stage-dump.ts';
 import { type GraphStats, graphStats } from './stats.ts';
+import type { NewVolfile } from './worker.ts';
 
 /** A program that a stage serves; plain data, since it is posted to the main thread. */
 export interface ServedProgram {
@@ -93,8 +95,14 @@ export class ServerStage {
   }
 
   /** @throws {VolfileError} */
-  static async start(number: number, config: ServerConfig, host: StageHost, log: Log): Promise<ServerStage> {
-    const env = { log, stateDir: config.stateDir, stage: number };
+  static async start(
+    number: number,
+    config: ServerConfig,
+    host: StageHost,
+    watch: WatchMemory,
+    log: Log,
+  ): Promise<ServerStage> {
+    const env = { log, stateDir: config.stateDir, stage: number, stages: config.stages, watch };
     const graph = await Graph.prepare(await planGraph(sourceOf(config, config.text)), env);
     try {
       const stage = new ServerStage(number, graph, config, host, log);
@@ -147,7 +155,7 @@ export class ServerStage {
   }
 
   /** Brings up another volfile's graph beside the present one. @throws {VolfileError} nothing has changed */
-  async prepare(text: string): Promise<void> {
+  async prepare({ text, bricks }: NewVolfile): Promise<void> {
     const ready = Promise.withResolvers<void>();
     const decision = Promise.withResolvers<boolean>();
     const swapped = Promise.withResolvers<void>();
@@ -156,7 +164,7 @@ export class ServerStage {
       ready.resolve();
       return decision.promise;
     };
-    const reloaded = this.#live.reload(sourceOf(this.#config, text));
+    const reloaded = this.#live.reload(sourceOf(this.#config, text), { watch: { ...this.graph.env.watch!, bricks } });
     reloaded.catch(ready.reject);
     await ready.promise;
     this.#prepared = { reloaded, swapped: swapped.promise, decide: decision.resolve };

@@ -60,6 +60,7 @@ t.test(
       await using client = new RpcClient(socket, { target: { host: '127.0.0.1', port }, timeoutMs: 5000, cred });
       await work(client, data);
     }
+    t.ok(readdirSync(`/proc/${child.pid}/task`).length > 64, 'the thread pool is as large as bricks reckon with');
     while (isOpen(child.pid!, data)) await sleep(50); // for a few seconds of disuse
     await sleep(200); // what a worker writes goes through the main thread
     child.kill('SIGTERM');

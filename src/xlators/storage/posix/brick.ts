@@ -10,6 +10,7 @@ import type { ReadBuffers } from './buffers.ts';
 import type { FileCloser } from './files.ts';
 import type { Known } from './known.ts';
 import type { Objects } from './objects.ts';
+import type { PoolShare } from './pool-share.ts';
 import type { Turnstile } from './turnstile.ts';
 
 /** What the parts of one brick share. */
@@ -17,6 +18,7 @@ export interface Brick {
   readonly objects: Objects;
   readonly buffers: ReadBuffers;
   readonly closer: FileCloser;
+  readonly pool: PoolShare;
   /** Calls that wait for the disk, each with a descriptor that cannot be closed meanwhile. */
   readonly syncs: Turnstile;
   readonly log: Log;

@@ -54,6 +54,8 @@ export interface CacheOptions {
   readonly idleTicks: number;
   /** … one that is open for writing: meanwhile the file cannot be executed here, nor leased. */
   readonly idleWritableTicks?: number;
+  /** … one of a file system that is mounted below the volume: meanwhile that cannot be unmounted. */
+  readonly idleBelowTicks?: number;
   /** How to close one; answers when that is done. */
   readonly close?: (descriptor: Descriptor) => void;
 }
@@ -77,6 +79,7 @@ export class DescriptorCache {
     if (this.#count >= this.#options.max) this.evict(1);
     const descriptor = new Descriptor(fd, owner, this, writable);
     descriptor.tick = this.#tick;
+    owner.mount.open += 1;
     this.#link(descriptor);
     return descriptor;
   }
@@ -99,6 +102,7 @@ export class DescriptorCache {
   }
 
   finish(descriptor: Descriptor): void {
+    descriptor.owner.mount.open -= 1;
     if (this.#options.close) this.#options.close(descriptor);
     else close(descriptor.fd);
   }
@@ -117,15 +121,16 @@ export class DescriptorCache {
     return evicted;
   }
 
-  /** To be called at even intervals: closes what has been idle for too long. */
-  tick(): void {
+  /** To be called at even intervals: closes what has been idle for too long. `hasBelow`: something is mounted below the root. */
+  tick(hasBelow = false): void {
     this.#tick += 1;
-    const { idleTicks, idleWritableTicks = idleTicks } = this.#options;
-    const soonest = Math.min(idleTicks, idleWritableTicks);
+    const { idleTicks, idleWritableTicks = idleTicks, idleBelowTicks = idleTicks } = this.#options;
+    const soonest = Math.min(idleTicks, idleWritableTicks, hasBelow ? idleBelowTicks : idleTicks);
     for (let at = this.#oldest; at !== undefined && this.#tick - at.tick >= soonest;) {
       const next = at.newer;
       const idle = this.#tick - at.tick;
-      if (!at.pinned && idle >= (at.writable ? idleWritableTicks : idleTicks)) this.drop(at);
+      const allowed = at.writable ? idleWritableTicks : at.owner.mount.closesSoon ? idleBelowTicks : idleTicks;
+      if (!at.pinned && idle >= allowed) this.drop(at);
       at = next;
     }
   }

@@ -10,9 +10,20 @@ import type { Known } from './known.ts';
 export async function syncObject(brick: Brick, known: Known, type: FileType): Promise<void> {
   if (type === FileType.REG || type === FileType.DIR) return syncFile(brick, known, false);
   // What cannot be opened cannot be synced by itself.
-  const { result, errno } = await syncfsPooled(known.mount.fd);
+  const { result, errno } = await syncFileSystem(brick, known);
   if (result < 0) throw systemError(errno, 'syncfs');
   await brick.objects.index?.durable();
+}
+
+async function syncFileSystem({ objects, pool }: Brick, known: Known): ReturnType<typeof syncfsPooled> {
+  objects.fd(known); // its mount may have left the table
+  const { mount } = known;
+  mount.open += 1; // and must not now
+  try {
+    return await pool.run(() => syncfsPooled(mount.fd));
+  } finally {
+    mount.open -= 1;
+  }
 }
 
 /**

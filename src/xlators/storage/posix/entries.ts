@@ -65,11 +65,12 @@ export interface Left {
 const NOTHING: Left = { gone: undefined, freed: undefined };
 
 /** The name was taken away, or (`taken` is false) it was not. */
-function left({ objects }: Brick, object: Leaving | undefined, taken: boolean): Left {
+function left({ objects, pool }: Brick, object: Leaving | undefined, taken: boolean): Left {
   if (!object) return NOTHING;
   const { mount, ino, last, held } = object;
   const gone = taken && last ? objects.gone(mount, ino)?.gfid : undefined;
-  const freed = held === undefined ? undefined : new Promise<void>(resolve => closePooled(held, () => resolve()));
+  const close = (fd: number) => new Promise<void>(resolve => closePooled(fd, () => resolve()));
+  const freed = held === undefined ? undefined : pool.run(() => close(held), true);
   return { gone, freed };
 }
 

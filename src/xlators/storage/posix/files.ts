@@ -18,11 +18,13 @@ import { procFd } from '../../../sys/names.ts';
 import { stat, statFd } from '../../../sys/statx.ts';
 import type { Identity } from '../../../graph/frame.ts';
 import type { Iatt } from '../../../graph/iatt.ts';
+import type { BrickWatch } from '../../../graph/watch.ts';
 import type { Brick } from './brick.ts';
 import type { Descriptor } from './descriptors.ts';
 import { Flush } from './flush.ts';
 import type { Known } from './known.ts';
 import type { Objects } from './objects.ts';
+import type { PoolShare } from './pool-share.ts';
 
 const NOTHING = () => {};
 const FLAGS = O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
@@ -90,7 +92,7 @@ export function clearSetId(fd: number, identity: Identity, { mode }: Iatt): void
  * the error of that.
  */
 export function syncFile(brick: Brick, known: Known, dataOnly: boolean): Promise<void> {
-  known.flush ??= new Flush(() => {
+  known.flush ??= new Flush(brick.pool, () => {
     const file = known.file ?? openFile(brick, known, false, SERVER);
     file.pin();
     file.dirty = false;
@@ -113,28 +115,41 @@ function lostData(brick: Brick, error: Error): void {
 /** How a file's descriptor is closed: what was written through it is made durable first, or nobody would hear of errors. */
 export class FileCloser {
   readonly #max: number;
+  readonly #pool: PoolShare;
+  readonly #watch: BrickWatch | undefined;
   readonly #closing = new Set<Promise<void>>();
   brick: Brick | undefined;
 
   /** Writes wait while `max` files are being closed. */
-  constructor(max: number) {
+  constructor(max: number, pool: PoolShare, watch: BrickWatch | undefined) {
     this.#max = max;
+    this.#pool = pool;
+    this.#watch = watch;
   }
 
   readonly close = (descriptor: Descriptor): void => {
-    if (!descriptor.dirty) {
-      close(descriptor.fd);
+    const { fd, dirty } = descriptor;
+    if (!dirty && this.#watch?.hangs !== true) {
+      close(fd);
       return;
     }
-    const closed = new Promise<void>(resolve => {
-      fdatasync(descriptor.fd, error => {
-        if (error && this.brick) lostData(this.brick, error);
-        closePooled(descriptor.fd, () => resolve());
-      });
-    });
+    const closed = this.#pool.run(() => this.#close(fd, dirty), true);
     this.#closing.add(closed);
     void closed.then(() => this.#closing.delete(closed));
   };
+
+  #close(fd: number, dirty: boolean): Promise<void> {
+    return new Promise(resolve => {
+      if (!dirty) {
+        closePooled(fd, () => resolve());
+        return;
+      }
+      fdatasync(fd, error => {
+        if (error && this.brick) lostData(this.brick, error);
+        closePooled(fd, () => resolve());
+      });
+    });
+  }
 
   get crowded(): boolean {
     return this.#closing.size >= this.#max;

@@ -1,4 +1,5 @@
 import { fdatasync, fsync } from 'node:fs';
+import type { PoolShare } from './pool-share.ts';
 
 const NOTHING = () => {};
 
@@ -17,12 +18,14 @@ export interface FlushTarget {
  * one under way does not cover what was written since it began.
  */
 export class Flush {
+  readonly #pool: PoolShare | undefined;
   readonly #open: () => FlushTarget;
   #running: Promise<void> | undefined;
   #next: Round | undefined;
 
-  /** `open` gives a descriptor for one flush, and is told when that has ended, and how. */
-  constructor(open: () => FlushTarget) {
+  /** `open` gives a descriptor for one flush, and is told when that has ended, and how. Each flush is a call in `pool`. */
+  constructor(pool: PoolShare | undefined, open: () => FlushTarget) {
+    this.#pool = pool;
     this.#open = open;
   }
 
@@ -30,7 +33,7 @@ export class Flush {
     return this.#running === undefined;
   }
 
-  /** Rejects with the flush's error. */
+  /** Rejects with the flush's error, or with the pool's if it was not begun. */
   sync(dataOnly: boolean): Promise<void> {
     if (this.#next) {
       this.#next.dataOnly &&= dataOnly;
@@ -50,16 +53,32 @@ export class Flush {
   }
 
   #start(dataOnly: boolean): Promise<void> {
+    const wait = this.#pool?.enter();
+    if (wait === undefined) return this.#flush(dataOnly);
+    this.#running = wait.then(
+      () => this.#flush(dataOnly),
+      (error: unknown) => {
+        this.#running = undefined;
+        throw error;
+      },
+    );
+    return this.#running;
+  }
+
+  #flush(dataOnly: boolean): Promise<void> {
     let target: FlushTarget;
     try {
       target = this.#open();
     } catch (error) {
+      this.#running = undefined;
+      this.#pool?.leave();
       return Promise.reject(error);
     }
     const { fd, finish } = target;
     const running = new Promise<void>((resolve, reject) => {
       const ended = (error: Error | null) => {
         this.#running = undefined;
+        this.#pool?.leave();
         finish(error);
         if (error) reject(error);
         else resolve();

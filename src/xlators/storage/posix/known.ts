@@ -19,7 +19,8 @@ export interface Listing {
 
 /** What the brick knows of one object of the file system: who it is, what is open of it, and who may do what. */
 export class Known {
-  readonly mount: Mount;
+  /** Another one when its file system has been unmounted and mounted again, or not been used in between. */
+  mount: Mount;
   readonly gfid: Buffer;
   readonly hint: Buffer | undefined;
   /** Its key in the mount's map; -1 until it was seen. */

@@ -32,6 +32,17 @@ export class Mount {
   /** Whether handles can be opened; otherwise objects are found by the index. */
   readonly byHandle: boolean;
   /**
+   * Whether its idle descriptors are closed soon, so that it can be unmounted: it is mounted below the root, and its
+   * objects are found again.
+   */
+  readonly closesSoon: boolean;
+  /** It has left the table, as nothing of it was in use: its number may be another mount's by now. */
+  left = false;
+  /** Descriptors of its objects. */
+  open = 0;
+  /** Since when, in ticks, nothing of it has been open. */
+  idleTicks = 0;
+  /**
    * Spares asking for handles again. A number is that inode's if we hold it open, or if its birth time is the same and
    * lay some clock ticks back when we asked for the handle (`settled`): a number may be used again within a tick.
    */
@@ -46,7 +57,7 @@ export class Mount {
 
   constructor(
     fd: number,
-    id: { tag: number; mountId: number; dev: number; births: boolean },
+    id: { tag: number; mountId: number; dev: number; births: boolean; isRoot: boolean },
     handles: Handles,
     reborn: (known: Known) => void,
   ) {
@@ -62,6 +73,7 @@ export class Mount {
     const given = takeHandle(fd) === 0 && handle.length <= HINTED_MAX && (handles === 'any' || this.handlesLast);
     this.handleBytes = given ? handle.length : 0;
     this.byHandle = given && handles !== 'none' && this.#opens();
+    this.closesSoon = !id.isRoot && (handles === 'none' || (this.byHandle && this.handlesLast));
   }
 
   /** FUSE's are numbers that its daemon gives anew when the kernel has forgotten an inode, also to others. */

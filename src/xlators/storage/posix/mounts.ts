@@ -23,10 +23,12 @@ import { type MountLine, parseMountInfo } from './mountinfo.ts';
 import type { Known } from './known.ts';
 import { type Handles, Mount } from './mount.ts';
 
-/** A directory tree of more file systems than this is refused. */
+/** More file systems in use below the root are refused. */
 const MOUNTS_MAX = 4096;
 /** How often the mount table is read again in search of a file system that is not known. */
 const SEARCH_MS = 1000;
+/** After so many ticks in which nothing of it was open a mount leaves. */
+const IDLE_TICKS = 2;
 
 export class Mounts {
   readonly root: Mount;
@@ -35,6 +37,8 @@ export class Mounts {
   readonly #log: Log;
   readonly #reborn: (known: Known) => void;
   readonly #all: Mount[] = [];
+  /** Where those were mounted that have left, and those that are here; by their tags. */
+  readonly #points = new Map<number, string>();
   #last: Mount;
   #searchedMs = 0;
 
@@ -44,7 +48,7 @@ export class Mounts {
     this.#reborn = reborn;
     this.root = new Mount(
       rootFd,
-      { tag: 0, mountId: stat.mountId, dev: stat.dev, births: stat.hasBtime },
+      { tag: 0, mountId: stat.mountId, dev: stat.dev, births: stat.hasBtime, isRoot: true },
       handles,
       reborn,
     );
@@ -77,15 +81,35 @@ export class Mounts {
     if (known) return known;
     const now = Date.now();
     if (now - this.#searchedMs >= SEARCH_MS) {
-      this.#searchedMs = now;
       const found = this.#search(tag);
       if (found) return found;
+      this.#searchedMs = now;
       this.#log.warn(
         { tag },
         'a handle is of a file system that is not mounted below the volume: callers are kept waiting',
       );
     }
     throw fsError('EJUKEBOX', 'the file system of this object is not mounted');
+  }
+
+  /** Whether there are others than the root's. */
+  get hasBelow(): boolean {
+    return this.#all.length > 1;
+  }
+
+  /** To be called at even intervals: mounts of which nothing is open leave, but for the root's. */
+  tick(): void {
+    for (const mount of this.#all.slice(1)) {
+      mount.idleTicks = mount.open > 0 ? 0 : mount.idleTicks + 1;
+      if (mount.idleTicks >= IDLE_TICKS) this.#leave(mount);
+    }
+  }
+
+  #leave(mount: Mount): void {
+    mount.left = true;
+    this.#all.splice(this.#all.indexOf(mount), 1);
+    if (this.#last === mount) this.#last = this.root;
+    close(mount.fd);
   }
 
   close(): void {
@@ -118,7 +142,7 @@ export class Mounts {
     const sibling = mountId === 0 ? undefined : this.#all.find(mount => mount.mountId === mountId);
     const line = sibling ? undefined : mountTable().find(({ id }) => id === mountId);
     const tag = sibling?.tag ?? tagOfMount(fd, line);
-    const mount = new Mount(fd, { tag, mountId, dev, births }, this.#handles, this.#reborn);
+    const mount = new Mount(fd, { tag, mountId, dev, births, isRoot: false }, this.#handles, this.#reborn);
     // The same file system mounted twice may share a tag: either mount opens its handles.
     if (!sibling && this.#all.some(other => other.tag === tag && other.fsid !== mount.fsid)) {
       close(fd);
@@ -133,13 +157,24 @@ export class Mounts {
       );
     }
     this.#all.push(mount);
+    this.#remember(tag, line?.point);
     return mount;
+  }
+
+  #remember(tag: number, point: string | undefined): void {
+    if (point === undefined) return;
+    this.#points.delete(tag);
+    this.#points.set(tag, point);
+    if (this.#points.size > MOUNTS_MAX) this.#points.delete(this.#points.keys().next().value!);
   }
 
   #search(tag: number): Mount | undefined {
     const top = pathOf(this.root.fd);
     asRoot();
-    for (const line of mountTable()) {
+    const lines = mountTable();
+    // Where it was last comes first: the others may be many, and may not answer.
+    const last = this.#points.get(tag);
+    for (const line of [...lines.filter(({ point }) => point === last), ...lines]) {
       if (!isWithin(line.point, top) || line.id === this.root.mountId || line.fsType === 'autofs') continue;
       if (this.#all.some(mount => mount.mountId === line.id)) continue;
       const fd = openat(AT_FDCWD, cText(line.point), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);

@@ -84,6 +84,7 @@ export class Objects {
       this.caches.files.use(file);
       return file.fd;
     }
+    if (known.mount.left) this.#return(known);
     const fd = this.#open(known.mount, known.gfid, known.hint);
     known.path = this.caches.paths.add(known, fd);
     return fd;
@@ -262,6 +263,13 @@ export class Objects {
     const known = isRoot(inode.gfid) ? this.root : this.find(inode.gfid, inode.hint);
     inode.slots[this.#slot] = known;
     return known;
+  }
+
+  /** Its mount has left the table: it is of the one that has the same file system now. EJUKEBOX if there is none. */
+  #return(known: Known): void {
+    if (!known.mount.byHandle) return; // the index finds it by way of its directories
+    known.mount = this.mounts.byTag(known.mount.tag);
+    known.mount.inodes.set(known.ino, known);
   }
 
   #mountOf(gfid: Buffer, hint: Buffer | undefined): Mount {

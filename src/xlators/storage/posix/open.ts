@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, stat as statPath } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { OptionValues } from '../../../graph/options.ts';
+import type { BrickWatch } from '../../../graph/watch.ts';
 import type { GraphEnv } from '../../../graph/xlator.ts';
 import type { Log } from '../../../log.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY } from '../../../sys/constants.ts';
@@ -11,6 +12,7 @@ import { lastError } from '../../../sys/failure.ts';
 import { asServer } from '../../../sys/identity.ts';
 import { openat, umask } from '../../../sys/libc.ts';
 import { descriptorLimit } from '../../../sys/limits.ts';
+import { poolShare } from '../../../sys/thread-pool.ts';
 import { bytesOfText } from '../../../wire-text.ts';
 import { readBuffers } from './buffers.ts';
 import type { Brick } from './brick.ts';
@@ -19,6 +21,7 @@ import { FileCloser } from './files.ts';
 import { Objects } from './objects.ts';
 import type { PosixOptions } from './options.ts';
 import { PlaceIndex } from './place-index.ts';
+import { PoolShare } from './pool-share.ts';
 import { treeId } from './tree-id.ts';
 import { Turnstile } from './turnstile.ts';
 
@@ -27,6 +30,8 @@ const TICK_MS = 1000;
 const IDLE_TICKS = 60;
 /** Of a file open for writing: meanwhile it cannot be executed on this machine. */
 const IDLE_WRITABLE_TICKS = 2;
+/** Of a file system mounted below the volume: meanwhile it cannot be unmounted. */
+const IDLE_BELOW_TICKS = 2;
 const LISTINGS_MAX = 64;
 
 const HANDLES = { on: 'none', auto: 'lasting', off: 'any' } as const;
@@ -48,21 +53,25 @@ export async function openBrick(
   env: GraphEnv,
   log: Log,
   unstableLost: () => void,
+  watch?: BrickWatch,
 ): Promise<OpenBrick> {
   await settleThreads();
   umask(0); // modes are the callers’ to choose; it is the whole process's
   asServer();
-  const rootFd = openRoot(options.directory);
+  const during: BrickWatch['during'] = watch === undefined ? work => work() : work => watch.during(work);
+  const rootFd = during(() => openRoot(options.directory));
   const limits = limitsFor(options.descriptors);
-  const closer = new FileCloser(limits.files >> 2);
+  const pool = new PoolShare(poolShare(env.stages ?? 1, env.watch?.bricks.size ?? 1));
+  const closer = new FileCloser(limits.files >> 2, pool, watch);
   const caches = makeCaches(limits, closer);
-  const objects = new Objects({ ...caches, rootFd, slot, handles: HANDLES[options.index], log });
-  const tree = treeId(rootFd, objects.mounts.root); // before others' calls make this thread theirs
+  const objects = during(() => new Objects({ ...caches, rootFd, slot, handles: HANDLES[options.index], log }));
+  const tree = during(() => treeId(rootFd, objects.mounts.root)); // before others' calls make this thread theirs
   const index = await openIndex({ name, treeId: tree }, objects, options, env, log);
   const brick: Brick = {
     objects,
     buffers: readBuffers(),
     closer,
+    pool,
     syncs: new Turnstile(Math.max(8, limits.files >> 1)),
     log,
     syncMetadata: options['sync-metadata'],
@@ -71,9 +80,11 @@ export async function openBrick(
     watchedWritesUntilMs: 0,
   };
   closer.brick = brick;
-  const timer = setInterval(() => {
-    for (const cache of Object.values(caches)) cache.tick();
-  }, TICK_MS);
+  const tick = () => {
+    for (const cache of Object.values(caches)) cache.tick(objects.mounts.hasBelow);
+    objects.mounts.tick();
+  };
+  const timer = setInterval(() => watch?.hangs === true || during(tick), TICK_MS);
   timer.unref();
   return {
     brick,
@@ -82,7 +93,7 @@ export async function openBrick(
     async close() {
       clearInterval(timer);
       asServer();
-      objects.close();
+      during(() => objects.close());
       await index?.close();
       await closer.settled();
     },
@@ -120,16 +131,17 @@ function limitsFor(wanted: number) {
 }
 
 function makeCaches({ paths, files, lists }: ReturnType<typeof limitsFor>, closer: FileCloser) {
+  const idle = { idleTicks: IDLE_TICKS, idleBelowTicks: IDLE_BELOW_TICKS };
   return {
-    paths: new DescriptorCache({ kind: 'path', max: paths, idleTicks: IDLE_TICKS }),
+    paths: new DescriptorCache({ kind: 'path', max: paths, ...idle }),
     files: new DescriptorCache({
       kind: 'file',
       max: files,
-      idleTicks: IDLE_TICKS,
+      ...idle,
       idleWritableTicks: IDLE_WRITABLE_TICKS,
       close: closer.close,
     }),
-    lists: new DescriptorCache({ kind: 'list', max: lists, idleTicks: IDLE_TICKS }),
+    lists: new DescriptorCache({ kind: 'list', max: lists, ...idle }),
   };
 }
 

@@ -98,7 +98,7 @@ export class PlaceIndex {
     db.exec(LAZY);
     this.#writes = new IndexWrites(db, path, log);
     this.#logFd = openSync(`${path}-wal`, 'r');
-    this.#flush = new Flush(() => ({ fd: this.#logFd, finish() {} }));
+    this.#flush = new Flush(undefined, () => ({ fd: this.#logFd, finish() {} }));
     this.#add = db.prepare(
       `INSERT INTO place (parent, name, gfid, ino) VALUES (?, ?, ?, ?)
        ON CONFLICT (parent, name) DO UPDATE SET gfid = excluded.gfid, ino = excluded.ino WHERE gfid <> excluded.gfid`,

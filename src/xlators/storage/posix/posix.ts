@@ -72,7 +72,7 @@ export class Posix extends Xlator<PosixOptions> {
 
   #openBrick(): Promise<OpenBrick> {
     const lost = () => this.notify('unstable-lost');
-    return openBrick(this.name, this.slot, this.options, this.env, this.log, lost);
+    return openBrick(this.name, this.slot, this.options, this.env, this.log, lost, this.watch);
   }
 
   /** What is at the path now is another tree. Calls that are under way in the one before end as stale. */

@@ -122,7 +122,9 @@ async function readRest(
   try {
     const { wanted, offset } = progress;
     while (progress.count < wanted) {
-      const count = await readSome(file.fd, buffer.bytes, progress.count, wanted - progress.count, offset);
+      const count = await brick.pool.run(() =>
+        readSome(file.fd, buffer.bytes, progress.count, wanted - progress.count, offset),
+      );
       if (count === 0) break;
       progress.count += count;
     }

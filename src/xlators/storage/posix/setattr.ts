@@ -56,7 +56,7 @@ async function shrink(brick: Brick, frame: Frame, known: Known, attr: SetAttr, b
   clearSetId(file.fd, frame.identity, before);
   file.pin();
   try {
-    await ftruncatePooled(file.fd, attr.size!);
+    await brick.pool.run(() => ftruncatePooled(file.fd, attr.size!));
     file.dirty = true;
     change(known, file.fd, frame.identity, withoutSize(attr), before);
     // Others' changes may have come in between, so there is no telling what was right before.

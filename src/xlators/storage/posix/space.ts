@@ -61,7 +61,7 @@ export async function allocate(
   clearSetId(file.fd, frame.identity, before);
   file.pin();
   try {
-    const { result, errno } = await fallocatePooled(file.fd, mode, offset, length);
+    const { result, errno } = await brick.pool.run(() => fallocatePooled(file.fd, mode, offset, length));
     file.dirty = true;
     const after = iattNow(known, file.fd);
     if (result < 0) throw withWcc(systemError(errno, 'fallocate'), undefined, after);

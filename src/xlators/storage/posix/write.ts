@@ -153,7 +153,7 @@ async function writeLater(
   file.pin();
   let count = 0;
   try {
-    count = await writeAll(file.fd, data, offset);
+    count = await brick.pool.run(() => writeAll(file.fd, data, offset));
     file.dirty = true;
     // Others' changes may have come in between, so there is no telling what was right before.
     const after = iattNow(known, file.fd);

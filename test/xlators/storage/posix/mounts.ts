@@ -1,6 +1,7 @@
 /** File systems below the volume's root. Run by mounts.test.ts in a mount namespace of its own: `unshare -m node mounts.ts`. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { Iatt } from '#src/graph/iatt.ts';
 import { codeOf, eachMode, inodeOf, makePlace, root, startBrick, user, type Setting, type Tap } from './brick-test.ts';
@@ -89,6 +90,63 @@ t.test('a file system that is not mounted now is waited for', async t => {
   mount('--bind', elsewhere, point);
   await new Promise(resolve => setTimeout(resolve, 1100));
   t.match(await brick.fops.stat(root, fresh(f)), { size: 7 });
+});
+
+const openDescriptors = () => readdirSync('/proc/self/fd').length;
+
+/** Until it can be unmounted: the brick keeps nothing open that is not in use. */
+async function unmounted(point: string): Promise<void> {
+  while (spawnSync('umount', [point], { stdio: 'ignore' }).status !== 0) await sleep(100);
+}
+
+eachMode(t, 'what is mounted below can be unmounted when it is not in use, and is found again', async (t, s) => {
+  const { place, point } = withTmpfs(t);
+  const elsewhere = `${place.stateDir}-elsewhere`;
+  mkdirSync(elsewhere);
+  mount('--bind', point, elsewhere);
+  t.teardown(() => execFileSync('umount', ['-l', elsewhere]));
+  const brick = await startBrick(t, place, s);
+  await brick.fops.stat(root, brick.root);
+  const before = openDescriptors();
+  const m = inodeOf((await brick.fops.lookup(root, brick.root, 'm')).iatt);
+  const d = inodeOf((await brick.fops.mkdir(root, m, 'd', { mode: 0o755 })).iatt);
+  const f = inodeOf((await brick.fops.create(root, d, 'f', guarded({ size: 7 }))).iatt);
+  t.match(await brick.fops.readv(root, f.fd, 7, 0), { data: Buffer.alloc(7) });
+  await brick.fops.writev(root, f.fd, Buffer.from('written'), 0, 0);
+  await brick.fops.readdirp(root, d.fd, 1000, 0n);
+  await unmounted(point);
+  t.equal(openDescriptors(), before, 'nothing of it is left open');
+  t.equal(await codeOf(brick.fops.stat(root, f)), 'EJUKEBOX');
+  t.match(await brick.fops.lookup(root, brick.root, 'm'), {
+    iatt: { fsid: (await brick.fops.stat(root, brick.root)).fsid },
+  });
+
+  mount('--bind', elsewhere, point);
+  while ((await codeOf(brick.fops.stat(root, f))) === 'EJUKEBOX') await sleep(100);
+  t.match(await brick.fops.stat(root, f), { size: 7 }, 'an object that was known');
+  t.match(await brick.fops.readv(root, f.fd, 7, 0), { data: Buffer.from('written') });
+  t.match(await brick.fops.lookup(root, d, 'f'), { iatt: { gfid: f.gfid } });
+  t.match(await brick.fops.unlink(root, d, 'f'), { gone: f.gfid });
+  t.match(await brick.fops.rmdir(root, m, 'd'), { parent: {} });
+  await unmounted(point);
+});
+
+t.test('mounts that have gone leave nothing behind', async t => {
+  const place = makePlace(t);
+  const point = place.path('m');
+  mkdirSync(point);
+  t.teardown(() => spawnSync('umount', ['-l', point], { stdio: 'ignore' }));
+  const brick = await startBrick(t, place, { index: 'off' });
+  const before = openDescriptors();
+  for (let i = 0; i < 3; i++) {
+    mount('-t', 'tmpfs', 'none', point);
+    writeFileSync(`${point}/${i}`, 'x'.repeat(i + 1));
+    const m = inodeOf((await brick.fops.lookup(root, brick.root, 'm')).iatt);
+    t.match((await brick.fops.lookup(root, m, `${i}`)).iatt, { size: i + 1 });
+    t.equal(await codeOf(brick.fops.lookup(root, m, `${i - 1}`)), 'ENOENT', 'it is not taken for the one before');
+    await unmounted(point);
+  }
+  t.equal(openDescriptors(), before);
 });
 
 eachMode(t, 'a bind mount of a part of the same file system', async (t, s) => {

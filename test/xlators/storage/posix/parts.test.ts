@@ -94,7 +94,7 @@ function cacheOf(t: { teardown(run: () => void): void }, max: number, extra = {}
   t.teardown(() => rmSync(dir, { recursive: true }));
   const cache = new DescriptorCache({ kind: 'path', max, idleTicks: 10, idleWritableTicks: 2, ...extra });
   const add = (writable = false) => {
-    const known = new Known({} as Mount, Buffer.alloc(16), undefined);
+    const known = new Known({ open: 0 } as Mount, Buffer.alloc(16), undefined);
     known.path = cache.add(known, openSync(dir, 'r'), writable);
     return known;
   };
@@ -156,7 +156,7 @@ t.test('a flush is shared, but only by those who asked before it began', async t
   t.teardown(() => rmSync(dir, { recursive: true }));
   let begun = 0;
   let ended = 0;
-  const flush = new Flush(() => {
+  const flush = new Flush(undefined, () => {
     begun += 1;
     const fd = openSync(join(dir, 'f'), 'a');
     return {
@@ -179,10 +179,10 @@ t.test('a flush is shared, but only by those who asked before it began', async t
   t.ok(flush.idle);
   await flush.sync(false);
   t.equal(ended, 3);
-  const failing = new Flush(() => ({ fd: 99_999, finish: () => {} }));
+  const failing = new Flush(undefined, () => ({ fd: 99_999, finish: () => {} }));
   const round = [failing.sync(true), failing.sync(true), failing.sync(false)];
   for (const { status } of await Promise.allSettled(round)) t.equal(status, 'rejected');
-  const closed = new Flush(() => {
+  const closed = new Flush(undefined, () => {
     throw new Error('cannot be opened');
   });
   await t.rejects(closed.sync(true), /cannot be opened/);

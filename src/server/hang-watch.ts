@@ -1,0 +1,136 @@
+/** Sees when the thread of a stage does not come back from a call into a brick. */
+import { readFileSync } from 'node:fs';
+import type { Plan } from '../graph/plan.ts';
+import { BRICKS_MAX, newHangingMemory, newStageMemory, type WatchMemory } from '../graph/watch.ts';
+import type { RemoteStage } from './remote-stage.ts';
+
+const CHECK_MS = 250;
+/** A thread that has been in one single sleep for so long is given up; a slow disk wakes it now and then. */
+const HUNG_MS = 2000;
+
+interface Watched {
+  readonly stage: RemoteStage;
+  /** As it was seen last, and since when. */
+  calls: number;
+  sleep: number | undefined;
+  since: number;
+  /** The brick that its thread does not come back from. */
+  stuckIn: number | undefined;
+}
+
+/** A brick that does not answer. */
+export interface Hang {
+  readonly brick: string;
+  readonly since: Date;
+}
+
+export interface HangEvents {
+  /** The stage is stuck in the brick; it may be one of several. */
+  stuck(stage: RemoteStage, hang: Hang): void;
+  /** A call into the brick has come back that had been given up. */
+  back(hang: Hang): void;
+}
+
+export class HangWatch {
+  readonly #hanging = newHangingMemory();
+  readonly #words = new Int32Array(this.#hanging);
+  readonly #numbers = new Map<string, number>();
+  readonly #watched = new Set<Watched>();
+  readonly #hangs = new Map<number, Hang>();
+  readonly #events: HangEvents;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(events: HangEvents) {
+    this.#events = events;
+    this.#timer = setInterval(() => this.#check(performance.now()), CHECK_MS).unref();
+  }
+
+  /** The bricks that do not answer now. */
+  get hangs(): readonly Hang[] {
+    return [...this.#hangs.values()];
+  }
+
+  /** Memory for a new stage that runs this plan. */
+  memoryFor(plan: Plan): WatchMemory {
+    return { stage: newStageMemory(), hanging: this.#hanging, bricks: this.numbersFor(plan) };
+  }
+
+  /** The numbers of a plan's bricks: a name keeps its number in every volfile that the server loads. */
+  numbersFor({ volumes }: Plan): WatchMemory['bricks'] {
+    const bricks = new Map<string, number>();
+    for (const { stanza } of volumes) {
+      if (stanza.subvolumes.length > 0) continue;
+      const { name } = stanza;
+      if (!this.#numbers.has(name) && this.#numbers.size < BRICKS_MAX) this.#numbers.set(name, this.#numbers.size);
+      const number = this.#numbers.get(name);
+      if (number !== undefined) bricks.set(name, number);
+    }
+    return bricks;
+  }
+
+  add(stage: RemoteStage): void {
+    const watched: Watched = { stage, calls: 0, sleep: undefined, since: Infinity, stuckIn: undefined };
+    this.#watched.add(watched);
+    void stage.exited.then(() => {
+      this.#watched.delete(watched);
+      this.#cameBack(watched);
+    });
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #check(now: number): void {
+    for (const watched of this.#watched) {
+      const { calls, brick } = watched.stage.seen;
+      const moves = brick === undefined || calls !== watched.calls;
+      if (watched.stuckIn !== undefined) {
+        if (moves) this.#cameBack(watched);
+        continue;
+      }
+      const sleep = moves ? undefined : sleepOf(watched.stage.thread);
+      if (sleep === undefined || sleep !== watched.sleep) {
+        watched.calls = calls;
+        watched.sleep = sleep;
+        watched.since = now;
+      } else if (now - watched.since >= HUNG_MS) {
+        this.#stuck(watched, brick!, now - watched.since);
+      }
+    }
+  }
+
+  #stuck(watched: Watched, brick: number, ms: number): void {
+    watched.stuckIn = brick;
+    const name = [...this.#numbers.keys()][brick]!;
+    const hang = this.#hangs.get(brick) ?? { brick: name, since: new Date(Date.now() - ms) };
+    this.#hangs.set(brick, hang);
+    Atomics.store(this.#words, brick, 1);
+    this.#events.stuck(watched.stage, hang);
+  }
+
+  /** The brick answers again, as far as one can tell: should it not, the next call into it is seen as this one was. */
+  #cameBack(watched: Watched): void {
+    const brick = watched.stuckIn;
+    if (brick === undefined) return;
+    watched.stuckIn = undefined;
+    const hang = this.#hangs.get(brick);
+    if (hang === undefined) return; // another stage's call has come back before
+    this.#hangs.delete(brick);
+    Atomics.store(this.#words, brick, 0);
+    this.#events.back(hang);
+  }
+}
+
+/** Which sleep a thread is in, counted from its start; undefined if it runs or, on a busy machine, waits to run. */
+function sleepOf(thread: string | undefined): number | undefined {
+  if (thread === undefined) return undefined;
+  try {
+    const status = readFileSync(`/proc/${thread}/status`, 'latin1');
+    const [, state] = /^State:\s+(\w)/m.exec(status) ?? [];
+    const [, count] = /^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status) ?? [];
+    return (state === 'S' || state === 'D') && count !== undefined ? Number(count) : undefined;
+  } catch {
+    return undefined; // it has ended
+  }
+}

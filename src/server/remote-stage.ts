@@ -1,0 +1,172 @@
+/** A stage as the main thread sees it. Its thread may be stuck in a call, so nothing here waits for it without a limit. */
+import { Worker } from 'node:worker_threads';
+import { StageSeen } from '../graph/watch.ts';
+import type { Sender } from '../rpcsvc/datagram.ts';
+import type { Accepted } from '../rpcsvc/listener.ts';
+import type { MountEntry, MountTable } from '../xlators/nfs/server/mount-table.ts';
+import { within } from '../within.ts';
+import { Link } from './link.ts';
+import type { ObjectQuestion, ObjectReport } from './object.ts';
+import type { ServedProgram, StageStats } from './stage.ts';
+import type { DumpSection } from './stage-dump.ts';
+import { copied, type Datagram, type NewVolfile, type Started, type WorkerInput } from './worker.ts';
+
+const STATS_MS = 1000;
+const OBJECT_MS = 6000;
+
+export interface RemoteStageOptions {
+  /** The module that calls `runWorker`. */
+  readonly entry: URL;
+  readonly input: WorkerInput;
+  readonly mounts: MountTable;
+  /** Told of each connection that is closed, by its client's address; of all that a retired stage has, at once. */
+  readonly left: (address: string) => void;
+  /** The thread has ended and had not been told to. */
+  readonly died: (error: Error) => void;
+}
+
+export class RemoteStage {
+  readonly number: number;
+  readonly seen: StageSeen;
+  /** Resolves when its thread has ended. */
+  readonly exited: Promise<void>;
+  /** Its thread below /proc: `PID/task/TID`, once that is known. */
+  thread: string | undefined;
+  readonly #worker: Worker;
+  readonly #link: Link;
+  readonly #left: (address: string) => void;
+  /** How many connections it has, by their clients' addresses. */
+  readonly #connections = new Map<string, number>();
+  #stopping = false;
+  #programs: readonly ServedProgram[] = [];
+  #last: StageStats | undefined;
+  #asked: { readonly at: number; readonly answer: Promise<StageStats> } | undefined;
+
+  private constructor({ entry, input, mounts, left, died }: RemoteStageOptions) {
+    this.#left = left;
+    this.number = input.stage;
+    this.seen = new StageSeen(input.watch.stage);
+    const worker = new Worker(entry, { workerData: input, trackUnmanagedFds: false, name: `stage ${input.stage}` });
+    this.#worker = worker;
+    this.#link = new Link(worker, {
+      thread: (path: string) => void (this.thread = path),
+      mountAdd: ({ host, path, overUdp }: MountEntry) => mounts.add(host, path, overUdp),
+      mountRemove: ({ host, path, overUdp }: MountEntry) => mounts.remove(host, path, overUdp),
+      mountRemoveHost: ({ host, overUdp }: Omit<MountEntry, 'path'>) => mounts.removeHost(host, overUdp),
+      mountList: () => mounts.list(),
+      left: (address: string) => this.#connectionLeft(address),
+    });
+    const gone = (error: Error) => {
+      this.#link.close(error);
+      if (!this.#stopping) died(error);
+    };
+    worker.on('error', cause => gone(new Error(`stage ${input.stage} failed`, { cause })));
+    this.exited = new Promise<void>(resolve => {
+      worker.once('exit', () => {
+        gone(new Error(`stage ${input.stage} has ended`));
+        resolve();
+      });
+    });
+  }
+
+  /**
+   * Starts the thread and waits until the stage is up. `born` is given it before that.
+   * @throws what keeps it from starting; or, if it was {@link retire}d meanwhile, that
+   */
+  static async start(options: RemoteStageOptions, born: (stage: RemoteStage) => void): Promise<RemoteStage> {
+    const stage = new RemoteStage(options);
+    born(stage);
+    try {
+      const { programs, stats } = await stage.#link.call<Started>('started');
+      stage.#programs = programs;
+      stage.#last = stats;
+      return stage;
+    } catch (error) {
+      if (!stage.#stopping) {
+        stage.#stopping = true;
+        await stage.#worker.terminate();
+      }
+      throw error;
+    }
+  }
+
+  get programs(): readonly ServedProgram[] {
+    return this.#programs;
+  }
+
+  accept(accepted: Accepted): void {
+    this.#connections.set(accepted.address, (this.#connections.get(accepted.address) ?? 0) + 1);
+    this.#link.tell('accept', accepted);
+  }
+
+  /** Closes the connection of `address` that can best be spared. */
+  spare(address: string): void {
+    this.#link.tell('spare', address);
+  }
+
+  /** Answers a datagram; not at all if the stage ends meanwhile, as if the datagram had been lost. */
+  async answer(bytes: Uint8Array, from: Sender): Promise<Uint8Array | undefined> {
+    const datagram: Datagram = { bytes: copied(bytes)!, from };
+    return this.#link.call<Uint8Array | undefined>('datagram', datagram).catch(() => undefined);
+  }
+
+  async objectAt(question: ObjectQuestion): Promise<ObjectReport> {
+    const found = this.#link.call<ObjectReport>('objectAt', question);
+    return (await within(OBJECT_MS, found)) ?? { identity: question.identity, exists: true, error: 'ETIMEDOUT' };
+  }
+
+  /** What it has counted, or what it said last when it does not answer. */
+  async stats(): Promise<StageStats> {
+    const asked = (this.#asked ??= this.#ask());
+    const stats = await within(STATS_MS, asked.answer).catch(() => undefined);
+    if (stats === undefined) return { ...this.#last!, silentMs: Math.round(performance.now() - asked.at) };
+    return (this.#last = stats);
+  }
+
+  /** Its part of a state dump. */
+  async dump(): Promise<DumpSection[]> {
+    const dump = await within(STATS_MS, this.#link.call<DumpSection[]>('dump')).catch(() => undefined);
+    return dump ?? [[`stage.${this.number}`, { silent: true }]];
+  }
+
+  prepare(next: NewVolfile): Promise<void> {
+    return this.#link.call('prepare', next);
+  }
+
+  decide(go: boolean): Promise<void> {
+    return this.#link.call('decide', go);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#link.call('stop').catch(() => {});
+    await this.exited;
+  }
+
+  /** It is to begin no call any more and to end when it can; all that is asked of it fails at once. */
+  retire(): void {
+    this.#stopping = true;
+    this.seen.setAside();
+    this.#link.tell('stop');
+    this.#link.close(new Error(`stage ${this.number} is stuck in a call`));
+    this.#allLeft();
+  }
+
+  #connectionLeft(address: string): void {
+    const count = this.#connections.get(address);
+    if (count === undefined) return; // it has been retired, and its connections were counted out
+    if (count > 1) this.#connections.set(address, count - 1);
+    else this.#connections.delete(address);
+    this.#left(address);
+  }
+
+  #allLeft(): void {
+    for (const [address, count] of this.#connections) for (let i = 0; i < count; i++) this.#left(address);
+    this.#connections.clear();
+  }
+
+  #ask(): { readonly at: number; readonly answer: Promise<StageStats> } {
+    const answer = this.#link.call<StageStats>('stats').finally(() => (this.#asked = undefined));
+    return { at: performance.now(), answer };
+  }
+}
