@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { accept_stat } from '#protocols/rpc.ts';
 import type { PeerLogger } from '../peer-log.ts';
+import { within } from '../within.ts';
 import type { Answer } from './datagram.ts';
 import { DatagramSocket, type Origin } from './datagram-socket.ts';
 import type { ListenAt } from './listener.ts';
@@ -10,18 +11,31 @@ import type { ListenAt } from './listener.ts';
 const REPLY_BYTES_MAX = 65_507;
 /** Of a reply's header, what stands before its accept_stat. */
 const STAT_AT = 20;
-/** Datagrams whose calls are under way; more are dropped, and asked again by who sent them. */
+/** How many datagrams may wait for their answers. Further ones are dropped, and their senders ask again. */
 const CALLS_MAX = 256;
+/** How many of them one client may have, so that a disk which hangs stops only those that ask about it. */
+const CALLS_OF_CLIENT_MAX = 32;
+/** After this an answer is not waited for any more: the client has asked again, or has given up. */
+const ANSWER_MS = 20_000;
+
+export interface UdpOptions {
+  /** How long an answer is waited for, in milliseconds; 20,000 by default. */
+  readonly answerMs?: number;
+}
 
 export class UdpListener implements AsyncDisposable {
   readonly #socket: DatagramSocket;
   readonly #answer: Answer;
   readonly #log: PeerLogger;
+  readonly #answerMs: number;
+  /** How many calls wait for their answers, in all and by the addresses of their clients. */
   #calls = 0;
+  readonly #callsOf = new Map<string, number>();
 
-  private constructor({ host, port }: ListenAt, answer: Answer, log: PeerLogger) {
+  private constructor({ host, port }: ListenAt, answer: Answer, log: PeerLogger, { answerMs = ANSWER_MS }: UdpOptions) {
     this.#answer = answer;
     this.#log = log;
+    this.#answerMs = answerMs;
     this.#socket = new DatagramSocket(host, port, {
       take: (datagram, from) => void this.#take(datagram, from),
       failed: error => log.error({ err: error }, 'UDP listener'),
@@ -29,8 +43,8 @@ export class UdpListener implements AsyncDisposable {
   }
 
   /** Begins to listen at an IP address; rejects with the reason when it cannot be had. */
-  static async start(at: ListenAt, answer: Answer, log: PeerLogger): Promise<UdpListener> {
-    return new UdpListener(at, answer, log);
+  static async start(at: ListenAt, answer: Answer, log: PeerLogger, options: UdpOptions = {}): Promise<UdpListener> {
+    return new UdpListener(at, answer, log, options);
   }
 
   get address(): AddressInfo {
@@ -47,17 +61,26 @@ export class UdpListener implements AsyncDisposable {
   }
 
   async #take(datagram: Buffer, from: Origin): Promise<void> {
-    if (this.#calls >= CALLS_MAX) return;
     const { address, port } = from;
+    const own = this.#callsOf.get(address) ?? 0;
+    if (this.#calls >= CALLS_MAX || own >= CALLS_OF_CLIENT_MAX) return;
     this.#calls++;
+    this.#callsOf.set(address, own + 1);
     try {
-      const reply = await this.#answer(Buffer.from(datagram), { address, port });
+      const reply = await within(this.#answerMs, this.#answer(Buffer.from(datagram), { address, port }));
       if (reply !== undefined) this.#socket.send(reply.length > REPLY_BYTES_MAX ? tooLarge(reply) : reply, from);
     } catch (error) {
       this.#log.error({ err: error, client: address }, 'datagram');
     } finally {
-      this.#calls--;
+      this.#ended(address);
     }
+  }
+
+  #ended(address: string): void {
+    this.#calls--;
+    const left = this.#callsOf.get(address)! - 1;
+    if (left > 0) this.#callsOf.set(address, left);
+    else this.#callsOf.delete(address);
   }
 }
 

@@ -56,6 +56,42 @@ t.test('a reply as large as a datagram is sent, in place of a larger one SYSTEM_
   t.equal(await next(), `${accepted}00000005`);
 });
 
+t.test(
+  'a client whose calls are never answered leaves room for the others, and has its own back after a while',
+  async t => {
+    const stuck = '127.0.0.3';
+    const service = { programs: new ProgramRegistry([echo]), auth: new AuthRegistry(), log: silent };
+    const answer = answering(service);
+    let asked = 0;
+    const never = new Promise<undefined>(() => {});
+    const listener = await UdpListener.start(
+      { host: '127.0.0.1', port: 0 },
+      (datagram, from) => (from.address === stuck && ++asked <= 300 ? never : answer(datagram, from)),
+      silent,
+      { answerMs: 200 },
+    );
+    const sockets = ['127.0.0.1', stuck].map(() => createSocket('udp4'));
+    t.teardown(async () => {
+      await listener.close();
+      for (const socket of sockets) socket.close();
+    });
+    const [other, hanging] = sockets as [(typeof sockets)[0], (typeof sockets)[0]];
+    hanging.bind(0, stuck);
+    await once(hanging, 'listening');
+    const send = (socket: typeof other) => socket.send(call('00000000'), listener.address.port, '127.0.0.1');
+    for (let i = 0; i < 300; i++) send(hanging);
+    send(other);
+    await once(other, 'message');
+    t.ok(asked > 0 && asked < 256, `${asked} calls of the one client are under way`);
+    asked = 300;
+    const answered = once(hanging, 'message');
+    const again = setInterval(() => send(hanging), 20);
+    t.teardown(() => clearInterval(again));
+    await answered;
+    t.pass('the client is answered once its first calls have been given up');
+  },
+);
+
 t.test('when closed it answers no more', async t => {
   const service = { programs: new ProgramRegistry([echo]), auth: new AuthRegistry(), log: silent };
   const listener = await UdpListener.start({ host: '127.0.0.1', port: 0 }, answering(service), silent);
