@@ -139,6 +139,7 @@ export class Graph implements AsyncDisposable {
         }
         this.#started.push(brick);
         brick.watch!.ready = true;
+        brick.notify('child-up');
       } catch (err) {
         this.env.log.warn({ err, xlator: brick.name }, `volume ${shown(brick.name)} cannot start yet`);
         this.#late.add(brick);

@@ -123,6 +123,8 @@ export function watched(brick: Xlator, watch: BrickWatch): void {
   const own = brick as unknown as Record<string, AnyFop>;
   const refuse = () => Promise.reject(new FsError('EJUKEBOX', `${brick.name} does not answer`));
   for (const fop of ALL_FOPS) own[fop] = WATCHED[fop]!(own[fop]!, brick, watch, refuse);
+  const volumeId = brick.volumeId.bind(brick);
+  brick.volumeId = () => (watch.ready && !watch.hangs ? watch.during(volumeId) : refuse());
   const forget = brick.forget.bind(brick);
   brick.forget = inode => watch.during(() => forget(inode));
 }

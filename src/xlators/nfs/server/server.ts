@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, FsError } from '../../../errno.ts';
 import { ROOT } from '../../../graph/identity.ts';
 import type { Frame } from '../../../graph/frame.ts';
-import { forgetOf } from '../../../graph/subtree.ts';
+import { forgetOf, subtree } from '../../../graph/subtree.ts';
 import { VolfileError } from '../../../graph/volfile-error.ts';
 import { type GraphEvent, Xlator } from '../../../graph/xlator.ts';
 import { InodeTable } from '../../../inode/table.ts';
@@ -187,7 +187,11 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
   exportOf(volumeKey: number, exportId: number): { volume: Volume; on: Export } {
     const volume = this.#byKey.get(volumeKey);
     const on = volume && this.#exportById.get(exportKey(volume, exportId));
-    if (on === undefined) throw new FsError('ESTALE', 'the volume or directory is exported no more, or another');
+    if (on === undefined) {
+      // It may be of the tree of a brick that does not answer, and has not told which tree it serves.
+      if ([...this.volumes.values()].some(unknown)) throw new FsError('EJUKEBOX', 'a brick does not answer');
+      throw new FsError('ESTALE', 'the volume or directory is exported no more, or another');
+    }
     if (!volume!.up) throw new FsError('EJUKEBOX', `volume ${volume!.name} is down`);
     return { volume: volume!, on };
   }
@@ -207,6 +211,9 @@ async function treeOf(child: Xlator): Promise<Buffer | undefined> {
     return undefined; // it will say when it is up
   }
 }
+
+const unknown = ({ tree, top }: Volume): boolean =>
+  tree === undefined && subtree(top).some(({ watch }) => watch !== undefined && (watch.hangs || !watch.ready));
 
 const sameId = (one: Volume, other: Volume): boolean => one.id !== undefined && one.id === other.id;
 
