@@ -6,7 +6,7 @@ import { ACCEPTED_HEADER_BYTES, replay } from './answers.ts';
 import { type CallKey, callerOf, checksumOf, isSummedWhole } from './call-key.ts';
 import type { CachedReply } from './client-replies.ts';
 import type { ReplyCache } from './reply-cache.ts';
-import { argumentsOf, bug, type Context, run } from './run-call.ts';
+import { argumentsOf, bug, type Context, run, runWaiting } from './run-call.ts';
 
 /** Answers a call whose arguments are left in `from`, from the cache or by carrying it out. */
 export function answerOnce(replies: ReplyCache, context: Context, auth: LastAuth, from: XdrReader): void {
@@ -55,20 +55,24 @@ function askAgain(known: CachedReply, { transport }: Context): void {
   (known.askers ??= []).push({ transport, token: transport.began(0) });
 }
 
-/** All that was summed is that of an answered call: the actor knows more. */
+/** All that was summed is that of an answered call. Whether this call is the same one, the actor must find out. */
 async function decide(known: CachedReply, reply: Buffer, context: Context, args: unknown, begin: () => void) {
   const { transport, program, actor, call } = context;
   const token = transport.began(0); // which keeps the arguments
+  let isSame: boolean;
   try {
     const earlier: unknown = decode(actor.res, reply.subarray(ACCEPTED_HEADER_BYTES));
-    if (await actor.repeats!(program.contextOf(call), args, earlier)) answerAgain(known, reply, context);
-    else {
-      begin();
-      run(context, args);
-    }
+    isSame = await actor.repeats!(program.contextOf(call), args, earlier);
   } catch (error) {
     bug(context, error);
-  } finally {
     transport.ended(token, 0);
+    return;
+  }
+  if (isSame) {
+    answerAgain(known, reply, context);
+    transport.ended(token, 0);
+  } else {
+    begin();
+    runWaiting(context, args, token);
   }
 }

@@ -53,21 +53,39 @@ export function argumentsOf(context: Context, from: XdrReader): { readonly value
   }
 }
 
+/** Runs the actor of a call that has just come, and answers. */
 export function run(context: Context, args: unknown): void {
-  const { transport, program, actor, call } = context;
+  const { transport, actor } = context;
+  const result = resultOf(context, args);
+  if (!(result instanceof Promise)) return;
+  const replyBytes = actor.replyBytes?.(args) ?? 0;
+  answerLater(context, result, transport.began(replyBytes), replyBytes);
+}
+
+/** The same for a call that has waited since: `token` is what the transport's `began(0)` returned when it came. */
+export function runWaiting(context: Context, args: unknown, token: unknown): void {
+  const result = resultOf(context, args);
+  if (result instanceof Promise) answerLater(context, result, token, 0);
+  else context.transport.ended(token, 0);
+}
+
+/** What the actor promises; undefined if the call is answered already. */
+function resultOf(context: Context, args: unknown): Promise<unknown> | undefined {
+  const { program, actor, call } = context;
   let result: unknown;
   try {
     result = actor.run(program.contextOf(call), args);
   } catch (error) {
     bug(context, error);
-    return;
+    return undefined;
   }
-  if (!(result instanceof Promise)) {
-    succeed(context, result);
-    return;
-  }
-  const replyBytes = actor.replyBytes?.(args) ?? 0;
-  const token = transport.began(replyBytes);
+  if (result instanceof Promise) return result;
+  succeed(context, result);
+  return undefined;
+}
+
+function answerLater(context: Context, result: Promise<unknown>, token: unknown, replyBytes: number): void {
+  const { transport } = context;
   result.then(
     value => {
       succeed(context, value);
