@@ -1,5 +1,5 @@
 /** `bricknfs serve`: from the command line to a server, and from a signal to its end. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LogFile } from '../log-file.ts';
@@ -43,7 +43,6 @@ export const serve = command({
 
   async run(args, dirs, loadParts) {
     dropReserve(); // before the thread pool's threads are born, which keep what there is then
-    if (!existsSync('/proc/self/fd')) throw new CliError('/proc is not mounted, and the server needs it');
     const given = serverConfig(args, dirsOf(args, dirs));
     if (args['print-volfile']) {
       process.stdout.write(bytesOfText(given.text));

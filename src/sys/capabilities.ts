@@ -27,9 +27,17 @@ export function parseCapabilities(status: string): Capabilities {
 
 let known: Capabilities | undefined;
 
+/** @throws {Error} /proc is not there */
+function processStatus(): string {
+  try {
+    return readFileSync('/proc/self/status', 'latin1');
+  } catch (cause) {
+    throw new Error('/proc is not mounted, and the server needs it', { cause });
+  }
+}
+
 /** This process's at its start. */
-export const processCapabilities = (): Capabilities =>
-  (known ??= parseCapabilities(readFileSync('/proc/self/status', 'latin1')));
+export const processCapabilities = (): Capabilities => (known ??= parseCapabilities(processStatus()));
 
 /** Whether a server of this user can act as its callers. If not, all of them act as this user. */
 export function tellsApart({ setuid, setgid }: Capabilities, uid: number): boolean {

@@ -1,5 +1,4 @@
 /** The bad network is as bad as it says. */
-import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { NFS_PROGRAM } from '#protocols/nfs3/constants.ts';
 import { echo } from '../support/echo.ts';
@@ -90,7 +89,10 @@ t.test('connections are cut in the middle of a record', async t => {
   let bytes = 0;
   client.socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
   client.socket.write(Buffer.concat(Array.from({ length: CALLS }, (_, xid) => mark(callOf(xid)))));
-  await once(client.socket, 'close');
+  // The proxy resets the connection, which a client sees as an error.
+  const closed = new Promise(resolve => client.socket.once('close', resolve));
+  client.socket.on('error', () => {});
+  await closed;
   t.equal(proxy.counts.cut, 1);
   t.ok(bytes < CALLS * 36);
   await proxy.close();
