@@ -107,7 +107,7 @@ export function folders<const N extends string>(t: Test, ...names: N[]): Record<
   const home = mkdtempSync(join(tmpdir(), 'bricknfs-'));
   t.teardown(() => rmSync(home, { recursive: true, force: true }));
   const made = names.map(name => {
-    mkdirSync(join(home, name));
+    mkdirSync(join(home, name), { mode: 0o755 }); // a brick of this process sets its umask to 0
     return [name, join(home, name)];
   });
   return Object.fromEntries(made) as Record<N, string>;

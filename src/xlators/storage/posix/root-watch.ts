@@ -10,6 +10,8 @@ const fstat = promisify(fstatWithCallback);
 
 /** How often the path is looked at, beside when somebody mounts. */
 const LOOK_MS = 2000;
+/** How many volumes of a thread are looked at at a time, so that disks which do not answer leave the pool to others. */
+const POLLS_MAX = 4;
 /** By which the stages, each in a thread of its own, tell one another that there is something else at a path. */
 const CHANNEL = 'bricknfs: a served directory was replaced';
 
@@ -27,8 +29,8 @@ export interface RootWatchOptions {
 
 export class RootWatch {
   readonly #options: RootWatchOptions;
-  static #polling = false;
-  readonly #channel = new BroadcastChannel(CHANNEL);
+  static #polls = 0;
+  #channel: InstanceType<typeof BroadcastChannel> | undefined;
   #looking: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #missing = false;
@@ -39,6 +41,7 @@ export class RootWatch {
   }
 
   start(): void {
+    this.#channel = new BroadcastChannel(CHANNEL);
     this.#channel.unref();
     this.#channel.addEventListener('message', event => {
       if ((event as MessageEvent).data === this.#options.directory) void this.#lookQuietly();
@@ -50,7 +53,7 @@ export class RootWatch {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.#channel.close();
+    this.#channel?.close();
     await this.#looking?.catch(() => {});
   }
 
@@ -68,12 +71,11 @@ export class RootWatch {
     return this.#looking;
   }
 
-  /** One volume of this thread at a time. */
   async #poll(): Promise<void> {
-    if (RootWatch.#polling) return;
-    RootWatch.#polling = true;
+    if (RootWatch.#polls >= POLLS_MAX || this.#looking !== undefined) return;
+    RootWatch.#polls++;
     await this.#lookQuietly();
-    RootWatch.#polling = false;
+    RootWatch.#polls--;
   }
 
   /** What is wrong shows in the log, in {@link trouble}, and to those who mount. */
@@ -99,7 +101,7 @@ export class RootWatch {
       log.error({ err: error, directory }, `${what} is at the path of the volume, and cannot be served`);
       throw error;
     }
-    this.#channel.postMessage(directory);
+    this.#channel?.postMessage(directory);
     log.warn(
       { directory },
       `${what} is at the path of the volume: it is served now, handles given out before are stale`,

@@ -168,6 +168,10 @@ t.test('two trees of one name, one after the other and again: no handle is lost'
 t.test('the index of an earlier version, called by the name of the volume, is taken over', needsRoot, async t => {
   const { place, handles, file } = await used(t);
   const former = join(place.stateDir, `${encodeURIComponent('brick')}.index`);
+  const opened = await openParts(t, place);
+  const { mount, ino } = opened.brick.objects.root;
+  await opened.close();
+  inDatabase(file, `UPDATE volume SET root = '${mount.fsid} ${ino}'`);
   renameSync(file, former);
   const brick = await startBrick(t, place, byIndex);
   for (const one of handles) t.type(await codeOf(brick.fops.stat(root, fresh(one))), 'object'); // oxlint-disable-line no-await-in-loop
