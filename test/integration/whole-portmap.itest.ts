@@ -127,8 +127,10 @@ t.test('with rpcbind: registered while it serves, and not a moment longer', asyn
 
 t.test('with no port mapper at all: one warning, and it serves', async t => {
   const server = await serve(t, await mounted(t), '--portmap');
-  for (let i = 0; i < 100 && !server.lines.some(line => line.includes('"level":40')); i++) await sleep(20);
-  const warnings = server.lines.filter(line => line.includes('"level":40'));
+  // The test runner loads modules of its own into all programs, of which the server warns as well.
+  const isWarning = (line: string) => line.includes('"level":40') && !line.includes('NODE_OPTIONS');
+  for (let i = 0; i < 100 && !server.lines.some(isWarning); i++) await sleep(20);
+  const warnings = server.lines.filter(isWarning);
   t.equal(warnings.length, 1, warnings.join('\n'));
   t.match(warnings[0], /mount with -o port=2049,mountport=2049/);
   t.equal(await server.stop(), 0);
