@@ -127,9 +127,11 @@ export class Graph implements AsyncDisposable {
   }
 
   async #initLate(): Promise<void> {
-    for (const brick of this.#late) {
+    const late = [...this.#late]; // one that fails is put back, for the next tick
+    for (const brick of late) {
+      if (this.#stopped) return;
       if (brick.watch!.hangs) continue;
-      this.#late.delete(brick); // so that the next tick does not begin as well
+      if (!this.#late.delete(brick)) continue; // another tick has begun with it
       try {
         // oxlint-disable-next-line no-await-in-loop -- bottom-up, as at the start
         await brick.init();

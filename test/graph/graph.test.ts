@@ -5,6 +5,7 @@ import { bool, integer } from '#src/graph/options.ts';
 import { planGraph, printPlan, type Registry } from '#src/graph/plan.ts';
 import { forgetOf, subtree } from '#src/graph/subtree.ts';
 import { parseVolfile } from '#src/graph/volfile.ts';
+import { newHangingMemory, newStageMemory } from '#src/graph/watch.ts';
 import { type GraphEvent, Xlator } from '#src/graph/xlator.ts';
 import { Inode } from '#src/inode/inode.ts';
 import { envOf, frame, graphOf, keptLog, stackOf, TEST_XLATORS } from '../support/graph.ts';
@@ -343,3 +344,40 @@ t.test('subtree: each once, parents first; forget: those who care', async t => {
   forgetOf(graph.top)(new Inode(gfidOf(7), 1));
   t.strictSame(forgotten, ['brick']);
 });
+
+t.test(
+  'a brick that hung and then cannot be initialised is tried again now and then, until the graph stops',
+  async t => {
+    const tries: number[] = [];
+    const third = Promise.withResolvers<void>();
+    class Brick extends Xlator<{}> {
+      static readonly options = {};
+      static readonly children: readonly [number, number] = [0, 0];
+
+      override async init() {
+        await new Promise(resolve => setImmediate(resolve)); // as a look at a disk does
+        if (tries.push(performance.now()) === 3) third.resolve();
+        throw new FsError('EIO');
+      }
+    }
+    const watch = { stage: newStageMemory(), hanging: newHangingMemory(), bricks: new Map([['brick', 0]]) };
+    const hanging = new Int32Array(watch.hanging);
+    hanging[0] = 1;
+    const registry: Registry = { 'test/brick': async () => Brick };
+    const source = { text: 'volume brick\n  type test/brick\nend-volume\n', file: 'test.vol', registry };
+    const graph = await Graph.prepare(await planGraph(source), envOf({ watch }));
+    t.teardown(() => graph.stop());
+    graph.up();
+    t.equal(tries.length, 0, 'not while it hangs');
+    hanging[0] = 0;
+    const running = setTimeout(() => {}, 60_000); // the graph's own timer keeps no process
+    t.teardown(() => clearTimeout(running));
+    await third.promise;
+    t.ok(tries[2]! - tries[0]! > 500, 'with pauses between');
+    await graph.stop();
+    await new Promise(resolve => setTimeout(resolve, 50));
+    const { length } = tries;
+    await new Promise(resolve => setTimeout(resolve, 100));
+    t.equal(tries.length, length, 'not after the stop');
+  },
+);
