@@ -10,7 +10,7 @@ import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY } from '../../../sys/constan
 import { dropReserve } from '../../../sys/capabilities.ts';
 import { lastError } from '../../../sys/failure.ts';
 import { asServer } from '../../../sys/identity.ts';
-import { openat, umask } from '../../../sys/libc.ts';
+import { close, openat, umask } from '../../../sys/libc.ts';
 import { descriptorLimit } from '../../../sys/limits.ts';
 import { poolShare } from '../../../sys/thread-pool.ts';
 import { bytesOfText } from '../../../wire-text.ts';
@@ -18,7 +18,7 @@ import { readBuffers } from './buffers.ts';
 import type { Brick } from './brick.ts';
 import { DescriptorCache } from './descriptors.ts';
 import { FileCloser } from './files.ts';
-import { Objects } from './objects.ts';
+import { Objects, type ObjectsOptions } from './objects.ts';
 import type { PosixOptions } from './options.ts';
 import { PlaceIndex } from './place-index.ts';
 import { PoolShare } from './pool-share.ts';
@@ -64,9 +64,16 @@ export async function openBrick(
   const pool = new PoolShare(poolShare(env.stages ?? 1, env.watch?.bricks.size ?? 1));
   const closer = new FileCloser(limits.files >> 2, pool, watch);
   const caches = makeCaches(limits, closer);
-  const objects = during(() => new Objects({ ...caches, rootFd, slot, handles: HANDLES[options.index], log }));
-  const tree = during(() => treeId(rootFd, objects.mounts.root)); // before others' calls make this thread theirs
-  const index = await openIndex({ name, treeId: tree }, objects, options, env, log);
+  const objects = during(() => objectsOf({ ...caches, rootFd, slot, handles: HANDLES[options.index], log }));
+  let tree: Buffer;
+  let index: PlaceIndex | undefined;
+  try {
+    tree = during(() => treeId(rootFd, objects.mounts.root)); // before others' calls make this thread theirs
+    index = await openIndex({ name, treeId: tree }, objects, options, env, log);
+  } catch (error) {
+    during(() => objects.close());
+    throw error;
+  }
   const brick: Brick = {
     objects,
     buffers: readBuffers(),
@@ -119,6 +126,16 @@ function openRoot(directory: string): number {
   const fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (fd < 0) throw lastError(`option directory: ${directory} cannot be opened as a directory`);
   return fd;
+}
+
+/** Closes the root directory if there is something wrong with it. */
+function objectsOf(options: ObjectsOptions): Objects {
+  try {
+    return new Objects(options);
+  } catch (error) {
+    close(options.rootFd);
+    throw error;
+  }
 }
 
 /** What one stage may keep open, if there are as many stages as cores and the sockets need their part. */

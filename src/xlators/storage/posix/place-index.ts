@@ -97,6 +97,7 @@ export class PlaceIndex {
     this.#use = use;
     db.exec(LAZY);
     this.#writes = new IndexWrites(db, path, log);
+    asServer(); // others' calls may have been served while the file was opened
     this.#logFd = openSync(`${path}-wal`, 'r');
     this.#flush = new Flush(undefined, () => ({ fd: this.#logFd, finish() {} }));
     this.#add = db.prepare(

@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -202,4 +203,15 @@ t.test('a directory that was reached by `..` only is known after a restart', nee
   await brick.stop();
   const again = await startBrick(t, place, byIndex);
   for (const dir of [two, one]) t.match(await codeOf(again.fops.stat(root, fresh(dir))), { ino: dir.ino }); // oxlint-disable-line no-await-in-loop
+});
+
+t.test('a brick that cannot be opened leaves no descriptor open', needsRoot, async t => {
+  const { place, file } = await used(t);
+  rmSync(file);
+  mkdirSync(file); // SQLite's file cannot be there
+  const descriptors = () => readdirSync('/proc/self/fd').length;
+  await t.rejects(openParts(t, place), /no regular file/);
+  const before = descriptors();
+  for (let i = 0; i < 10; i++) await t.rejects(openParts(t, place)); // oxlint-disable-line no-await-in-loop
+  t.equal(descriptors(), before);
 });
