@@ -4,7 +4,7 @@ import { ERRNO, errnoOf } from '../../../errno.ts';
 import type { Log } from '../../../log.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../../sys/constants.ts';
 import { DirentReader } from '../../../sys/dirents.ts';
-import { fsError } from '../../../sys/failure.ts';
+import { lastError, systemError } from '../../../sys/failure.ts';
 import { asRoot } from '../../../sys/identity.ts';
 import { close, errno, openat } from '../../../sys/libc.ts';
 import { cName, DOT, procFd } from '../../../sys/names.ts';
@@ -24,6 +24,9 @@ const AGAIN_MS = 250;
 const DEPTH_MAX = 512;
 /** Objects that are searched at the same time, and gfids that are remembered as gone. */
 const WANTED_MAX = 10_000;
+
+/** Of the machine, not of a directory: what lies below could be looked at later. */
+const SHORTAGES: ReadonlySet<number> = new Set([ERRNO.EMFILE, ERRNO.ENFILE, ERRNO.ENOMEM]);
 
 const LIST = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
@@ -192,7 +195,8 @@ export class PlaceSearch {
     try {
       asRoot();
       const top = openat(this.#objects.fd(this.#objects.root), DOT, LIST, 0);
-      if (top >= 0) levels.push({ fd: top, reader: new DirentReader(), known: this.#objects.root, name: '' });
+      if (top < 0) throw lastError('listing of the volume’s directory');
+      levels.push({ fd: top, reader: new DirentReader(), known: this.#objects.root, name: '' });
       while (levels.length > 0 && !this.#stopped) {
         asRoot();
         const found = this.#step(levels, round);
@@ -272,7 +276,8 @@ export class PlaceSearch {
   #descend(levels: Level[], fd: number, name: string): void {
     const below = openat(fd, cName(name), LIST, 0);
     if (below < 0) {
-      if (errno() === ERRNO.EMFILE) throw fsError('EMFILE', 'too many descriptors to search');
+      const number = errno();
+      if (SHORTAGES.has(number)) throw systemError(number, 'opening a directory to search it');
       return;
     }
     let known: Known;

@@ -1,6 +1,8 @@
 /** Names that local users take away do not stay in the index for ever. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
+import { silent } from '#src/log.ts';
+import { PlaceSearch } from '#src/xlators/storage/posix/place-search.ts';
 import { makePlace, needsRoot, root, startBrick } from './brick-test.ts';
 import { byIndex, fresh, known, openParts, patiently, rowsOf } from './index-ground.ts';
 
@@ -65,4 +67,17 @@ t.test('what came back while it was searched stays', needsRoot, async t => {
   await sweeping;
   await brick.stop();
   t.equal(await known(await startBrick(t, place, byIndex), [f]), 1);
+});
+
+t.test('a search that cannot list the volume calls nothing gone', needsRoot, async t => {
+  const place = makePlace(t);
+  writeFileSync(place.path('f'), 'f');
+  const brick = await startBrick(t, place, byIndex);
+  const { gfid, ino } = (await brick.fops.lookup(root, brick.root, 'f')).iatt;
+  const { objects } = (await openParts(t, place)).brick;
+  const finds = { note() {}, batch: <T>(act: () => T) => act(), complete: () => t.fail('not everything was noted') };
+  const blind = Object.create(objects, { fd: { value: () => -1 } }) as typeof objects;
+  const search = new PlaceSearch(blind, finds, silent);
+  search.everything();
+  t.equal(await search.search([{ gfid, ino: String(ino) }]), undefined);
 });
