@@ -61,8 +61,11 @@ export async function runWorker(programsOf: (server: NfsServer) => Program[]): P
     prepare: async (next: NewVolfile) => (await started.promise).prepare(next),
     decide: async (go: boolean) => (await started.promise).decide(go),
     stop: async () => {
-      await (await started.promise).stop();
-      setImmediate(() => port.close());
+      try {
+        await (await started.promise).stop();
+      } finally {
+        setImmediate(() => port.close()); // also of a stage that could not start and that nothing waits for any more
+      }
     },
   });
   if (existsSync('/proc/thread-self')) link.tell('thread', readlinkSync('/proc/thread-self'));
