@@ -3,7 +3,6 @@
  * out of the file handles of NFS3 and the paths of MOUNT the inodes that fops take. Its programs are handed to it,
  * since what procedures do is the actors' part.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, FsError } from '../../../errno.ts';
 import { ROOT } from '../../../graph/identity.ts';
 import type { Frame } from '../../../graph/frame.ts';
@@ -13,6 +12,7 @@ import { type GraphEvent, Xlator } from '../../../graph/xlator.ts';
 import { InodeTable } from '../../../inode/table.ts';
 import { PeerLog, type PeerLogger } from '../../../peer-log.ts';
 import type { Call, Program } from '../../../rpcsvc/actor.ts';
+import { within } from '../../../within.ts';
 import { Accesses } from './accesses.ts';
 import { type Export, exportsOf, pathsOf } from './exports.ts';
 import { FOREIGN } from './foreign-options.ts';
@@ -133,8 +133,7 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
   /** Asks all bricks which trees they serve, for a handle of a tree that was not known a moment ago. */
   async lookAgain(): Promise<void> {
     const asked = Promise.allSettled([...this.volumes.keys()].map(name => this.identify(name)));
-    const late = sleep(LOOK_MS, 'late' as const, { ref: false });
-    if ((await Promise.race([asked, late])) === 'late') throw new FsError('EJUKEBOX', 'a brick does not answer');
+    if ((await within(LOOK_MS, asked)) === undefined) throw new FsError('EJUKEBOX', 'a brick does not answer');
   }
 
   async #cameUp(name: string): Promise<void> {
