@@ -6,7 +6,10 @@ import type { Peer } from '../../../rpcsvc/actor.ts';
 import type { Credentials } from '../../../rpcsvc/auth/scheme.ts';
 import type { Export, Rule } from './exports.ts';
 
-/** To the kernel "no id": a caller with it is the anonymous user, as with knfsd; as one of many groups it is none. */
+/**
+ * The id that means "no id" to the kernel. A caller with this uid or gid becomes the anonymous user, as with knfsd;
+ * among the supplementary groups it is left out.
+ */
 const NO_ID = 0xffff_ffff;
 
 /** Ports that only the superuser of a client can use. */
@@ -20,7 +23,7 @@ export interface Verdict {
   readonly where: string;
   /** For people: what was found wrong and what to do. */
   readonly reason: string;
-  /** It is not known yet whether the host is allowed: host names that the lists rest on are not. */
+  /** Whether the host is allowed is not known yet, since the lists contain host names that are not known yet. */
   readonly undecided?: boolean;
 }
 
@@ -29,7 +32,10 @@ const said = ({ option, where }: Rule<unknown>, detail = ''): Pick<Verdict, 'rul
   where,
 });
 
-/** Whether `address` may use the export at all, whoever calls. What is refused for certain is, whatever is not known. */
+/**
+ * Whether `address` may use the export at all, whoever calls. A certain refusal stands, even if other rules are
+ * undecided.
+ */
 export function addressVerdict({ rules, hosts }: Export, address: string): Verdict {
   for (const reject of rules.rejects) {
     const rejected = reject.value.match(address);

@@ -1,6 +1,6 @@
 /**
- * Which callers have been let into an export, and which not. The rules are asked once for each connection and caller, and
- * what they say is kept for as long as what they rest on: for good, but for host names and looked-up groups.
+ * Decides which callers may use an export. The rules are asked once for each connection and caller. The verdict is kept
+ * for as long as what it rests on: indefinitely, unless that is a host name or a looked-up group.
  */
 import { auth_flavor } from '#protocols/rpc.ts';
 import { FsError } from '../../../errno.ts';
@@ -15,16 +15,16 @@ import { type Export, hostRulesOf } from './exports.ts';
 
 /** How long a verdict that rests on host names is kept. The names themselves are kept by host-names.ts. */
 const NAMES_MS = 1000;
-/** How long a call waits for groups to be looked up; its client is told to come again later then. */
+/** How long a call waits for a look-up of groups. After that its client is told to try again later. */
 const GROUPS_MS = 2000;
 
-/** A caller's way into an export. */
+/** What a caller that may use an export needs for it. */
 export interface Access {
   readonly on: Export;
   readonly frame: Frame;
 }
 
-/** What has been decided, and until when that holds, on the clock of `performance.now()`. */
+/** A verdict, and until when it holds on the clock of `performance.now()`. */
 interface Kept {
   readonly access: Access | FsError;
   readonly untilMs: number;
@@ -40,7 +40,7 @@ export class Accesses {
   readonly #narrowCookies: boolean;
   readonly #groups: Groups;
   readonly #nowMs: () => number;
-  /** Credentials are one object as long as a connection's caller stays the same. */
+  /** Callers by their credentials, which stay the same object while a connection's caller stays the same. */
   readonly #callers = new WeakMap<Credentials, Caller>();
 
   /** `narrowCookies` goes into each frame. */
@@ -51,7 +51,10 @@ export class Accesses {
     this.#nowMs = nowMs;
   }
 
-  /** @throws {FsError} EACCES, with the rule that refuses in its message; EJUKEBOX: it is not known yet */
+  /**
+   * Returns the caller's access to the export. @throws {FsError} EACCES, naming the rule that refuses; EJUKEBOX:
+   * undecided
+   */
   of(call: Call, on: Export): Access | Promise<Access> {
     const { peer, credentials } = call;
     let caller = this.#callers.get(credentials);
@@ -99,19 +102,19 @@ export class Accesses {
   }
 
   async #lookUp({ uid, gid }: Credentials, { address: client }: Peer): Promise<UserGroups> {
-    let why = 'it takes long';
+    let why = 'the look-up takes too long';
     try {
       const found = await within(GROUPS_MS, this.#groups.of(uid, gid, client));
       if (found !== undefined) return found;
     } catch (error) {
       why = (error as Error).message;
     }
-    this.#log.warn({ client, uid, why }, 'kept waiting: the groups of a user are not known');
+    this.#log.warn({ client, uid, why }, 'call put off: the groups of a user are not known');
     throw new FsError('EJUKEBOX', `the groups of user ${uid} are not known: ${why}`);
   }
 }
 
-/** Whether the caller acts as the user that it says it is. */
+/** Whether the caller acts with the ids that it claims. */
 function isSomebody(on: Export, credentials: Credentials): boolean {
   return credentials.flavor !== auth_flavor.AUTH_NONE && squashed(on, credentials).uid === credentials.uid;
 }

@@ -1,7 +1,7 @@
-/** Whether an address can have any business here, as far as that can be said when it connects. */
+/** Decides whether an address can use any export, as far as that is known when it connects. */
 import type { Export } from './exports.ts';
 
-/** Whether some export is for `address`, or may turn out to be: lists of host names are looked up later. */
+/** Whether any export is open to `address`, or may prove to be: host names in lists are looked up later. */
 export function admits(exports: readonly Export[], address: string): boolean {
   return exports.some(({ rules: { allow, rejects }, hosts }) => {
     if (rejects.some(({ value }) => value.match(address).allowed)) return false;

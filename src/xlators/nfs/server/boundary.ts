@@ -1,6 +1,7 @@
 /**
- * The boundary of an export that is a part of its volume. What is beyond it has the same inode table and the same gfids,
- * so a handle says only which export it was given out for; where its object is now is asked of the brick.
+ * The boundary of an export that is a part of its volume. Objects beyond it are in the same inode table, and their
+ * gfids look no different. A handle therefore tells only for which export it was made; where its object is now, the
+ * brick is asked.
  */
 import { errnoOf } from '../../../errno.ts';
 import type { Frame } from '../../../graph/frame.ts';
@@ -10,7 +11,7 @@ import type { Place } from './call.ts';
 import type { Export } from './exports.ts';
 import type { Volume } from './volume.ts';
 
-/** Where a directory is at this moment, as seen from the export. @throws {FsError} ESTALE if it is gone */
+/** Returns where a directory is at this moment relative to the export. @throws {FsError} ESTALE if it is gone */
 export async function placeIn(volume: Volume, on: Export, frame: Frame, inode: Inode): Promise<Place> {
   volume.table.ref(inode);
   try {

@@ -9,8 +9,8 @@ import type { NfsOptions } from './options.ts';
 import type { Volume } from './volume.ts';
 
 /**
- * Where a directory is, as seen from the export of its handle: where the export begins, below that, or elsewhere, since
- * it was moved. `unknown` if the brick cannot tell.
+ * Where a directory is relative to the export of its handle: `top` is where the export begins, `below` is inside it,
+ * and `outside` is where a directory is that was moved out of it. `unknown` if the brick cannot tell.
  */
 export type Place = 'top' | 'below' | 'outside' | 'unknown';
 
@@ -24,7 +24,10 @@ export interface Resolved {
   /** What the administrator vouches for, see `Trust`. */
   readonly trust: Trust;
   readonly exportId: number;
-  /** Where the object is in the export: for an export of a part of a volume `below` until {@link NfsCall.locate} has told. */
+  /**
+   * Where the object is relative to the export. In an export of a part of a volume this says `below` until {@link
+   * NfsCall.locate} has found out.
+   */
   readonly place: Place;
 }
 
@@ -44,11 +47,11 @@ export interface NfsCall {
   /** As resolve, and EROFS where the export is read-only. */
   resolveForChange(handle: Buffer): Resolved | Promise<Resolved>;
   /**
-   * Asks where the directory is now, which {@link Resolved.place} says from then on. For exports of a part of a volume:
-   * of a whole volume all that the brick answers with is in it.
+   * Finds out where the directory is now and stores it in {@link Resolved.place}. This asks the brick only for exports
+   * of a part of a volume, since everything in a whole volume is inside its export.
    */
   locate(at: Resolved): Promise<Place>;
-  /** Whether a directory that was found by way of `..` lies in the export of `at` now. */
+  /** Whether a directory that was found through `..` is now inside the export of `at`. */
   holds(at: Resolved, iatt: Iatt): Promise<boolean>;
   /** The handle of an object found in the same export as `near`. */
   handleOf(near: Resolved, iatt: Iatt): Buffer;

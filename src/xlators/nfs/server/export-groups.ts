@@ -1,13 +1,14 @@
 import type { Export } from './exports.ts';
 
 /**
- * Who may mount an export, as EXPORT says it: the words of the list that decides, or none for everybody, as mountd has
- * it. `undefined` when no host may: the export is not listed then, since clients that mount all that is listed would try.
+ * The groups of an export in the reply of EXPORT: the words of the list of hosts that decides, or none for everyone, as
+ * mountd does. `undefined` if no host may mount it. It is not listed then, since clients that mount everything listed
+ * would try.
  */
 export function exportGroups({ rules, hosts }: Export): readonly string[] | undefined {
   if (rules.rejects.some(({ value }) => value.everyone)) return undefined;
   const lists = [rules.allow.value, hosts.value].filter(list => list !== undefined);
   if (lists.some(({ nobody }) => nobody)) return undefined;
-  // Of two lists that both limit, the directory's own says more.
+  // If both lists limit access, the directory's own is the more specific one.
   return lists.findLast(({ everyone }) => !everyone)?.words ?? [];
 }

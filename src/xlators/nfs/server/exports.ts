@@ -56,7 +56,7 @@ export interface Export {
   readonly readOnlyBy: Layer | undefined;
 }
 
-/** Whether an export is a part of its volume only. */
+/** Whether an export is only a part of its volume. */
 export const isPart = ({ dir }: Export): boolean => dir.length > 0;
 
 export type Origins = ReadonlyMap<string, string>;
@@ -72,7 +72,7 @@ export function hostRulesOf({ hosts, rules }: Export): HostRules[] {
   return lists.filter(list => list !== undefined);
 }
 
-/** Whether anything can be changed through an export, by which option or layer, and where that is written. */
+/** Whether anything can be changed through an export, which option or layer decides that, and where it is written. */
 export interface AccessMode {
   readonly mode: 'read-write' | 'read-only';
   readonly by: string;
@@ -88,7 +88,9 @@ export function accessOf({ rules, readOnlyBy }: Export): AccessMode {
   return { mode: 'read-only', by: `volume ${shown(name)}, ${type}`, where };
 }
 
-/** The exports by the paths they are mounted by. @throws {VolfileError} two have the same; `where` says in which stanza */
+/**
+ * Maps the paths by which exports are mounted to the exports. @throws {VolfileError} at `where`: two have the same path
+ */
 export function pathsOf(exports: readonly Export[], where: string): PathTree<Export> {
   const tree = new PathTree<Export>();
   for (const one of exports) {
@@ -123,7 +125,7 @@ export function exportsOf(
   const allowAll = list('rpc-auth.addr.allow');
   const source = { values, origins, allowAll, rejectAll: list('rpc-auth.addr.reject') };
   return volumes.flatMap(volume => {
-    const exports = volumeExports(volume, source, readOnlyBy.get(volume)); // what is wrong is found in any case
+    const exports = volumeExports(volume, source, readOnlyBy.get(volume)); // finds errors of disabled volumes too
     return values['nfs.*.disable'].get(volume) ? [] : exports;
   });
 }

@@ -1,4 +1,4 @@
-/** Options that users of GlusterFS may write for nfs/server and that it does not have. */
+/** Options of GlusterFS's nfs/server that users may write and that this one does not have. */
 import type { ForeignTable } from '../../../graph/options.ts';
 
 const noLocks = 'locks over the network are not served';

@@ -1,7 +1,7 @@
 /**
- * The addresses of host names and the names of addresses, looked up in the background: a caller is told what is known by
- * now, and asks again with the next call. What was known stays in use for a while, and is looked up anew meanwhile. That a
- * name does not exist is an answer as well; a look-up that fails is none, and says neither yes nor no.
+ * Looks up addresses of host names, and names of addresses, in the background. A caller gets what is known now, and
+ * asks again with its next call. A known answer stays in use for a while and is meanwhile looked up again. That a name
+ * does not exist is an answer as well. A look-up that fails is none, and means neither yes nor no.
  */
 import { lookup, Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,18 +27,18 @@ export const systemNames: NameService = {
     return (await lookup(name, { all: true })).map(({ address }) => address);
   },
   namesOf(address) {
-    asServer(); // a resolver reads its configuration here and now, in the thread that made it
+    asServer(); // the constructor of a resolver reads its configuration in this thread
     return new Resolver({ timeout: 2000, tries: 2 }).reverse(address);
   },
 };
 
-/** An answer is looked up anew after this, while it stays in use. */
+/** An answer older than this is looked up again. It stays in use meanwhile. */
 const FRESH_MS = 60_000;
-/** … and after this if it was that there is no such name, or none at all. */
+/** The same if the answer was that there is no such name, or if there was no answer. */
 const RETRY_MS = 10_000;
-/** An answer that nothing has asked for in so long is looked up before it is used again. */
+/** An answer that was not used for this long is looked up again before it is used. */
 const USABLE_MS = 300_000;
-/** An answer is used for so long if it cannot be looked up anew: a name server that is down locks no client out. */
+/** How long an answer is used if it cannot be looked up again, so that a broken name server locks no client out. */
 const STALE_MS_MAX = 3_600_000;
 /** Codes of errors that are answers: there is no such name, or it has no address. */
 const NO_SUCH_NAME: ReadonlySet<string | undefined> = new Set(['ENOTFOUND', 'ENODATA']);
@@ -50,7 +50,7 @@ const LOOKUPS_WAITING_MAX = 1024;
 
 interface Entry {
   known: Known;
-  /** When `known` was the answer, and when a look-up failed last. */
+  /** When `known` was looked up, and when a look-up last failed. */
   foundAtMs: number;
   failedAtMs: number;
   askAgainAtMs: number;
@@ -85,8 +85,8 @@ export class HostNames {
   }
 
   /**
-   * The names of an address, in lower case: those that lead back to it. The owner of an address may claim any name for
-   * it, but not make the name's owner agree.
+   * The names of an address, in lower case, as far as they resolve to that address. The owner of an address may claim
+   * any name for it, but cannot make that name resolve to it.
    */
   namesOf(address: string): Known {
     if (!this.#addresses.has(address) && this.#addresses.size >= ADDRESSES_MAX) {

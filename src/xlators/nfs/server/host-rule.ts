@@ -12,7 +12,10 @@ export type HostRule =
   | { readonly kind: 'names'; readonly text: string; readonly pattern: RegExp };
 
 const NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/;
-/** Words that say yes, no or "all but", not who: nobody calls a host so, and a list that has one is meant otherwise. */
+/**
+ * Words that mean yes, no or "all but" instead of a host. No host is called so, and the author of a list with such a
+ * word means something else.
+ */
 const NO_NAMES: ReadonlySet<string> = new Set('none on off yes no true false enable disable any everyone'.split(' '));
 
 /** `undefined` when `text` is no address, network, pattern or host name. */
@@ -30,7 +33,7 @@ export function parseHostRule(text: string): HostRule | undefined {
     const names = /^[a-z0-9_.*?-]+$/.test(word) && parts.every(part => part !== '');
     return names ? { kind: 'names', text, pattern: patternOf(word) } : undefined;
   }
-  // All of digits, dots and dashes is a mistyped address or a range, not a name.
+  // A word of digits, dots and dashes only is a mistyped address or a range, not a name.
   if (!NAME.test(word) || /^[0-9.-]+$/.test(word) || NO_NAMES.has(word)) return undefined;
   return { kind: 'name', text, name: word.replace(/\.$/, '') };
 }
@@ -81,9 +84,9 @@ const patternOf = (word: string) =>
 
 export interface Matched {
   readonly matches: boolean;
-  /** What is wrong with the names that a rule rests on. */
+  /** Why the names that a rule depends on are not known. */
   readonly unknown?: string;
-  /** Whether the rule may yet match, once the names are known. */
+  /** Whether the rule may still match once the names are known. */
   readonly undecided?: boolean;
 }
 

@@ -1,11 +1,14 @@
-/** What is said of a word in a list of hosts that cannot be made out. */
+/** Explains what is wrong with a word in a list of hosts that cannot be understood. */
 import { formatIp, type Ip, parseIp } from '../../../rpcsvc/ip.ts';
 import { masksOf } from './host-rule.ts';
 
 export const HOST_EXPECTED =
   'an address (10.0.0.1, fd00::1), a network (10.0.0.0/8), a pattern (192.168.*, *.example.org), a host name or *';
 
-/** Why `word` is none of {@link HOST_EXPECTED} and what to write in place of it, behind a colon; or nothing. */
+/**
+ * Explains after a colon why `word` is none of {@link HOST_EXPECTED} and what to write in place of it; or returns
+ * nothing.
+ */
 export function whyNoHost(word: string): string {
   const why = reasonOf(word);
   return why === undefined ? '' : `: ${why}`;

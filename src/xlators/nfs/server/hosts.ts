@@ -8,7 +8,7 @@ import { HOST_EXPECTED, whyNoHost } from './host-words.ts';
 export interface HostVerdict {
   /** Whether the address is in the list, as far as is known. */
   readonly allowed: boolean;
-  /** Names that are not known (yet) could put it there. */
+  /** Host names in the list that are not known (yet) may stand for the address. */
   readonly undecided?: boolean;
   /** The word that decided; all of them, and what is unknown of them, when none did. */
   readonly rule: string;
@@ -40,16 +40,17 @@ export class HostRules {
   /** The list as written, word by word, for EXPORT. */
   readonly words: readonly string[];
   readonly where: string;
-  /** Whether names must be looked up for it: its verdicts hold only for as long as those are known. */
+  /** Whether names must be looked up for the list. Its verdicts then hold only while those names are known. */
   readonly hasNames: boolean;
-  /** Whether every address is in it. */
+  /** Whether every address is in the list. */
   readonly everyone: boolean;
   readonly #rules: readonly HostRule[];
   readonly #names: HostNames;
   readonly #kept = new Map<string, Kept>();
 
   /**
-   * A list with commas, bars or blanks between its words: {@link HOST_EXPECTED}; `all` is everyone, `none` alone no one.
+   * Parses a list whose words are separated by commas, bars or blanks: {@link HOST_EXPECTED}. `all` means everyone, and
+   * `none` alone means no one.
    * @throws {VolfileError}
    */
   static parse(text: string, where: string, names: HostNames = hostNames): HostRules {
@@ -93,12 +94,15 @@ export class HostRules {
     );
   }
 
-  /** Whether no host can be. */
+  /** Whether no host can be in the list. */
   get nobody(): boolean {
     return this.#rules.length === 0;
   }
 
-  /** By what is known now: it does not wait for names, see {@link ready}. Not to be kept if it rests on names. */
+  /**
+   * Returns the verdict from what is known now, without waiting for names; see {@link ready}. A verdict that depends on
+   * names must not be kept.
+   */
   match(address: string): HostVerdict {
     const kept = this.#kept.get(address);
     if (kept && !this.hasNames) return kept.verdict;
@@ -110,7 +114,7 @@ export class HostRules {
     return verdict;
   }
 
-  /** Whether it is known already that the address is not in the list, and will not be. */
+  /** Whether it is certain that the address is not in the list, and will not be. */
   excludes(address: string): boolean {
     return !this.hasNames && !this.match(address).allowed;
   }

@@ -30,7 +30,7 @@ export interface MountCall {
    * @throws {FsError} EACCES (no such export, or not for this caller), ENOENT, ENOTDIR, ENAMETOOLONG, EIO, …
    */
   mount(path: string): Promise<Mounted>;
-  /** What the file system of such a directory says of links and names. @throws {FsError} as {@link mount} */
+  /** The limits that the file system of such a directory has for links and names. @throws {FsError} as {@link mount} */
   pathconf(path: string): Promise<Pick<Statfs, 'linkMax' | 'nameMax'>>;
   /** What there is to mount. */
   exports(): readonly ExportEntry[];

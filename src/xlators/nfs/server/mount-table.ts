@@ -13,16 +13,19 @@ export interface MountEntry {
   readonly host: string;
   /** Absolute, latin1. */
   readonly path: string;
-  /** The client said so in a datagram, whose sender may be forged. */
+  /** The entry was made by a datagram, whose sender may be forged. */
   readonly overUdp?: boolean;
 }
 
-/** As seen from any stage; the one table of all is the main thread's. */
+/** The mount table as every stage sees it. There is a single table, which is in the main thread. */
 export interface MountTable {
   add(host: string, path: string, overUdp?: boolean): void;
-  /** `overUdp` takes out only what was put in over UDP: a forged UMNT must not undo what a connection has said. */
+  /**
+   * Removes an entry. With `overUdp`, only an entry that was made over UDP, so that a forged UMNT cannot undo what a
+   * client has done over TCP.
+   */
   remove(host: string, path: string, overUdp?: boolean): void;
-  /** As {@link remove}, all entries of a host. */
+  /** Removes all entries of a host; `overUdp` is as for {@link remove}. */
   removeHost(host: string, overUdp?: boolean): void;
   list(): Promise<readonly MountEntry[]>;
 }
@@ -35,16 +38,19 @@ export interface MountListOptions {
   readonly entriesMax?: number;
   /** Beyond this the oldest of the same host is dropped. */
   readonly perHostMax?: number;
-  /** How long changes gather before they are written; longer when there is much to write. */
+  /** How long changes gather before they are written; longer if the file is large. */
   readonly writeDelayMs?: number;
 }
 
 const NO_FILE = '/-';
 const RMTAB_MODE = 0o644;
 const WRITE_DELAY_MS = 500;
-/** The file is written as a whole: on average so many bytes a millisecond (256 KiB/s), however often it changes. */
+/**
+ * The average rate, in bytes a millisecond, at which the file is written (256 KiB/s). It is always written as a whole,
+ * so frequent changes are written together.
+ */
 const WRITTEN_BYTES_PER_MS = 256;
-/** One host, or all those behind one address, have no more directories mounted at a time. */
+/** The most entries of one address, which may stand for many hosts. */
 const PER_HOST_MAX = 1024;
 /** A file of as many entries as there may be, each of a usual length many times over. */
 const RMTAB_BYTES_MAX = 64 * 1024 * 1024;
@@ -89,7 +95,7 @@ export class MountList implements MountTable, AsyncDisposable {
 
   add(host: string, path: string, overUdp = false): void {
     const before = this.#entries.get(keyOf(host, path));
-    // What a connection has said once, a datagram must not make its own.
+    // A datagram must not turn an entry that was made over TCP into one that datagrams can remove.
     const udp = overUdp && (before === undefined || before.overUdp === true);
     this.#put(udp ? { host, path, overUdp } : { host, path });
     if (before === undefined) this.#changed();

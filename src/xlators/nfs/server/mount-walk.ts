@@ -1,4 +1,4 @@
-/** From the path that a client asks to mount to the directory there. */
+/** Walks from the path that a client asks to mount to the directory there. */
 import { FsError } from '../../../errno.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType } from '../../../graph/iatt.ts';
@@ -9,24 +9,29 @@ import { walk } from './walk.ts';
 
 /** As many symbolic links as Linux follows in one path (MAXSYMLINKS). */
 const LINKS_MAX = 40;
-/** Names that are looked up for one MNT, those of the links among them. */
+/** The most names that are looked up for one MNT, including those of symbolic links. */
 const NAMES_MAX = 1024;
 
 export interface MountWalk {
   readonly volume: Volume;
   readonly on: Export;
-  /** The server's own: what the administrator exports need not be reachable for the caller. */
+  /** The server's own frame, for the way to the top of the export, which the caller need not be able to reach. */
   readonly server: Frame;
-  /** The caller's, squashed: below the export nothing is found that it could not find itself. */
+  /**
+   * The caller's frame, squashed. Below the top of the export the walk finds only what the caller could find itself.
+   */
   readonly caller: Frame;
-  /** The names behind the export's path, if `names` (from the server's `/`) lead to or into the same export. */
+  /**
+   * Returns the names that follow the export's path, if `names` (from the server's `/`) lead to or into the same
+   * export.
+   */
   within(names: readonly string[]): readonly string[] | undefined;
 }
 
 /**
- * The object at `rest` below the top of the export. Symbolic links are followed as long as they stay in the export:
- * relative ones by their names, absolute ones where they begin with a path that the export is mounted by.
- * @throws {FsError} ENOENT, ENOTDIR, EACCES (not for the caller, or out of the export), ELOOP, …
+ * Finds the object at `rest` below the top of the export. Symbolic links are followed while they stay in the export:
+ * relative ones by their names, absolute ones if they begin with a path by which the export is mounted.
+ * @throws {FsError} ENOENT, ENOTDIR, EACCES (the caller may not, or the link leads out of the export), ELOOP, …
  */
 export async function walkToMount(way: MountWalk, rest: readonly string[]): Promise<Inode> {
   const { table } = way.volume;

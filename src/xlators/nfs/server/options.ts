@@ -4,7 +4,7 @@ import { bool, choice, each, integer, limiting, list, option, path, size, text, 
 import type { OptionValues } from '../../../graph/options.ts';
 
 const MiB = 1024 * 1024;
-/** Bytes that one READ, WRITE or READDIR carries at most, whatever is configured. */
+/** The most bytes that one READ, WRITE or READDIR carries, whatever is configured. */
 export const IO_BYTES_MAX = MiB;
 const ioSize = { min: 4096, max: IO_BYTES_MAX, default: IO_BYTES_MAX } as const;
 const id = { min: 0, max: 0xffff_fffe, default: 65_534 } as const;

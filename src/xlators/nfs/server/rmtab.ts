@@ -3,8 +3,9 @@ import { MNTNAMLEN, MNTPATHLEN } from '#protocols/mount.ts';
 import type { MountEntry } from './mount-table.ts';
 
 /**
- * What would end a line or a field, or tell a terminal what to do, as mtab writes such: a backslash and three octal digits.
- * The bytes above ASCII are among them: they may be C1 controls or what changes the direction of text.
+ * Characters that would end a line or a field or control a terminal. As in mtab they are written as a backslash and
+ * three octal digits. All bytes above ASCII are among them, since they may be C1 controls or change the direction of
+ * text.
  */
 const escaped = (text: string) =>
   text.replace(/[^\x20-\x5b\x5d-\x7e]/g, char => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`);

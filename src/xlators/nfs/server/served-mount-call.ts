@@ -43,7 +43,7 @@ export class ServedMountCall implements MountCall {
 
   async mount(path: string): Promise<Mounted> {
     const { on, volume, inode } = await this.#find(path);
-    // Not AUTH_NONE, even where it may be used: most of NFS3 refuses it, and a client that chose it could do nothing.
+    // AUTH_NONE is never offered, even if it is allowed: most of NFS3 refuses it, so a client could do nothing with it.
     const flavors = [auth_flavor.AUTH_SYS];
     return { handle: this.#server.handles.encode(volume.key, on.id, inode.gfid, inode.hint), flavors };
   }
@@ -76,7 +76,10 @@ export class ServedMountCall implements MountCall {
     return this.#enter(on, rest);
   }
 
-  /** As whom the caller acts. A client that does not say who calls (AUTH_NONE) is nobody in particular. */
+  /**
+   * Returns the frame with which the caller acts. A client that does not identify its caller (AUTH_NONE) acts as the
+   * anonymous user.
+   */
   async #caller(on: Export): Promise<Frame> {
     const { peer, credentials } = this.call;
     if (credentials.flavor === auth_flavor.AUTH_NONE) return frameFor(on, peer, credentials);

@@ -35,7 +35,7 @@ export interface NfsHost {
 
 /** Inodes that nobody uses and are yet remembered: `nfs.mem-factor` times this. */
 const INODES_PER_MEM_FACTOR = 32_768;
-/** How long a call waits for bricks to say which trees they serve. */
+/** How long a call waits for bricks to tell which trees they serve. */
 const LOOK_MS = 2000;
 
 export class NfsServer extends Xlator<typeof OPTIONS> {
@@ -48,7 +48,7 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
   exports: readonly Export[] = [];
   /** By the paths they are mounted by. */
   exportPaths = new PathTree<Export>();
-  /** For what clients do. */
+  /** The log for events that clients cause. */
   readonly peerLog: PeerLogger = new PeerLog(this.log);
   readonly accesses = new Accesses(this.peerLog, this.options['nfs.enable-ino32']);
   readonly actorOptions: NfsOptions = actorOptions(this.options);
@@ -108,8 +108,9 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
   }
 
   /**
-   * The volume as its brick is now. Another tree than before makes another volume of it, with an inode table and handles
-   * of its own; those of the one before are stale. @throws {FsError} as `Xlator.volumeId`
+   * Returns the volume for the tree that its brick serves now. If that is another tree than before, it is a new volume
+   * with an inode table and handles of its own, and the handles of the previous one are stale. @throws {FsError} as
+   * `Xlator.volumeId`
    */
   async identify(name: string): Promise<Volume> {
     const { top } = this.volumes.get(name)!;
@@ -130,7 +131,7 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
     return volume;
   }
 
-  /** Asks all bricks which trees they serve, for a handle of a tree that was not known a moment ago. */
+  /** Asks all bricks which trees they serve. Needed for a handle whose tree was not known a moment ago. */
   async lookAgain(): Promise<void> {
     const asked = Promise.allSettled([...this.volumes.keys()].map(name => this.identify(name)));
     if ((await within(LOOK_MS, asked)) === undefined) throw new FsError('EJUKEBOX', 'a brick does not answer');
@@ -142,7 +143,7 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
       if (!volume.up) this.log.debug({ volume: name }, 'volume is up');
       volume.up = true;
     } catch (err) {
-      this.log.warn({ err, volume: name }, 'the volume cannot tell which tree it is');
+      this.log.warn({ err, volume: name }, 'the volume cannot be identified');
     }
   }
 
@@ -177,7 +178,7 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
     }
   }
 
-  /** Whether a handle is of a tree that is served, as far as is known. */
+  /** Whether the tree of a handle is served, as far as is known. */
   knows(volumeKey: number): boolean {
     return this.#byKey.has(volumeKey);
   }
@@ -187,9 +188,9 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
     const volume = this.#byKey.get(volumeKey);
     const on = volume && this.#exportById.get(exportKey(volume, exportId));
     if (on === undefined) {
-      // It may be of the tree of a brick that does not answer, and has not told which tree it serves.
+      // The handle may be for the tree of a brick that has not answered yet which tree it serves.
       if ([...this.volumes.values()].some(unknown)) throw new FsError('EJUKEBOX', 'a brick does not answer');
-      throw new FsError('ESTALE', 'the volume or directory is exported no more, or another');
+      throw new FsError('ESTALE', 'the volume or directory is no longer exported, or has been replaced');
     }
     if (!volume!.up) throw new FsError('EJUKEBOX', `volume ${volume!.name} is down`);
     return { volume: volume!, on };
@@ -201,13 +202,13 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
   }
 }
 
-/** The tree below, if it can be told now. */
+/** The id of the tree below, if the brick can tell it now. */
 async function treeOf(child: Xlator): Promise<Buffer | undefined> {
   try {
     return await child.volumeId();
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    return undefined; // it will say when it is up
+    return undefined; // the brick sends child-up when it can
   }
 }
 

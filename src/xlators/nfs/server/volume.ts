@@ -3,14 +3,14 @@ import type { Xlator } from '../../../graph/xlator.ts';
 import type { InodeTable } from '../../../inode/table.ts';
 import { bytesOfText } from '../../../wire-text.ts';
 
-/** A child of `nfs/server`, what is mounted as `/NAME`, and the tree that its brick serves. */
+/** A child of `nfs/server`, which is mounted as `/NAME`, together with the tree that its brick serves. */
 export class Volume {
   readonly name: string;
-  /** Of the volfile, a UUID; without one the name tells the volume. */
+  /** The UUID that the volfile gives the volume. Without one the name identifies the volume. */
   readonly id: string | undefined;
-  /** Which tree it is: `Xlator.volumeId`; `undefined` as long as the brick could not be asked. */
+  /** The id of the tree, from `Xlator.volumeId`; `undefined` until the brick could be asked. */
   readonly tree: Buffer | undefined;
-  /** What tells volume and tree in file handles: the same in every start. */
+  /** The number that identifies volume and tree in file handles. It is the same in every start. */
   readonly key: number;
   readonly top: Xlator;
   readonly table: InodeTable;

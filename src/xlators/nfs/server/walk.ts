@@ -3,7 +3,7 @@ import type { Frame } from '../../../graph/frame.ts';
 import type { Inode } from '../../../inode/inode.ts';
 import type { Volume } from './volume.ts';
 
-/** From the root of the volume, or from `start`, along `names`. @throws {FsError} ENOENT, ENOTDIR … */
+/** Walks along `names` from the root of the volume, or from `start`. @throws {FsError} ENOENT, ENOTDIR … */
 export async function walk(
   volume: Volume,
   frame: Frame,

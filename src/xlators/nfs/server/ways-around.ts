@@ -1,10 +1,11 @@
-/** Hosts that are named for a directory and keep nobody out, since another export leads to the same directory. */
+/** Finds directories whose lists of hosts have no effect, because another export leads to the same directory. */
 import { fromWire } from '../../../wire-text.ts';
 import { type Export, isPart } from './exports.ts';
 
 /**
- * One line for each directory whose hosts have no effect: whoever may mount an export above it walks down to it. That is
- * said and not prevented: objects have several names and move, so no look at where a handle's object is would be complete.
+ * Returns one line for each directory whose hosts have no effect, because every client of an export above it can walk
+ * down to it. This is reported and not prevented: objects have several names and move, so no check of where the object
+ * of a handle is would be complete.
  */
 export function waysAround(exports: readonly Export[]): string[] {
   return exports.flatMap(inner =>

@@ -1,4 +1,4 @@
-/** Where a directory is in the volume at this moment. */
+/** Finds out where a directory is in the volume at this moment. */
 import { errnoOf } from '../../../errno.ts';
 import { FileType } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../inode/inode.ts';
@@ -11,13 +11,13 @@ import { isWithin, pathOf } from '../../../sys/paths.ts';
 import type { Brick } from './brick.ts';
 import type { Objects } from './objects.ts';
 
-/** Directories in each other: what is deeper is not looked for. */
+/** The greatest depth at which a directory is searched. */
 const DEPTH_MAX = 4096;
-/** How often the question is put again because the volume itself was moved meanwhile. */
+/** How often the search is repeated if the volume itself was moved meanwhile. */
 const TRIES = 4;
 const DELETED = ' (deleted)';
 
-/** The answer to `ANCESTRY_PATH` of src/graph/virtual-xattrs.ts. */
+/** Returns the value of `ANCESTRY_PATH`, see src/graph/virtual-xattrs.ts. */
 export function ancestryPath({ objects }: Brick, inode: Inode): Buffer {
   if (inode.type !== FileType.DIR) throw fsError('ENODATA', 'only directories have one way up');
   const dir = objects.of(inode);
@@ -27,9 +27,9 @@ export function ancestryPath({ objects }: Brick, inode: Inode): Buffer {
 }
 
 /**
- * The path of the directory that is open as `fd` from the volume's root, as `ANCESTRY_PATH` has it; `undefined` if it
- * lies elsewhere. The kernel tells a path as it is at one moment, however directories are moved meanwhile; looking at
- * one directory above after the other would not.
+ * Returns the path from the volume's root of the directory that is open as `fd`, in the form of `ANCESTRY_PATH`;
+ * `undefined` if it is not in the volume. The kernel reports a path as it is at one moment, however directories are
+ * moved meanwhile. Visiting one ancestor after the other could not do that.
  */
 export function placeInVolume(objects: Objects, fd: number): string | undefined {
   const rootFd = objects.root.path!.fd;
@@ -42,7 +42,7 @@ export function placeInVolume(objects: Objects, fd: number): string | undefined 
     root = pathOf(rootFd);
     if (root === before) return undefined;
   }
-  throw fsError('EJUKEBOX', 'the volume is moved all the time');
+  throw fsError('EJUKEBOX', 'the volume is being moved again and again');
 }
 
 function toldPath(objects: Objects, fd: number): string {
@@ -54,7 +54,7 @@ function toldPath(objects: Objects, fd: number): string {
   }
 }
 
-/** The path of the nearest directory above `fd` whose path the kernel tells, and `/.`. */
+/** Returns the path of the nearest ancestor of `fd` whose path the kernel reports, followed by `/.`. */
 function pathAbove(objects: Objects, fd: number): string {
   asRoot();
   let at = fd;

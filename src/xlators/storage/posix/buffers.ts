@@ -18,8 +18,8 @@ export function readBuffers(): ReadBuffers {
 const PAGE_BYTES = 4096;
 
 /**
- * Bytes that begin at a page. Where malloc chooses the address of a large buffer it is often 16 bytes behind a page's
- * beginning, and the kernel copies to such an address at a fifth of its speed.
+ * Returns a buffer that begins at a page. malloc often places a large buffer 16 bytes after the beginning of a page,
+ * and the kernel copies to such an address at a fifth of its speed.
  */
 function aligned(size: number): Buffer {
   const whole = Buffer.allocUnsafeSlow(size + PAGE_BYTES);

@@ -39,8 +39,9 @@ const SET_ID = S_ISUID | S_ISGID;
 const RETRIES = 8;
 
 /**
- * Runs `make` in the directory and has the index note what it answers with. If that cannot be written, no handle of it may
- * be answered: it is removed again, and the client is told to come again. What was there already stays.
+ * Runs `make` in the directory and notes the result in the index. If that cannot be written, no handle of the object
+ * may be answered: the object is removed again, and the client is told to try again later. An object that existed
+ * before stays.
  */
 function making(
   brick: Brick,
@@ -68,7 +69,7 @@ function making(
   return { ...changed, made };
 }
 
-/** It was there before. */
+/** An object that existed before. */
 interface Existing {
   readonly existing: Known;
 }
@@ -174,7 +175,7 @@ function meet({ objects }: Brick, fd: number, name: string, removeFlags: number)
   return meeting(fd, name, removeFlags, () => objects.met(objects.openPath(fd, cName(name))));
 }
 
-/** Runs `meet` on what was made as `name` right now; if it cannot be made out, it is removed again. */
+/** Identifies the object that was just made as `name`. If that fails, the object is removed again. */
 function meeting(fd: number, name: string, removeFlags: number, identify: () => Known): Known {
   try {
     return identify();

@@ -52,11 +52,17 @@ export interface CacheOptions {
   readonly max: number;
   /** Ticks of disuse after which a descriptor is closed. */
   readonly idleTicks: number;
-  /** … one that is open for writing: meanwhile the file cannot be executed here, nor leased. */
+  /**
+   * The same for a descriptor that is open for writing. Until it is closed the file can be neither executed here nor
+   * leased.
+   */
   readonly idleWritableTicks?: number;
-  /** … one of a file system that is mounted below the volume: meanwhile that cannot be unmounted. */
+  /**
+   * The same for a descriptor on a file system that is mounted below the volume. Until it is closed that cannot be
+   * unmounted.
+   */
   readonly idleBelowTicks?: number;
-  /** How to close one; answers when that is done. */
+  /** Closes a descriptor, and returns when that is done. */
   readonly close?: (descriptor: Descriptor) => void;
 }
 
@@ -121,7 +127,10 @@ export class DescriptorCache {
     return evicted;
   }
 
-  /** To be called at even intervals: closes what has been idle for too long. `hasBelow`: something is mounted below the root. */
+  /**
+   * Must be called at regular intervals. Closes descriptors that were idle for too long. `hasBelow` says whether
+   * something is mounted below the root.
+   */
   tick(hasBelow = false): void {
     this.#tick += 1;
     const { idleTicks, idleWritableTicks = idleTicks, idleBelowTicks = idleTicks } = this.#options;

@@ -14,8 +14,8 @@ export interface FlushTarget {
 }
 
 /**
- * Makes one inode durable, for any number of callers: who asks while a flush is under way shares the next one, as the
- * one under way does not cover what was written since it began.
+ * Makes one inode durable for any number of callers. A caller that asks while a flush is under way shares the next one,
+ * since the current one does not cover what was written after it began.
  */
 export class Flush {
   readonly #pool: PoolShare | undefined;
@@ -23,7 +23,10 @@ export class Flush {
   #running: Promise<void> | undefined;
   #next: Round | undefined;
 
-  /** `open` gives a descriptor for one flush, and is told when that has ended, and how. Each flush is a call in `pool`. */
+  /**
+   * `open` provides a descriptor for one flush, and is told the result when that has ended. Each flush is a call in
+   * `pool`.
+   */
   constructor(pool: PoolShare | undefined, open: () => FlushTarget) {
     this.#pool = pool;
     this.#open = open;
@@ -33,7 +36,7 @@ export class Flush {
     return this.#running === undefined;
   }
 
-  /** Rejects with the flush's error, or with the pool's if it was not begun. */
+  /** Rejects with the error of the flush, or with that of the pool if the flush was not begun. */
   sync(dataOnly: boolean): Promise<void> {
     if (this.#next) {
       this.#next.dataOnly &&= dataOnly;

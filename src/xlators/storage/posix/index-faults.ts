@@ -6,9 +6,9 @@ import { fsError } from '../../../sys/failure.ts';
 const SQLITE = { BUSY: 5, LOCKED: 6, READONLY: 8, IOERR: 10, CORRUPT: 11, FULL: 13, CANTOPEN: 14, NOTADB: 26 } as const;
 
 export interface IndexFault {
-  /** What callers are told: to come again, or that it is over. */
+  /** The errno for callers: EJUKEBOX to try again later, or EIO if the fault is permanent. */
   readonly code: Extract<Errno, 'EJUKEBOX' | 'EIO'>;
-  /** What is wrong, and what to do about it. */
+  /** What is wrong, and what the operator can do about it. */
   readonly message: string;
   readonly damaged: boolean;
 }
@@ -21,7 +21,7 @@ interface SqliteError extends Error {
 export const isSqliteError = (error: unknown): error is SqliteError =>
   error instanceof Error && (error as Partial<SqliteError>).code === 'ERR_SQLITE_ERROR';
 
-/** The upper bits of an extended code say more than is needed here. */
+/** Masks out the upper bits of an extended result code, which are too detailed here. */
 const primary = ({ errcode }: SqliteError): number => errcode & 0xff;
 
 export const isLocked = (error: unknown): boolean =>
@@ -30,11 +30,11 @@ export const isLocked = (error: unknown): boolean =>
 export const isDamaged = (error: unknown): boolean =>
   isSqliteError(error) && (primary(error) === SQLITE.CORRUPT || primary(error) === SQLITE.NOTADB);
 
-/** `error` is one of SQLite's about the database `file`. */
+/** Explains an error of SQLite about the database `file`. */
 export function faultOf(error: SqliteError, file: string): IndexFault {
   const what = `the index of file handles, ${file}`;
   if (isLocked(error)) {
-    const message = `another process has locked ${what}: clients are told to come again; "fuser ${file}" names it`;
+    const message = `another process has locked ${what}: clients are told to try later; "fuser ${file}" names it`;
     return { code: 'EJUKEBOX', message, damaged: false };
   }
   if (isDamaged(error)) {
@@ -43,7 +43,7 @@ export function faultOf(error: SqliteError, file: string): IndexFault {
   }
   const code = primary(error);
   if (code === SQLITE.FULL || code === SQLITE.IOERR || code === SQLITE.CANTOPEN || code === SQLITE.READONLY) {
-    const message = `${what}, cannot be written (${error.message}): clients are told to come again; is its disk full?`;
+    const message = `${what}, cannot be written (${error.message}): clients are told to try later; is its disk full?`;
     return { code: 'EJUKEBOX', message, damaged: false };
   }
   return { code: 'EIO', message: `${what}, cannot be used: ${error.message}`, damaged: false };

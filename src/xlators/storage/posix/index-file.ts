@@ -1,6 +1,6 @@
 /**
- * The index's database: one file in the state directory for each tree that is served, whatever the volume is called. A
- * tree keeps its index when it is moved on its file system (see tree-id.ts).
+ * Opens the index's database. Each served tree has one file in the state directory, whatever its volume is called, and
+ * keeps it when it is moved on its file system (see tree-id.ts).
  */
 import { existsSync, linkSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,22 +32,25 @@ const TABLES = `
   ) WITHOUT ROWID;
 `;
 
-/** Another process may have locked it for a while, and a stage that serves calls must not wait in SQLite for that. */
+/**
+ * How often opening is tried while another process has locked the database. SQLite itself waits only briefly each time,
+ * since a stage that serves calls must not be blocked in it.
+ */
 const TRIES = 60;
 const TRY_MS = 100;
 const BUSY_MS = 20;
 
-/** What SQLite keeps beside a database. */
+/** The suffixes of files that SQLite keeps beside a database. */
 const BESIDE = ['-wal', '-shm', '-journal'] as const;
 
 export interface IndexPlace {
   readonly stateDir: string;
-  /** The volume's name, by which earlier versions called the file. */
+  /** The volume's name, after which earlier versions named the file. */
   readonly name: string;
   readonly root: Known;
-  /** What tells the tree from others: see tree-id.ts. */
+  /** The id of the tree, see tree-id.ts. */
   readonly treeId: Buffer;
-  /** Stage 0, which is the first to start, mends what is damaged. */
+  /** The number of the stage. Stage 0 starts first and repairs what is damaged. */
   readonly stage: number;
 }
 
@@ -59,11 +62,11 @@ export interface IndexFile {
 
 interface Opened {
   readonly db: DatabaseSync;
-  /** It was made now, and objects may be known to clients that it does not know. */
+  /** The database was just made, and clients may know objects that it lacks. */
   readonly mayLack: boolean;
 }
 
-/** How earlier versions told the tree from others. */
+/** How earlier versions identified the tree. */
 const formerTreeOf = ({ mount, ino }: Known): string => `${mount.fsid} ${ino}`;
 
 const treeOf = ({ treeId }: IndexPlace): string => treeId.toString('hex');
@@ -71,8 +74,8 @@ const treeOf = ({ treeId }: IndexPlace): string => treeId.toString('hex');
 const pathFor = (place: IndexPlace): string => join(place.stateDir, `tree-${treeOf(place)}.index`);
 
 /**
- * Opens the database, which is made when there is none, and made anew when it is damaged.
- * @throws {Error} it is locked or damaged: the message names the file and says what to do
+ * Opens the database. It is made if there is none, and made anew if it is damaged.
+ * @throws {Error} it is locked or damaged; the message names the file and says what to do
  */
 export async function openIndexFile(place: IndexPlace, log: Log): Promise<IndexFile> {
   const path = pathFor(place);
@@ -108,10 +111,10 @@ async function opened(path: string, place: IndexPlace, log: Log): Promise<Opened
   }
 }
 
-/** A database, but not one to be used. */
+/** The file is a database that must not be used. */
 class Unusable extends Error {}
 
-/** Other stages see all of it or nothing. Answers whether it was this stage that made it. */
+/** Makes the database such that other stages see it complete or not at all. Returns whether this stage made it. */
 function makeAt(path: string, tree: string): boolean {
   asServer();
   const temporary = temporaryName(path);
@@ -160,7 +163,7 @@ function hasTables(db: DatabaseSync): boolean {
   return ['volume', 'place', 'birth'].every(name => names.includes(name));
 }
 
-/** Runs `open` until the lock is free, giving way to calls meanwhile. */
+/** Repeats `open` until the lock is free. Calls are served in between. */
 async function patiently<T>(path: string, open: () => T): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
@@ -190,7 +193,7 @@ function refuseForeign(path: string): void {
   }
 }
 
-/** Earlier versions called the file by the volume's name: it is taken over if it is of this tree. */
+/** Takes over the file of an earlier version, which was named after the volume, if it belongs to this tree. */
 function adoptFormer(path: string, place: IndexPlace, log: Log): void {
   const { stateDir, name, root } = place;
   const former = join(stateDir, `${fileNameOf(name)}.index`);
@@ -212,7 +215,7 @@ function adoptFormer(path: string, place: IndexPlace, log: Log): void {
   }
 }
 
-/** Why the file is not to be opened; `undefined` if nothing is known against it. */
+/** Returns why the file must not be opened; `undefined` if no reason is known. */
 function damageOf(path: string): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) rmSync(damageMark(path), { force: true });
@@ -221,8 +224,8 @@ function damageOf(path: string): string | undefined {
 }
 
 /**
- * Takes a damaged database out of the way, so that a new one is made: a walk through the volume tells it all there is.
- * @throws {Error} what only the index knew would be lost by that
+ * Moves a damaged database out of the way, so that a new one is made, which a walk through the volume fills.
+ * @throws {Error} information that only the index has would be lost
  */
 function setAside(path: string, why: string, { root, stage }: IndexPlace, log: Log): void {
   const what = `the index of file handles ${path} is damaged (${why})`;
@@ -242,7 +245,7 @@ function setAside(path: string, why: string, { root, stage }: IndexPlace, log: L
   log.error({ file: path, aside }, `${what}: it is made anew, by a walk through the volume when that is needed`);
 }
 
-/** Whether handles can have been given out before this process began: then the key of handles is older. */
+/** Whether handles may have been given out before this process began, which is so if the key of handles is older. */
 function isOlder(stateDir: string): boolean {
   const key = statSync(join(stateDir, 'handle.key'), { throwIfNoEntry: false });
   return key !== undefined && key.mtimeMs < Date.now() - process.uptime() * 1000;

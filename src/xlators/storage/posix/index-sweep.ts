@@ -1,7 +1,7 @@
 /**
- * Names in the index that are no more: local users have removed the objects or moved them, and no call of ours told of it.
- * They are looked for in the background, a few at a time. What is missing at its place may have been moved, so the whole
- * volume is searched before it is forgotten.
+ * Removes names from the index that no longer exist because local users have removed or moved the objects, of which no
+ * call through this server told. They are searched in the background, a few at a time. An object that is missing at its
+ * place may have been moved, so the whole volume is searched before it is forgotten.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,16 +15,16 @@ import { tagOf } from './gfid.ts';
 import type { IndexWrites } from './index-writes.ts';
 import { keyOf, type PlaceSearch, type Wanted } from './place-search.ts';
 
-/** When the first sweep begins, and how long at least there is none after one. */
+/** When the first sweep begins, and the shortest pause after a sweep. */
 const FIRST_MS = 60_000;
 const REST_MS = 10 * 60_000;
-/** Of all the time, sweeps take at most one part in so many. */
+/** Sweeps take at most one part in so many of all time. */
 const SHARE = 20;
-/** Rows of one reading, how long a step may take (calls wait for that), and how long there is none after it. */
+/** How many rows are read at a time, how long a step may take (calls wait for it), and the pause after a step. */
 const PAGE = 256;
 const STEP_MS = 3;
 const PAUSE_MS = 50;
-/** Missing names that one search is made for; more wait for the next sweep. */
+/** The most missing names for which one search is made; further ones wait for the next sweep. */
 const MISSING_MAX = 10_000;
 
 /** Rows that are forgotten by one transaction. */
@@ -39,9 +39,9 @@ interface Row extends Wanted {
   readonly name: Uint8Array;
 }
 
-/** What the sweep asks of the index. */
+/** The part of the index that the sweep uses. */
 export interface Noted {
-  /** An O_PATH descriptor of an object at one of its noted places; `undefined` if it is at none. */
+  /** Opens an object (O_PATH) at one of its noted places; `undefined` if it is at none of them. */
   openNoted(gfid: Buffer): number | undefined;
 }
 
@@ -56,7 +56,7 @@ export class IndexSweep {
   readonly #forget: StatementSync;
   readonly #bury: StatementSync;
   readonly #stop = new AbortController();
-  /** The directory of the last row, as the next one's is mostly the same; not kept open between steps. */
+  /** The directory of the last row, which mostly is that of the next one as well. It is not kept open between steps. */
   #dir: { readonly parent: Uint8Array; readonly fd: number | undefined } | undefined;
 
   constructor(db: DatabaseSync, writes: IndexWrites, search: PlaceSearch, noted: Noted, log: Log) {
@@ -80,7 +80,7 @@ export class IndexSweep {
     this.#stop.abort();
   }
 
-  /** Looks at every name once. */
+  /** Checks every name once. */
   async sweep(): Promise<void> {
     const missing: Row[] = [];
     await this.#each(this.#rows(), row => {
@@ -92,15 +92,12 @@ export class IndexSweep {
     if (gone === undefined || this.#isStopped) return;
     let forgotten = 0;
     await this.#each(chunksOf(missing), rows => {
-      const lost = rows.filter(row => !this.#isThere(row)); // others have come back
+      const lost = rows.filter(row => !this.#isThere(row)); // some may have been found or made again
       if (lost.length > 0) this.#writes.writeAll(() => this.#forgetAll(lost, gone));
       forgotten += lost.length;
       return true;
     });
-    this.#log.info(
-      { names: forgotten },
-      'names that were removed behind our back are out of the index of file handles',
-    );
+    this.#log.info({ names: forgotten }, 'names that local users removed were deleted from the index of file handles');
   }
 
   #forgetAll(rows: readonly Row[], gone: ReadonlySet<string>): void {
@@ -121,14 +118,14 @@ export class IndexSweep {
       try {
         await this.sweep(); // oxlint-disable-line no-await-in-loop -- one after the other
       } catch (error) {
-        // The index cannot be used now, which is logged where it is found out.
+        // An FsError means that the index cannot be used now, which was logged where it was detected.
         if (errnoOf(error) === undefined) this.#log.error({ err: error }, 'the sweep of the index failed');
       }
       rest = Math.max(REST_MS, SHARE * (performance.now() - began));
     }
   }
 
-  /** False when there is nothing more to do. */
+  /** Returns false when there is nothing more to do. */
   async #pause(ms: number, ref = true): Promise<boolean> {
     await sleep(ms, undefined, { signal: this.#stop.signal, ref }).catch(() => {});
     return !this.#isStopped;
@@ -144,7 +141,7 @@ export class IndexSweep {
     }
   }
 
-  /** Runs `act` on all, in steps with calls between them, until it answers false. */
+  /** Runs `act` on all items until it returns false, in steps between which calls are served. */
   async #each<T>(all: Iterable<T>, act: (one: T) => boolean): Promise<void> {
     let until = performance.now() + STEP_MS;
     try {
@@ -161,7 +158,10 @@ export class IndexSweep {
     }
   }
 
-  /** A descriptor of the directory, good within this step; `undefined` if it is not where it was. */
+  /**
+   * Returns a descriptor of the directory, valid within this step; `undefined` if the directory is no longer at its
+   * place.
+   */
   #enter(parent: Uint8Array): number | undefined {
     if (this.#dir !== undefined && Buffer.compare(this.#dir.parent, parent) === 0) return this.#dir.fd;
     this.#leave();
@@ -175,8 +175,8 @@ export class IndexSweep {
   }
 
   /**
-   * Whether the name stands for an object of that inode number, or might: what cannot be looked at, or is on a file system
-   * mounted below the volume, which may be away for a while, counts as there.
+   * Whether the name leads to an object with that inode number, or may do so. A name counts as present if it cannot be
+   * checked, or if it is on a file system that is mounted below the volume, which may be absent for a while.
    */
   #isThere({ parent, name, ino, gfid }: Row): boolean {
     if (tagOf(Buffer.from(gfid)) !== 0) return true;

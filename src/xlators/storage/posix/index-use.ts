@@ -1,28 +1,31 @@
 /**
- * Whether the index may lack objects that exist: when the machine went down while it was in use, what was written last may
- * be missing in it and not in the file system, and an index that was made anew knows nothing yet. An object that it does
- * not know need not be gone then.
+ * Tells whether the index may lack objects that exist. If the machine went down while the index was in use, it may lack
+ * what was written last, although the file system has it; and an index that was made anew is empty. In both cases an
+ * object that the index does not know may still exist.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 
-/** A row for each stage that uses it, taken away when that closes it; and a row if something may be missing. */
+/**
+ * There is a row in `use` for each stage that uses the index, which the stage deletes when it closes it, and a row in
+ * `unsure` if something may be missing.
+ */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS use (stage INTEGER PRIMARY KEY, boot TEXT NOT NULL, owner TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS unsure (one INTEGER PRIMARY KEY);
 `;
 
-/** It changes with every start of the machine. */
+/** An id that changes with every start of the machine. */
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 
 export class IndexUse {
   readonly #db: DatabaseSync;
   readonly #owner = randomUUID();
-  /** As this connection knows it: another stage may have made sure since. */
+  /** What this connection knows; another stage may have completed the index since. */
   #unsure: boolean;
 
-  /** `mayLack`: something may be missing for another reason. */
+  /** `mayLack` says that something may be missing for another reason. */
   constructor(db: DatabaseSync, stage: number, mayLack: boolean) {
     this.#db = db;
     const boot = bootId();

@@ -1,4 +1,4 @@
-/** A directory that was reached from below, by `..`: nothing has told the index its name. */
+/** Notes directories that were reached from below, through `..`, so that the index does not know their names. */
 import { fsError } from '../../../sys/failure.ts';
 import { asRoot } from '../../../sys/identity.ts';
 import { cName } from '../../../sys/names.ts';
@@ -9,7 +9,7 @@ import type { Objects } from './objects.ts';
 import { note } from './place-index.ts';
 
 /**
- * Has the index note the directory and all on the way to it, before its handle is given out. Answers `known`, with its
+ * Notes the directory and all its ancestors in the index, before its handle is given out. Returns `known`, with its
  * attributes in `stat`.
  */
 export function noteWay(objects: Objects, known: Known): Known {
@@ -34,4 +34,4 @@ export function noteWay(objects: Objects, known: Known): Known {
   return known;
 }
 
-const moved = () => fsError('EJUKEBOX', 'the directory is moved at this moment');
+const moved = () => fsError('EJUKEBOX', 'the directory is being moved');

@@ -1,8 +1,8 @@
 /**
- * Writing to the index, which may fail: its disk is full, or another process has locked it. A call then waits for some
- * milliseconds, not more, and its client is told to come again (EJUKEBOX); for a while after that, clients are told so
- * without another try. What has been done to the file system already cannot be refused any more: that is kept, and
- * written in its order before anything else.
+ * Writes to the index, which may fail because its disk is full or another process has locked it. A call then waits for
+ * at most some milliseconds, and its client is told to try again later (EJUKEBOX). For a while after that, clients get
+ * this answer without another attempt. A change that was already made in the file system can no longer be refused: it
+ * is kept in memory, and written in order before anything else.
  */
 import { writeFileSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
@@ -11,28 +11,28 @@ import type { Log } from '../../../log.ts';
 import { asServer } from '../../../sys/identity.ts';
 import { comeAgain, faultOf, isSqliteError } from './index-faults.ts';
 
-/** How long one call waits for the lock. Stages of this server have it for microseconds. */
+/** How long one call waits for the lock. Stages of this server hold it for microseconds only. */
 const LOCK_MS = 30;
-/** How long after a failure nothing is tried: so little of a stage's time is spent waiting. */
+/** How long nothing is tried after a failure, so that a stage spends little of its time waiting. */
 const REST_MS = 250;
-/** Changes that wait to be written. Beyond that, no more are made. */
+/** How many changes may wait to be written. Beyond that, no further change is made. */
 const KEPT_MAX = 10_000;
-/** One line for each time of trouble, and another one now and then. */
+/** The least time between two log lines about failures. */
 const LOG_MS = 60_000;
 
-/** The sign that the database was found damaged, for the next start. */
+/** The path of a file that tells the next start that the database was found damaged. */
 export const damageMark = (file: string): string => `${file}.mark`;
 
 export class IndexWrites {
   readonly #db: DatabaseSync;
   readonly #file: string;
   readonly #log: Log;
-  /** What was done, but not written. */
+  /** Changes that were made in the file system and are not written yet. */
   #kept: (() => void)[] = [];
-  /** Of the performance clock; 0 when all is well. */
+  /** Until when nothing is tried, on the clock of `performance.now()`; 0 if the last attempt succeeded. */
   #restsUntilMs = 0;
   #loggedMs = -Infinity;
-  /** It was found damaged, which does not pass. */
+  /** The error with which the database was found damaged, which is permanent. */
   #broken: unknown;
   #timer: NodeJS.Timeout | undefined;
 
@@ -53,7 +53,7 @@ export class IndexWrites {
     }
   }
 
-  /** Runs `query`, which changes one row, behind all that waits to be written. @throws {FsError} as {@link read} */
+  /** Runs `query`, which changes one row, after all changes that wait. @throws {FsError} as {@link read} */
   write(query: () => void): void {
     if (this.#restsUntilMs !== 0) this.#tryAgain();
     try {
@@ -63,7 +63,7 @@ export class IndexWrites {
     }
   }
 
-  /** As {@link write}, of any number of rows: all of them are written, or none. */
+  /** Like {@link write} for any number of rows: either all of them are written, or none. */
   writeAll(queries: () => void): void {
     this.write(() => {
       this.#db.exec('BEGIN IMMEDIATE');
@@ -72,7 +72,7 @@ export class IndexWrites {
     });
   }
 
-  /** The change that `query` tells of has been made in the file system: it is written now, or later. */
+  /** Records a change that was already made in the file system. `query` writes it now, or later if that fails. */
   done(query: () => void): void {
     if (this.#restsUntilMs === 0) {
       try {
@@ -87,20 +87,23 @@ export class IndexWrites {
     this.#timer ??= setTimeout(() => this.#writeKept(), REST_MS).unref();
   }
 
-  /** To be asked before something is made whose handle must be written. @throws {FsError} EJUKEBOX */
+  /** Must be called before an object is made whose handle must be written. @throws {FsError} EJUKEBOX */
   ready(): void {
     if (this.#restsUntilMs !== 0) this.#tryAgain();
   }
 
-  /** To be asked before something else is changed: removals must go on, or a full disk would stay full. */
+  /**
+   * Must be called before any other change. It refuses only when too many changes wait, since removals must go on, or a
+   * full disk would stay full.
+   */
   room(): void {
     if (this.#kept.length >= KEPT_MAX) this.#tryAgain();
   }
 
-  /** Writes what it can. Answers how many changes are lost to the index. */
+  /** Writes what can be written, and returns how many changes the index has lost. */
   close(): number {
     clearTimeout(this.#timer);
-    if (this.#restsUntilMs !== 0) this.#restsUntilMs = 1; // the last try is made at once
+    if (this.#restsUntilMs !== 0) this.#restsUntilMs = 1; // the last attempt need not wait
     try {
       if (this.#kept.length > 0) this.#tryAgain();
     } catch {
@@ -119,7 +122,7 @@ export class IndexWrites {
     }
   }
 
-  /** @throws {FsError} EJUKEBOX it rests, or it has failed again */
+  /** Writes the changes that wait. @throws {FsError} EJUKEBOX after a recent failure, or if it fails again */
   #tryAgain(): void {
     if (this.#broken !== undefined) throw this.#broken;
     if (performance.now() < this.#restsUntilMs) throw comeAgain();
@@ -127,7 +130,7 @@ export class IndexWrites {
     try {
       this.#db.exec('BEGIN IMMEDIATE');
       for (const query of this.#kept) query();
-      this.#db.exec('UPDATE volume SET root = root'); // a page at least: whether there is room for one
+      this.#db.exec('UPDATE volume SET root = root'); // writes at least one page, which shows whether there is room
       this.#db.exec('COMMIT');
     } catch (error) {
       throw this.#failed(error);
@@ -138,12 +141,12 @@ export class IndexWrites {
     this.#log.info({ file: this.#file, changes: length }, 'the index of file handles can be written again');
   }
 
-  /** What to throw for `error`. Of a transaction nothing is left. */
+  /** Returns what to throw for `error`, after rolling back the transaction. */
   #failed(error: unknown): unknown {
     try {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
     } catch {
-      // SQLite has done it.
+      // SQLite has rolled it back already.
     }
     if (!isSqliteError(error)) return error;
     const { code, message, damaged } = faultOf(error, this.#file);
@@ -166,7 +169,7 @@ export class IndexWrites {
       asServer();
       writeFileSync(damageMark(this.#file), '', { mode: 0o600 });
     } catch {
-      // The next start finds out by itself, or an hour later.
+      // Without the file, the damage is detected by the next start, or later when the index is used.
     }
   }
 }

@@ -19,7 +19,9 @@ export interface Listing {
 
 /** What the brick knows of one object of the file system: who it is, what is open of it, and who may do what. */
 export class Known {
-  /** Another one when its file system has been unmounted and mounted again, or not been used in between. */
+  /**
+   * Replaced by another one when the object's file system was unmounted and mounted again, or was not used in between.
+   */
   mount: Mount;
   readonly gfid: Buffer;
   readonly hint: Buffer | undefined;

@@ -59,8 +59,8 @@ function dotted(brick: Brick, frame: Frame, dir: Known, fd: number, name: string
 }
 
 /**
- * The directory above; never outside of the volume, wherever a directory may have been moved to. ESTALE if it is: as
- * knfsd's for a directory that its export does not lead to.
+ * Returns the parent directory, which is never outside of the volume, wherever a directory was moved to. ESTALE if it
+ * would be, as knfsd answers for a directory to which its export does not lead.
  */
 export function above({ objects }: Brick, frame: Frame, dir: Known, fd: number): Known {
   if (dir === objects.root) return dir;

@@ -21,7 +21,10 @@ export class Mount {
   readonly tag: number;
   readonly mountId: number;
   readonly dev: number;
-  /** Open for reading (the kernel takes no O_PATH), what handles are opened against; -1 once it is closed. */
+  /**
+   * The descriptor with which handles are opened. It is open for reading, since the kernel takes no O_PATH; -1 once it
+   * is closed.
+   */
   fd: number;
   /** For `Iatt.fsid`: the file system's own id, which stays the same across restarts, or else the device. */
   readonly fsid: bigint;
@@ -32,15 +35,18 @@ export class Mount {
   /** Whether handles can be opened; otherwise objects are found by the index. */
   readonly byHandle: boolean;
   /**
-   * Whether its idle descriptors are closed soon, so that it can be unmounted: it is mounted below the root, and its
-   * objects are found again.
+   * Whether idle descriptors on it are closed soon, so that it can be unmounted. This is so if it is mounted below the
+   * root and its objects can be found again.
    */
   readonly closesSoon: boolean;
-  /** It has left the table, as nothing of it was in use: its number may be another mount's by now. */
+  /**
+   * Whether the mount was dropped from the table because nothing of it was in use. Its number may be another mount's by
+   * now.
+   */
   left = false;
-  /** Descriptors of its objects. */
+  /** The number of open descriptors of its objects. */
   open = 0;
-  /** Since when, in ticks, nothing of it has been open. */
+  /** For how many ticks nothing of it has been open. */
   idleTicks = 0;
   /**
    * Spares asking for handles again. A number is that inode's if we hold it open, or if its birth time is the same and

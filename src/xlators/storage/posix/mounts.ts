@@ -23,11 +23,11 @@ import { type MountLine, parseMountInfo } from './mountinfo.ts';
 import type { Known } from './known.ts';
 import { type Handles, Mount } from './mount.ts';
 
-/** More file systems in use below the root are refused. */
+/** How many file systems may be in use below the root. Further ones are refused. */
 const MOUNTS_MAX = 4096;
 /** How often the mount table is read again in search of a file system that is not known. */
 const SEARCH_MS = 1000;
-/** After so many ticks in which nothing of it was open a mount leaves. */
+/** A mount is dropped from the table after this many ticks in which nothing of it was open. */
 const IDLE_TICKS = 2;
 
 export class Mounts {
@@ -37,7 +37,7 @@ export class Mounts {
   readonly #log: Log;
   readonly #reborn: (known: Known) => void;
   readonly #all: Mount[] = [];
-  /** Where those were mounted that have left, and those that are here; by their tags. */
+  /** The mount points of present mounts and of those that were dropped, by their tags. */
   readonly #points = new Map<number, string>();
   #last: Mount;
   #searchedMs = 0;
@@ -92,12 +92,12 @@ export class Mounts {
     throw fsError('EJUKEBOX', 'the file system of this object is not mounted');
   }
 
-  /** Whether there are others than the root's. */
+  /** Whether there are mounts besides the root's. */
   get hasBelow(): boolean {
     return this.#all.length > 1;
   }
 
-  /** To be called at even intervals: mounts of which nothing is open leave, but for the root's. */
+  /** Must be called at regular intervals. Drops mounts of which nothing is open, except for the root's. */
   tick(): void {
     for (const mount of this.#all.slice(1)) {
       mount.idleTicks = mount.open > 0 ? 0 : mount.idleTicks + 1;
@@ -172,7 +172,7 @@ export class Mounts {
     const top = pathOf(this.root.fd);
     asRoot();
     const lines = mountTable();
-    // Where it was last comes first: the others may be many, and may not answer.
+    // The last known mount point is tried first, since the others may be many, and some may not answer.
     const last = this.#points.get(tag);
     for (const line of [...lines.filter(({ point }) => point === last), ...lines]) {
       if (!isWithin(line.point, top) || line.id === this.root.mountId || line.fsType === 'autofs') continue;

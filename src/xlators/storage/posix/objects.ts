@@ -247,7 +247,10 @@ export class Objects {
     return known;
   }
 
-  /** Calls may still be under way, if another tree has taken this one's place: whatever they ask for then is stale. */
+  /**
+   * Closes everything. If another tree has taken this one's place, calls may still be under way. Whatever they ask for
+   * then is stale.
+   */
   close(): void {
     for (const cache of Object.values(this.caches) as DescriptorCache[]) cache.clear();
     this.root.path = undefined;
@@ -265,9 +268,12 @@ export class Objects {
     return known;
   }
 
-  /** Its mount has left the table: it is of the one that has the same file system now. EJUKEBOX if there is none. */
+  /**
+   * Assigns the object to the mount that has the same file system now, since its own was dropped from the table.
+   * EJUKEBOX if there is none.
+   */
   #return(known: Known): void {
-    if (!known.mount.byHandle) return; // the index finds it by way of its directories
+    if (!known.mount.byHandle) return; // the index finds the object through its directories
     known.mount = this.mounts.byTag(known.mount.tag);
     known.mount.inodes.set(known.ino, known);
   }

@@ -28,9 +28,12 @@ import { Turnstile } from './turnstile.ts';
 const TICK_MS = 1000;
 /** Ticks of disuse. */
 const IDLE_TICKS = 60;
-/** Of a file open for writing: meanwhile it cannot be executed on this machine. */
+/** Ticks of disuse of a file that is open for writing. Until it is closed it cannot be executed on this machine. */
 const IDLE_WRITABLE_TICKS = 2;
-/** Of a file system mounted below the volume: meanwhile it cannot be unmounted. */
+/**
+ * Ticks of disuse on a file system that is mounted below the volume, which cannot be unmounted until its descriptors
+ * are closed.
+ */
 const IDLE_BELOW_TICKS = 2;
 const LISTINGS_MAX = 64;
 
@@ -68,7 +71,7 @@ export async function openBrick(
   let tree: Buffer;
   let index: PlaceIndex | undefined;
   try {
-    tree = during(() => treeId(rootFd, objects.mounts.root)); // before others' calls make this thread theirs
+    tree = during(() => treeId(rootFd, objects.mounts.root)); // before calls switch this thread's ids
     index = await openIndex({ name, treeId: tree }, objects, options, env, log);
   } catch (error) {
     during(() => objects.close());

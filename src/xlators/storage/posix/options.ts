@@ -19,7 +19,7 @@ export const posixOptions = {
   ),
 };
 
-/** GlusterFS's, which take modes away from what is made. */
+/** Options of GlusterFS that limit the modes of new objects. */
 export const posixForeign: ForeignTable = {
   'create-mask': { instead: 'a default ACL on the directory (setfacl -d)' },
   'create-directory-mask': { instead: 'a default ACL on the directory (setfacl -d)' },

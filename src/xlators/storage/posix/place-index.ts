@@ -47,7 +47,7 @@ export function note(index: PlaceIndex | undefined, known: Known, dir: Known, na
   index.note(known, dir, name);
 }
 
-/** A name that is to be written with others. */
+/** A name that will be written together with others. */
 interface Noted {
   readonly known: Known;
   readonly parent: Buffer;
@@ -76,10 +76,10 @@ export class PlaceIndex {
   readonly #bear: StatementSync;
   readonly #meet: StatementSync;
   readonly #bury: StatementSync;
-  /** What {@link batch} is to write. */
+  /** The names that {@link batch} will write. */
   #batch: Noted[] | undefined;
 
-  /** @throws {Error} its file is locked or damaged: the message names it, and says what to do */
+  /** Opens the index. @throws {Error} its file is locked or damaged; the message names it and says what to do */
   static async open(place: IndexPlace, objects: Objects, log: Log): Promise<PlaceIndex> {
     const file = await openIndexFile(place, log);
     try {
@@ -117,7 +117,10 @@ export class PlaceIndex {
     if (stage === 0) this.#sweep.begin();
   }
 
-  /** EJUKEBOX if it cannot be written: then the gfid must not be answered. */
+  /**
+   * Notes that `known` is called `name` in `dir`. EJUKEBOX if that cannot be written; the gfid must then not be
+   * answered.
+   */
   note(known: Known, dir: Known, name: string): void {
     if (known === this.#objects.root) return;
     if (this.#batch !== undefined) {
@@ -130,12 +133,12 @@ export class PlaceIndex {
     known.placeName = name;
   }
 
-  /** As {@link note}, of a name that an object with another one was given just now. */
+  /** Like {@link note}, for a further name that an object was just given. */
   linked(known: Known, dir: Known, name: string): void {
     this.#done(() => this.#add.run(dir.gfid, bytesOf(name), known.gfid, String(known.ino)));
   }
 
-  /** Everything that `act` notes is written at once, when it has ended. EJUKEBOX if that cannot be. */
+  /** Runs `act` and then writes everything that it has noted in one transaction. EJUKEBOX if that cannot be written. */
   batch<T>(act: () => T): T {
     if (this.#batch !== undefined) return act();
     const noted: Noted[] = (this.#batch = []);
@@ -159,12 +162,12 @@ export class PlaceIndex {
     return result;
   }
 
-  /** EJUKEBOX while nothing can be written: to be asked before something is made. */
+  /** Must be called before an object is made. EJUKEBOX while nothing can be written. */
   ready(): void {
     this.#writes.ready();
   }
 
-  /** EJUKEBOX when more changes wait to be written than can be kept: to be asked before a name is taken away. */
+  /** Must be called before a name is removed. EJUKEBOX if no further change can wait to be written. */
   room(): void {
     this.#writes.room();
   }
@@ -183,7 +186,7 @@ export class PlaceIndex {
    * is no wonder: it is copied up when anything in it is.
    */
   identify(mount: Mount): GfidAndHint {
-    this.#writes.ready(); // what died may still have to be written
+    this.#writes.ready(); // the removal of the object may still have to be written
     const ino = String(stat.inoKey);
     const btime = btimeNow();
     let row = this.#birthOf(mount, ino);
@@ -231,13 +234,13 @@ export class PlaceIndex {
     }
   }
 
-  /** Everything in the volume was noted. EJUKEBOX if that cannot be written. */
+  /** Records that everything in the volume was noted. EJUKEBOX if that cannot be written. */
   complete(): void {
     this.#write(() => this.#use.sure());
     this.#log.info('the index of file handles is whole again');
   }
 
-  /** Looks for names that are gone, and forgets them: see {@link IndexSweep.sweep}. */
+  /** Searches names that no longer exist, and forgets them: see {@link IndexSweep.sweep}. */
   sweep(): Promise<void> {
     return this.#sweep.sweep();
   }
@@ -273,7 +276,7 @@ export class PlaceIndex {
       if (fd !== undefined) return fd;
     }
     // Not where it was. Most often it has got another name in the same directory.
-    const own = lastingCopy(gfid); // it may stand in the call, and be written later
+    const own = lastingCopy(gfid); // `gfid` may be a view into the call, and is perhaps written only later
     for (const { parent, ino } of places) {
       const fd = this.#inParent(parent, depth, (dirFd, dir) =>
         findIn(dirFd, ino, name => {
@@ -289,7 +292,7 @@ export class PlaceIndex {
     throw fsError('ESTALE', 'the object is gone');
   }
 
-  /** As {@link open}, but only where the object was noted; `undefined` if it is not there. */
+  /** Like {@link open}, but tries only the noted places; `undefined` if the object is at none of them. */
   openNoted(gfid: Buffer, depth = 0): number | undefined {
     if (isRoot(gfid)) return openat(this.#objects.fd(this.#objects.root), DOT, O_PATH | O_CLOEXEC, 0);
     if (depth > DEPTH_MAX) return undefined;

@@ -13,12 +13,12 @@ import type { Objects } from './objects.ts';
 
 /** Entries that are looked at before a call is answered. */
 const AT_ONCE_MAX = 10_000;
-/** Entries for one step of a search in the background, and how long it may take: calls wait for that. */
+/** How many entries one step of a background search handles, and how long it may take (calls wait for it). */
 const STEP = 1000;
 const STEP_MS = 5;
-/** How long there is no step after one, unless a client waits for the search. */
+/** The pause after a step, unless a client waits for the search. */
 const PAUSE_MS = 20;
-/** When the index could not be written, it is tried again after so long. */
+/** The pause before another attempt when the index could not be written. */
 const AGAIN_MS = 250;
 /** Directories in each other. */
 const DEPTH_MAX = 512;
@@ -48,36 +48,36 @@ export function findIn<T>(dirFd: number, ino: string, accept: (name: string) => 
   }
 }
 
-/** Where it is noted what was found. */
+/** Notes what the search has found. */
 export interface Finds {
   note(known: Known, dir: Known, name: string): void;
-  /** EJUKEBOX when what `act` notes cannot be written now. */
+  /** Runs `act` and writes what it notes. EJUKEBOX if that cannot be written now. */
   batch<T>(act: () => T): T;
-  /** Everything there is was noted. EJUKEBOX when that cannot be written now. */
+  /** Records that everything in the volume was noted. EJUKEBOX if that cannot be written now. */
   complete(): void;
 }
 
-/** An object that is searched. */
+/** An object that the search looks for. */
 export interface Wanted {
   readonly gfid: Uint8Array;
   readonly ino: string;
 }
 
-/** What is noted of an object: that it has this name in this directory. */
+/** A find to be noted: the object has this name in this directory. */
 interface Find {
   readonly known: Known;
   readonly dir: Known;
   readonly name: string;
 }
 
-/** One walk: what it searches, and what is to be told when it has ended. */
+/** One walk through the volume: what it looks for, and the promise that is resolved when it ends. */
 class Round {
-  /** By inode number: the gfids. */
+  /** The gfids that are looked for, by inode number. */
   readonly wanted = new Map<string, Set<string>>();
   readonly ended = Promise.withResolvers<ReadonlySet<string> | undefined>();
-  /** It is to note everything. */
+  /** Whether the walk notes every object. */
   notesAll = false;
-  /** A client waits for it. */
+  /** Whether a client waits for the walk. */
   urgent = false;
 
   add({ gfid, ino }: Wanted): void {
@@ -90,7 +90,7 @@ class Round {
   }
 }
 
-/** Of a gfid, for sets. */
+/** The form of a gfid that sets are keyed by. */
 export const keyOf = (gfid: Uint8Array): string => Buffer.from(gfid).toString('latin1');
 
 interface Level {
@@ -101,13 +101,15 @@ interface Level {
   readonly name: string;
 }
 
-/** The object cannot be looked at, now or ever. If it could be later, a walk that passes it by must not call it gone. */
+/**
+ * Whether the object is gone for good. If it could be examined later, a walk that passes it by must not call it gone.
+ */
 const isGone = (error: unknown): boolean => {
   const code = errnoOf(error);
   return code !== undefined && code !== 'EJUKEBOX';
 };
 
-/** One walk through the volume at a time, in steps, for all that is missed when it begins. */
+/** Makes one walk through the volume at a time, in steps, for all objects that are missing when it begins. */
 export class PlaceSearch {
   readonly #objects: Objects;
   readonly #finds: Finds;
@@ -147,8 +149,8 @@ export class PlaceSearch {
   }
 
   /**
-   * Searches these, in a walk that begins after the call, and answers with those that are nowhere: their gfids as
-   * {@link keyOf} has them. `undefined` if the walk did not come to its end.
+   * Searches these objects in a walk that begins after the call. Resolves to those that are nowhere, as the {@link
+   * keyOf} of their gfids; `undefined` if the walk did not complete.
    */
   search(all: readonly Wanted[]): Promise<ReadonlySet<string> | undefined> {
     if (this.#stopped) return Promise.resolve(undefined);
@@ -162,7 +164,7 @@ export class PlaceSearch {
     this.#waiting?.ended.resolve(undefined);
   }
 
-  /** The walk that begins next. */
+  /** Returns the walk that begins next. */
   #next(): Round {
     if (this.#waiting === undefined) {
       this.#waiting = new Round();
@@ -177,19 +179,19 @@ export class PlaceSearch {
     this.#walking = round;
     this.#waiting = undefined;
     if (round.notesAll) this.#log.warn('searching the volume for everything that the index of file handles may lack');
-    else this.#log.info({ objects: round.wanted.size }, 'searching the volume for what was moved behind our back');
+    else this.#log.info({ objects: round.wanted.size }, 'searching the volume for objects that local users moved');
     let gone: ReadonlySet<string> | undefined;
     try {
       if (await this.#walkThrough(round)) gone = this.#finish(round);
     } catch (error) {
-      this.#log.error({ err: error }, 'the search for what was moved failed');
+      this.#log.error({ err: error }, 'the search for moved objects failed');
     }
     round.ended.resolve(gone);
     this.#walking = undefined;
     if (this.#waiting !== undefined) setImmediate(() => void this.#walk());
   }
 
-  /** Whether it came to its end. */
+  /** Walks through the volume; resolves to whether the walk was completed. */
   async #walkThrough(round: Round): Promise<boolean> {
     const levels: Level[] = [];
     try {
@@ -217,7 +219,7 @@ export class PlaceSearch {
     }
   }
 
-  /** Runs `write` again and again while it cannot be done now. */
+  /** Repeats `write` while the index cannot be written. */
   async #persist(write: () => void): Promise<void> {
     while (!this.#stopped) {
       try {
@@ -238,7 +240,7 @@ export class PlaceSearch {
     return gone;
   }
 
-  /** Answers with what is to be noted. */
+  /** Handles the next entries, and returns what must be noted. */
   #step(levels: Level[], round: Round): Find[] {
     const found: Find[] = [];
     const until = performance.now() + STEP_MS;

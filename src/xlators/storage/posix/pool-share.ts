@@ -1,6 +1,6 @@
 /**
- * A brick's share of the thread pool, which all bricks and the server itself use: calls into a disk that hangs keep so
- * many of its threads and no more. Further calls wait here, each for a limited time, and are then answered EJUKEBOX.
+ * A brick's share of the thread pool, which all bricks and the server itself use. Calls into a disk that hangs occupy
+ * at most that many threads. Further calls wait here, each for a limited time, and are then answered EJUKEBOX.
  */
 import { fsError } from '../../../sys/failure.ts';
 
@@ -9,7 +9,9 @@ const WAITING_MAX = 1024;
 const CHECK_MS = 1000;
 
 interface Waiting {
-  /** On the clock of `performance.now()`; infinite for a call that waits as long as it takes. */
+  /**
+   * Until when the call waits, on the clock of `performance.now()`; `Infinity` if it waits for however long it takes.
+   */
   readonly until: number;
   go(): void;
   refuse(error: Error): void;
@@ -22,15 +24,16 @@ export class PoolShare {
   #inside = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** At most `max` calls are in the pool; another one waits for `waitMs` at most. */
+  /** Lets at most `max` calls into the pool; each further call waits for at most `waitMs`. */
   constructor(max: number, waitMs = WAIT_MS) {
     this.#max = max;
     this.#waitMs = waitMs;
   }
 
   /**
-   * `undefined` if the call may be made at once. It must {@link leave} when it has ended. Rejects with EJUKEBOX; never
-   * if `patient`, which is for what must be done in the end and which something else bounds.
+   * Returns `undefined` if the call may be made at once, or a promise to wait for. {@link leave} must be called when
+   * the call has ended. The promise rejects with EJUKEBOX, except with `patient`, which is for calls that must be made
+   * in the end and whose number is limited elsewhere.
    */
   enter(patient = false): Promise<void> | undefined {
     if (this.#inside < this.#max) {
@@ -56,7 +59,7 @@ export class PoolShare {
     next.go();
   }
 
-  /** Makes a call in the pool. Rejects as {@link enter} does, and with what the call rejects with. */
+  /** Makes a call in the pool. Rejects as {@link enter} does, or as the call does. */
   async run<T>(call: () => Promise<T>, patient = false): Promise<T> {
     const wait = this.enter(patient);
     if (wait !== undefined) await wait;

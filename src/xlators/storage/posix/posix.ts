@@ -75,7 +75,7 @@ export class Posix extends Xlator<PosixOptions> {
     return openBrick(this.name, this.slot, this.options, this.env, this.log, lost, this.watch);
   }
 
-  /** What is at the path now is another tree. Calls that are under way in the one before end as stale. */
+  /** Serves another tree, which is at the path now. Calls under way in the previous tree end as stale. */
   async #replace(): Promise<void> {
     const next = await this.#openBrick();
     const before = this.#open!;

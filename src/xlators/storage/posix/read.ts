@@ -88,7 +88,7 @@ function mayRead({ objects }: Brick, known: Known, file: Descriptor, { identity 
   throw withWcc(fsError('EACCES', 'read'), undefined, iattOf(known));
 }
 
-/** A short one, of a file's end, is moved to a small buffer: it may wait for its client for long. */
+/** Moves a short result, at the end of a file, to a small buffer, since it may wait for its client for long. */
 function reply(brick: Brick, known: Known, whole: PooledBuffer, count: number, offset: number): ReadReply {
   const eof = offset + count >= stat.size;
   const iatt = iattOf(known);

@@ -1,4 +1,4 @@
-/** Whether the directory that the brick serves is still the one at its path. */
+/** Watches whether the directory that the brick serves is still the one at its path. */
 import { fstat as fstatWithCallback } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -8,22 +8,30 @@ import { fsError } from '../../../sys/failure.ts';
 
 const fstat = promisify(fstatWithCallback);
 
-/** How often the path is looked at, beside when somebody mounts. */
+/** How often the path is checked. It is also checked at every mount. */
 const LOOK_MS = 2000;
-/** How many volumes of a thread are looked at at a time, so that disks which do not answer leave the pool to others. */
+/**
+ * How many volumes a thread checks at a time, so that disks which do not answer leave threads of the pool to others.
+ */
 const POLLS_MAX = 4;
-/** By which the stages, each in a thread of its own, tell one another that there is something else at a path. */
+/**
+ * The channel on which stages, each in a thread of its own, tell one another that a path now leads to another
+ * directory.
+ */
 const CHANNEL = 'bricknfs: a served directory was replaced';
 
 export interface RootWatchOptions {
   readonly directory: string;
   readonly path: Buffer;
   readonly log: Log;
-  /** The first stage looks for all, so that a disk that does not answer holds up no more than one thread of the pool. */
+  /**
+   * Whether this is the first stage, which checks on behalf of all, so that a disk that does not answer blocks only one
+   * thread of the pool.
+   */
   readonly isFirst: boolean;
-  /** The descriptor of the directory that is served. */
+  /** Returns the descriptor of the directory that is served. */
   rootFd(): number;
-  /** Serves what is at the path now. */
+  /** Makes the brick serve what is at the path now. */
   replace(): Promise<void>;
 }
 
@@ -57,14 +65,15 @@ export class RootWatch {
     await this.#looking?.catch(() => {});
   }
 
-  /** What there is to tell people. */
+  /** One line for the operator if something is wrong, see `Xlator.trouble`. */
   get trouble(): string | undefined {
     return this.#missing ? `${this.#options.directory} is missing: it cannot be mounted` : this.#note;
   }
 
   /**
-   * Looks at the path: another directory there is served from then on. In the thread pool, whose threads have the
-   * server's rights; one look at a time, whoever asks. @throws {FsError} ENOENT: there is no directory now
+   * Checks the path; if another directory is there, it is served from then on. The check runs in the thread pool, whose
+   * threads have the server's rights, and callers at the same time share one check. @throws {FsError} ENOENT: there is
+   * no directory now
    */
   look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
@@ -78,7 +87,9 @@ export class RootWatch {
     RootWatch.#polls--;
   }
 
-  /** What is wrong shows in the log, in {@link trouble}, and to those who mount. */
+  /**
+   * Checks the path and ignores errors, which are reported in the log, in {@link trouble}, and to clients that mount.
+   */
   async #lookQuietly(): Promise<void> {
     await this.look().catch(() => {});
   }
@@ -87,7 +98,7 @@ export class RootWatch {
     const { directory, path, log } = this.#options;
     const [own, here] = await Promise.all([fstat(this.#options.rootFd(), { bigint: true }), this.#here(path)]);
     if (here === undefined) {
-      if (!this.#missing) log.warn({ directory }, 'the directory is missing: MNT is refused, handles of it go on');
+      if (!this.#missing) log.warn({ directory }, 'the directory is missing: MNT is refused, handles of it still work');
       this.#missing = true;
       throw fsError('ENOENT', `${directory} is missing`);
     }
