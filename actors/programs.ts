@@ -1,4 +1,4 @@
-/** The programs that a server serves, by the parts of the machine that they need. */
+/** The programs that a server serves, grouped by the parts of the machine that they need. */
 import type { Call, Program } from '#src/rpcsvc/actor.ts';
 import type { PortTable } from '#src/rpcsvc/portmap/table.ts';
 import { ServedNfsCall } from '#src/xlators/nfs/server/nfs-call.ts';
@@ -12,7 +12,7 @@ import { nlm4 } from './nlm4/program.ts';
 import { portmap2 } from './portmap/portmap2.ts';
 import { rpcbind3, rpcbind4 } from './portmap/rpcbind.ts';
 
-/** Those of `nfs/server`. */
+/** The programs of `nfs/server`. */
 export function programsOf(server: NfsServer): Program[] {
   const mountCall = (call: Call) => new ServedMountCall(server, call);
   const mounts = [mount3(mountCall), mount2(mountCall), mount1(mountCall)];
@@ -20,7 +20,7 @@ export function programsOf(server: NfsServer): Program[] {
   return server.settings['nfs.nlm'] ? [...programs, nlm4(server.peerLog)] : programs;
 }
 
-/** Those of the built-in portmapper. */
+/** The programs of the built-in portmapper. */
 export function portmapPrograms(ports: PortTable): Program[] {
   return [portmap2(ports), rpcbind3(ports), rpcbind4(ports)];
 }

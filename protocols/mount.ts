@@ -29,7 +29,7 @@ export type MOUNTPROC3 = (typeof MOUNTPROC3)[keyof typeof MOUNTPROC3];
 export const MOUNTPROC = MOUNTPROC3;
 export type MOUNTPROC = MOUNTPROC3;
 
-/** Version 2 has one more. */
+/** The procedures of version 2, which has one more. */
 export const MOUNTPROC2 = { ...MOUNTPROC, PATHCONF: 7 } as const;
 export type MOUNTPROC2 = (typeof MOUNTPROC2)[keyof typeof MOUNTPROC2];
 
@@ -114,10 +114,13 @@ export const exports = list(exportnode, EXPORTS_MAX);
 
 // PATHCONF
 
-/** Bits of `pc_mask`: that no value is valid, and the options that are on. Other bits name values that are not valid. */
+/**
+ * Bits of `pc_mask`: one says that no value is valid, and others are options that are on. Further bits name values that
+ * are not valid.
+ */
 export const PC = { ERROR: 1 << 0, NO_TRUNC: 1 << 7, CHOWN_RESTRICTED: 1 << 9 } as const;
 
-/** C's shorts and chars are units of their own in XDR; `pc_mask` is an array of two shorts. */
+/** In XDR each C short or char takes a unit of its own; `pc_mask` is an array of two shorts. */
 export const ppathcnf = struct({
   pc_link_max: int32,
   pc_max_canon: int32,

@@ -1,31 +1,32 @@
 /**
- * Buffers that are used again, in sizes that double: a fresh one of 1 MiB costs more than reading 1 MiB into it. What a
- * burst needed is kept only up to a bound, and what has not been needed for a while goes back to the system.
+ * Reuses buffers whose sizes are powers of two, since making a fresh buffer of 1 MiB costs more than reading 1 MiB into
+ * it. Only a bounded number of bytes is kept after a burst, and buffers that were not needed for a while go back to the
+ * system.
  */
 import { freeBytes, returnFreed } from './sys/memory.ts';
 
-/** What a pool holds: a buffer, with whatever else belongs to it. */
+/** An element of a pool: a buffer, with whatever else belongs to it. */
 export interface Pooled {
   readonly bytes: Buffer;
 }
 
 export interface PoolOptions<T extends Pooled> {
-  /** Bytes; a power of two, as is `largest`. Larger buffers than that are not kept. */
+  /** The smallest and the largest size in bytes, powers of two. Larger buffers are not kept. */
   readonly smallest: number;
   readonly largest: number;
   readonly keptMax: number;
-  /** Makes one of exactly `size` bytes, with an ArrayBuffer of its own. */
+  /** Makes an element with a buffer of exactly `size` bytes in an ArrayBuffer of its own. */
   readonly make: (size: number) => T;
 }
 
-/** What was not taken for this long is given back. */
+/** Buffers that were not taken for this long are freed. */
 const TRIM_MS = 5_000;
-/** Less is not worth asking the allocator to give it back to the system. */
+/** The allocator is asked to return freed memory to the system only when it is at least this much. */
 const WORTH_RETURNING_BYTES = 4 * 1024 * 1024;
 
 interface SizeClass<T> {
   readonly free: T[];
-  /** The fewest that were free since the last trim: so many were not needed. */
+  /** The smallest number of free buffers since the last trim. As many were not needed. */
   low: number;
 }
 
@@ -42,17 +43,17 @@ export class BufferPool<T extends Pooled> {
     this.#shift = 31 - Math.clz32(options.smallest);
   }
 
-  /** Bytes that are kept, and in no use. */
+  /** The bytes of the kept buffers, none of which is in use. */
   get keptBytes(): number {
     return this.#keptBytes;
   }
 
-  /** How large the one is that {@link take} gives for `size` bytes. */
+  /** The size of the buffer that {@link take} returns for `size` bytes. */
   sizeFor(size: number): number {
     return size > this.#options.largest ? size : 2 ** (this.#shift + this.#indexOf(size));
   }
 
-  /** One of at least `size` bytes, with whatever was in it. */
+  /** Returns an element of at least `size` bytes, whose old content is still in it. */
   take(size: number): T {
     const { largest, make } = this.#options;
     if (size > largest) return make(size);
@@ -65,7 +66,7 @@ export class BufferPool<T extends Pooled> {
     return one;
   }
 
-  /** Gives one back that nothing looks at any more: its memory may be gone at once. */
+  /** Gives an element back. Nothing may access its buffer any more, since its memory may be freed at once. */
   give(one: T): void {
     const { length } = one.bytes;
     if (length > this.#options.largest || this.#keptBytes + length > this.#options.keptMax) {
@@ -79,7 +80,7 @@ export class BufferPool<T extends Pooled> {
     this.#timer ??= setInterval(() => this.trim(), TRIM_MS).unref();
   }
 
-  /** Frees what was not needed since the last trim. */
+  /** Frees the buffers that were not needed since the last trim. */
   trim(): void {
     for (const found of this.#classes) {
       if (found === undefined) continue;

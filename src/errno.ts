@@ -22,7 +22,7 @@ export class FsError extends Error {
   override name = 'FsError';
   readonly code: Errno;
 
-  /** Without a stack: it is an answer, not a bug, and any client can cause as many as it likes. */
+  /** The error has no stack: it is an answer and not a bug, and any client can cause as many as it likes. */
   constructor(code: Errno, message: string = code, options?: ErrorOptions) {
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;

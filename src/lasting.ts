@@ -25,7 +25,10 @@ export function lastingCopy(bytes: Uint8Array): Buffer {
   return copy;
 }
 
-/** A copy in memory of its own, for what is kept for some time only: it must not keep what is lasting company. */
+/**
+ * A copy in an ArrayBuffer of its own, for bytes that are kept for a limited time. In a slab they would outlive their
+ * use, because lasting bytes beside them keep the slab alive.
+ */
 export function ownCopy(bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   copy.set(bytes);

@@ -1,9 +1,9 @@
-/** The file that the log goes to, which may be opened anew while all threads write. */
+/** The log file, which can be reopened while all threads write to it. */
 import { closeSync, openSync } from 'node:fs';
 import { duplicateOnto } from './sys/duplicate.ts';
 import { refuseForeignLink } from './sys/own-files.ts';
 
-/** Log lines name paths and clients. */
+/** The mode of the log file, which names paths and clients. */
 const OWNER_ONLY = 0o600;
 
 function openToAppend(path: string): number {
@@ -13,7 +13,7 @@ function openToAppend(path: string): number {
 
 export class LogFile {
   readonly path: string;
-  /** The same number as long as the process lives: every thread writes to it. */
+  /** The descriptor, whose number never changes, since every thread writes to it. */
   readonly fd: number;
 
   private constructor(path: string, fd: number) {

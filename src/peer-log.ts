@@ -1,6 +1,6 @@
 /**
- * The log for what a peer can cause: one line a second for each client and message, with a count of those that were left
- * out. However many peers there are and whatever they send, the log grows by so many lines a second and no more.
+ * The log for events that a peer can cause. It writes one line a second for each client and message, with a count of
+ * the lines that were left out. The log's growth is thus limited however many peers there are and whatever they send.
  */
 import type { Log } from './log.ts';
 
@@ -12,7 +12,10 @@ export interface PeerFields {
 
 type Say = (fields: PeerFields, message: string) => void;
 
-/** What those are given who log what peers do; `message` says what has happened, `fields` say to whom and with what. */
+/**
+ * The interface for logging what peers do. `message` says what has happened; `fields` say to which peer, and with what
+ * details.
+ */
 export interface PeerLogger {
   readonly debug: Say;
   readonly info: Say;
@@ -23,14 +26,14 @@ export interface PeerLogger {
 type Level = keyof PeerLogger;
 
 const WINDOW_MS = 1000;
-/** Lines of all clients in one window; those of others are only counted. */
+/** The most lines of all clients in one window. Further ones are only counted. */
 const LINES_MAX = 64;
 
 /** One client's lines of one kind, in this window. */
 interface Kind {
   readonly level: Level;
   readonly message: string;
-  /** Those of the last line that was left out. */
+  /** The fields of the last line that was left out. */
   fields: PeerFields;
   leftOut: number;
 }
@@ -38,7 +41,7 @@ interface Kind {
 export class PeerLog implements PeerLogger {
   readonly #log: Log;
   readonly #kinds = new Map<string, Kind>();
-  /** Lines left out that are not counted by client, since there are too many. */
+  /** The number of lines that were left out and not counted by client, since there were too many. */
   #others = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -67,14 +70,14 @@ export class PeerLog implements PeerLogger {
     this.#timer ??= setInterval(() => this.flush(), WINDOW_MS).unref();
   }
 
-  /** The window is over: what was left out in it is told of, by its last line. */
+  /** Ends the window: for each client and message with lines left out, writes the last of them. */
   flush(): void {
     const kinds = [...this.#kinds];
     this.#kinds.clear();
     for (const [key, kind] of kinds) {
       const { level, fields, message, leftOut } = kind;
       if (leftOut === 0) continue;
-      // This is the new window's line, so the next one comes when that is over.
+      // This is the first line of the new window, so the next one is written when that window ends.
       this.#kinds.set(key, { ...kind, leftOut: 0 });
       this.#log[level](leftOut === 1 ? fields : { ...fields, leftOut: leftOut - 1 }, message);
     }

@@ -29,7 +29,7 @@ export function bytesOfText(text: string): Buffer {
 
 export const toWire = (text: string): string => bytesOfText(text).toString('latin1');
 
-/** A file's name for any text: as encodeURIComponent, which throws at what stands for a byte. */
+/** A file name made from any text. Works like encodeURIComponent, which throws at characters that stand for a byte. */
 export const fileNameOf = (text: string): string =>
   text
     .split(ESCAPED)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What `answer` comes to, or undefined when it takes longer than `ms`; what it comes to later is dropped. */
+/** Resolves as `answer` does, or to undefined if that takes longer than `ms`; a later result is dropped. */
 export async function within<T>(ms: number, answer: Promise<T>): Promise<T | undefined> {
   const over = new AbortController();
   const late = sleep(ms, undefined, { signal: over.signal }).catch(() => undefined);

@@ -6,8 +6,8 @@ import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
 import { joinMountPath, splitMountPath } from '#src/xlators/nfs/server/mount-path.ts';
 
 /**
- * Takes the caller's own entry out of the mount table; it cannot fail (RFC 1813, 5.2.3). Over UDP, where the caller may be
- * forged, only what was mounted over UDP.
+ * Removes the caller's own entry from the mount table; this cannot fail (RFC 1813, 5.2.3). Over UDP, where the caller
+ * may be forged, it removes only an entry that was made over UDP.
  */
 export const umnt: Actor<MountCall, string, void> = {
   name: 'UMNT',

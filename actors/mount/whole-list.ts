@@ -5,14 +5,15 @@ import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
 /** Bytes of an accepted reply's header (RFC 5531, 9), with no verifier. */
 const HEADER_BYTES = 24;
 /**
- * Bytes of a reply with a list. UDP: what clients make room for, and mountd sends (UDPMSGSIZE of their RPC libraries); a
- * sender may be forged, so it is no more. TCP: any list of a usual mount table.
+ * The most bytes of a reply with a list. UDP: what clients make room for and mountd sends (UDPMSGSIZE of their RPC
+ * libraries), and no more, since the sender may be forged. TCP: enough for the list of any usual mount table.
  */
 const REPLY_BYTES_MAX = { udp: 8800, tcp: 4 * 1024 * 1024 } as const;
 const MORE_BYTES = 4;
 
 /**
- * The list, if a reply can carry all of it; `bytesOf` an element in it. Less than all would look complete to the client.
+ * Returns the list if a reply can carry all of it; `bytesOf` returns the bytes of an element in it. A shorter list
+ * would look complete to the client.
  * @throws {UnanswerableError} the list is too long
  */
 export function wholeList<T>(
@@ -33,5 +34,5 @@ export function wholeList<T>(
   return list;
 }
 
-/** Bytes of a string on the wire. */
+/** The bytes of a string on the wire. */
 export const stringBytes = (text: string): number => 4 + text.length + padOf(text.length);

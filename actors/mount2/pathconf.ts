@@ -4,11 +4,11 @@ import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
 import { joinMountPath, splitMountPath } from '#src/xlators/nfs/server/mount-path.ts';
 import { failureOf } from '../mount/status.ts';
 
-/** Linux's, of any directory: MAX_CANON and MAX_INPUT, PATH_MAX, PIPE_BUF (limits.h). */
+/** The limits that Linux has for every directory: MAX_CANON and MAX_INPUT, PATH_MAX, PIPE_BUF (limits.h). */
 const LINE_MAX = 255;
 const PATH_MAX = 4096;
 const PIPE_BUF = 4096;
-/** A C short and a C int. */
+/** The greatest values of a C short and a C int. */
 const SHORT_MAX = 0x7fff;
 const INT_MAX = 0x7fff_ffff;
 
@@ -25,7 +25,10 @@ const NOTHING_KNOWN: ppathcnf = {
   pc_mask_high: 0,
 };
 
-/** POSIX's limits of a directory that the caller may mount (X/Open XNFS, 7.3); it has no status, but a bit for "failed". */
+/**
+ * Answers with POSIX's limits of a directory that the caller may mount (X/Open XNFS, 7.3). The reply has no status, but
+ * a bit for "failed".
+ */
 export const pathconf: Actor<MountCall, string, ppathcnf> = {
   name: 'PATHCONF',
   args: dirpath_arg,

@@ -19,13 +19,13 @@ export interface Nfs3Actor<Args, Res> {
   readonly replyBytes?: (args: Args) => number;
   /** It changes what the handle stands for: an export that is read-only refuses. */
   readonly changes: boolean;
-  /** It is about a name in the directory that the handle stands for: see {@link confine}. */
+  /** Whether the call is about a name in the directory that the handle stands for: see {@link confine}. */
   readonly names?: boolean;
   /** The handle that the call is about. */
   handle(args: Args): Buffer;
   /** What happens when all goes well; failures are thrown, with an errno or as a StatusError. */
   run(nfs: NfsCall, at: Resolved, args: Args): Promise<Res>;
-  /** See {@link Actor.repeats}. A failure is thrown and means no, but for ESTALE: the object is gone since. */
+  /** See {@link Actor.repeats}. A thrown failure means no, except ESTALE, which means that the object is gone since. */
   repeats?(nfs: NfsCall, at: Resolved, args: Args, earlier: Res): Promise<boolean>;
   /** The failure arm. `at` is absent when the handle could not be made out. It must not fail itself. */
   failed(nfs: NfsCall, status: Failure, at: Resolved | undefined, error: unknown, args: Args): Promise<Res> | Res;
@@ -72,7 +72,7 @@ async function repeats<Args, Res>(
     return await using(at, () => actor.repeats!(nfs, at, args, earlier));
   } catch (error) {
     if (statusOf(error) === undefined) throw error;
-    // The object was removed since: whatever the call brings, it has nothing to bring it to.
+    // The object was removed since, so running the call again could not change anything.
     return errnoOf(error) === 'ESTALE';
   }
 }
@@ -108,22 +108,23 @@ async function isGone({ volume, frame, inode }: Resolved): Promise<boolean> {
 }
 
 /**
- * A name is looked up, made, moved or removed only in a directory that lies in the export of its handle now. The handle
- * of a directory that was moved out of it goes on, as with knfsd's no_subtree_check, but nothing is reached from there.
- * @throws {FsError} ESTALE, as knfsd's subtree_check has it
+ * Lets a call look up, make, move or remove a name only if its directory is in the export of its handle now. The handle
+ * of a directory that was moved out of the export stays valid, as with knfsd's no_subtree_check, but nothing can be
+ * reached from it.
+ * @throws {FsError} ESTALE, as with knfsd's subtree_check
  */
 export async function confine(nfs: NfsCall, at: Resolved): Promise<void> {
-  if ((await nfs.locate(at)) === 'outside') throw new FsError('ESTALE', 'the directory is not in the export any more');
+  if ((await nfs.locate(at)) === 'outside') throw new FsError('ESTALE', 'the directory is no longer in the export');
 }
 
-/** The directory of a call's second handle, in which it changes a name. */
+/** Resolves the directory of a call's second handle, in which the call changes a name. */
 export async function secondDirectory(nfs: NfsCall, handle: Buffer): Promise<Resolved> {
   const dir = await nfs.resolveForChange(handle);
   if (dir.exportId !== 0) await using(dir, () => confine(nfs, dir));
   return dir;
 }
 
-/** RENAME and LINK stay within one export, as with knfsd: from one to another a client copies. */
+/** Refuses RENAME and LINK from one export to another, as knfsd does; a client then copies. */
 export function checkSameExport(one: Resolved, other: Resolved): void {
   if (one.volume === other.volume && one.exportId === other.exportId) return;
   throw new FsError('EXDEV', 'from one export to another');

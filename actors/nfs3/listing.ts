@@ -59,12 +59,15 @@ export async function pageOf<Entry>(
     }
     entries.push(entry);
   }
-  // No entry and no end: the client would ask the same for ever.
-  if (entries.length === 0 && !list.eof) throw new FsError('EIO', 'a directory that neither goes on nor ends');
+  // Without an entry and without the end the client would repeat the call for ever.
+  if (entries.length === 0 && !list.eof) throw new FsError('EIO', 'the listing has neither an entry nor an end');
   return { dir: list.iatt, entries, eof: list.eof };
 }
 
-/** The file id to show: `..` of an export's top is the top itself, as with LOOKUP, and so is what leads out of an export. */
+/**
+ * The file id to list for an entry. As with LOOKUP, `..` of an export's top is the top itself, and so is any `..` that
+ * leads out of an export.
+ */
 export function listedFileid(nfs: NfsCall, { place }: Resolved, { name, ino }: Dirent, dir: Iatt): bigint {
   return fileidOf(nfs, name === '..' && place !== 'below' ? dir.ino : ino);
 }

@@ -18,8 +18,8 @@ export const lookup = nfs3Actor({
     checkName(at, name);
     const up = name === '..';
     const { iatt, parent } = await at.volume.top.lookup(at.frame, at.inode, up && at.place === 'top' ? '.' : name);
-    // Asked of what was found: the directory may have been moved since it was looked at.
-    if (up && !(await nfs.holds(at, iatt))) throw new FsError('ESTALE', '.. is not in the export');
+    // This checks the object that was found, since the directory may have been moved since it was checked.
+    if (up && !(await nfs.holds(at, iatt))) throw new FsError('ESTALE', 'the parent directory is not in the export');
     nfs.link(at, name, iatt);
     return {
       status: nfsstat3.NFS3_OK,

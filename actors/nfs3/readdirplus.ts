@@ -33,7 +33,10 @@ const nameOnly = (name: string, cookie: bigint, fileid: bigint): entryplus3 => (
   name_handle: undefined,
 });
 
-/** Takes away from `..` what leads out of the export, if the directory was moved while it was listed. */
+/**
+ * Removes the attributes and the handle from `..` if it leads out of the export because the directory was moved while
+ * it was listed.
+ */
 async function keepIn(nfs: NfsCall, at: Resolved, entries: entryplus3[], up: Dirent | undefined, dir: Iatt) {
   if (up?.iatt === undefined || (await nfs.holds(at, up.iatt))) return;
   const found = entries.findIndex(({ name }) => name === '..');
@@ -56,7 +59,7 @@ export const readdirplus = nfs3Actor({
     let dirLeft = dircount;
     let isFirst = true;
     const isPart = at.exportId !== 0;
-    // A directory that was moved out of the export shows its names, but gives out nothing that is in it.
+    // A directory that was moved out of the export still lists names, but no attributes or handles of its entries.
     const fop = isPart && (await nfs.locate(at)) === 'outside' ? 'readdir' : 'readdirp';
     let up: Dirent | undefined;
 
@@ -64,7 +67,7 @@ export const readdirplus = nfs3Actor({
       const { name } = dirent;
       const bytes = entry3Bytes(name);
       dirLeft -= bytes;
-      // `dircount` is a hint, which knfsd does not look at: it ends a page, but there is always room for one entry.
+      // `dircount` is a hint, which knfsd ignores. It ends a page here, but a page always has room for one entry.
       if ((dirLeft < 0 && !isFirst) || left < bytes) return undefined;
       isFirst = false;
       if (name === '..') up = dirent;

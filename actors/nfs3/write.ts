@@ -36,9 +36,9 @@ export const write = nfs3Actor({
   },
 
   /**
-   * The file shows what the earlier WRITE wrote. If these data stand there, nothing is left to do. If others do, though
-   * the file has not changed since, the call brings new data under an old xid. If the file has changed since, the call is
-   * a late copy of the earlier WRITE, and would undo the change.
+   * Decides by the content of the file. If the call's data are there, nothing is left to do. If others are there
+   * although the file has not changed since the earlier WRITE, the call brings new data under an old xid. If the file
+   * has changed since, the call is a late copy of the earlier WRITE and would undo the change.
    */
   async repeats(nfs, at, { offset, count, data }, earlier) {
     if (earlier.status !== nfsstat3.NFS3_OK) return false;
@@ -48,7 +48,7 @@ export const write = nfs3Actor({
     const same = found.data.equals(data.subarray(0, size));
     found.release?.();
     if (same) return true;
-    // A ctime alone does not tell two changes within one clock tick apart.
+    // The ctime alone cannot tell two changes within one clock tick apart.
     if (at.inode.dataChangedBy >= 0 && at.inode.dataChangedBy !== nfs.call.xid) return true;
     const { after } = earlier.file_wcc;
     const { ctime, ctimeNsec } = found.iatt;

@@ -53,7 +53,7 @@ export type SYMLINK3res = Infer<typeof SYMLINK3res>;
 const devicedata3 = struct({ dev_attributes: sattr3, spec: specdata3 });
 const pipedata3 = struct({ pipe_attributes: sattr3 });
 /** The types that MKNOD cannot make have the `default: void` arm, for NFS3ERR_BADTYPE (RFC 1813, 3.3.11). */
-/** Nothing, by the RFC; attributes that some clients send all the same are read and dropped. */
+/** Void by the RFC. Attributes that some clients send all the same are read and dropped. */
 const noData: Codec<void> = {
   ...nothing,
   decode(from) {

@@ -64,7 +64,10 @@ export class XdrWriter {
     this.uint32(value ? 1 : 0);
   }
 
-  /** A whole number from 0 on: exact up to 2^53 - 1; one that 64 bits cannot hold is written as 2^64 - 2^32. */
+  /**
+   * Writes a non-negative whole number. It is exact up to 2^53 - 1; a number that does not fit in 64 bits is written as
+   * 2^64 - 2^32.
+   */
   size64(value: number): void {
     const at = this.reserve(8);
     const high = value < TWO_32 ? 0 : Math.min(Math.floor(value / TWO_32), TWO_32 - 1);

@@ -38,8 +38,8 @@ export function macMount({ host, port, path, insecure }: MountAt): string {
 }
 
 /**
- * The addresses by which others reach a server that listens at `address`: that one, or those of this machine if it is a
- * wildcard. The first is the one to name; there is always one.
+ * The addresses by which others reach a server that listens at `address`: that one, or if it is a wildcard, those of
+ * this machine. There is always at least one, and the first is the best to name.
  */
 export function reachableHosts(address: string, interfaces = networkInterfaces()): string[] {
   const ip = parseIp(address);
@@ -69,7 +69,7 @@ export function banner(server: Server): string {
   return lines.map(line => `${line}\n`).join('');
 }
 
-/** What is open to more than may be wanted, as one line. */
+/** Warns in one line about exports that are open to more hosts than the user may want. */
 export function warningOf({ address: { address }, planned, config }: Server): string | undefined {
   const uid = process.geteuid?.() ?? 0;
   const toldApart = tellsApart(processCapabilities(), uid);

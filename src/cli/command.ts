@@ -1,7 +1,7 @@
 import type { InferredOptionTypes, Options } from 'yargs';
 import type { Parts } from '../server/server.ts';
 
-/** Loads the programs, which only a server needs. */
+/** Loads the RPC programs, which only a server needs. */
 export type LoadParts = () => Promise<Parts>;
 
 export type OptionsTable = Readonly<Record<string, Options>>;
@@ -11,7 +11,10 @@ export interface Command<O extends OptionsTable = OptionsTable> {
   readonly options: O;
   /** A command line, and what it does. */
   readonly examples: readonly (readonly [string, string])[];
-  /** The exit code. `words` are what is no option; `loadParts` is for a command that serves. */
+  /**
+   * Runs the command and returns the exit code. `words` are the arguments that are not options; `loadParts` is for a
+   * command that serves.
+   */
   run(args: InferredOptionTypes<O>, words: readonly string[], loadParts: LoadParts): Promise<number>;
 }
 

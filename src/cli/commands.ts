@@ -1,8 +1,8 @@
-/** The commands that there are. Each is loaded only when it is asked for: most need little of the machine. */
+/** All commands. Each is loaded only when it is called, since most of them need few of the modules. */
 import type { Command } from './command.ts';
 
 export interface CommandEntry {
-  /** As yargs has it, with what is no option: `serve [dirs..]`. */
+  /** The command in the notation of yargs, with its positional arguments: `serve [dirs..]`. */
   readonly usage: string;
   readonly describe: string;
   load(): Promise<Command>;
@@ -18,22 +18,22 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     usage: 'check',
-    describe: 'Looks at a volfile without serving it: prints the effective graph, what it exports, and warnings.',
+    describe: 'Checks a volfile without serving it: prints the effective graph, what it exports, and warnings.',
     load: async () => (await import('./check.ts')).check,
   },
   {
     usage: 'exports',
-    describe: 'What a running server exports, to whom and how.',
+    describe: 'What a running server exports, to which hosts and with which access.',
     load: async () => (await import('./exports.ts')).exports,
   },
   {
     usage: 'mounts',
-    describe: 'Who has mounted what of a running server, as far as the clients have told (as showmount -a).',
+    describe: 'Which clients have mounted what from a running server, as far as they have said (like showmount -a).',
     load: async () => (await import('./mounts.ts')).mounts,
   },
   {
     usage: 'status',
-    describe: 'How a running server is: programs, stages, clients, operations and how long they take, memory.',
+    describe: 'The state of a running server: programs, stages, clients, operations and how long they take, memory.',
     load: async () => (await import('./status.ts')).status,
   },
   {

@@ -1,15 +1,19 @@
-/** Compiled code is kept for the next command, which then takes a third of the processor time. */
+/** Keeps compiled code for the next command, which then takes a third of the processor time. */
 import { lstatSync, mkdirSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** The cached code is run, so that whoever can write there can do what this process can. */
+/**
+ * The mode bits that the cache must not have. Cached code is run, so any user who can write there could do what this
+ * process can.
+ */
 const OTHERS_MAY_WRITE = 0o022;
 
 /**
  * Uses `/var/cache/bricknfs` as root, and `~/.cache/bricknfs` otherwise (XDG Base Directory Specification). Nothing is
- * kept where the directory cannot be made, or is not this user's alone. With NODE_COMPILE_CACHE, Node.js has its own.
+ * cached if the directory cannot be made, belongs to another user, or can be written to by others. With
+ * NODE_COMPILE_CACHE, Node.js uses a cache of its own.
  */
 export function useCompileCache(): void {
   try {
@@ -21,7 +25,7 @@ export function useCompileCache(): void {
     if (found.isDirectory() && found.uid === uid && (found.mode & OTHERS_MAY_WRITE) === 0)
       enableCompileCache(directory);
   } catch {
-    // Without a cache it is slower.
+    // The command works without a cache, but more slowly.
   }
 }
 

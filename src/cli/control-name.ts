@@ -1,4 +1,4 @@
-/** Control sockets stand in the state directory, one for each server. */
+/** Names of control sockets, of which each server has one in its state directory. */
 import { basename } from 'node:path';
 
 export const controlName = (port: number): string => `control-${port}.sock`;

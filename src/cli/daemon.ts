@@ -48,7 +48,7 @@ export function tellParent(told: Told): void {
   if (inBackground() && process.connected) process.send!(told, () => process.disconnect());
 }
 
-/** Where a server in the background logs: its standard error is this file from the start. */
+/** Opens the log file of a background server, which is its standard error from the start. */
 export async function logFileOf({ log, stateDir }: ServerConfig): Promise<string> {
   return log.file === undefined ? join(await openStateDir(stateDir), 'bricknfs.log') : resolve(log.file);
 }

@@ -1,13 +1,16 @@
-/** The command line as it was given: Node makes text of it, in which bytes that are no UTF-8 are lost. */
+/** Reads the command line as it was given. Node decodes it, which loses bytes that are not valid UTF-8. */
 import { readFileSync } from 'node:fs';
 import { textOfBytes } from '../wire-text.ts';
 
-/** The environment variable with the exact arguments of a process that Node itself has started, whose command line is text. */
+/**
+ * The environment variable with the exact arguments of a process that Node itself has started and whose command line is
+ * therefore text.
+ */
 export const ARGUMENTS = 'BRICKNFS_ARGUMENTS';
 
 const LOST = '\ufffd';
 
-/** `argv`, which is the end of the process's command line, without loss: see wire-text.ts. */
+/** Returns `argv`, which is the end of the process's command line, without loss: see wire-text.ts. */
 export function exactArguments(argv: readonly string[]): readonly string[] {
   if (!argv.some(argument => argument.includes(LOST))) return argv;
   const passed = process.env[ARGUMENTS];
@@ -19,7 +22,7 @@ export function exactArguments(argv: readonly string[]): readonly string[] {
     return argv;
   }
   const bytes = words.map(word => Buffer.from(word, 'latin1'));
-  // A process can write over its command line; then what Node has is all there is.
+  // A process can overwrite its command line. Then only Node's arguments are left.
   const isSame = bytes.length === argv.length && bytes.every((word, i) => word.toString('utf8') === argv[i]);
   return isSame ? bytes.map(textOfBytes) : argv;
 }

@@ -32,7 +32,7 @@ interface SystemError extends Error {
   readonly address?: string;
   readonly port?: number;
   readonly hostname?: string;
-  /** It was the built-in portmapper that could not listen. */
+  /** Whether it was the built-in portmapper that could not listen. */
   readonly isPortmapper?: boolean;
 }
 

@@ -27,7 +27,10 @@ interface Served {
   readonly name: string;
   /** Absolute, without symbolic links. */
   readonly dir: string;
-  /** Paths of clients' mounts besides `/NAME`: the directory's own, and what a symbolic link to it is called. */
+  /**
+   * Further paths besides `/NAME` by which clients can mount the directory: its own path, and the name and path of a
+   * symbolic link to it.
+   */
   readonly also: readonly string[];
 }
 
@@ -72,17 +75,20 @@ function servedOf(given: string, name: string | undefined): Served {
   return { name: chosen, dir, also: [...new Set(also)] };
 }
 
-/** A comma would end the path in the volfile, and a control character or a space at an end cannot be said in it. */
+/**
+ * Whether the path can be written in the volfile as an export. A comma would end it there, and control characters and
+ * spaces at an end cannot be written.
+ */
 const canExportAs = (path: string, name: string): boolean =>
   path !== '/' && path !== `/${name}` && !/[,\p{Cc}]/u.test(path) && path === path.trim();
 
 /**
- * The absolute path that leads to `dir` by way of symbolic links, if `given` does: clients are told of `/srv/current`, not
- * of the release that it points to today.
+ * Returns the absolute path given by the user if it leads to `dir` through symbolic links. Clients are then shown
+ * `/srv/current`, not the release that it points to today.
  */
 function linkPath(given: string, dir: string): string | undefined {
   const path = resolve(given);
-  // A `..` behind a link leads elsewhere for the kernel than in the text.
+  // The kernel resolves `..` after a link differently from `resolve`, which only edits the text.
   return path === dir || realDirectory(path) !== dir ? undefined : path;
 }
 
@@ -106,7 +112,7 @@ function directory(given: string): string {
     if (code === undefined) throw error;
     throw usageError(`cannot serve ${given}: ${whyNot(code, given)}`);
   }
-  // A volfile is lines of words: such a path cannot be said in it.
+  // Such a path cannot be written in a volfile, which consists of lines of words.
   if (/\p{Cc}/u.test(dir) || dir !== dir.trim()) {
     throw usageError(`cannot serve ${JSON.stringify(dir)}: its path has a control character, or a space at an end`);
   }
@@ -119,7 +125,10 @@ function whyNot(code: string, given: string): string {
   return 'there is no such directory; npm loses the bytes of a name that is not UTF-8: call src/main.ts itself';
 }
 
-/** A path that two directories would be mounted by leads to neither, and none takes the name of another. */
+/**
+ * Drops aliases by which two directories would be mounted, and those that are the name of another directory. A
+ * directory always keeps its own path.
+ */
 function shareAliases(served: Served[]): void {
   const wanted = new Map<string, number>();
   for (const { also } of served) for (const path of also) wanted.set(path, (wanted.get(path) ?? 0) + 1);

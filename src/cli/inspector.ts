@@ -1,16 +1,16 @@
-/** No debugger can be opened in this process: through it, any local user could run code as the server. */
+/** Keeps debuggers from being opened in this process, since any local user could run code as the server through one. */
 import { url } from 'node:inspector';
 import process from 'node:process';
 import { ARGUMENTS, exactArguments } from './exact-arguments.ts';
 import { EXIT } from './failure.ts';
 
-/** Without it, Node.js opens a debugger on SIGUSR1 until a handler of ours takes the signal. */
+/** Without this option Node.js opens a debugger on SIGUSR1 until a handler of ours is installed. */
 const NO_DEBUGGER_SIGNAL = '--disable-sigusr1';
 
 /**
- * To be called first in the main thread. Starts the program anew, as the same process, if Node.js opens a debugger on
- * SIGUSR1, which then closes one that is open already. Ends the process if Node.js was told to open a debugger
- * (`--inspect`, on the command line or in NODE_OPTIONS).
+ * Must be called first in the main thread. If Node.js would open a debugger on SIGUSR1, restarts the program in the
+ * same process, which also closes a debugger that is open already. Ends the process if Node.js was told to open a
+ * debugger (`--inspect`, on the command line or in NODE_OPTIONS).
  */
 export function excludeDebugger(): void {
   const { execPath, execArgv, argv } = process;
@@ -26,7 +26,7 @@ export function excludeDebugger(): void {
   process.exit(EXIT.USAGE);
 }
 
-/** What in NODE_OPTIONS makes Node.js load other code than ours; `undefined` if nothing does. */
+/** Returns NODE_OPTIONS if it makes Node.js load code of others; `undefined` otherwise. */
 export function foreignCode(options = process.env['NODE_OPTIONS'] ?? ''): string | undefined {
   return /(?:^|[\s"])(?:--import|--require|-r|--(?:experimental[-_])?loader)\b/.test(options) ? options : undefined;
 }

@@ -1,22 +1,24 @@
-/** Whether a server gives more away than its user may know: exports for everyone, whose root is root. */
+/**
+ * Warns about a server that may give away more than its user knows: exports for everyone on which root is not squashed.
+ */
 import { isLoopback, parseIp } from '../rpcsvc/ip.ts';
 import { fromWire } from '../wire-text.ts';
 import type { Export } from '../xlators/nfs/server/exports.ts';
 
 export interface Listening {
-  /** As it was bound; a host name counts as one that others reach. */
+  /** The address that was bound. A host name counts as one that other hosts can reach. */
   readonly address: string;
   /** Whether the server can act as its callers. If it cannot, all of them act as its own user. */
   readonly toldApart: boolean;
   readonly uid: number;
-  /** Whether directories are served, and flags say how, or a volfile with its options. */
+  /** Whether directories are served with flags, or a volfile with its options. */
   readonly byFlags: boolean;
 }
 
-/** More exports are counted only. */
+/** How many exports are named; further ones are only counted. */
 const SHOWN_MAX = 3;
 
-/** One line that says what is open and what to add; `undefined` if nothing is. */
+/** Returns one line that says what is open and what to add; `undefined` if nothing is open. */
 export function openWarning(exports: readonly Export[], listening: Listening): string | undefined {
   const ip = parseIp(listening.address);
   if (ip && isLoopback(ip)) return undefined;

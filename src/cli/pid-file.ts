@@ -1,4 +1,4 @@
-/** The pid file of a server: its number while it runs, for others to send it signals. */
+/** The pid file of a server. It holds the process number while the server runs, so that others can send it signals. */
 import { constants } from 'node:fs';
 import { type FileHandle, rm } from 'node:fs/promises';
 import { isStillAt, tryLock } from '../sys/file-lock.ts';
@@ -8,13 +8,16 @@ import { CliError, EXIT } from './failure.ts';
 
 const { O_CREAT, O_RDWR } = constants;
 const MODE = 0o644;
-/** The longest content that is taken for a process number. */
+/** The longest content that is accepted as a process number. */
 const BYTES_MAX = 32;
-/** How much later than its content a process may seem to have begun, as the kernel tells it to the second. */
+/**
+ * By how much a process may seem to have started after its pid file was written, as the kernel reports start times to
+ * the second only.
+ */
 const SLACK_MS = 2000;
 const TRIES = 5;
 
-/** Held open and locked while the server runs, so that another start sees that it does. */
+/** A pid file that is held open and locked while the server runs, so that another start notices it. */
 export class PidFile {
   readonly #path: string;
   readonly #file: FileHandle;
@@ -25,8 +28,8 @@ export class PidFile {
   }
 
   /**
-   * Writes this process's number to `path`. Symlinks are not followed; what is no pid file, or that of a process which is
-   * alive, stays as it is.
+   * Writes this process's number to `path`. Symlinks are not followed. A file that is not a pid file, or whose process
+   * is alive, stays unchanged.
    * @throws {CliError}
    */
   static async write(path: string): Promise<PidFile> {
@@ -35,13 +38,13 @@ export class PidFile {
         const file = await tryWrite(path); // oxlint-disable-line no-await-in-loop -- one try after the other
         if (file !== undefined) return new PidFile(path, file);
       }
-      throw new Error('other servers write and remove it all the time');
+      throw new Error('other servers keep writing and removing it');
     } catch (cause) {
       throw new CliError(`cannot write the pid file ${path}: ${(cause as Error).message}`, EXIT.FAILED, { cause });
     }
   }
 
-  /** Removes the file, if it still is this server's. */
+  /** Removes the file if it still belongs to this server. */
   async remove(): Promise<void> {
     const isOwn = (await isStillAt(this.#file, this.#path)) && (await contentOf(this.#file)) === `${process.pid}`;
     if (isOwn) await rm(this.#path, { force: true }).catch(() => {});
@@ -49,7 +52,7 @@ export class PidFile {
   }
 }
 
-/** `undefined` if the file was removed, or replaced, in this moment. */
+/** Tries once to write the file. `undefined` if it was removed or replaced at that moment. */
 async function tryWrite(path: string): Promise<FileHandle | undefined> {
   const file = await openOwn(path, { flags: O_RDWR | O_CREAT, mode: MODE });
   let written = false;
@@ -76,7 +79,7 @@ async function contentOf(file: FileHandle): Promise<string> {
   return buffer.toString('latin1', 0, bytesRead).trim();
 }
 
-/** @throws {Error} `text`, last written at `writtenAt` (ms), must not be overwritten */
+/** Checks the old content. @throws {Error} `text`, last written at `writtenAt` (ms), must not be overwritten */
 function refuseOthers(text: string, writtenAt: number): void {
   if (text === '') return;
   if (!/^\d{1,10}$/.test(text)) {
@@ -86,7 +89,7 @@ function refuseOthers(text: string, writtenAt: number): void {
   }
   const pid = Number(text);
   if (pid === process.pid || !isProcess(pid)) return;
-  // A process that began after the file was written only has got the number of one that is gone.
+  // A process that started after the file was written merely reuses the number of one that has ended.
   const start = startOf(pid);
   if (start === undefined || start > writtenAt + SLACK_MS) return;
   throw new Error(`process ${pid}, which it names, is running; stop that one, or choose another with --pid-file`);

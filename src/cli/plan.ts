@@ -2,7 +2,7 @@ import { type Planned, planServer } from '../server/plan.ts';
 import { textsOf, textOf } from './arguments.ts';
 import { readVolfile } from './serve-options.ts';
 
-/** The options of commands that look at a volfile. */
+/** The options of commands that read a volfile. */
 export const PLAN_OPTIONS = {
   volfile: { type: 'string', alias: 'f', coerce: textOf('--volfile'), describe: 'the volfile' },
   'xlator-option': {

@@ -63,16 +63,16 @@ async function run(argv: readonly string[], loadParts: LoadParts): Promise<numbe
   try {
     await cli.parseAsync(withOptionalValues(argv));
   } catch (error) {
-    // What a coercion throws, yargs makes one of its own.
+    // yargs wraps an error that a coercion throws in one of its own.
     throw (error as Error).name === YARGS_ERROR ? refusal((error as Error).message, argv, asked, command) : error;
   }
   return exitCode;
 }
 
-/** Options whose value may be missing: only a number behind them is one. */
+/** Options whose value may be missing. Only a number after such an option is its value. */
 const MAY_LACK_VALUE: ReadonlySet<string> = new Set(['--portmapper']);
 
-/** So that yargs does not take the word behind such an option as its value: `--portmapper DIR`. */
+/** Keeps yargs from taking the word after such an option as its value: `--portmapper DIR`. */
 function withOptionalValues(argv: readonly string[]): string[] {
   return argv.map((word, i) => (MAY_LACK_VALUE.has(word) && !/^\d+$/.test(argv[i + 1] ?? '') ? `${word}=` : word));
 }

@@ -42,7 +42,7 @@ export const serve = command({
   ],
 
   async run(args, dirs, loadParts) {
-    dropReserve(); // before the thread pool's threads are born, which keep what there is then
+    dropReserve(); // before the threads of the pool are made, which keep the capabilities of that moment
     const given = serverConfig(args, dirsOf(args, dirs));
     if (args['print-volfile']) {
       process.stdout.write(bytesOfText(given.text));
@@ -111,9 +111,9 @@ async function serveUntilStopped(
 
 interface OpenLog {
   readonly log: Log;
-  /** `undefined` if the log goes to standard error as it was given. */
+  /** The log file; `undefined` if the log goes to the standard error that the process was given. */
   readonly file?: LogFile | undefined;
-  /** For the logs of other threads. */
+  /** The settings for the logs of other threads. */
   readonly options: LogOptions;
 }
 
@@ -153,12 +153,12 @@ async function finish(server: Server, { graceMs }: ServerConfig, log: Log, exitC
     await server.abandon();
     exitNow(exitCode);
   }
-  // Something may still hold the process.
+  // Something may still keep the process from ending.
   process.exitCode = exitCode;
   setTimeout(() => process.exit(), EXIT_MS).unref();
 }
 
-/** The log file may have been renamed, and the volfile edited. */
+/** Reopens the log file, which may have been renamed, and reloads the volfile, which may have been edited. */
 async function hangup(server: Server, { volfile }: ServeArguments, file: LogFile | undefined, log: Log): Promise<void> {
   log.info({ logFile: file?.path, volfile }, 'SIGHUP');
   try {
@@ -179,7 +179,7 @@ async function hangup(server: Server, { volfile }: ServeArguments, file: LogFile
   }
 }
 
-/** One dump at a time: a signal that comes meanwhile is answered by it. */
+/** Writes one dump at a time. A signal that arrives meanwhile is answered by the same dump. */
 function dumper(server: Server, log: Log): () => void {
   let writing = false;
   const write = async () => {

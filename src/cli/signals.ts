@@ -1,24 +1,24 @@
-/** What each signal does to a server. The signals that are not named here do what they do to any program. */
+/** Defines what each signal does to a server. Signals that are not named here have their default effect. */
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { unblock } from '../sys/signals.ts';
 
-/** They end the server; a second one kills it. SIGXCPU comes at the soft limit of CPU time. */
+/** Signals that end the server; a second one kills it. SIGXCPU is sent at the soft limit of CPU time. */
 const STOPPING = ['SIGTERM', 'SIGINT', 'SIGXCPU'] as const;
 
-/** They would kill silently, and mean nothing to a server. */
+/** Signals that would kill the server silently and have no meaning for it. */
 const IGNORED = ['SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR', 'SIGSTKFLT'] as const;
 
 export interface SignalHandlers {
-  /** SIGHUP: load the volfile anew, open the log file anew. */
+  /** Called on SIGHUP: reload the volfile and reopen the log file. */
   hangup(): void;
-  /** SIGUSR1: write a state dump. */
+  /** Called on SIGUSR1: write a state dump. */
   dump(): void;
-  /** A signal came that has no meaning; called once for each. */
+  /** Called once for each signal that arrives and has no meaning. */
   ignored(signal: NodeJS.Signals): void;
 }
 
-/** Takes the process's signals from its construction on. */
+/** Handles the process's signals, beginning with its construction. */
 export class Signals {
   /** The signal that asks the server to end. */
   readonly stop: Promise<NodeJS.Signals>;
@@ -37,7 +37,7 @@ export class Signals {
     const dump = (handlers: SignalHandlers) => handlers.dump();
     const hangup = (handlers: SignalHandlers) => handlers.hangup();
     process.on('SIGUSR1', () => this.#tell(dump));
-    unblock(constants.signals.SIGUSR1); // which Node.js leaves blocked when it does not use it itself
+    unblock(constants.signals.SIGUSR1); // Node.js leaves it blocked when it does not use it itself
     process.on('SIGHUP', () => {
       if (this.#terminalIsGone()) stopping('SIGHUP');
       else this.#tell(hangup);
@@ -45,7 +45,7 @@ export class Signals {
     for (const signal of IGNORED) process.once(signal, () => this.#ignore(signal));
   }
 
-  /** From now on `handlers` are told; of what came before, each kind once. */
+  /** Calls `handlers` from now on, and once for each kind of signal that arrived before. */
   handle(handlers: SignalHandlers): void {
     this.#handlers = handlers;
     for (const tell of this.#early) tell(handlers);
@@ -58,13 +58,13 @@ export class Signals {
   }
 
   #ignore(signal: NodeJS.Signals): void {
-    process.on(signal, () => {}); // or the next one would kill
+    process.on(signal, () => {}); // otherwise the next one would kill the process
     this.#tell(handlers => handlers.ignored(signal));
   }
 
   /**
-   * Whether the terminal that the server was started from has closed. The kernel sends SIGHUP for that, as people send
-   * it for a reload; but no call on a terminal that has hung up is answered any more.
+   * Whether the terminal that the server was started from has closed. The kernel then sends SIGHUP, as people do for a
+   * reload. They are told apart by a call on the terminal, which fails once it has hung up.
    */
   #terminalIsGone(): boolean {
     return this.#terminals.length > 0 && !this.#terminals.some(fd => isatty(fd));

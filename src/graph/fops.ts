@@ -109,9 +109,9 @@ export interface Statfs {
 export const Access = { READ: 4, WRITE: 2, EXECUTE: 1 } as const;
 
 /**
- * How a file is created (RFC 1813, 3.3.8). Of a file that exists, `unchecked` sets only the size; any other object that
- * exists is the answer as it is, as with knfsd. `exclusive` stores `verifier` (8 bytes), so that a repetition of the call
- * succeeds.
+ * How a file is created (RFC 1813, 3.3.8). If the file exists, `unchecked` sets only its size; any other existing
+ * object is answered unchanged, as with knfsd. `exclusive` stores `verifier` (8 bytes), so that a repetition of the
+ * call succeeds.
  */
 export type CreateHow =
   | { readonly mode: 'unchecked'; readonly attr: SetAttr }
@@ -134,8 +134,8 @@ export interface Flock {
 export type Xattrs = ReadonlyMap<string, Buffer>;
 
 /**
- * What an entry counts of a listing's `size`: about its bytes in an NFS reply, with attributes and a handle if they are
- * known.
+ * How many bytes of a listing's `size` an entry takes: about its size in an NFS reply, with attributes and a handle if
+ * they are known.
  */
 export const direntBytes = (nameBytes: number, hasIatt: boolean): number =>
   ((nameBytes + 3) & ~3) + (hasIatt ? 152 : 24);

@@ -15,7 +15,7 @@ export interface Frame {
   readonly identity: Identity;
   /** The client's address, for logs and locks. */
   readonly client: string;
-  /** Aborted when the answer is no longer wanted. */
+  /** Aborted when the reply is no longer wanted. */
   readonly signal: AbortSignal;
   readonly lkOwner?: Buffer;
   /** The cookies of listings must fit in 32 bits instead of 63; a brick that cannot do this answers EOVERFLOW. */

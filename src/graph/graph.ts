@@ -32,7 +32,7 @@ function construct(plan: Plan, env: GraphEnv): Map<string, Xlator> {
   return xlators;
 }
 
-/** How often it is looked at whether a brick that hung at the start can be initialised. */
+/** How often a brick that hung at the start is checked, in case it can be initialised now. */
 const LATE_MS = 500;
 
 export class Graph implements AsyncDisposable {
@@ -119,7 +119,7 @@ export class Graph implements AsyncDisposable {
     }
   }
 
-  /** The brick is known to hang: its calls are answered EJUKEBOX until it can be initialised. */
+  /** Called for a brick that is known to hang. Its calls are answered EJUKEBOX until it can be initialised. */
   #initLater(brick: Xlator): void {
     brick.watch!.ready = false;
     this.#late.add(brick);
@@ -127,11 +127,11 @@ export class Graph implements AsyncDisposable {
   }
 
   async #initLate(): Promise<void> {
-    const late = [...this.#late]; // one that fails is put back, for the next tick
+    const late = [...this.#late]; // a brick that fails is put back and tried again later
     for (const brick of late) {
       if (this.#stopped) return;
       if (brick.watch!.hangs) continue;
-      if (!this.#late.delete(brick)) continue; // another tick has begun with it
+      if (!this.#late.delete(brick)) continue; // another tick is initialising it
       try {
         // oxlint-disable-next-line no-await-in-loop -- bottom-up, as at the start
         await brick.init();

@@ -1,26 +1,26 @@
-/** The names by which a volfile may set the options of a table. */
+/** Finds the options of a table that the names in a volfile mean. */
 import { didYouMean } from './closest.ts';
 import type { Option, OptionTable } from './options.ts';
 import type { Stanza } from './volfile.ts';
 import { shown, VolfileError } from './volfile-error.ts';
 
 export interface FoundOption {
-  /** In the table. */
+  /** The option in the table. */
   readonly key: string;
   readonly option: Option<unknown>;
-  /** What stands for the `*` of a pattern. */
+  /** The text that matched the `*` of a pattern. */
   readonly subvolume?: string;
 }
 
 interface Pattern {
   readonly key: string;
-  /** As in the table, or an alias: `nfs3.*.squash`. */
+  /** The name as in the table, or an alias: `nfs3.*.squash`. */
   readonly name: string;
   readonly regexp: RegExp;
   readonly of: Option<unknown>;
 }
 
-/** More subvolumes are not listed in a message, nor tried when a name was misspelt. */
+/** How many subvolumes are listed in a message, and tried when a name was misspelt. */
 const SHOWN_MAX = 8;
 const TRIED_MAX = 64;
 
@@ -61,7 +61,7 @@ export class OptionNames {
     throw VolfileError.expected(where, `a subvolume of ${this.#subvolumes()} in option ${name}`, this.#near(shortest));
   }
 
-  /** What may have been meant by a name that {@link find} does not know: ` (did you mean "…"?)`, or nothing. */
+  /** Returns a hint for a name that {@link find} does not know: ` (did you mean "…"?)`, or nothing. */
   meant(name: string): string {
     const subvolumes = [...this.#stanza.subvolumes.slice(0, TRIED_MAX).map(child => child.name), 'VOLUME'];
     const filled = this.#patterns.flatMap(({ name: pattern }) =>

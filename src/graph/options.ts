@@ -14,7 +14,7 @@ export interface Option<T> {
   readonly aliases?: readonly string[];
   /** The table's key is a pattern, and this is the option that each name matching it is read as. See {@link each}. */
   readonly each?: Option<unknown>;
-  /** It limits access: a layer that does not take it must not pass over it. See {@link limiting}. */
+  /** The option limits access. In a layer that does not take it, it must not be ignored. See {@link limiting}. */
   readonly limits?: boolean;
   /** `undefined` when the text is not what was expected. */
   parse(text: string): T | undefined;
@@ -202,11 +202,11 @@ export function limiting<T>(of: Option<T>): Option<T> {
   return { ...of, limits: true };
 }
 
-/** What becomes of an option of other software that a layer does not have. */
+/** What happens to an option of other software that a layer does not have. */
 export type ForeignOption =
-  /** It limits no access and has no effect here; a warning says so, and why. */
+  /** The option limits no access and has no effect here; a warning says so and gives this reason. */
   | { readonly ignored: string }
-  /** It stops the start: what to write in place of it. */
+  /** The option stops the start; this says what to write in place of it. */
   | { readonly instead: string };
 
 /** Names that users of other software may write, patterns as in an {@link OptionTable}. */

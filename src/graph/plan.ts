@@ -56,13 +56,13 @@ function checkChildren({ name, type, subvolumes, where }: Stanza, xlatorClass: X
   throw VolfileError.expected(subvolumes[max]?.where ?? where, expected, `${count === 0 ? 'none' : count}`);
 }
 
-/** A layer that limits access has been declared, and nothing passes through it. */
+/** The error for a layer that limits access and is declared, but that no call passes through. */
 function withoutEffect({ stanza: { name, type, where } }: PlannedVolume): VolfileError {
   const expected = `volume ${shown(name)} (${type}) as a subvolume of another, since it limits access`;
   return VolfileError.expected(where, expected, 'it in use nowhere');
 }
 
-/** Without what an override for many volumes has set here too, where it is not taken. */
+/** The settings without those that an override for many volumes has set here although the layer does not take them. */
 function withoutOthers(volume: PlannedVolume, taken: ReadonlySet<string>): PlannedVolume {
   const { stanza, read } = volume;
   const others = new Set(read.unknown.filter(one => isForOthers(one, taken)).map(({ name }) => name));
@@ -71,7 +71,7 @@ function withoutOthers(volume: PlannedVolume, taken: ReadonlySet<string>): Plann
   return { ...volume, stanza: { ...stanza, options } };
 }
 
-/** The layer that makes a volume read-only: its own, or that of all its subvolumes. */
+/** The layer that makes a volume read-only: the volume's own layer, or the one of all its subvolumes. */
 function readOnlyBy(
   { name, type, where, subvolumes }: Stanza,
   { readOnly }: XlatorClass,

@@ -37,7 +37,7 @@ function foreignOption(name: string, foreign: ForeignTable): ForeignOption | und
   return key === undefined ? undefined : foreign[key];
 }
 
-/** The warning that an option of other software is worth. @throws {VolfileError} it is not to be ignored */
+/** Returns the warning about an option of other software. @throws {VolfileError} the option must not be ignored */
 function passedOver(name: string, { where }: Setting, option: ForeignOption, { name: volume }: Stanza): string {
   if ('instead' in option) throw VolfileError.expected(where, `${option.instead} in place of it`, shown(name));
   return `${where}: volume ${shown(volume)}: option ${name} has no effect here: ${option.ignored}`;

@@ -1,6 +1,6 @@
 /**
- * What becomes of an option that its layer does not take. It is named in a warning and ignored, unless it limits
- * access: ignoring that would leave open what somebody meant to close, so the graph does not start.
+ * Decides about options that a layer does not take. Such an option is named in a warning and ignored, unless it limits
+ * access: ignoring that would leave open what the administrator meant to close, so the graph does not start.
  */
 import { closest } from './closest.ts';
 import { patternOf } from './option-names.ts';
@@ -10,14 +10,14 @@ import type { Stanza } from './volfile.ts';
 import { shown, VolfileError } from './volfile-error.ts';
 import type { XlatorClass } from './xlator.ts';
 
-/** A volume of which all is known but what becomes of its unknown options. */
+/** A volume whose options have been read, except for those that its layer does not know. */
 interface Layer {
   readonly stanza: Stanza;
   readonly xlatorClass: XlatorClass;
   readonly read: { readonly unknown: readonly UnknownOption[]; readonly origins: ReadonlyMap<string, string> };
 }
 
-/** A misspelling is taken for an access option of another layer up to this many edits. */
+/** The greatest number of edits at which a name counts as a misspelling of another layer's access option. */
 const EDITS_MAX = 2;
 
 /**
@@ -54,7 +54,7 @@ export async function judgeUnknown(layers: readonly Layer[], registry: Registry)
   return warnings;
 }
 
-/** Of an override for many volumes: some do not take it, others have. */
+/** Whether the option comes from an override for many volumes of which some take it. The others may pass over it. */
 export function isForOthers({ setting }: UnknownOption, taken: ReadonlySet<string>): boolean {
   return setting.glob === true && taken.has(setting.where);
 }
@@ -65,11 +65,14 @@ interface Owned {
   /** As in its table, with `*` for a subvolume. */
   readonly option: string;
   readonly limits: boolean;
-  /** What is to be written, and where. */
+  /** What should be written instead, and where. */
   readonly expected: string;
 }
 
-/** The option of another layer that `name` was meant for: the same, one that limits access, or one of its kind. */
+/**
+ * Finds the option of another layer that `name` probably means: one of that name, a similar one that limits access, or
+ * one of the same family.
+ */
 async function ownerOf(name: string, registry: Registry): Promise<Owned | undefined> {
   const classes = await Promise.all(
     Object.entries(registry).map(async ([type, load]) => [type, await load()] as const),
@@ -107,7 +110,7 @@ function nearest(name: string, options: readonly Owned[], part: (option: string)
   return near === undefined ? undefined : parts.get(near);
 }
 
-/** A layer that limits access and whose options begin as `name` does: `rpc-auth.…`. */
+/** Finds a layer that limits access and whose options begin as `name` does: `rpc-auth.…`. */
 function kinOf(name: string, classes: readonly (readonly [string, XlatorClass])[]): Owned | undefined {
   const family = /^[^.]+\./.exec(name)?.[0];
   const kin = classes.find(

@@ -1,8 +1,8 @@
-/** Extended attributes that no disk holds: GlusterFS's way of asking a brick what no fop asks. */
+/** Extended attributes that are on no disk. As in GlusterFS they ask a brick for what no fop returns. */
 
 /**
- * With getxattr of a directory: its path from the volume's root at this moment, in latin1. The root's is `/`. Where the
- * path is longer than the kernel tells, the path of the nearest directory above that it tells, with `/.` behind it.
- * ENODATA for what is no directory, ESTALE for a directory that lies outside of the volume.
+ * getxattr of a directory returns its current path from the volume's root, in latin1; the root's is `/`. If the path is
+ * longer than the kernel reports, it is the path of the nearest ancestor whose path the kernel reports, followed by
+ * `/.`. ENODATA for anything but a directory, ESTALE for a directory that lies outside of the volume.
  */
 export const ANCESTRY_PATH = 'glusterfs.ancestry.path';

@@ -10,7 +10,7 @@ export class VolfileError extends Error {
     this.where = where;
   }
 
-  /** One that has been in another thread and came back as a plain error. */
+  /** Restores an error that was thrown in another thread and arrived here as a plain error. */
   static again(where: string, { message, cause }: Error): VolfileError {
     return new VolfileError(where, message.slice(`${where}: `.length), { cause });
   }

@@ -17,7 +17,7 @@ export interface Setting {
   readonly where: string;
   /** Whether it was set on the command line: it then also wins over the same option set under another of its names. */
   readonly override?: boolean;
-  /** The volumes were named by a pattern: it is meant for those of them that take the option. */
+  /** The volumes were named by a pattern, so the option is meant for those of them that take it. */
   readonly glob?: boolean;
 }
 

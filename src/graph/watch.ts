@@ -1,7 +1,7 @@
 /**
- * Which brick the thread of a stage is in, noted in memory that the main thread sees: a call into a dead disk does not
- * return, so the stage cannot tell by itself. In return the main thread notes here which bricks hang, and whether the
- * stage has been set aside; calls of both kinds are answered EJUKEBOX before they begin.
+ * Notes in memory shared with the main thread which brick the thread of a stage is calling. A call into a dead disk
+ * does not return, so the stage itself cannot report it. In the other direction the main thread notes here which bricks
+ * hang and whether the stage has been set aside. In both cases calls are answered EJUKEBOX before they begin.
  */
 import { FsError } from '../errno.ts';
 import { ALL_FOPS, type Xlator } from './xlator.ts';
@@ -13,22 +13,25 @@ const ASIDE = 2;
 const WORDS = 3;
 const NONE = 0;
 
-/** Bricks that a server may have had in all its volfiles; further ones are not watched. */
+/**
+ * How many bricks can be watched, counting those of all volfiles that a server has loaded. Further ones are not
+ * watched.
+ */
 export const BRICKS_MAX = 4096;
 
-/** Plain data, since it is posted to the stage. */
+/** The shared memory of a stage. It is plain data, since it is posted to the stage. */
 export interface WatchMemory {
   readonly stage: SharedArrayBuffer;
-  /** A word for each brick of the server, not 0 while it hangs. All stages share it. */
+  /** A word for each brick of the server, which is not 0 while the brick hangs. All stages share this memory. */
   readonly hanging: SharedArrayBuffer;
-  /** The words of the bricks, by their names. */
+  /** The index of each brick's word, by the brick's name. */
   readonly bricks: ReadonlyMap<string, number>;
 }
 
 export const newStageMemory = (): SharedArrayBuffer => new SharedArrayBuffer(4 * WORDS);
 export const newHangingMemory = (): SharedArrayBuffer => new SharedArrayBuffer(4 * BRICKS_MAX);
 
-/** What the main thread sees of a stage. */
+/** What the main thread can read of a stage. */
 export class StageSeen {
   readonly #own: Int32Array;
 
@@ -36,18 +39,18 @@ export class StageSeen {
     this.#own = new Int32Array(memory);
   }
 
-  /** Calls into bricks so far; it begins again at some time. */
+  /** The number of calls into bricks so far; it wraps around. */
   get calls(): number {
     return Atomics.load(this.#own, CALLS);
   }
 
-  /** The brick that its thread is in, by number. */
+  /** The number of the brick that the thread is calling, if any. */
   get brick(): number | undefined {
     const word = Atomics.load(this.#own, BRICK);
     return word === NONE ? undefined : word - 1;
   }
 
-  /** From here on it begins no call into a brick. */
+  /** Keeps the stage from beginning any further call into a brick. */
   setAside(): void {
     Atomics.store(this.#own, ASIDE, 1);
   }
@@ -71,7 +74,7 @@ export class BrickWatch {
     return this.#hanging[this.#number] !== 0;
   }
 
-  /** Whether a call into the brick may begin; {@link leave} must follow then. */
+  /** Whether a call into the brick may begin. If so, {@link leave} must be called after it. */
   enter(): boolean {
     if (this.#hanging[this.#number] !== 0 || this.#own[ASIDE] !== 0 || !this.ready) return false;
     this.#own[CALLS]! += 1;
@@ -83,7 +86,7 @@ export class BrickWatch {
     this.#own[BRICK] = NONE;
   }
 
-  /** Runs what the stage does with the brick on its own behalf. */
+  /** Runs work of the stage itself with the brick, outside of any client's call. */
   during<T>(work: () => T): T {
     const before = this.#own[BRICK]!;
     this.#own[CALLS]! += 1;
@@ -99,8 +102,8 @@ export class BrickWatch {
 type AnyFop = (...args: unknown[]) => unknown;
 
 /**
- * For each fop what makes a watched one of it. Each is a function of its own, compiled for the one fop that it calls:
- * a shared one costs twice as much.
+ * For each fop a function that wraps it in a watched one. Each is compiled separately for the one fop that it calls,
+ * since a shared function costs twice as much.
  */
 const WATCHED = Object.fromEntries(
   ALL_FOPS.map(fop => {
@@ -118,7 +121,7 @@ const WATCHED = Object.fromEntries(
   }),
 ) as Record<string, (run: AnyFop, brick: Xlator, watch: BrickWatch, refuse: () => Promise<never>) => AnyFop>;
 
-/** Has the fops of a brick watched, as far as they run without waiting. */
+/** Wraps the fops of a brick so that their synchronous part is watched. */
 export function watched(brick: Xlator, watch: BrickWatch): void {
   const own = brick as unknown as Record<string, AnyFop>;
   const refuse = () => Promise.reject(new FsError('EJUKEBOX', `${brick.name} does not answer`));

@@ -6,7 +6,7 @@ import type { Fop, Fops } from './fops.ts';
 import type { ForeignTable, OptionTable, OptionValues } from './options.ts';
 import type { BrickWatch, WatchMemory } from './watch.ts';
 
-/** What the process around it offers to an xlator. */
+/** What the process offers to an xlator. */
 export interface GraphEnv {
   readonly log: Log;
   /** The server's state directory, which survives restarts. */
@@ -44,7 +44,7 @@ export interface XlatorConfig<O extends OptionTable = OptionTable> {
   readonly env: GraphEnv;
 }
 
-/** A part of a state dump: plain data, that another thread can be sent. */
+/** A part of a state dump. It is plain data, since it is posted between threads. */
 export type DumpValues = Readonly<Record<string, string | number | boolean>>;
 
 /**
@@ -60,7 +60,10 @@ export interface XlatorClass {
   readonly options?: OptionTable;
   /** Options of other software with what becomes of them here. */
   readonly foreign?: ForeignTable;
-  /** Its purpose is to limit access: an option that it does not take stops the start, it is not merely reported. */
+  /**
+   * The layer's purpose is to limit access. An option that it does not take then stops the start instead of being
+   * reported.
+   */
   readonly limitsAccess?: boolean;
   /** Whether a layer with these options refuses every change, so that what is above it is called read-only. */
   readonly readOnly?: (options: any) => boolean;
@@ -94,7 +97,7 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   readonly where: string;
   readonly children: readonly Xlator[];
   readonly parents: Xlator[] = [];
-  /** The layer that refuses every change, if one from here down does: this one, or one that all ways below lead to. */
+  /** The layer that refuses every change, if there is one: this one, or one below that every path down leads to. */
   readonly readOnlyBy: Layer | undefined;
   protected readonly options: OptionValues<O>;
   protected readonly origins: ReadonlyMap<string, string>;
@@ -146,17 +149,18 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   }
 
   /**
-   * What tells the tree below from every other: 16 bytes that stay the same for as long as it is that tree, whatever its
-   * path and however often anything is started again (of a GlusterFS brick, its volume-id). File handles are bound to it.
-   * A brick looks whether its tree is still where the volfile says; if another one is there by now, it serves that from
-   * then on, and says `child-up` once more. All zeros from a brick that does not know.
-   * @throws {FsError} ENOENT: there is none at the moment; ENOTCONN and others: it cannot be asked
+   * Returns 16 bytes that identify the tree below among all others. They stay the same for as long as it is that tree,
+   * whatever its path and however often the brick or the machine is restarted (for a GlusterFS brick they are its
+   * volume-id). File handles are bound to them. A brick checks whether its tree is still at the path in the volfile. If
+   * another tree has taken its place, the brick serves that from then on and sends `child-up` again. A brick that does
+   * not know its tree returns zeros.
+   * @throws {FsError} ENOENT: there is no tree at the moment; ENOTCONN and others: the brick cannot be asked
    */
   volumeId(): Promise<Buffer> {
     return this.#first === undefined ? Promise.resolve(Buffer.alloc(16)) : this.#first.volumeId();
   }
 
-  /** What people should know of it now, for `bricknfs status`: one line. */
+  /** One line for `bricknfs status` about trouble that the operator should know of now. */
   get trouble(): string | undefined {
     return undefined;
   }
@@ -164,7 +168,7 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   /** Called when the inode has left the table, to release what `inode.slots[this.slot]` holds. */
   forget(_inode: Inode): void {}
 
-  /** What is worth knowing of it in a state dump, by name. It must cost little and never wait for a disk. */
+  /** The values that a state dump shows of this xlator, by name. Must be cheap and never wait for a disk. */
   dump(): DumpValues {
     return {};
   }

@@ -12,7 +12,7 @@ export class Inode {
    * One slot per xlator of the graph, indexed by `Xlator.slot`, in which the xlator keeps what it knows of the inode.
    */
   readonly slots: unknown[] = [];
-  /** The xid of the last NFS call, of this thread, that changed the data; -1 as long as none has. */
+  /** The xid of this thread's last NFS call that changed the data; -1 if there was none. */
   dataChangedBy = -1;
   #fd: Fd | undefined;
 

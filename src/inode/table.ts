@@ -22,18 +22,18 @@ export interface InodeTableOptions {
   readonly forget?: (inode: Inode) => void;
 }
 
-/** Inodes looked at for a sample: the stage answers no call meanwhile. */
+/** How many inodes are examined for a sample. The stage answers no call meanwhile. */
 const SAMPLED_FROM_MAX = 100_000;
 
 export interface InodeSample {
-  /** In hexadecimal digits. */
+  /** The gfid in hexadecimal digits. */
   readonly gfid: string;
   readonly type: FileType;
-  /** How many use it now. */
+  /** The number of references at the moment. */
   readonly refs: number;
-  /** How often it was given to clients. */
+  /** How often a look-up returned the inode to clients. */
   readonly nlookup: number;
-  /** As {@link InodeTable.path} has it. */
+  /** The path as {@link InodeTable.path} returns it. */
   readonly path: string;
 }
 

@@ -21,8 +21,8 @@ export interface Call {
 }
 
 /**
- * Thrown by an actor that has no answer, by no fault of this program (a list that no reply can carry): the caller gets
- * SYSTEM_ERR, the log the reason.
+ * Thrown by an actor that cannot answer although nothing is wrong with this program (a list that fits no reply). The
+ * caller gets SYSTEM_ERR, and the reason is logged.
  */
 export class UnanswerableError extends Error {
   override name = 'UnanswerableError';
@@ -36,14 +36,17 @@ export interface Actor<Context, Args = any, Res = any> {
   /** False when a repeat may answer differently, so the reply must be kept for retries. */
   readonly idempotent: boolean;
   /**
-   * For actors whose long arguments are not summed as a whole by the reply cache. A call looks like an answered one (same
-   * xid, caller and length, both ends of the arguments equal): true if it is that call again, so that its reply, which
-   * was `earlier`, is to be given again; false if it is another call, which is then run.
+   * For actors whose long arguments the reply cache sums only in part. It is called for a call that looks like an
+   * answered one: same xid, caller and length, and equal ends of the arguments. Returns true if it is that call again,
+   * so that `earlier`, its reply, is sent again; false if it is another call, which is then run.
    */
   repeats?(context: Context, args: Args, earlier: Res): Promise<boolean>;
   /** The weakest authentication it takes, where that is not the program's. */
   readonly minAuth?: number;
-  /** What a large reply's payload may take at most, so that there is room for it before it is made; by default nothing. */
+  /**
+   * The greatest number of bytes of a large reply's payload, for which room is reserved before it is made; 0 by
+   * default.
+   */
   replyBytes?(args: Args): number;
   /** What it throws is a bug of ours, but for {@link UnanswerableError}: SYSTEM_ERR. `args` may be views into the record: good until it answers. */
   run(context: Context, args: Args): Promise<Res> | Res;

@@ -1,24 +1,25 @@
 /**
- * Which connections are let in: so many in all, so many of one address. When there are too many, one goes for each that
- * comes: of the address that has most of them.
+ * Decides which connections are accepted, within a limit for all clients and one for each address. At a limit every new
+ * connection has an old one closed: of its own address if that is at its limit, otherwise of the address that has the
+ * most connections.
  */
 export interface AdmissionOptions {
   readonly connectionsMax: number;
   readonly perClientMax: number;
-  /** Closes the connection of `address` that can best be spared; {@link Admission.left} is told when it is closed. */
+  /** Closes the most dispensable connection of `address`; {@link Admission.left} is called once it is closed. */
   spare(address: string): void;
 }
 
-/** How many connections may be there above the limit until those that have been told to go are gone, */
+/** How many connections may exceed the limit while those that were chosen to be closed are still closing. */
 const LEAVING_MAX = 512;
-/** and how many of them are for addresses that have more than others already. */
+/** The same limit for a new connection of an address that already has more connections than the average. */
 const LEAVING_FOR_MANY_MAX = 64;
 
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #connections = new Map<string, number>();
   #total = 0;
-  /** Connections that have been told to go. */
+  /** Connections that were chosen to be closed and are still open. */
   #leaving = 0;
 
   constructor(options: AdmissionOptions) {
@@ -34,7 +35,7 @@ export class Admission {
     return this.#connections.get(address) ?? 0;
   }
 
-  /** Whether one more of `address` may be there; it then counts until {@link left}. */
+  /** Whether one more connection of `address` is accepted. If so, it counts until {@link left} is called. */
   admit(address: string): boolean {
     const { connectionsMax, perClientMax } = this.#options;
     const has = this.of(address);

@@ -3,7 +3,7 @@ import { accept_stat, msg_type, reply_stat } from '#protocols/rpc.ts';
 import type { XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Transport } from './transport.ts';
 
-/** Of an accepted reply, up to where the results begin. */
+/** The length of an accepted reply up to where its results begin. */
 export const ACCEPTED_HEADER_BYTES = 24;
 
 export function accept(transport: Transport, xid: number, stat: accept_stat, ...data: number[]): void {
@@ -17,8 +17,8 @@ export function acceptedHeader(to: XdrWriter, xid: number, stat: accept_stat): v
   to.uint32(xid);
   to.uint32(msg_type.REPLY);
   to.uint32(reply_stat.MSG_ACCEPTED);
-  to.uint32(0); // verf: AUTH_NONE,
-  to.uint32(0); // of no bytes
+  to.uint32(0); // verf: AUTH_NONE
+  to.uint32(0); // verf: length 0
   to.uint32(stat);
 }
 
@@ -32,7 +32,7 @@ export function deny(transport: Transport, xid: number, stat: number, ...data: n
   }, undefined);
 }
 
-/** A reply as it was given before; `sent` as for {@link Transport.reply}. */
+/** Sends a reply again as it was sent before. `sent` is as for {@link Transport.reply}. */
 export function replay(transport: Transport, reply: Buffer, sent?: (() => void)[]): void {
   transport.reply(to => to.bytes(reply), sent);
 }

@@ -1,16 +1,17 @@
 /**
- * A bounded amount of memory that many share. A holder may have a part of what is left for the others: so a single one
- * gets a fifth of the whole, and however many there are, it takes a great many until nothing is left for a newcomer.
+ * A bounded amount of memory that several holders share. A holder may take up to a quarter of what it leaves free for
+ * the others. A single holder thus gets at most a fifth of the whole, and a great many holders are needed to leave
+ * nothing for a newcomer.
  */
 export class Budget {
   /** Bytes. */
   readonly max: number;
-  /** What each holder may have in any case, as long as it is there. */
+  /** Bytes that each holder may take regardless of its part, as long as they are free. */
   readonly each: number;
-  /** Bytes that all holders have together. */
+  /** Bytes that all holders have taken together. */
   used = 0;
   readonly #waiting = new Set<Waiting>();
-  /** What was in use when the last one had to wait, or was told. */
+  /** The bytes in use when a holder last had to wait, or when the waiting holders were last woken. */
   #mark = 0;
 
   constructor(max: number, each: number) {
@@ -22,12 +23,12 @@ export class Budget {
     return this.max - this.used;
   }
 
-  /** Whether anyone waits for others to give something back. */
+  /** Whether any holder waits for others to give memory back. */
   get awaited(): boolean {
     return this.#waiting.size > 0;
   }
 
-  /** `waiting` is told once, when others have given enough back that it is worth another look. */
+  /** Resumes `waiting` once, when enough memory has been given back that it is worth trying again. */
   wait(waiting: Waiting): void {
     this.#waiting.add(waiting);
     if (this.used > this.#mark) this.#mark = this.used;
@@ -46,7 +47,7 @@ export class Budget {
     if (this.#waiting.size > 0 && this.used <= this.#mark - WORTH_A_LOOK_BYTES) this.wake();
   }
 
-  /** Tells all that wait. The one that finds no room waits again, so none is passed over for good. */
+  /** Resumes everything that waits. What still finds no room waits again, so none is passed over for good. */
   wake(): void {
     if (this.#waiting.size === 0) return;
     this.#mark = this.used;
@@ -56,18 +57,20 @@ export class Budget {
   }
 }
 
-/** Smaller amounts that come back wake no one: many may wait, and each look costs. A timer looks after the rest. */
+/**
+ * Giving back less than this resumes nothing, since many may wait and each attempt costs time. A timer does the rest.
+ */
 const WORTH_A_LOOK_BYTES = 256 * 1024;
 
-/** How much of what is left for others a holder may have. */
+/** The part of what is left for the others that a holder may have. */
 const PART_OF_LEFT = 1 / 4;
 
 export interface Waiting {
-  /** There may be room again: look, but not from within this call. */
+  /** Called when there may be room again. It must not try within this call, but soon after it. */
   resumeSoon(): void;
 }
 
-/** What one holder has of a {@link Budget}. */
+/** The memory that one holder has taken from a {@link Budget}. */
 export class Share {
   readonly budget: Budget;
   bytes = 0;

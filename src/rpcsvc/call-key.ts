@@ -1,4 +1,4 @@
-/** What makes two calls the same one, and how far that can be told cheaply. */
+/** Decides whether two calls are the same, as far as that can be told cheaply. */
 import { randomBytes } from 'node:crypto';
 import type { Credentials } from './auth/scheme.ts';
 
@@ -23,21 +23,22 @@ export interface CallKey {
   readonly checksum: number;
 }
 
-/** Equal keys mean equal calls, but for what the checksum leaves out. */
+/** Calls with equal keys are equal, except for argument bytes that the checksum does not cover. */
 export function sameCall(a: CallKey, b: CallKey): boolean {
   if (a.checksum !== b.checksum || a.length !== b.length || a.procedure !== b.procedure) return false;
   return a.program === b.program && a.version === b.version && a.caller === b.caller;
 }
 
 /**
- * All of the credentials that a reply may depend on, exactly: no hash, since a caller can choose its groups such that
- * hashes meet. The stamp and the machine name of AUTH_SYS are left out, which a client may change between two tries.
+ * All parts of the credentials that a reply may depend on. They are kept exactly and not hashed, since a caller could
+ * choose its groups so that hashes collide. The stamp and the machine name of AUTH_SYS are left out, since a client may
+ * change them between two tries.
  */
 export function callerOf({ flavor, uid, gid, groups }: Credentials): string {
   return `${flavor}:${uid}:${gid}:${groups.join()}`;
 }
 
-/** Whether {@link checksumOf} covers all of so many bytes. */
+/** Whether {@link checksumOf} covers all of `length` bytes of arguments. */
 export function isSummedWhole(length: number, endsSuffice: boolean): boolean {
   return !endsSuffice || length <= SUMMED_BYTES_MAX;
 }
@@ -48,14 +49,14 @@ const seeds = randomBytes(16);
 const seed = (at: number) => seeds.readInt32LE(at) | 1;
 const [A, B, C, D] = [seed(0), seed(4), seed(8), seed(12)] as const;
 
-/** Of the arguments that stand in `bytes` from `from` to `to`: of all of them, or of both ends of long ones. */
+/** The checksum of the arguments in `bytes` from `from` to `to`. It covers all of them, or both ends of long ones. */
 export function checksumOf(bytes: Buffer, from: number, to: number, endsSuffice = false): number {
   const length = to - from;
   if (isSummedWhole(length, endsSuffice)) return mixed(length, bytes, from, to);
   return mixed(mixed(length, bytes, from, from + HEAD_BYTES), bytes, to - TAIL_BYTES, to);
 }
 
-/** Four lanes, so that the processor need not wait for one multiplication before it begins the next. */
+/** Sums in four lanes, so that the processor need not wait for one multiplication before it begins the next. */
 function mixed(start: number, bytes: Buffer, from: number, to: number): number {
   const view = viewOf(bytes);
   const base = bytes.byteOffset;
@@ -93,8 +94,8 @@ function viewOf({ buffer }: Buffer): DataView {
 }
 
 /**
- * A place for an xid in a table: one number for each xid, such that a client that chooses its xids cannot choose where
- * they stand (V8 hashes small integers without a seed).
+ * Scatters an xid for use in a hash table: one number for each xid, such that a client that chooses its xids cannot
+ * choose their buckets (V8 hashes small integers without a seed).
  */
 export function scattered(xid: number): number {
   let place = Math.imul(xid ^ B, A);

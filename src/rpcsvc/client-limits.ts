@@ -1,26 +1,35 @@
-/** What one client, by its address, may have under way at a time, over all its connections to this stage. */
+/**
+ * The limits on what one client, identified by its address, may have under way at a time over all its connections to
+ * this stage.
+ */
 import { Budget, Share, type Waiting } from './budget.ts';
 
 export interface ClientLimits {
-  /** Calls under way of one client, and of all. */
+  /** Calls under way: of one client, and of all clients together. */
   readonly callsMax: number;
   readonly callsTotal: number;
-  /** Bytes of records that have come or are coming, of all clients: partial ones, and the arguments of calls. */
+  /** Bytes of received records of all clients: incomplete ones, and the arguments of calls under way. */
   readonly receivedBytesTotal: number;
-  /** Bytes of replies that are being made or wait to be sent, of all clients. */
+  /** Bytes of the replies of all clients that are being made or wait to be sent. */
   readonly replyBytesTotal: number;
 }
 
 /**
- * However fast calls come on however many connections, so many are taken of one client before the others have their turn.
- * When several clients are that fast they share the number.
+ * How many calls are taken from one client before it is the turn of the others, however fast its calls arrive and
+ * however many connections it has. Several such clients share the number.
  */
 const CALLS_OF_TURN = 64;
 const CALLS_OF_TURN_MIN = 8;
-/** The only client of a stage makes others wait only while they connect, and each pause costs it some microseconds. */
+/**
+ * The same for the only client of a stage, which can delay only clients that are connecting. Each pause costs it some
+ * microseconds.
+ */
 const CALLS_OF_TURN_ALONE = 256;
 
-/** What each client may have in any case: enough for one call of the largest kind, in buffers whose sizes double. */
+/**
+ * Memory that each client may use in any case: enough for one call of the largest kind, in buffers whose sizes are
+ * powers of two.
+ */
 const EACH_BYTES = 2.5 * 1024 * 1024;
 
 /** The budgets of one stage, which its clients share. */
@@ -34,7 +43,7 @@ export class Budgets {
   }
 }
 
-/** A connection, as far as it matters to whether it may stay. */
+/** What decides which connection of a client is closed when one must be. */
 export interface Connected {
   readonly proven: boolean;
   /** Calls under way. */
@@ -58,9 +67,12 @@ export class Client {
   readonly #waiting = new Set<Waiting>();
   calls = 0;
   readonly connections = new Set<Connected>();
-  /** The connection that may receive its record though the client has its share: so that there is always one that can. */
+  /**
+   * The connection that may receive the rest of its record although the client has used up its share, so that at least
+   * one connection always makes progress.
+   */
   favourite: Waiting | undefined;
-  /** Calls that it has made in the turn with the number `#turn`. */
+  /** The calls that the client has made in the turn with the number `#turn`. */
   #made = 0;
   #turn = 0;
 
@@ -71,18 +83,21 @@ export class Client {
     this.replies = new Share(clients.budgets.replies);
   }
 
-  /** Whether it has as many calls under way as it may: its limit, and no more than are left for all others. */
+  /**
+   * Whether the client may start no further call: it has reached its limit, or as many calls as are left for all
+   * others.
+   */
   get full(): boolean {
     const { callsMax, callsTotal } = this.#clients.limits;
     return this.calls >= callsMax || (this.calls > 0 && this.calls >= callsTotal - this.#clients.calls);
   }
 
-  /** Whether some of its connections wait. */
+  /** Whether any of the client's connections waits for memory or for a call to end. */
   get waits(): boolean {
     return this.#waiting.size > 0;
   }
 
-  /** Counts a call that is taken. */
+  /** Counts a call that was taken in this turn. */
   took(): void {
     const { turn } = this.#clients;
     if (this.#turn === turn) {
@@ -94,7 +109,8 @@ export class Client {
   }
 
   /**
-   * Whether it has made as many calls in this turn of the event loop as it may: then `waiting` is told in the next.
+   * Whether the client has made all the calls that it may make in this turn of the event loop. If so, `waiting` is
+   * resumed in the next turn.
    */
   waitsForTurn(waiting: Waiting): boolean {
     const clients = this.#clients;
@@ -116,14 +132,14 @@ export class Client {
     else this.wake();
   }
 
-  /** `waiting` is told once, when the client or others have given something back. */
+  /** Resumes `waiting` once, when this client or another has given memory back or has fewer calls under way. */
   wait(waiting: Waiting): void {
     this.#waiting.add(waiting);
     this.received.budget.wait(waiting);
     this.replies.budget.wait(waiting);
   }
 
-  /** `waiting` has its record, or is gone: another one may be the favourite. */
+  /** Called when `waiting` has received its record or is closed; another connection may become the favourite. */
   unfavour(waiting: Waiting): void {
     if (this.favourite !== waiting) return;
     this.favourite = undefined;
@@ -136,7 +152,7 @@ export class Client {
     this.replies.budget.forget(waiting);
   }
 
-  /** All its waiting connections look again; one that finds no room waits again. */
+  /** Makes all waiting connections of the client try again. A connection that finds no room waits again. */
   wake(): void {
     if (this.#waiting.size === 0 || this.full) return;
     const waiting = [...this.#waiting];
@@ -149,7 +165,10 @@ export class Client {
     if (this.connections.size === 0 && this.calls === 0) this.#clients.gone(this);
   }
 
-  /** The connection that can best be spared: one that never made a call, or else one without calls, idle for longest. */
+  /**
+   * The most dispensable connection: one that never made a call, or else one without calls under way that has been idle
+   * for longest.
+   */
   spareable(): Connected | undefined {
     let found: Connected | undefined;
     for (const one of this.connections) if (found === undefined || goesBefore(one, found)) found = one;
@@ -160,9 +179,9 @@ export class Client {
 export class Clients {
   readonly limits: ClientLimits;
   readonly budgets: Budgets;
-  /** Calls under way, of all. */
+  /** The calls under way of all clients together. */
   calls = 0;
-  /** Goes up when all may make calls again that have made as many as they may in a turn of the event loop. */
+  /** The number of the current turn. With a new turn, clients that have used up their calls may make calls again. */
   turn = 0;
   #callsOfTurn = CALLS_OF_TURN;
   readonly #waiting = new Map<Waiting, Client>();
@@ -173,7 +192,7 @@ export class Clients {
     this.budgets = new Budgets(limits);
   }
 
-  /** The client of that address, which {@link gone} makes forgotten. */
+  /** Returns the client with that address, and creates it if it is not known. {@link gone} removes it. */
   of(address: string): Client {
     let client = this.#clients.get(address);
     if (client === undefined) {
@@ -183,12 +202,12 @@ export class Clients {
     return client;
   }
 
-  /** How many calls a client may make before it is the others' turn. */
+  /** How many calls a client may make in one turn of the event loop. */
   get callsOfTurn(): number {
     return this.#clients.size === 1 ? CALLS_OF_TURN_ALONE : this.#callsOfTurn;
   }
 
-  /** `waiting` is told when the next turn of the event loop has come. */
+  /** Resumes `waiting` in the next turn of the event loop. */
   waitForTurn(client: Client, waiting: Waiting): void {
     if (this.#waiting.size === 0) setImmediate(() => this.#nextTurn());
     this.#waiting.set(waiting, client);
@@ -203,7 +222,7 @@ export class Clients {
     for (const one of waiting) one.resumeSoon();
   }
 
-  /** Closes the connection of `address` that can best be spared, if there is one; the next time it is another one. */
+  /** Closes the most dispensable connection of `address`, if it has any. The next call chooses another one. */
   spare(address: string): void {
     const client = this.#clients.get(address);
     const one = client?.spareable();
@@ -212,7 +231,7 @@ export class Clients {
     one.close('others need its place');
   }
 
-  /** It has neither connections nor calls any more. */
+  /** Removes a client that has neither connections nor calls under way. */
   gone(client: Client): void {
     if (this.#clients.get(client.address) === client) this.#clients.delete(client.address);
   }

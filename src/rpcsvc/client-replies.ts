@@ -16,11 +16,11 @@ export interface Asker {
 export class CachedReply {
   readonly key: CallKey;
   readonly owner: ClientReplies;
-  /** Where the call came from, the last time. */
+  /** The connection from which the call came most recently. */
   origin: Origin;
   /** The arguments while the call is under way, if the key does not cover them all: views into the record. */
   args: Buffer | undefined;
-  /** Connections, besides the first, that the reply goes to. */
+  /** Further connections that are also sent the reply. */
   askers: Asker[] | undefined;
   /** On the clock of `performance.now()`; endless as long as the call is under way. */
   endedAt = Infinity;

@@ -14,7 +14,10 @@ import { Origin } from './origin.ts';
 import type { LastAuth, Transport } from './transport.ts';
 
 export interface ConnectionLimits extends RecordLimits {
-  /** Bytes of replies, made or being made, that wait for the peer to read them before no more of its calls are taken. */
+  /**
+   * When replies of this many bytes, finished or being made, wait for the peer to read them, no more of its calls are
+   * taken.
+   */
   readonly unsentBytesMax: number;
   /** The largest reply: a call is taken only if there is room for one. */
   readonly replyBytesMax: number;
@@ -30,7 +33,7 @@ export interface ConnectionLimits extends RecordLimits {
 
 /** How long a peer may take to close its side of a connection that we have ended. */
 const LINGER_MS = 1000;
-/** What is read at a time where no record has begun. */
+/** The most bytes that are read at a time while no record has begun. */
 const LANDING_BYTES = 32 * 1024;
 /**
  * Where all connections of this thread read to between records; what comes is copied at once. So a connection has no
@@ -48,7 +51,7 @@ export class Connection implements Transport, Connected {
   readonly client: Client;
   readonly origin: Origin;
   lastAuth: LastAuth | undefined;
-  /** Whether it has made a call other than NULL that could be made out. */
+  /** Whether the peer has made a call other than NULL that could be decoded. */
   proven = false;
   readonly #service: Service;
   readonly #limits: ConnectionLimits;
@@ -57,21 +60,21 @@ export class Connection implements Transport, Connected {
   readonly #out: Outgoing;
   readonly #abort = new AbortController();
   readonly #closed: Promise<void>;
-  /** Where the next bytes are to be read to, and where they are read to now. */
+  /** The buffer for the next read, and the buffer of the read that is under way. */
   #room: Buffer = landing;
   #offered: Buffer = landing;
   #flushing = false;
   #calls = 0;
-  /** For replies that are being made. */
+  /** Bytes that are reserved for replies that are being made. */
   #reservedBytes = 0;
-  /** Records have come that may not be taken now; */
+  /** Received records must wait, because the client has reached one of its limits. */
   #paused = false;
-  /** or there is no memory for the one that is coming. */
+  /** There is no memory for the record that is being received. */
   #cramped = false;
   #crampedSince = Infinity;
   #draining = false;
   #pumping = false;
-  /** The peer has closed its side, and had acknowledged the replies to all that it had asked. */
+  /** The peer has closed its side after it had acknowledged the replies to all its calls. */
   #finished = false;
   /** On the clock of `performance.now()`. */
   #readAt = performance.now();
@@ -123,7 +126,10 @@ export class Connection implements Transport, Connected {
     return this.#closed;
   }
 
-  /** Since when it waits for memory for what it is sending, of which it may have a part; `Infinity` if it does not. */
+  /**
+   * Since when the connection has waited for memory to receive what the peer sends; it may hold part of a record
+   * meanwhile. `Infinity` if it does not wait.
+   */
   get crampedSince(): number {
     return this.#crampedSince;
   }
@@ -133,17 +139,20 @@ export class Connection implements Transport, Connected {
     return this.#calls;
   }
 
-  /** When it last sent or took something, on the clock of `performance.now()`. */
+  /** When the peer last sent something or read some of its replies, on the clock of `performance.now()`. */
   get activeAt(): number {
     return Math.max(this.#readAt, this.#out.wroteAt);
   }
 
-  /** Memory that it keeps for the peer, in bytes. */
+  /** The bytes of memory that the connection holds for the peer. */
   get heldBytes(): number {
     return this.#out.bytes + this.#records.bytes;
   }
 
-  /** Since when the peer has neither read what waits for it nor sent on what it began; `Infinity` if it does. */
+  /**
+   * Since when the peer has not read the replies that wait for it, or not continued the record that it began; the
+   * earlier of the two. `Infinity` if it does neither.
+   */
   get stuckSince(): number {
     return Math.min(this.#out.stuckSince, this.#partialSince === Infinity ? Infinity : this.#readAt);
   }
@@ -189,13 +198,15 @@ export class Connection implements Transport, Connected {
     this.#socket.destroy();
   }
 
-  /** Closes it for a reason that the log is told. */
+  /** Closes the connection and logs the reason. */
   close(why: string): void {
     this.#service.log.debug({ client: this.peer.address, why }, 'connection closed');
     this.destroy();
   }
 
-  /** To be called every few seconds: closes what the limits say is stuck. */
+  /**
+   * Must be called every few seconds. Closes the connection if it is idle or stuck for longer than its limits allow.
+   */
   check(now: number): void {
     const { idleMs, silentMs, partialMs, sendMs } = this.#limits;
     if (now - this.#out.stuckSince > sendMs) this.close('does not read its replies');
@@ -204,7 +215,7 @@ export class Connection implements Transport, Connected {
     else if (now - this.activeAt > (this.proven ? idleMs : silentMs)) this.close('idle');
   }
 
-  /** Sends what has gathered, and goes on after a pause, when this turn of the event loop is over. */
+  /** At the end of this turn of the event loop, sends the gathered replies and resumes a connection that has paused. */
   resumeSoon(): void {
     if (this.#flushing) return;
     this.#flushing = true;
@@ -225,7 +236,7 @@ export class Connection implements Transport, Connected {
     return !this.#paused && !this.#cramped;
   }
 
-  /** Starts the calls that have come, as far as the limits allow, and finds room for what comes next. */
+  /** Starts the received calls as far as the limits allow, and finds room for what is received next. */
   #pump(): void {
     if (this.#pumping) return; // an actor that answered at once has called back
     this.#pumping = true;
@@ -251,7 +262,9 @@ export class Connection implements Transport, Connected {
     }
   }
 
-  /** Whether the client has to wait before its next call is taken: the answer must have room before it is made. */
+  /**
+   * Whether the client has to wait before its next call is taken. There must be room for the reply before it is made.
+   */
   #full(): boolean {
     const { unsentBytesMax, replyBytesMax } = this.#limits;
     const unsent = this.#out.bytes + this.#reservedBytes;
@@ -265,7 +278,7 @@ export class Connection implements Transport, Connected {
     return true;
   }
 
-  /** Where the next bytes go; without memory for them nothing more is read. */
+  /** Chooses the buffer for the next read. Without memory for it nothing more is read. */
   #makeRoom(records: number): void {
     this.#records.rest();
     const { partial } = this.#records;
@@ -276,7 +289,7 @@ export class Connection implements Transport, Connected {
     if (!this.#cramped) this.#crampedSince = Infinity;
     else if (this.#crampedSince === Infinity) this.#crampedSince = performance.now();
     if (this.#cramped) this.client.wait(this);
-    // A client that is made to wait is not the one that is slow.
+    // While the server makes the client wait, the delay of the record is not the client's.
     if (!partial || this.#paused || this.#cramped) this.#partialSince = Infinity;
     else if (records > 0 || this.#partialSince === Infinity) this.#partialSince = this.#readAt;
   }
@@ -285,7 +298,10 @@ export class Connection implements Transport, Connected {
     return this.client.received.fits(LANDING_BYTES) ? landing : undefined;
   }
 
-  /** For the rest of a record: if need be as the one connection of the client's that gets more than its share. */
+  /**
+   * Returns room for the rest of a record. If need be it exceeds the client's share, which one connection of a client
+   * may do.
+   */
   #roomForRest(): Buffer | undefined {
     const { client } = this;
     const room = this.#records.room();

@@ -14,7 +14,7 @@ import type { Sender } from './datagram.ts';
 import { parseIp } from './ip.ts';
 import { decodeTaddr, encodeTaddr } from './portmap/uaddr.ts';
 
-/** Where a datagram came from, and by which of our addresses: what its reply needs. */
+/** The sender of a datagram and the local address that received it, which the reply needs. */
 export interface Origin extends Sender {
   /** The sender's sockaddr. */
   readonly name: Buffer;
@@ -23,14 +23,14 @@ export interface Origin extends Sender {
 }
 
 export interface DatagramHandlers {
-  /** `datagram` is good only until this returns. */
+  /** Handles a datagram. `datagram` is valid only until this returns. */
   readonly take: (datagram: Buffer, from: Origin) => void;
   readonly failed: (error: Error) => void;
 }
 
 const NOTHING = Buffer.alloc(0);
 
-/** Taken in one turn of the event loop, so that a flood of them leaves time for the rest. */
+/** Datagrams that are received in one turn of the event loop. A flood of them thus leaves time for other work. */
 const DATAGRAMS_PER_TURN = 64;
 
 // struct cmsghdr, and where the index of the interface is in the two kinds of pktinfo.
@@ -40,7 +40,7 @@ const IFINDEX6_AT = CMSG_HEAD + 16;
 /** sin6_scope_id in a struct sockaddr_in6. */
 const SCOPE_AT = 24;
 
-// One of each for all sockets: they are full only within one call.
+// All sockets share these two, since they are in use only within one call.
 let incoming: Message | undefined;
 let outgoing: Message | undefined;
 
@@ -75,7 +75,7 @@ export class DatagramSocket {
     const message = (outgoing ??= new Message());
     message.fill(name, asked, reply);
     if (sys.sendmsg(this.#fd, message.address, sys.MSG_DONTWAIT) >= 0 || asked.length === 0) return;
-    // It came to a broadcast or multicast address, or to one that is gone: nothing can leave from there.
+    // The call was sent to a broadcast or multicast address or to one that was removed. No reply can have that source.
     message.fill(name, NOTHING, reply);
     sys.sendmsg(this.#fd, message.address, sys.MSG_DONTWAIT);
   }
@@ -88,7 +88,7 @@ export class DatagramSocket {
     close(this.#fd);
   }
 
-  /** False when there is nothing more to receive now. */
+  /** Receives one datagram. Returns false if there is nothing more to receive now. */
   #receive(take: DatagramHandlers['take'], failed: DatagramHandlers['failed']): boolean {
     const message = (incoming ??= new Message());
     message.makeRoom();
@@ -107,7 +107,7 @@ export class DatagramSocket {
   }
 }
 
-/** The control message for the reply: the one that came, but for the interface, which the route decides on. */
+/** The control message for the reply: the received one without the interface, which the route decides on. */
 function askedAddress(control: Buffer): Buffer {
   for (let at = 0; at + CMSG_HEAD <= control.length;) {
     const length = control.readUInt32LE(at);

@@ -8,12 +8,12 @@ import type { LastAuth } from './transport.ts';
 export type Sender = Pick<Peer, 'address' | 'port'>;
 
 /**
- * The bytes of the reply to the call in a datagram, or undefined if there is none: what is no call gets no answer, since
- * an answer would serve a peer that forges its address.
+ * The bytes of the reply to the call in a datagram, or undefined if it gets no reply. Bytes that are no call get none,
+ * since an answer would help a peer that forges its address.
  */
 export type Answer = (datagram: Uint8Array, from: Sender) => Promise<Uint8Array | undefined>;
 
-/** Answers what the programs of `service` answer. `signal` says that no answer is wanted any more. */
+/** Answers with the programs of `service`. `signal` is aborted when no answer is wanted any more. */
 export function answering(service: Service, signal = new AbortController().signal): Answer {
   return (datagram, { address, port }) =>
     new Promise(resolve => {
@@ -25,7 +25,7 @@ export function answering(service: Service, signal = new AbortController().signa
         resolve(out.toBuffer());
         for (const then of sent ?? []) then();
       };
-      const origin = new Origin(port); // a datagram that is sent again comes from the same port
+      const origin = new Origin(port); // a client sends a datagram again from the same port
       const transport = { peer, origin, lastAuth, proven: true, began: () => {}, ended: () => {}, reply };
       try {
         dispatch(service, transport, new XdrReader(Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length)));

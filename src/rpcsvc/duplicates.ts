@@ -1,4 +1,4 @@
-/** Calls whose replies are kept: whether one is new, a repeat of an answered one, or of one that is under way. */
+/** Handles calls whose replies are kept: tells a new call from a repeat of one that was answered or is under way. */
 import type { XdrReader } from '#protocols/xdr/stream.ts';
 import { decode } from '#protocols/xdr/codec.ts';
 import type { LastAuth } from './transport.ts';
@@ -46,8 +46,8 @@ function answerAgain(known: CachedReply, reply: Buffer, { transport, call }: Con
 }
 
 /**
- * Sent again while it is under way. On one connection its reply answers both; over another one it is given there as well,
- * since the first is gone.
+ * Handles a call that is sent again while the first copy is under way. On the same connection one reply answers both.
+ * On another connection the reply is sent there as well, since the first connection has ended.
  */
 function askAgain(known: CachedReply, { transport }: Context): void {
   if (known.origin === transport.origin) return;
@@ -55,10 +55,12 @@ function askAgain(known: CachedReply, { transport }: Context): void {
   (known.askers ??= []).push({ transport, token: transport.began(0) });
 }
 
-/** All that was summed is that of an answered call. Whether this call is the same one, the actor must find out. */
+/**
+ * Handles a call whose summed bytes equal those of an answered call: the actor must decide whether it is the same call.
+ */
 async function decide(known: CachedReply, reply: Buffer, context: Context, args: unknown, begin: () => void) {
   const { transport, program, actor, call } = context;
-  const token = transport.began(0); // which keeps the arguments
+  const token = transport.began(0); // keeps the buffer of the arguments
   let isSame: boolean;
   try {
     const earlier: unknown = decode(actor.res, reply.subarray(ACCEPTED_HEADER_BYTES));

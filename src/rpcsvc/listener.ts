@@ -19,10 +19,10 @@ export interface ListenAt {
   readonly port: number;
 }
 
-/** Says which connections are let in. */
+/** Decides which connections are accepted. */
 export interface Gate {
   admits(address: string): boolean;
-  /** A connection that was let in could not be passed on. */
+  /** Called when an accepted connection could not be passed on. */
   failed(address: string): void;
 }
 
@@ -40,8 +40,8 @@ export class Listener implements AsyncDisposable {
   }
 
   /**
-   * Begins to listen; rejects with the reason when the address cannot be had. A connection that `gate` does not admit is
-   * closed before anything is made of it.
+   * Begins to listen; rejects with the reason if the address cannot be bound. A connection that `gate` does not admit
+   * is closed before any resources are spent on it.
    */
   static async start(
     at: ListenAt,

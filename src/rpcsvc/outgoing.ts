@@ -9,7 +9,9 @@ import type { Pooled } from '../buffer-pool.ts';
 import { buffers } from './buffers.ts';
 
 const LAST_FRAGMENT = 0x8000_0000;
-/** Where replies gather: as large as the last batch was, so that it need not grow. */
+/**
+ * The smallest buffer in which replies gather. Later ones are as large as the last batch, so that they need not grow.
+ */
 const SLAB_BYTES_MIN = 16 * 1024;
 /** Replies are written at once when this many bytes have gathered. */
 const BATCH_BYTES = 256 * 1024;
@@ -18,10 +20,10 @@ const BATCH_BYTES = 256 * 1024;
 interface Batch {
   readonly to: XdrWriter;
   readonly slab: Pooled;
-  /** What it takes in memory. */
+  /** The bytes of memory that the batch takes. */
   bytes: number;
   readonly sent: (() => void)[];
-  /** It is sent, or never will be. */
+  /** The batch has been sent, or never will be. */
   over: boolean;
 }
 
@@ -29,10 +31,10 @@ export class Outgoing {
   readonly #socket: Socket;
   readonly #share: Share;
   readonly #progress: () => void;
-  /** Gathers. */
+  /** The batch in which replies gather now. */
   #batch: Batch | undefined;
   #slabBytes = SLAB_BYTES_MIN;
-  /** What the batches take that the socket has and has not sent. */
+  /** The bytes of memory of the batches that were handed to the socket and are not sent yet. */
   #queuedBytes = 0;
   #wroteAt = performance.now();
 

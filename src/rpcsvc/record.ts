@@ -15,7 +15,7 @@ export class RecordError extends Error {
 const LAST_FRAGMENT = 0x8000_0000;
 const BUFFER_BYTES_MIN = 4 * 1024;
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
-/** A buffer for large records is to hold so many of them: each one that does not fit is copied in part. */
+/** How many large records a buffer should hold. Each record that does not fit into the rest of it is copied in part. */
 const RECORDS_PER_BUFFER = 4;
 
 /** A buffer that records stand in, given back to the pool when the reader and all calls have let it go. */
@@ -25,7 +25,7 @@ export class RecordBuffer {
   readonly #share: Share | undefined;
   #holds = 1;
 
-  /** Of at least `size` bytes, which count in `share` until it is let go. */
+  /** Takes a buffer of at least `size` bytes from the pool. Its bytes count in `share` until it is let go. */
   constructor(size: number, share?: Share) {
     this.#pooled = buffers.take(size);
     this.bytes = this.#pooled.bytes;
@@ -58,7 +58,7 @@ export interface RecordLimits {
 export class RecordReader {
   readonly #limits: RecordLimits;
   readonly #share: Share | undefined;
-  /** Absent when nothing has come that is not done with. */
+  /** Absent while the stream has no bytes that still have to be processed. */
   #buffer: RecordBuffer | undefined;
   /** What has been read and not looked at: from `#at` to `#fill`. */
   #at = 0;
@@ -67,31 +67,31 @@ export class RecordReader {
   #from = 0;
   #to = 0;
   #fragments = 0;
-  /** The largest record lately. */
+  /** The length of the largest recent record. */
   #largest = 0;
 
-  /** Its buffers count in `share`. */
+  /** The memory of the reader's buffers counts in `share`. */
   constructor(limits: RecordLimits, share?: Share) {
     this.#limits = limits;
     this.#share = share;
   }
 
-  /** The buffer that the record which {@link next} found stands in. */
+  /** The buffer that holds the record which {@link next} found. */
   get buffer(): RecordBuffer {
     return this.#buffer!;
   }
 
-  /** Where the record's first byte stands in {@link buffer}. */
+  /** The offset in {@link buffer} at which the record begins. */
   get from(): number {
     return this.#from;
   }
 
-  /** Where the byte behind the record's last one stands in {@link buffer}. */
+  /** The offset in {@link buffer} at which the record ends (exclusive). */
   get to(): number {
     return this.#to;
   }
 
-  /** Memory that is taken by what has come and is not done with. */
+  /** The bytes of memory that hold received data which has not been processed yet. */
   get bytes(): number {
     return this.#buffer?.bytes.length ?? 0;
   }
@@ -102,9 +102,9 @@ export class RecordReader {
   }
 
   /**
-   * Where the next bytes of a {@link partial} record are to be put, so that they need not be copied: room for the whole
-   * fragment, and perhaps for more. `undefined` when the share has no room for it: ask again when it has. `anyway` takes
-   * it from what is left for all, as long as there is something.
+   * The place into which the next bytes of a {@link partial} record should be read, so that they need not be copied. It
+   * has room for the whole fragment, and perhaps for more. `undefined` if the share has no room for it; call again when
+   * it has. With `anyway`, the memory may exceed the share as long as the budget still has enough free.
    */
   room(anyway = false): Buffer | undefined {
     const missing = this.#missing();
@@ -122,7 +122,7 @@ export class RecordReader {
     this.#fill += count;
   }
 
-  /** The stream goes on with these bytes, which are copied. */
+  /** Appends a copy of these bytes to the stream. */
   take(bytes: Buffer): void {
     const here = this.#kept();
     if (this.#buffer === undefined || this.#buffer.bytes.length - this.#fill < bytes.length) {
@@ -165,19 +165,21 @@ export class RecordReader {
     return false;
   }
 
-  /** To be called when {@link next} has found no more: a buffer that nothing of the stream stands in is let go. */
+  /**
+   * Must be called when {@link next} has found no further record. Lets the buffer go if it holds no unprocessed bytes.
+   */
   rest(): void {
     if (!this.partial) this.close();
   }
 
-  /** Lets the buffer go, with what stands in it. */
+  /** Lets the buffer go and drops its content. */
   close(): void {
     this.#buffer?.letGo();
     this.#buffer = undefined;
     this.#at = this.#fill = this.#from = this.#to = this.#fragments = 0;
   }
 
-  /** Bytes to come before there is a whole fragment, or its length is known. */
+  /** The number of bytes that are missing until the fragment, or the mark with its length, is complete. */
   #missing(): number {
     const here = this.#fill - this.#at;
     if (here < 4) return 4 - here;
@@ -185,14 +187,14 @@ export class RecordReader {
     return Math.max(1, length + 4 - here);
   }
 
-  /** Bytes of the record under way: what has been put together, and what has not been looked at. */
+  /** The bytes of the current record: those already put together, and those received and not examined yet. */
   #kept(): number {
     return (this.#fragments === 0 ? 0 : this.#to - this.#from) + this.#fill - this.#at;
   }
 
   /**
-   * How large a buffer is to be for `missing` more bytes: for several records, once records of that size have come and
-   * if there is room. `undefined` if there is none for one.
+   * The size of a new buffer for `missing` more bytes. It is for several records if recent records were of that size
+   * and there is room. `undefined` if there is no room even for one.
    */
   #sizeFor(missing: number, anyway: boolean): number | undefined {
     const size = Math.max(this.#kept() + missing, BUFFER_BYTES_MIN);
@@ -206,7 +208,7 @@ export class RecordReader {
     return this.#share?.fits(buffers.sizeFor(size)) ?? true;
   }
 
-  /** Goes on in another buffer of at least `size` bytes; what has come of the record moves along. */
+  /** Changes to another buffer of at least `size` bytes, and moves what has been received of the record into it. */
   #move(size: number): RecordBuffer {
     const old = this.#buffer;
     const begun = this.#fragments === 0 ? 0 : this.#to - this.#from;

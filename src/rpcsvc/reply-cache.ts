@@ -33,7 +33,7 @@ const SAME_XID_MAX = 16;
 
 const isOld = ({ endedAt }: CachedReply, now: number): boolean => now - endedAt > AGE_MS_MAX;
 
-/** Whether `args` are known to be others than those of the call under way. */
+/** Whether `args` are known to differ from those of the call under way. */
 const areOther = (args: Buffer | undefined, { args: begun }: CachedReply): boolean =>
   args !== undefined && begun !== undefined && !begun.equals(args);
 
@@ -77,8 +77,8 @@ export class ReplyCache {
   }
 
   /**
-   * What is known of this call: its reply, or that it is under way; `undefined` if it is new. `args` are given if the key
-   * does not cover them all: a reply that is found may then be another call's.
+   * Finds the entry of this call, answered or under way; `undefined` if the call is new. Pass `args` if the key does
+   * not cover them all; an answered entry that is found may then still belong to another call.
    */
   find(key: CallKey, from: Origin, args?: Buffer): CachedReply | undefined {
     const now = this.#now();
@@ -88,13 +88,13 @@ export class ReplyCache {
         this.#hits++;
         return entry;
       }
-      // The client has used the xid again since, so it is no sign of a call that is sent again.
+      // The client has used the xid for another call since, so an equal xid no longer indicates a repeated call.
       if (args !== undefined) return undefined;
     }
     return undefined;
   }
 
-  /** A new call has begun. `args` as for {@link find}: they must stay what they are until it ends. */
+  /** Adds an entry for a new call. `args` are as for {@link find} and must stay unchanged until the call ends. */
   begin(key: CallKey, from: Origin, args?: Buffer): CachedReply {
     let client = this.#clients.get(key.client);
     if (client === undefined) {
@@ -110,7 +110,7 @@ export class ReplyCache {
     return entry;
   }
 
-  /** It has been answered with `reply`, which is copied. */
+  /** Records that the call was answered with `reply`, which is copied. */
   end(entry: CachedReply, reply: Buffer): void {
     const client = entry.owner;
     const now = this.#now();
@@ -122,7 +122,10 @@ export class ReplyCache {
     this.#trim(client, now);
   }
 
-  /** A call came to nothing that a retry should be told, or its reply is to make room: it is to be tried anew. */
+  /**
+   * Drops the entry, because a retry should not get its result or because its room is needed. A retry is carried out
+   * anew.
+   */
   drop(entry: CachedReply): void {
     const client = entry.owner;
     client.remove(entry);
@@ -159,14 +162,17 @@ export class ReplyCache {
     while (this.#bytes > this.#bytesMax && this.#silent !== undefined) this.drop(this.#giver(client).oldest!);
   }
 
-  /** The client that loses its oldest reply for one of `client`: one over its share, or the one silent for longest. */
+  /**
+   * Chooses the client that loses its oldest reply to make room for one of `client`: a client over its share, or else
+   * the one that has been silent for longest.
+   */
   #giver(client: ClientReplies): ClientReplies {
     const share = Math.max(this.#bytesMax / this.#clients.size, SHARE_BYTES_MIN);
     if (client.bytes > share && client.oldest !== undefined) return client;
-    // With so many clients, none of them has much; one that was busy before will be silent for longest.
+    // With so many clients none has much. A client that was busy before will become the one silent for longest.
     if (this.#clients.size * SHARE_BYTES_MIN > this.#bytesMax) return this.#silent!;
     for (let left = this.#clients.size; left > 0; left--) {
-      // It stays with the client that it finds, so that the next search is short.
+      // `#hand` stays at the client that was found, so that the next search is short.
       if (this.#hand !== undefined && this.#hand.bytes > share) return this.#hand;
       this.#hand = this.#hand?.after ?? this.#silent;
     }

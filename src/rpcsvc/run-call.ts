@@ -1,4 +1,4 @@
-/** Carries out a call that has been made out: decodes its arguments, runs its actor, and answers. */
+/** Carries out a call whose header has been decoded: decodes its arguments, runs its actor, and answers. */
 import { accept_stat } from '#protocols/rpc.ts';
 import { XdrError, type XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
 import { type Actor, type Call, type Peer, type Program, UnanswerableError } from './actor.ts';
@@ -8,7 +8,7 @@ import type { CachedReply } from './client-replies.ts';
 import type { Service } from './dispatch.ts';
 import type { Transport } from './transport.ts';
 
-/** What answers a call, and where to. */
+/** A call with what carries it out and the transport that its reply goes to. */
 export interface Context {
   readonly service: Service;
   readonly transport: Transport;
@@ -37,7 +37,7 @@ export class RpcCall implements Call {
   }
 }
 
-/** The arguments; `undefined` if they cannot be made out, which has been answered. */
+/** Decodes the arguments. `undefined` if that fails, in which case the call has been answered with GARBAGE_ARGS. */
 export function argumentsOf(context: Context, from: XdrReader): { readonly value: unknown } | undefined {
   const { service, transport, actor, call, cached } = context;
   try {
@@ -69,7 +69,7 @@ export function runWaiting(context: Context, args: unknown, token: unknown): voi
   else context.transport.ended(token, 0);
 }
 
-/** What the actor promises; undefined if the call is answered already. */
+/** Runs the actor and returns its promise; `undefined` if the call has been answered already. */
 function resultOf(context: Context, args: unknown): Promise<unknown> | undefined {
   const { program, actor, call } = context;
   let result: unknown;
@@ -126,7 +126,7 @@ function succeed(context: Context, value: unknown): void {
   }
 }
 
-/** The connection has gone while the call was under way: its retry comes over another one. */
+/** Called when the connection has ended while the call was under way: the client's retry comes over another one. */
 function keep({ service, actor, call }: Context, cached: CachedReply, value: unknown): void {
   const to = new XdrWriter();
   acceptedHeader(to, call.xid, accept_stat.SUCCESS);

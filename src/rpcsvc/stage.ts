@@ -7,13 +7,13 @@ import type { Service } from './dispatch.ts';
 import type { Accepted } from './listener.ts';
 
 const CHECK_MS = 1_000;
-/** How long a peer may let its replies or a record that it began stand still when others wait for the memory, */
+/** How long a peer may leave its replies unread or its record incomplete while memory is short for all clients. */
 const STUCK_MS = 2_000;
-/** and when only other connections of the same client do. */
+/** The same while memory is not short, but other connections of the same client wait for it. */
 const STUCK_ALONE_MS = 10_000;
 /** A budget is short when less than this part of it is left, or less than one call may need. */
 const SHORT_PART = 1 / 8;
-/** What part of it is then freed at a time. */
+/** The part of a short budget that is freed at a time. */
 const FREED_PART = 1 / 4;
 
 export interface ClientStats {
@@ -88,14 +88,15 @@ export class Stage {
   }
 
   /**
-   * Someone waits for memory: the connection that keeps most of it, and whose peer does nothing about it, is closed. It
-   * is any client's when little is left for all, otherwise one of a client that keeps itself waiting.
+   * Called while connections wait for memory: closes those that keep most of it and whose peers do nothing about it. If
+   * little is left for all, a connection of any client may be closed, otherwise only one of a client that keeps its own
+   * connections waiting.
    */
   #relieve(budget: Budget, now: number): void {
     const short = budget.free < Math.max(budget.max * SHORT_PART, budget.each);
     const stuckMs = short ? STUCK_MS : STUCK_ALONE_MS;
     const stuck = [...this.#connections].filter(({ stuckSince, client, crampedSince, heldBytes }) => {
-      // One that has a part of what it waits for the rest of keeps it from others.
+      // A connection that waits for the rest of the memory it needs keeps the first part of it from others.
       if (short && heldBytes > 0 && now - crampedSince >= STUCK_ALONE_MS) return true;
       return now - stuckSince >= stuckMs && (short || client.waits);
     });

@@ -6,15 +6,15 @@ import type { Origin } from './origin.ts';
 /** Where calls come from and replies go to: a connection, or a datagram's sender. */
 export interface Transport {
   readonly peer: Peer;
-  /** What outlives it in the reply cache. */
+  /** The part of the transport that outlives it in the reply cache. */
   readonly origin: Origin;
   /** The credentials of the last call, which most often are the next one's too. */
   lastAuth: LastAuth | undefined;
-  /** Whether a call other than NULL has come that could be made out: the peer is a client. */
+  /** Whether the peer has made a call other than NULL that could be decoded, and so is a client. */
   proven: boolean;
   /**
-   * A call goes on after dispatch has returned: its arguments' buffer is kept, and room for a reply of `replyBytes`.
-   * Returns what {@link ended} is given.
+   * Called when a call goes on after dispatch has returned. Keeps the buffer of its arguments, and reserves room for a
+   * reply of `replyBytes`. Returns the token to pass to {@link ended}.
    */
   began(replyBytes: number): unknown;
   ended(token: unknown, replyBytes: number): void;
@@ -26,6 +26,6 @@ export interface LastAuth {
   readonly flavor: number;
   readonly body: Buffer;
   readonly credentials: Credentials;
-  /** The credentials as `callerOf` writes them, once that has been asked for. */
+  /** The credentials as `callerOf` writes them; absent until they are needed. */
   caller?: string;
 }

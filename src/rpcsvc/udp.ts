@@ -7,19 +7,19 @@ import type { Answer } from './datagram.ts';
 import { DatagramSocket, type Origin } from './datagram-socket.ts';
 import type { ListenAt } from './listener.ts';
 
-/** What an IPv4 datagram carries at most (65,535 bytes less the headers of IP and UDP). */
+/** The most bytes that an IPv4 datagram carries (65,535 less the headers of IP and UDP). */
 const REPLY_BYTES_MAX = 65_507;
-/** Of a reply's header, what stands before its accept_stat. */
+/** The length of an accepted reply's header before its accept_stat. */
 const STAT_AT = 20;
 /** How many datagrams may wait for their answers. Further ones are dropped, and their senders ask again. */
 const CALLS_MAX = 256;
-/** How many of them one client may have, so that a disk which hangs stops only those that ask about it. */
+/** How many of them one client may have, so that a disk that hangs affects only the clients that use it. */
 const CALLS_OF_CLIENT_MAX = 32;
-/** After this an answer is not waited for any more: the client has asked again, or has given up. */
+/** Time limit for an answer. By then the client has asked again or has given up. */
 const ANSWER_MS = 20_000;
 
 export interface UdpOptions {
-  /** How long an answer is waited for, in milliseconds; 20,000 by default. */
+  /** The time limit for an answer in milliseconds; 20,000 by default. */
   readonly answerMs?: number;
 }
 
@@ -42,7 +42,7 @@ export class UdpListener implements AsyncDisposable {
     });
   }
 
-  /** Begins to listen at an IP address; rejects with the reason when it cannot be had. */
+  /** Begins to listen at an IP address; rejects with the reason if it cannot be bound. */
   static async start(at: ListenAt, answer: Answer, log: PeerLogger, options: UdpOptions = {}): Promise<UdpListener> {
     return new UdpListener(at, answer, log, options);
   }
@@ -51,7 +51,7 @@ export class UdpListener implements AsyncDisposable {
     return this.#socket.address;
   }
 
-  /** Safe to call twice. What is answered later is not sent. */
+  /** Closes the socket. Later answers are not sent. Safe to call twice. */
   async close(): Promise<void> {
     this.#socket.close();
   }
@@ -84,7 +84,10 @@ export class UdpListener implements AsyncDisposable {
   }
 }
 
-/** In place of a reply that fits no datagram: SYSTEM_ERR, so that the client need not wait and can ask over TCP. */
+/**
+ * Makes the answer that replaces a reply which fits no datagram: SYSTEM_ERR, so that the client does not wait and can
+ * ask over TCP.
+ */
 function tooLarge(reply: Uint8Array): Buffer {
   const error = Buffer.from(reply.subarray(0, STAT_AT + 4));
   error.writeUInt32BE(accept_stat.SYSTEM_ERR, STAT_AT);

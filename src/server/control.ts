@@ -16,12 +16,15 @@ export class ControlError extends Error {
 }
 
 const REQUEST_CHARS_MAX = 64 * 1024;
-/** Connections whose request has not come yet; when there are more, the one that has been silent longest is closed. */
+/**
+ * How many connections may wait without having sent a request. If there are more, the one that has been silent longest
+ * is closed.
+ */
 const WAITING_MAX = 16;
-/** Requests that are being answered. */
+/** How many requests may be under way at a time. */
 const ANSWERED_MAX = 16;
 const REQUEST_MS = 5_000;
-/** How long an asker may take to read its answer. */
+/** How long a client may take to read its answer. */
 const ANSWER_MS = 30_000;
 /** Longer paths do not fit into sun_path, and are silently cut by some; it is made a bit deeper than it ends up. */
 const PATH_BYTES_MAX = 107 - '.XXXXXX/s'.length;
@@ -30,10 +33,10 @@ const OWNER_ONLY = 0o600;
 export class ControlSocket implements AsyncDisposable {
   readonly path: string;
   readonly #server: Server;
-  /** Of the socket's file, to tell it from another one at its path. */
+  /** The inode number of the socket's file, which tells it from another file that was put at its path. */
   #ino = 0n;
   readonly #open = new Set<Socket>();
-  /** Those whose request has not come, in their order. */
+  /** Connections that have not sent their request yet, oldest first. */
   readonly #waiting = new Set<Socket>();
   #closed: Promise<void> | undefined;
 
@@ -62,7 +65,7 @@ export class ControlSocket implements AsyncDisposable {
     }));
   }
 
-  /** Another server may have put its socket at the path: that one stays. */
+  /** Removes the socket's file, unless another server has put its own socket at the path. */
   async #remove(): Promise<void> {
     const found = await lstat(this.path, { bigint: true }).catch(() => undefined);
     if (found?.ino === this.#ino && found.isSocket()) await rm(this.path, { force: true }).catch(() => {});

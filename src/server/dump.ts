@@ -1,6 +1,6 @@
 /**
- * The state dump, as GlusterFS writes one on SIGUSR1: a file in the state directory that says what the server has and
- * does, for looking at it later. It names paths and clients, and is for the server's user alone.
+ * Writes the state dump, as GlusterFS does on SIGUSR1: a file in the state directory that records what the server has
+ * and does, to be examined later. It names paths and clients, so only the server's user can read it.
  */
 import { constants, readdirSync, readlinkSync } from 'node:fs';
 import { open, readdir, unlink } from 'node:fs/promises';
@@ -13,14 +13,14 @@ import type { DumpSection } from './stage-dump.ts';
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 const OWNER_ONLY = 0o600;
 
-/** Dumps in the state directory, of this server and of earlier ones. The oldest make room. */
+/** How many dumps the state directory keeps, those of earlier servers included. The oldest are removed. */
 const KEPT_MAX = 10;
 /** Descriptors whose kinds are counted. */
 const LOOKED_AT_MAX = 10_000;
 
 const NAME = /^bricknfs\.\d+\.dump\.(\d+)\.(\d{3})$/;
 
-/** Writes a state dump, and answers its path. @throws {Error} the file cannot be made */
+/** Writes a state dump and returns its path. @throws {Error} the file cannot be made */
 export async function writeDump(server: Server, version: string): Promise<string> {
   const dir = server.config.stateDir;
   await makeRoom(dir);
@@ -59,7 +59,7 @@ function sectionText([title, values]: DumpSection): string {
   return [printable(`[${title}]`), ...lines].join('\n');
 }
 
-/** One line, whatever a client has put into a name. */
+/** Keeps the value on one line, whatever a client has put into a name. */
 function printable(text: string): string {
   return text.replace(/\p{C}/gu, char => `\\u{${char.codePointAt(0)!.toString(16)}}`);
 }
@@ -84,7 +84,7 @@ function globalSection({ address, startedAt, config }: Server, version: string):
   ];
 }
 
-/** The process's descriptors, by what they are of. */
+/** The number of the process's descriptors of each kind. */
 function openDescriptors(): DumpSection {
   const fds = readdirSync('/proc/self/fd');
   const kinds = Map.groupBy(fds.slice(0, LOOKED_AT_MAX), kindOf);

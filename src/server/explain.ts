@@ -23,17 +23,20 @@ export interface Question {
 }
 
 export interface Explanation {
-  /** Whether the caller may do anything at the path. When only the rules were asked: whether they let the client in. */
+  /** Whether the caller may do anything at the path or, if only the rules were asked, whether they admit the client. */
   readonly allowed: boolean;
-  /** What decided, and where that is written: `file:line`, `default`, or `on the disk`. */
+  /** What decided, and where it is written: `file:line`, `default`, or `on the disk`. */
   readonly rule: string;
   readonly where: string;
   readonly reason: string;
   readonly export?: string;
   readonly volume?: string;
-  /** As whom the caller acts; as whom the export lets it act, when only the rules were asked. */
+  /** The ids with which the caller acts or, if only the rules were asked, those with which the export lets it act. */
   readonly identity?: Identity;
-  /** Whether the server can act as its callers; if it cannot, all act as its own user. Absent with the rules alone. */
+  /**
+   * Whether the server can act with its callers' ids; if not, all act as its own user. Absent if only the rules were
+   * asked.
+   */
   readonly toldApart?: boolean | undefined;
   readonly squash?: { readonly mode: string; readonly applied: boolean; readonly where: string };
   /** Whether anything can be changed, by which option or layer, and where that is written. */
@@ -106,7 +109,7 @@ export async function explain(server: Server, asked: Question): Promise<Explanat
 
 const ON_DISK = 'on the disk';
 
-/** What the graph adds to what the rules say: whether the caller can do anything there, and why not. */
+/** Adds the graph's answer to that of the rules: whether the caller can do anything there, and why not. */
 function decisionOf(explanation: Explanation, object: ObjectReport, { client, path }: Question): Partial<Explanation> {
   const { error, granted = '', identity } = object;
   const no = (rule: string, reason: string) => ({ allowed: false, rule, where: ON_DISK, reason });

@@ -1,20 +1,23 @@
-/** Sees when the thread of a stage does not come back from a call into a brick. */
+/** Detects that the thread of a stage does not return from a call into a brick. */
 import { readFileSync } from 'node:fs';
 import type { Plan } from '../graph/plan.ts';
 import { BRICKS_MAX, newHangingMemory, newStageMemory, type WatchMemory } from '../graph/watch.ts';
 import type { RemoteStage } from './remote-stage.ts';
 
 const CHECK_MS = 250;
-/** A thread that has been in one single sleep for so long is given up; a slow disk wakes it now and then. */
+/**
+ * A thread that has been in one single sleep for this long counts as hung. A disk that is merely slow wakes it now and
+ * then.
+ */
 const HUNG_MS = 2000;
 
 interface Watched {
   readonly stage: RemoteStage;
-  /** As it was seen last, and since when. */
+  /** What was last seen of the thread, and since when that has not changed. */
   calls: number;
   sleep: number | undefined;
   since: number;
-  /** The brick that its thread does not come back from. */
+  /** The brick that the thread does not return from. */
   stuckIn: number | undefined;
 }
 
@@ -25,9 +28,9 @@ export interface Hang {
 }
 
 export interface HangEvents {
-  /** The stage is stuck in the brick; it may be one of several. */
+  /** A stage is stuck in a call into the brick. Called once for each such stage. */
   stuck(stage: RemoteStage, hang: Hang): void;
-  /** A call into the brick has come back that had been given up. */
+  /** A call into the brick that counted as hung has returned. */
   back(hang: Hang): void;
 }
 
@@ -50,7 +53,7 @@ export class HangWatch {
     return [...this.#hangs.values()];
   }
 
-  /** Memory for a new stage that runs this plan. */
+  /** Makes the shared memory for a new stage that runs this plan. */
   memoryFor(plan: Plan): WatchMemory {
     return { stage: newStageMemory(), hanging: this.#hanging, bricks: this.numbersFor(plan) };
   }
@@ -109,13 +112,16 @@ export class HangWatch {
     this.#events.stuck(watched.stage, hang);
   }
 
-  /** The brick answers again, as far as one can tell: should it not, the next call into it is seen as this one was. */
+  /**
+   * Takes the return of the call as a sign that the brick answers again. If it does not, the next call into it is
+   * detected as this one was.
+   */
   #cameBack(watched: Watched): void {
     const brick = watched.stuckIn;
     if (brick === undefined) return;
     watched.stuckIn = undefined;
     const hang = this.#hangs.get(brick);
-    if (hang === undefined) return; // another stage's call has come back before
+    if (hang === undefined) return; // another stage's call has returned before
     this.#hangs.delete(brick);
     Atomics.store(this.#words, brick, 0);
     this.#events.back(hang);

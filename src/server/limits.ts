@@ -1,4 +1,4 @@
-/** The limits of a server's connections, and what part of them each stage has. */
+/** The limits of a server's connections, and the part of them that each stage gets. */
 import { totalmem } from 'node:os';
 import type { ClientLimits } from '../rpcsvc/client-limits.ts';
 import type { ConnectionLimits } from '../rpcsvc/connection.ts';
@@ -7,7 +7,7 @@ import { IO_BYTES_MAX, type NfsOptionValues } from '../xlators/nfs/server/option
 
 const KiB = 1024;
 const MiB = KiB * KiB;
-/** What stands around the data in a READ's reply or a WRITE's call. */
+/** The most bytes besides the data in the reply of a READ or the call of a WRITE. */
 const HEADER_BYTES_MAX = 64 * KiB;
 
 export const LIMITS: ConnectionLimits = {
@@ -21,7 +21,7 @@ export const LIMITS: ConnectionLimits = {
   sendMs: 120 * 1000,
 };
 
-/** So that one call of the largest kind can always be under way, whatever is configured. */
+/** The least memory of a stage. It lets one call of the largest kind be under way, whatever is configured. */
 const STAGE_BYTES_MIN = 16 * MiB;
 const MEMORY_PART = 1 / 4;
 const MEMORY_MAX = 512 * MiB;
@@ -29,7 +29,7 @@ const MEMORY_OF_STAGE_MAX = 64 * MiB;
 /** Calls under way in a stage, of all clients: each takes a few kilobytes besides its arguments. */
 const STAGE_CALLS_MIN = 4096;
 
-/** What calls and replies under way may take in the whole server, in bytes. */
+/** The memory in bytes that calls and replies under way may use in the whole server. */
 export function memoryLimit(settings: Pick<NfsOptionValues, 'nfs.memory-limit'>, stages: number): number {
   const wanted = settings['nfs.memory-limit'];
   if (wanted !== undefined) return wanted;
@@ -55,7 +55,7 @@ export function connectionsMax(settings: NfsOptionValues): number {
   return Math.min(settings['nfs.connections-limit'], Math.max(1, descriptorLimit() >> 1));
 }
 
-/** The built-in portmapper: small calls, and clients that ask and go. */
+/** Limits of the built-in portmapper, whose calls are small and whose clients leave after asking. */
 export const PORTMAPPER_LIMITS: ConnectionLimits = {
   ...LIMITS,
   recordBytesMax: HEADER_BYTES_MAX,

@@ -1,4 +1,4 @@
-/** What there is at a path and what a caller may do with it: a stage is asked, since it has the graph. */
+/** Tells what is at a path and what a caller may do with it. A stage answers this, since it has the graph. */
 import { errnoOf } from '../errno.ts';
 import type { Frame, Identity } from '../graph/frame.ts';
 import { Access } from '../graph/fops.ts';
@@ -9,12 +9,12 @@ import { canSwitch, SERVER } from '../sys/identity.ts';
 import type { NfsServer } from '../xlators/nfs/server/server.ts';
 import { walk } from '../xlators/nfs/server/walk.ts';
 
-/** Plain data, since it is posted to a stage. */
+/** A question about a path. It is plain data, since it is posted to a stage. */
 export interface ObjectQuestion {
   readonly client: string;
-  /** As whom the export lets the caller act. */
+  /** The ids with which the export lets the caller act. */
   readonly identity: Identity;
-  /** The groups are looked up here. */
+  /** Whether the server looks up the caller's groups instead of taking them from the call. */
   readonly auxGids: boolean;
   readonly volume: string;
   /** The names from the volume's root to where the export begins, latin1, which the server walks itself. */
@@ -26,7 +26,7 @@ export interface ObjectQuestion {
 }
 
 export interface ObjectReport {
-  /** As whom the caller acts: the server's own user, if `toldApart` is false. */
+  /** The ids with which the caller acts: those of the server's own user if `toldApart` is false. */
   readonly identity: Identity;
   /** Absent if the stage has not answered. */
   readonly toldApart?: boolean;
@@ -80,7 +80,7 @@ export async function objectAt(nfs: NfsServer, asked: ObjectQuestion): Promise<O
   }
 }
 
-/** As whom a stage makes the caller's calls. */
+/** The ids with which a stage makes the caller's calls. */
 async function actingAs({ identity, auxGids }: ObjectQuestion): Promise<Identity> {
   if (!canSwitch) return SERVER;
   const { uid, gid } = identity;

@@ -1,4 +1,6 @@
-/** A volfile looked at without starting it: what the main thread knows of the graph that its stages run. */
+/**
+ * Examines a volfile without starting it. It gives the main thread what it must know of the graph that its stages run.
+ */
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type GraphSource, type Plan, planGraph } from '../graph/plan.ts';
@@ -18,7 +20,10 @@ export interface Planned {
   readonly exportPaths: PathTree<Export>;
 }
 
-/** What serving it would find wrong at once is found here, without starting anything. @throws {VolfileError} */
+/**
+ * Plans the server without starting anything, and finds the errors that would stop the start at once. @throws
+ * {VolfileError}
+ */
 export async function planServer({ text, file, overrides }: Omit<GraphSource, 'registry'>): Promise<Planned> {
   const plan = await planGraph({ text, file, registry: XLATORS, ...(overrides && { overrides }) });
   const { stanza, read, xlatorClass } = plan.volumes.at(-1)!;
@@ -39,7 +44,7 @@ const ANSWER_MS = 5000;
 
 const silence = () => sleep(ANSWER_MS, SILENT, { ref: false });
 
-/** In the thread pool: a directory may be on a file system that does not answer. */
+/** Checks the directories in the thread pool, since one may be on a file system that does not answer. */
 async function checkDirectories(plan: Plan): Promise<void> {
   for (const { stanza } of plan.volumes) {
     const directory = stanza.type === 'storage/posix' ? stanza.options.get('directory') : undefined;

@@ -1,4 +1,4 @@
-/** A stage as the main thread sees it. Its thread may be stuck in a call, so nothing here waits for it without a limit. */
+/** The main thread's view of a stage. The stage's thread may be stuck in a call, so every wait for it has a limit. */
 import { Worker } from 'node:worker_threads';
 import { StageSeen } from '../graph/watch.ts';
 import type { Sender } from '../rpcsvc/datagram.ts';
@@ -19,9 +19,11 @@ export interface RemoteStageOptions {
   readonly entry: URL;
   readonly input: WorkerInput;
   readonly mounts: MountTable;
-  /** Told of each connection that is closed, by its client's address; of all that a retired stage has, at once. */
+  /**
+   * Called for each connection that is closed, with its client's address; for a retired stage, for all of them at once.
+   */
   readonly left: (address: string) => void;
-  /** The thread has ended and had not been told to. */
+  /** Called when the thread has ended without having been told to. */
   readonly died: (error: Error) => void;
 }
 
@@ -30,12 +32,12 @@ export class RemoteStage {
   readonly seen: StageSeen;
   /** Resolves when its thread has ended. */
   readonly exited: Promise<void>;
-  /** Its thread below /proc: `PID/task/TID`, once that is known. */
+  /** The path of the stage's thread below /proc: `PID/task/TID`; `undefined` until it is known. */
   thread: string | undefined;
   readonly #worker: Worker;
   readonly #link: Link;
   readonly #left: (address: string) => void;
-  /** How many connections it has, by their clients' addresses. */
+  /** The number of the stage's connections by their clients' addresses. */
   readonly #connections = new Map<string, number>();
   #stopping = false;
   #programs: readonly ServedProgram[] = [];
@@ -99,12 +101,12 @@ export class RemoteStage {
     this.#link.tell('accept', accepted);
   }
 
-  /** Closes the connection of `address` that can best be spared. */
+  /** Closes the most dispensable connection of `address`. */
   spare(address: string): void {
     this.#link.tell('spare', address);
   }
 
-  /** Answers a datagram; not at all if the stage ends meanwhile, as if the datagram had been lost. */
+  /** Answers a datagram. Resolves to undefined if the stage ends meanwhile; the datagram then counts as lost. */
   async answer(bytes: Uint8Array, from: Sender): Promise<Uint8Array | undefined> {
     const datagram: Datagram = { bytes: copied(bytes)!, from };
     return this.#link.call<Uint8Array | undefined>('datagram', datagram).catch(() => undefined);
@@ -115,7 +117,7 @@ export class RemoteStage {
     return (await within(OBJECT_MS, found)) ?? { identity: question.identity, exists: true, error: 'ETIMEDOUT' };
   }
 
-  /** What it has counted, or what it said last when it does not answer. */
+  /** The stage's statistics; if it does not answer, those that it reported last. */
   async stats(): Promise<StageStats> {
     const asked = (this.#asked ??= this.#ask());
     const stats = await within(STATS_MS, asked.answer).catch(() => undefined);
@@ -123,7 +125,7 @@ export class RemoteStage {
     return (this.#last = stats);
   }
 
-  /** Its part of a state dump. */
+  /** The stage's part of a state dump. */
   async dump(): Promise<DumpSection[]> {
     const dump = await within(STATS_MS, this.#link.call<DumpSection[]>('dump')).catch(() => undefined);
     return dump ?? [[`stage.${this.number}`, { silent: true }]];
@@ -143,7 +145,7 @@ export class RemoteStage {
     await this.exited;
   }
 
-  /** It is to begin no call any more and to end when it can; all that is asked of it fails at once. */
+  /** Tells the stage to begin no further call and to end when it can. All requests to it fail at once. */
   retire(): void {
     this.#stopping = true;
     this.seen.setAside();
@@ -154,7 +156,7 @@ export class RemoteStage {
 
   #connectionLeft(address: string): void {
     const count = this.#connections.get(address);
-    if (count === undefined) return; // it has been retired, and its connections were counted out
+    if (count === undefined) return; // the stage was retired, and its connections are no longer counted
     if (count > 1) this.#connections.set(address, count - 1);
     else this.#connections.delete(address);
     this.#left(address);

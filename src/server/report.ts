@@ -70,7 +70,7 @@ export interface StatusReport {
     readonly bufferBytes: number;
     /** Kept for clients that ask again. */
     readonly replies: ReplyCacheStats;
-    /** It does not answer, for so long: the rest is what it said last. */
+    /** For how many milliseconds the stage has not answered; the rest is then what it reported last. */
     readonly silentMs?: number;
   }[];
   readonly clients: readonly {
@@ -80,7 +80,7 @@ export interface StatusReport {
     readonly callsUnderWay: number;
   }[];
   readonly volumes: readonly VolumeReport[];
-  /** Bricks whose file systems do not answer, and since when (ISO 8601). */
+  /** The bricks whose file systems do not answer, and since when (ISO 8601). */
   readonly hangs: readonly { readonly brick: string; readonly since: string }[];
 }
 

@@ -1,7 +1,7 @@
 /**
- * The whole server: its parts come up from the disk outwards, and go down in the opposite order. This thread accepts,
- * deals to the stages, and answers for the server as a whole; it makes no call into what is exported, so that no disk
- * that hangs can keep it from new clients, the control socket or a signal.
+ * The whole server. Its parts come up from the disk outwards and go down in the opposite order. This thread accepts
+ * connections, distributes them to the stages, and answers for the server as a whole. It makes no call into what is
+ * exported, so a disk that hangs cannot keep it from new clients, the control socket or signals.
  */
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ export interface Parts {
   readonly workerEntry: URL;
 }
 
-/** Connections that wait for the stages to come up. */
+/** How many connections may wait until the stages are up. */
 const EARLY_MAX = 1024;
 
 /** Options that are looked at only when the server starts. */
@@ -79,7 +79,7 @@ export class Server implements AsyncDisposable {
   #mounts: MountList | undefined;
   #lock: StateLock | undefined;
   #listener: Listener | undefined;
-  /** Connections that came before the stages were up. */
+  /** Connections that were accepted before the stages were up. */
   #early: Accepted[] | undefined = [];
   #text: string;
   #stopped: Promise<void> | undefined;
@@ -118,7 +118,7 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** What the volfile says that is served now. */
+  /** The plan of the volfile that is served now. */
   get planned(): Planned {
     return this.#planned;
   }
@@ -152,8 +152,8 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Ends all connections and gives the state directory back, for an exit that does not wait for the stages: a thread
-   * that cannot be killed keeps the process, and what the process has open, until its call returns.
+   * Ends all connections and releases the lock on the state directory, for an exit that does not wait for the stages. A
+   * thread that cannot be killed keeps the process, and all its open files, until its call returns.
    */
   async abandon(): Promise<void> {
     this.#stages?.abandon();
@@ -165,7 +165,7 @@ export class Server implements AsyncDisposable {
     return this.#stages!.dump();
   }
 
-  /** What a caller finds at a path; its client's stage looks. */
+  /** Reports what a caller finds at a path; the stage of its client looks it up. */
   objectAt(question: ObjectQuestion): Promise<ObjectReport> {
     return this.#stages!.of(question.client).objectAt(question);
   }
@@ -192,7 +192,10 @@ export class Server implements AsyncDisposable {
     this.#running.defer(async () => void (await stop()));
   }
 
-  /** The port and the state directory are this server's alone from here on. Nothing on the disk is touched before. */
+  /**
+   * Binds the port, then takes the lock on the state directory; from then on both belong to this server alone. Nothing
+   * in the directory is read or written before.
+   */
   async #takePlace(): Promise<void> {
     const { settings, exports } = this.#planned;
     const at = { host: settings['nfs.bind-address'], port: settings['nfs.port'] };
@@ -226,7 +229,7 @@ export class Server implements AsyncDisposable {
   async #listen(): Promise<void> {
     const { settings } = this.#planned;
     this.#running.use(this.#listener!); // closed before the stages stop
-    const { address, port } = this.address; // what a host name came to
+    const { address, port } = this.address; // a host name has been resolved
     const { programs } = this.#stages!.first;
     this.#announce('tcp', address, port, programs);
     if (settings['nfs.mount-udp']) {
@@ -242,7 +245,7 @@ export class Server implements AsyncDisposable {
     const { portmapperPort } = this.config;
     if (portmapperPort !== undefined) {
       await this.#portmapper(address, portmapperPort).catch((error: Error) => {
-        throw Object.assign(error, { isPortmapper: true }); // the advice is another
+        throw Object.assign(error, { isPortmapper: true }); // the error message then gives other advice
       });
     }
     const early = this.#early!;
@@ -298,7 +301,7 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** Whether one more connection of `address` is let in; nothing has been made of it yet. */
+  /** Whether one more connection of `address` is accepted. Nothing has been spent on the connection yet. */
   #admits(address: string): boolean {
     if (!admits(this.#planned.exports, address)) {
       this.#peerLog.warn({ client: address }, 'connection refused: no export is for this address');

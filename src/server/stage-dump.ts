@@ -8,7 +8,7 @@ import type { StageStats } from './stage.ts';
 
 export type DumpSection = readonly [title: string, values: DumpValues];
 
-/** Clients and inodes that are listed; the others are only counted. */
+/** How many clients and inodes are listed; the others are only counted. */
 const LISTED_MAX = 1000;
 
 const TYPES = new Map(Object.entries(FileType).map(([name, type]) => [type, name]));

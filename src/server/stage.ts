@@ -26,7 +26,7 @@ import { type DumpSection, stageDump } from './stage-dump.ts';
 import { type GraphStats, graphStats } from './stats.ts';
 import type { NewVolfile } from './worker.ts';
 
-/** A program that a stage serves; plain data, since it is posted to the main thread. */
+/** A program that a stage serves. It is plain data, since it is posted to the main thread. */
 export interface ServedProgram {
   readonly name: string;
   readonly number: number;
@@ -40,7 +40,7 @@ export interface StageStats {
   readonly clients: readonly ClientStats[];
   readonly replies: ReplyCacheStats;
   readonly graph: GraphStats;
-  /** The stage does not answer: for how long, in milliseconds. The rest is what it said last. */
+  /** For how many milliseconds the stage has not answered; the rest is then what it reported last. */
   readonly silentMs?: number;
 }
 
@@ -54,9 +54,9 @@ interface Prepared {
   decide(go: boolean): void;
 }
 
-/** What a stage is given of the rest of the server. */
+/** The parts of the rest of the server that a stage uses. */
 export interface StageHost extends NfsHost {
-  /** Told of each connection that is closed, by its client's address. */
+  /** Called for each connection that is closed, with its client's address. */
   readonly left: (address: string) => void;
 }
 
@@ -134,7 +134,7 @@ export class ServerStage {
     this.#stage.accept(accepted);
   }
 
-  /** Closes the connection of `address` that can best be spared. */
+  /** Closes the most dispensable connection of `address`. */
   spare(address: string): void {
     this.#stage.spare(address);
   }

@@ -1,4 +1,7 @@
-/** The stages of a server: clients are dealt to them, and one that is stuck in a call into a dead disk is replaced. */
+/**
+ * The stages of a server. Clients are distributed to them, and a stage that is stuck in a call into a dead disk is
+ * replaced.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Accepted } from '../rpcsvc/listener.ts';
@@ -18,20 +21,20 @@ export interface StagesOptions {
   readonly config: ServerConfig;
   readonly shared: Pick<WorkerInput, 'handleKey' | 'verifier'>;
   readonly mounts: MountTable;
-  /** Told of each connection that is closed, by its client's address. */
+  /** Called for each connection that is closed, with its client's address. */
   readonly left: (address: string) => void;
   readonly log: Log;
-  /** A stage has ended by itself. */
+  /** Called when a stage has ended without having been told to. */
   readonly died: (error: Error) => void;
 }
 
-/** A connection that was dealt to a stage, by the number of its descriptor. */
+/** A connection that was handed to a stage. The key is the number of its descriptor. */
 interface Dealt {
   readonly stage: RemoteStage;
   readonly socket: string | undefined;
 }
 
-/** Between two tries to start a stage in place of one that is stuck. */
+/** The pause between two attempts to start a stage in place of one that is stuck. */
 const AGAIN_MS = 1000;
 
 export class Stages {
@@ -53,7 +56,10 @@ export class Stages {
     this.#planned = planned;
   }
 
-  /** @throws {VolfileError} and whatever keeps a stage from starting; none runs then */
+  /**
+   * Starts the stages.
+   * @throws {VolfileError} and other errors that keep a stage from starting; no stage runs then
+   */
   static async start(options: StagesOptions, planned: Planned): Promise<Stages> {
     const stages = new Stages(options, planned);
     try {
@@ -72,12 +78,12 @@ export class Stages {
     return this.#stages[0]!;
   }
 
-  /** What does not answer now. */
+  /** The bricks that do not answer now. */
   get hangs(): readonly Hang[] {
     return this.#hangs.hangs;
   }
 
-  /** The stage that a client's address hashes to: its calls, inodes and limits stay together. */
+  /** The stage that a client's address hashes to. A client's calls, inodes and limits thus stay together. */
   of(address: string): RemoteStage {
     let hash = 0;
     for (let i = 0; i < address.length; i++) hash = (hash * 31 + address.charCodeAt(i)) >>> 0;
@@ -94,18 +100,18 @@ export class Stages {
     return Promise.all(this.#stages.map(stage => stage.stats()));
   }
 
-  /** Their parts of a state dump. */
+  /** The stages' parts of a state dump. */
   dump(): Promise<DumpSection[][]> {
     return Promise.all(this.#stages.map(stage => stage.dump()));
   }
 
-  /** Another volfile takes over in all stages or in none. @throws {VolfileError} nothing has changed */
+  /** Replaces the volfile in all stages or in none. @throws {VolfileError} nothing has changed */
   async reload(text: string, planned: Planned): Promise<void> {
     const stages = [...this.#stages];
     const next = { text, bricks: this.#hangs.numbersFor(planned.plan) };
     const prepared = await Promise.allSettled(stages.map(stage => stage.prepare(next)));
     const failed = prepared.find(result => result.status === 'rejected');
-    // One that has been replaced meanwhile has nothing to decide.
+    // A stage that was replaced meanwhile rejects, and has nothing to decide.
     await Promise.allSettled(stages.map(stage => stage.decide(failed === undefined)));
     if (failed) throw failed.reason;
     this.#text = text;
@@ -113,7 +119,7 @@ export class Stages {
     for (const stage of this.#stages.filter(one => !stages.includes(one))) this.#replace(stage);
   }
 
-  /** All at the same time: one that waits for a slow call must not keep the others waiting. */
+  /** Stops all stages at the same time, since one that waits for a slow call must not keep the others waiting. */
   async stop(): Promise<void> {
     this.#stopping = true;
     const stopped = await Promise.allSettled(this.#stages.map(stage => stage.stop()));
@@ -121,7 +127,7 @@ export class Stages {
     for (const result of stopped) if (result.status === 'rejected') throw result.reason;
   }
 
-  /** Ends all connections, also those of stages that do not answer: the process is about to end. */
+  /** Ends all connections, those of stages that do not answer included, because the process is about to end. */
   abandon(): void {
     for (const fd of this.#dealt.keys()) this.#end(fd);
   }
@@ -140,10 +146,10 @@ export class Stages {
       'the file system does not answer: its calls are answered "try again later", and the stage is replaced',
     );
     if (this.#stages.includes(stage)) this.#replace(stage);
-    else stage.retire(); // it is a replacement that has not come up
+    else stage.retire(); // it was to replace another stage and is not up yet
   }
 
-  /** Another stage takes its place, and its clients, that find their connections ended, are dealt to that one. */
+  /** Replaces the stage by a new one. Its connections are ended, and its clients reconnect to the new stage. */
   #replace(stage: RemoteStage): void {
     stage.seen.setAside();
     void this.#successor(stage).then(next => {
@@ -175,7 +181,7 @@ export class Stages {
   #end(fd: number): void {
     const dealt = this.#dealt.get(fd)!;
     this.#dealt.delete(fd);
-    // The stage may have closed it, and the number may stand for something else now.
+    // The stage may have closed the descriptor, and its number may have been reused.
     if (dealt.socket !== undefined && socketOf(fd) === dealt.socket) endConnection(fd);
   }
 }

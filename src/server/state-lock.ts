@@ -1,6 +1,6 @@
 /**
- * One server owns a state directory: the mount table, the control socket's place and the bricks' indexes would not
- * survive two. The kernel keeps the lock, and gives it back when the server has ended, even when it was killed.
+ * Lets one server at a time own a state directory, since two would corrupt the mount table, the control socket and the
+ * bricks' indexes. The kernel holds the lock and releases it when the server has ended, even when it was killed.
  */
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -13,16 +13,19 @@ import { isProcess, pidNamespace } from '../sys/processes.ts';
 const { O_CREAT, O_RDWR } = constants;
 const NAME = 'lock';
 const BYTES_MAX = 16 * 1024;
-/** The owner writes who it is right after it got the lock; and a lock's file may have been removed in that moment. */
+/**
+ * How often taking the lock is tried. The owner describes itself in the file just after it has taken the lock, so the
+ * file may still be empty; and the file may have been removed meanwhile.
+ */
 const TRIES = 20;
 const TRY_MS = 25;
 
-/** What the owner says of itself. */
+/** What the owner writes into the file of the lock. */
 export interface Owner {
   readonly pid: number;
-  /** Of the process number, see `pidNamespace`. */
+  /** The pid namespace in which `pid` is valid; see `pidNamespace`. */
   readonly namespace: string;
-  /** The first export's path, and how many more there are. */
+  /** The path of the first export, and the number of further ones. */
   readonly serves: string;
   readonly more: number;
   /** `host:port` */
@@ -36,7 +39,10 @@ export class StateLock implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** @throws {Error} another server owns the directory: it says which one, and what to do */
+  /**
+   * Takes the lock.
+   * @throws {Error} another server owns the directory; the message names it and says what to do
+   */
   static async take(stateDir: string, serves: readonly string[], listens: string): Promise<StateLock> {
     const path = join(stateDir, NAME);
     const own: Owner = {
@@ -65,14 +71,14 @@ export class StateLock implements AsyncDisposable {
     );
   }
 
-  /** Gives the lock back. The file stays: to remove it would let two others lock two files of one name. */
+  /** Releases the lock. The file stays: if it were removed, two other servers could lock two files of the same name. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.truncate().catch(() => {});
     await this.#file.close();
   }
 }
 
-/** The locked file; or what the owner has written, if another has the lock; or `''` to try again. */
+/** Returns the locked file; or what its owner has written, if another process has the lock; or `''` to try again. */
 async function tryOnce(path: string, owner: Owner): Promise<FileHandle | string> {
   const file = await openOwn(path, { flags: O_RDWR | O_CREAT });
   let locked = false;
@@ -92,18 +98,18 @@ async function tryOnce(path: string, owner: Owner): Promise<FileHandle | string>
   }
 }
 
-/** On a full disk the lock holds without a word. */
+/** Writes the owner's description of itself. On a full disk the lock holds without it. */
 async function say(file: FileHandle, owner: Owner): Promise<void> {
   const text = Buffer.from(`${JSON.stringify(owner)}\n`);
   try {
     await file.truncate();
     if (text.length <= BYTES_MAX) await file.write(text, 0, text.length, 0);
   } catch {
-    // Another start is told that the directory is in use, only not by which process.
+    // Another server is then told that the directory is in use, but not by which process.
   }
 }
 
-/** The owner that `text` tells of; `undefined` if it tells of none, or of one that was killed. */
+/** Parses the owner in `text`; `undefined` if there is none, or if it was killed. */
 function ownerIn(text: string): Owner | undefined {
   let owner: Partial<Owner>;
   try {

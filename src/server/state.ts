@@ -9,10 +9,12 @@ import { openOwn, removeTemporaries, temporaryName, writeNew } from '../sys/own-
 const KEY_BYTES = 16;
 const OTHERS_WRITE = 0o022;
 const OTHERS_ANY = 0o077;
-/** The sticky bit, and all may write. */
+/** The mode of a directory that everybody may write to: the sticky bit, and write permission for others. */
 const EVERYBODYS = 0o1002;
 
-/** Its server has the base directory itself, as all had before each port had its own. */
+/**
+ * The server of this port uses the base directory itself, as all servers did before each port had its own directory.
+ */
 const USUAL_PORT = 2049;
 const OF_PORT = /^port-\d{1,5}$/;
 const OF_PORT_OR_USER = /^(port-\d{1,5}|uid-\d{1,10})$/;
@@ -21,7 +23,7 @@ const OF_PORT_OR_USER = /^(port-\d{1,5}|uid-\d{1,10})$/;
 function baseDir(env: NodeJS.ProcessEnv): string {
   if (process.geteuid?.() === 0) return '/var/lib/bricknfs';
   const xdg = env['XDG_STATE_HOME'];
-  // The specification has relative paths ignored.
+  // The specification requires that relative paths be ignored.
   return join(xdg && isAbsolute(xdg) ? xdg : join(homeDir(), '.local', 'state'), 'bricknfs');
 }
 
@@ -34,34 +36,34 @@ function homeDir(): string {
   }
 }
 
-/** The directory of a server that was given none: each port has its own, so that one user can run several. */
+/** The directory of a server without --state-dir. Each port has its own, so that one user can run several servers. */
 export function defaultStateDir(port: number, env: NodeJS.ProcessEnv = process.env): string {
   return port === USUAL_PORT ? baseDir(env) : join(baseDir(env), `port-${port}`);
 }
 
-/** All directories that {@link defaultStateDir} may answer with, as far as they are there, and the base itself. */
+/** All existing directories that {@link defaultStateDir} may return, and the base directory itself. */
 export function defaultStateDirs(env: NodeJS.ProcessEnv = process.env): string[] {
   const base = baseDir(env);
   let names: string[] = [];
   try {
     names = readdirSync(base);
   } catch {
-    // What is wrong with the base is said when it is looked into.
+    // An error of the base directory is reported when it is searched.
   }
   return [base, ...names.filter(name => OF_PORT.test(name)).map(name => join(base, name))];
 }
 
-/** The name of a user's own directory in one that is everybody's. */
+/** The name of a user's own directory inside a directory that everybody may write to. */
 const ofUser = (): string => `uid-${process.geteuid!()}`;
 
 /** Where the state may be when `path` was given with --state-dir: see {@link openStateDir}. */
 export const stateDirsIn = (path: string): string[] => [path, join(path, ofUser())];
 
 /**
- * Makes the directory if there is none. Answers the real path of the state, in which no symlink can be changed any more. In
- * a directory where everybody may make files and only their owners remove them, such as /tmp or that of the container
- * image, it is a directory of the server's user.
- * @throws {Error} it cannot be made, or others than its owner could put files into it
+ * Makes the directory if there is none, and returns the real path of the state, in which no symlink can be changed any
+ * more. In a directory where everybody may make files and only their owners may remove them, such as /tmp or the one of
+ * the container image, the state is in a directory of the server's user.
+ * @throws {Error} it cannot be made, or users other than its owner could put files into it
  */
 export async function openStateDir(path: string): Promise<string> {
   let dir: string;
@@ -92,7 +94,7 @@ class StateDirError extends Error {}
 
 const octal = ({ mode }: Stats) => `0${(mode & 0o7777).toString(8)}`;
 
-/** Files of the server's must not be in the hands of a user who is neither its own nor root. */
+/** The server's files must not belong to a user other than its own and root. */
 function refuseForeign(path: string, { uid }: Stats, what: string): void {
   const own = process.geteuid!();
   if (uid === own || uid === 0) return;
@@ -117,9 +119,9 @@ async function makeDir(path: string): Promise<void> {
 }
 
 /**
- * The key of file handles: made at the first start, the same from then on, or no handle would outlive a restart. Only for
- * the owner of the directory (state-lock.ts).
- * @throws {Error} the key is damaged, or others may know it
+ * Reads the key of file handles. It is made at the first start and stays the same, since otherwise no handle would
+ * outlive a restart. Only the owner of the directory (state-lock.ts) may call this.
+ * @throws {Error} the key is damaged, or other users may know it
  */
 export async function handleKey(stateDir: string): Promise<Buffer> {
   const path = join(stateDir, 'handle.key');
@@ -135,7 +137,10 @@ export async function handleKey(stateDir: string): Promise<Buffer> {
   return read(path);
 }
 
-/** Handles that were given out when the state of this port or user was in the directory above stay good. */
+/**
+ * Takes the key over from the parent directory, where the state of this port or user may have been before, so that
+ * handles from that time stay valid.
+ */
 async function keyAbove(stateDir: string): Promise<Buffer | undefined> {
   if (!OF_PORT_OR_USER.test(basename(stateDir))) return undefined;
   try {
@@ -145,7 +150,7 @@ async function keyAbove(stateDir: string): Promise<Buffer | undefined> {
   }
 }
 
-/** It is there whole or not at all. */
+/** Makes the key's file such that it is complete or absent, even after a crash. */
 async function makeKey(path: string, key: Buffer): Promise<void> {
   const temporary = temporaryName(path);
   try {

@@ -10,7 +10,7 @@ import { NfsServer } from '../xlators/nfs/server/server.ts';
 export interface VolumeStats {
   readonly name: string;
   readonly up: boolean;
-  /** What people should know of its xlators now. */
+  /** The trouble of the stage's xlators that the operator should know of now. */
   readonly troubles: readonly string[];
   readonly inodes: InodeTableStats;
   /** Of each debug/io-stats on the way to the brick, by the xlator's name, the topmost first. */
@@ -66,7 +66,7 @@ export function mergeVolumes(stages: readonly GraphStats[]): VolumeStats[] {
     return {
       name,
       up: parts.every(({ up }) => up),
-      // Each stage looks by itself; the first one's words do for all.
+      // Each stage reports what it sees itself; the lines of the first stand for all.
       troubles: parts[0]!.troubles,
       inodes: {
         inodes: sum('inodes'),

@@ -24,13 +24,13 @@ export interface WorkerInput {
   readonly watch: WatchMemory;
 }
 
-/** A volfile to be loaded, with the numbers of its bricks for {@link WatchMemory}. */
+/** A volfile that a stage should load, with the numbers of its bricks for {@link WatchMemory}. */
 export interface NewVolfile {
   readonly text: string;
   readonly bricks: WatchMemory['bricks'];
 }
 
-/** What a stage says when it is up. */
+/** What a stage reports when it is up. */
 export interface Started {
   readonly programs: readonly ServedProgram[];
   readonly stats: StageStats;
@@ -86,7 +86,7 @@ export async function runWorker(programsOf: (server: NfsServer) => Program[]): P
   await started.promise.catch(() => {}); // the main thread is told, and ends this one
 }
 
-/** Without the rest of the memory that it may be a part of, which would be posted as well. */
+/** Copies the bytes, since a view would be posted with all of the memory that it is a part of. */
 export function copied(bytes: Uint8Array | undefined): Uint8Array | undefined {
   return bytes === undefined ? undefined : new Uint8Array(bytes);
 }

@@ -14,7 +14,7 @@ export function duplicate(fd: number): number {
   return copy;
 }
 
-/** Makes `to` another descriptor of what `from` is, in place of what it was. Standard error stays open on exec. */
+/** Makes descriptor `to` a duplicate of `from`, as dup2(2) does. Standard error stays open on exec. */
 export function duplicateOnto(from: number, to: number): void {
   if (dup3(from, to, to > 2 ? O_CLOEXEC : 0) < 0)
     throw FsError.of(koffi.errno(), `no descriptor for a copy of ${from}`);

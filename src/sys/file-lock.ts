@@ -1,4 +1,7 @@
-/** Locks on whole files (flock(2)), which the kernel gives back when the process that holds them has ended, however. */
+/**
+ * Locks on whole files (flock(2)). The kernel releases them when the process that holds them has ended, however it
+ * ended.
+ */
 import { lstat, type FileHandle } from 'node:fs/promises';
 import { ERRNO } from '../errno.ts';
 import { systemError } from './failure.ts';
@@ -19,7 +22,7 @@ export function tryLock(file: FileHandle): boolean {
   throw systemError(number, 'flock');
 }
 
-/** Whether `path` still is the file that is open: another may have been put there since. */
+/** Whether `path` still names the open file, and not another one that was put there since. */
 export async function isStillAt(file: FileHandle, path: string): Promise<boolean> {
   const [own, found] = await Promise.all([file.stat({ bigint: true }), lstat(path, { bigint: true }).catch(() => {})]);
   return found !== undefined && found.ino === own.ino && found.dev === own.dev;

@@ -1,4 +1,4 @@
-/** What tells one file system from all others, also after the machine was started again. */
+/** Identifies a file system among all others, even after the machine was restarted. */
 import { readFileSync } from 'node:fs';
 import { lastError } from './failure.ts';
 import { ioctl } from './libc.ts';
@@ -12,9 +12,9 @@ const GET_UUID = { request: 0x8011_1500, bytes: 17, at: 1 };
 const UUID_BYTES = 16;
 
 /**
- * Of the file system that `fd` (not O_PATH) is on. statfs(2)'s f_fsid is made from a UUID by most; where it is the
- * device's number, which another disk may have tomorrow, the UUID is asked for by itself. A file system without either
- * (FUSE) is told by its type and source. @throws {FsError} it cannot be asked
+ * Returns the id of the file system that `fd` (not O_PATH) is on. Most file systems make f_fsid of statfs(2) from a
+ * UUID. Where it is the number of the device, which may be another disk's tomorrow, the UUID is queried directly. A
+ * file system without either (FUSE) is identified by its type and source. @throws {FsError} it cannot be queried
  */
 export function fileSystemId(fd: number): string {
   if (statfsFd(fd) < 0) throw lastError('statfs');
@@ -25,7 +25,7 @@ export function fileSystemId(fd: number): string {
   return `${type} ${uuidOf(fd, XFS_GEOMETRY) ?? uuidOf(fd, GET_UUID) ?? fsid}`;
 }
 
-/** As the kernel's huge_encode_dev: what f_fsid is where it stands for the device. */
+/** Encodes a device number as the kernel's huge_encode_dev does, which is f_fsid where that stands for the device. */
 function encodedDevice(dev: number): bigint {
   const major = Math.floor(dev / 0x1_0000_0000);
   const minor = dev % 0x1_0000_0000;

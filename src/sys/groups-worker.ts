@@ -1,6 +1,6 @@
 /**
- * Asks the system for the groups of users, in a thread of its own: a directory service that does not answer keeps nothing
- * waiting but the look-ups behind it, and takes no thread of the pool, which is there for disks.
+ * Asks the system for the groups of users, in a thread of its own. A directory service that does not answer then delays
+ * only the look-ups behind it, and takes no thread of the pool, which disks need.
  */
 import './identity.ts'; // the thread is the server's from here on, whatever its maker was at that moment
 import koffi from 'koffi';
@@ -34,7 +34,10 @@ const found = Buffer.alloc(8);
 const count = Buffer.alloc(4);
 const list = Buffer.alloc(GROUPS_MAX * 4);
 
-/** None for a user that this machine does not know. @throws {Error} the look-up failed, which is no answer */
+/**
+ * The groups of a user; none if this machine does not know the user. @throws {Error} the look-up failed, which is no
+ * answer
+ */
 function groupsOf(uid: number, gid: number): readonly number[] {
   const status: number = getpwuid_r(uid, passwd, record, record.length, found);
   if (status !== 0) throw new Error(`getpwuid_r of ${uid}: errno ${status}`);

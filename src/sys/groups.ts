@@ -1,19 +1,21 @@
-/** Which groups a user is in, by this machine's word (getgrouplist(3)): for users in more than AUTH_SYS can tell. */
+/**
+ * Looks up the groups of a user on this machine (getgrouplist(3)), for users in more groups than AUTH_SYS can carry.
+ */
 import { Worker } from 'node:worker_threads';
 import type { Answer, Question } from './groups-worker.ts';
 import { asServer } from './identity.ts';
 
-/** An answer is looked up anew after this, while it stays in use. */
+/** An answer older than this is looked up again. It stays in use meanwhile. */
 const FRESH_MS = 10_000;
-/** An answer is not used any more after this: a user who has left a group has lost it by then. */
+/** An answer older than this is not used. A user who has left a group has lost its rights by then. */
 const USABLE_MS = 30_000;
 const KEPT_MAX = 10_000;
-/** Look-ups that wait, in total and for one client. */
+/** The most look-ups that may wait, in total and for one client. */
 const WAITING_MAX = 1024;
 const WAITING_MAX_EACH = 64;
 
 export interface UserGroups {
-  /** Without the primary one; none for a user that this machine does not know. */
+  /** The supplementary groups, without the primary one; none for a user that this machine does not know. */
   readonly groups: readonly number[];
   /** When to ask again, on the clock of `performance.now()`. */
   readonly untilMs: number;
@@ -26,12 +28,12 @@ interface Entry {
   pending: Promise<UserGroups> | undefined;
 }
 
-/** The groups of users, kept for seconds. One look-up is under way at a time; the clients take turns. */
+/** Caches the groups of users for seconds. One look-up is under way at a time, and the clients take turns. */
 export class Groups {
   readonly #lookUp: GroupLookUp;
   readonly #nowMs: () => number;
   readonly #entries = new Map<string, Entry>();
-  /** What waits, of each client. */
+  /** The waiting look-ups of each client. */
   readonly #queues = new Map<string, (() => Promise<void>)[]>();
   #waiting = 0;
   #running = false;
@@ -41,7 +43,7 @@ export class Groups {
     this.#nowMs = nowMs;
   }
 
-  /** What is known now; `undefined` if {@link of} must be asked. */
+  /** Returns what is known now; `undefined` if {@link of} must be called. */
   known(uid: number, gid: number, client: string): UserGroups | undefined {
     const entry = this.#entries.get(`${uid}:${gid}`);
     const found = entry?.found;
@@ -49,7 +51,7 @@ export class Groups {
     const now = this.#nowMs();
     if (now < found.untilMs) return found;
     if (now >= found.untilMs - FRESH_MS + USABLE_MS) return undefined;
-    // Its failure is no news: the answer is used up in a while, and then it is asked for again.
+    // A failure here can be ignored: the old answer soon expires, and the groups are then looked up again.
     if (entry!.pending === undefined) this.of(uid, gid, client).catch(() => {});
     return { groups: found.groups, untilMs: now + FRESH_MS / 10 };
   }
@@ -72,7 +74,7 @@ export class Groups {
     return entry.pending;
   }
 
-  /** Puts it behind all others; the one that was asked for longest ago makes room. */
+  /** Makes this the most recent entry; the least recently looked up one makes room if there are too many. */
   #renew(key: string, entry: Entry): void {
     this.#entries.delete(key);
     if (this.#entries.size >= KEPT_MAX) {
@@ -112,7 +114,7 @@ export class Groups {
   }
 }
 
-/** Look-ups in a thread of their own, which is started with the first one. */
+/** Runs look-ups in a thread of their own, which is started with the first one. */
 export class SystemGroups {
   #worker: Worker | undefined;
   #id = 0;

@@ -1,9 +1,11 @@
-/** Memory that is given back to the system at a known moment, not when a collection or the allocator gets round to it. */
+/**
+ * Gives memory back to the system at a known moment, instead of whenever the garbage collector or the allocator would.
+ */
 import koffi from 'koffi';
 
 type Trim = { async(pad: number, done: () => void): void };
 
-/** glibc's; other C libraries have none, and need none. */
+/** malloc_trim of glibc. Other C libraries do not have it, and do not need it. */
 const mallocTrim = ((): Trim | undefined => {
   try {
     return koffi.load(null).func('int malloc_trim(size_t)') as unknown as Trim;
@@ -19,7 +21,9 @@ export function freeBytes(buffer: Buffer): void {
 
 let trimming = false;
 
-/** Has the allocator give back to the system what has been freed, on a thread of the pool: it takes milliseconds. */
+/**
+ * Makes the allocator return freed memory to the system. It runs in a thread of the pool, since it takes milliseconds.
+ */
 export function returnFreed(): void {
   if (trimming || mallocTrim === undefined) return;
   trimming = true;

@@ -1,6 +1,6 @@
 /**
- * Files that the server keeps for itself, at paths where others may have put something beforehand: a symlink, a fifo, a
- * file of another user. Nothing of that is followed, waited for or taken for the server's own.
+ * Opens files that the server keeps for itself, at paths where others may have put something beforehand: a symlink, a
+ * fifo, a file of another user. None of these is followed, waited for, or taken for the server's own.
  */
 import { randomBytes } from 'node:crypto';
 import { constants, lstatSync, type Stats } from 'node:fs';
@@ -13,7 +13,7 @@ const CAREFULLY = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 
 const ROOT_UID = 0;
 
-/** Something is at a path of the server's that the server must not use. The message says what, and what to do. */
+/** The object at one of the server's paths must not be used. The message says what it is, and what to do. */
 export class ForeignFileError extends Error {
   override name = 'ForeignFileError';
 }
@@ -21,9 +21,9 @@ export class ForeignFileError extends Error {
 export interface OwnFileOptions {
   /** Flags for open(2) besides those that this module adds. */
   readonly flags?: number;
-  /** For a file that is created. */
+  /** The mode of a file that is created. */
   readonly mode?: number;
-  /** Whether a file that belongs to root will do as well as one of the server's own user. */
+  /** Whether a file that belongs to root is accepted, besides one of the server's own user. */
   readonly orRoots?: boolean;
 }
 
@@ -50,7 +50,7 @@ export async function openOwn(path: string, options: OwnFileOptions = {}): Promi
   }
 }
 
-/** What stands at the path, if that is why it could not be opened as a file. */
+/** Describes what is at the path, if that is why it could not be opened as a file. */
 async function kindOf(path: string, code: string | undefined): Promise<string | undefined> {
   if (code !== 'ELOOP' && code !== 'ENXIO' && code !== 'EISDIR') return undefined;
   const found = await lstat(path).catch(() => undefined);
@@ -79,9 +79,8 @@ function refuseForeign(path: string, found: Stats, orRoots: boolean): void {
 }
 
 /**
- * For a file that a user has named and that may be a symlink, such as a log: one that another user has put there is not
- * followed.
- * @throws {ForeignFileError}
+ * Checks a file that a user has named and that may be a symlink, such as a log. A symlink that another user has put
+ * there is refused.
  */
 export function refuseForeignLink(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
@@ -89,7 +88,7 @@ export function refuseForeignLink(path: string): void {
   throw new ForeignFileError(`${path} is a symlink of uid ${found.uid}, which is not followed: remove it`);
 }
 
-/** @throws {Error} it has more than `bytesMax` bytes; and as {@link openOwn} */
+/** Reads a file of the server's own. @throws {Error} it has more than `bytesMax` bytes; and as {@link openOwn} */
 export async function readOwn(path: string, bytesMax: number, options?: OwnFileOptions): Promise<Buffer> {
   await using file = await openOwn(path, options);
   const { size } = await file.stat();
@@ -97,7 +96,10 @@ export async function readOwn(path: string, bytesMax: number, options?: OwnFileO
   return file.readFile();
 }
 
-/** Readers see the old content or the new, also after a crash. What was at `path`, be it a symlink, is replaced. */
+/**
+ * Replaces a file atomically: readers see the old content or the new, even after a crash. Whatever was at `path` is
+ * replaced, even a symlink.
+ */
 export async function replaceOwn(path: string, content: Buffer, mode: number): Promise<void> {
   const temporary = temporaryName(path);
   try {
@@ -109,7 +111,7 @@ export async function replaceOwn(path: string, content: Buffer, mode: number): P
   }
 }
 
-/** A durable file where nothing was. @throws EEXIST */
+/** Writes a new file durably. @throws EEXIST there is something at `path` */
 export async function writeNew(path: string, content: Buffer, mode: number): Promise<void> {
   await using file = await open(path, O_WRONLY | O_CREAT | O_EXCL | CAREFULLY, mode);
   await file.writeFile(content);
@@ -121,7 +123,7 @@ const TEMPORARY = /^(.+)\.[0-9a-f]{16}\.tmp$/;
 /** A name beside `path` that cannot be guessed. */
 export const temporaryName = (path: string): string => `${path}.${randomBytes(8).toString('hex')}.tmp`;
 
-/** Removes what a server that was killed left of the files that were to become `path`. Only for its single writer. */
+/** Removes temporary files for `path` that a killed server has left. Only the single writer of `path` may call this. */
 export async function removeTemporaries(path: string): Promise<void> {
   const dir = dirname(path);
   const names = await readdir(dir).catch((): string[] => []);

@@ -5,10 +5,13 @@ import { openat, readlinkat } from './libc.ts';
 const PATH_MAX = 4096;
 const OWN = Buffer.from('/proc/self/fd\0');
 const text = Buffer.alloc(PATH_MAX);
-/** A descriptor's number and a NUL. */
+/** Room for the number of a descriptor and a NUL. */
 const number = Buffer.alloc(16);
 
-/** /proc/self/fd, opened when it is first needed: a third of the cost of a look is the way to it. */
+/**
+ * A descriptor of /proc/self/fd, opened when it is first needed. It saves a third of the cost of a call, which is the
+ * walk to that directory.
+ */
 let descriptors = -1;
 
 /** Where a directory that is open as `fd` is now, as latin1. ENAMETOOLONG if that is longer than the kernel tells. */

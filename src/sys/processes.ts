@@ -1,4 +1,4 @@
-/** What the kernel tells of processes. */
+/** Reads what the kernel reports about processes. */
 import { readFileSync, readlinkSync } from 'node:fs';
 
 /** Names the pid namespace of this process: numbers of processes mean something only within one. */
@@ -10,7 +10,7 @@ export function pidNamespace(): string {
   }
 }
 
-/** Whether there is a process of that number, be it another user's. */
+/** Whether there is a process with that number, of any user. */
 export function isProcess(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -20,7 +20,7 @@ export function isProcess(pid: number): boolean {
   }
 }
 
-/** Ticks of /proc for each second, on all machines that we know. */
+/** The ticks per second in /proc, on all machines that are known. */
 const TICKS = 100;
 /** The field of /proc/PID/stat that holds the start, counted from the one behind the name. */
 const START_FIELD = 19;

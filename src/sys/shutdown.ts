@@ -4,7 +4,10 @@ import koffi from 'koffi';
 const SHUT_RDWR = 2;
 const shutdown = koffi.load(null).func('int shutdown(int, int)') as (fd: number, how: number) => number;
 
-/** What tells the socket that a descriptor of this process stands for from those that had or get its number. */
+/**
+ * Identifies the socket behind a descriptor of this process, to tell it from sockets that had or will get the same
+ * number.
+ */
 export function socketOf(fd: number): string | undefined {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`);
@@ -13,7 +16,7 @@ export function socketOf(fd: number): string | undefined {
   }
 }
 
-/** Ends the connection of a descriptor that another thread owns and goes on to own. */
+/** Ends the connection of a descriptor that another thread owns and keeps. */
 export function endConnection(fd: number): void {
   shutdown(fd, SHUT_RDWR);
 }

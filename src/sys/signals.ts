@@ -11,7 +11,7 @@ const sigmask = koffi.load(null).func('int pthread_sigmask(int, const void *, vo
   old: null,
 ) => number;
 
-/** Lets this thread take `signal`, which may have come already and waits. */
+/** Unblocks `signal` in this thread; it may be pending already. */
 export function unblock(signal: number): void {
   const set = Buffer.alloc(SET_BYTES);
   set.writeUInt32LE((1 << (signal - 1)) >>> 0, 0);

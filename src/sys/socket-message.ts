@@ -19,7 +19,7 @@ const CONTROL_BYTES = 64;
 const DATA_AT = CONTROL_AT + CONTROL_BYTES;
 
 export class Message {
-  /** For the system call. */
+  /** The address of the struct msghdr, for the system call. */
   readonly address: number;
   readonly #bytes: Buffer;
 
@@ -35,12 +35,12 @@ export class Message {
     point(IOVEC_AT, DATA_AT);
   }
 
-  /** Before recvmsg. */
+  /** Must be called before recvmsg. */
   makeRoom(): void {
     this.#setLengths(NAME_BYTES, CONTROL_BYTES, DATAGRAM_BYTES_MAX);
   }
 
-  /** Before sendmsg: the receiver's sockaddr, control messages (may be empty), and the datagram. */
+  /** Must be called before sendmsg, with the receiver's sockaddr, control messages (may be empty), and the datagram. */
   fill(name: Uint8Array, control: Uint8Array, data: Uint8Array): void {
     this.#bytes.set(name, NAME_AT);
     this.#bytes.set(control, CONTROL_AT);
@@ -48,7 +48,7 @@ export class Message {
     this.#setLengths(name.length, control.length, data.length);
   }
 
-  /** After recvmsg: the sender's sockaddr. A view, as the others. */
+  /** The sender's sockaddr after recvmsg. Like the following getters it returns a view. */
   get name(): Buffer {
     return this.#view(NAME_AT, Math.min(this.#bytes.readUInt32LE(NAME_LENGTH_AT), NAME_BYTES));
   }
@@ -57,7 +57,7 @@ export class Message {
     return this.#view(CONTROL_AT, Math.min(this.#bytes.readUInt32LE(CONTROL_LENGTH_AT), CONTROL_BYTES));
   }
 
-  /** `length` is what recvmsg answered. */
+  /** The datagram after recvmsg, which returned `length`. */
   data(length: number): Buffer {
     return this.#view(DATA_AT, length);
   }

@@ -26,17 +26,17 @@ export const setsockopt = declare<[fd: number, level: number, option: number, va
 export const recvmsg = declare<[fd: number, message: number, flags: number]>('int64_t recvmsg(int, uintptr_t, int)');
 export const sendmsg = declare<[fd: number, message: number, flags: number]>('int64_t sendmsg(int, uintptr_t, int)');
 
-/** Stops the watch. To be called before the descriptor is closed. */
+/** Stops the watch. Must be called before the descriptor is closed. */
 export type Unwatch = () => void;
 
 /**
- * Runs `then` in each turn of this thread's event loop in which `fd` can be read, or has an error that a read tells.
- * koffi calls back outside of what Node runs its promises and ticks in, hence the immediate.
+ * Runs `then` in each turn of this thread's event loop in which `fd` is readable or has an error that a read reports.
+ * koffi calls back outside of the context in which Node runs promises and ticks, so `then` runs in an immediate.
  */
 export function whenReadable(fd: number, then: () => void): Unwatch {
   let open = true;
   let due = false;
-  // At run time the status comes first, which koffi's types leave out; an error stops the watch.
+  // At run time the first argument is the status, which koffi's types leave out; an error stops the watch.
   const look = ((status: number) => {
     if (due) return;
     due = true;

@@ -1,6 +1,6 @@
 import { ioctl } from './libc.ts';
 
-/** tcp(7): bytes in the send queue, those sent and not acknowledged among them. */
+/** The request of tcp(7) for the bytes in the send queue, which include those sent and not acknowledged. */
 const SIOCOUTQ = 0x5411;
 
 const answer = Buffer.alloc(4);

@@ -8,6 +8,6 @@ export const authNone: AuthScheme = {
   name: 'AUTH_NONE',
   flavor: auth_flavor.AUTH_NONE,
   strength: 0,
-  // An object of its own for each caller: what is found out about one is kept by it, and holds for no other.
+  // Each caller gets an object of its own, since what is decided about a caller is cached by that object.
   authenticate: () => ({ flavor: auth_flavor.AUTH_NONE, uid: NOBODY, gid: NOBODY, groups: [], machinename: '' }),
 };

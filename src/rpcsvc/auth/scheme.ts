@@ -1,6 +1,6 @@
 import type { auth_stat, opaque_auth } from '#protocols/rpc.ts';
 
-/** The caller, by the word of an auth scheme. One object for each connection and caller. */
+/** The caller as an auth scheme identifies it. There is one object for each connection and caller. */
 export interface Credentials {
   readonly flavor: number;
   readonly uid: number;
