@@ -59,12 +59,15 @@ export class Admission {
     if (this.#leaving > 0) this.#leaving--;
   }
 
-  /** The address with the most connections, which has had one for longest if there are several. */
+  /**
+   * The address with the most connections. Of several it is the one that came last: an attacker that has many addresses
+   * would otherwise take the places of the clients that were here before.
+   */
   #greatest(): string {
     let greatest = '';
     let most = 0;
     for (const [address, connections] of this.#connections) {
-      if (connections <= most) continue;
+      if (connections < most) continue;
       greatest = address;
       most = connections;
     }

@@ -1,6 +1,7 @@
 /** Detects that the thread of a stage does not return from a call into a brick. */
 import { readFileSync } from 'node:fs';
 import type { Plan } from '../graph/plan.ts';
+import type { Stanza } from '../graph/volfile.ts';
 import { BRICKS_MAX, newHangingMemory, newStageMemory, type WatchMemory } from '../graph/watch.ts';
 import type { RemoteStage } from './remote-stage.ts';
 
@@ -37,7 +38,10 @@ export interface HangEvents {
 export class HangWatch {
   readonly #hanging = newHangingMemory();
   readonly #words = new Int32Array(this.#hanging);
+  /** The numbers of the bricks, by what tells one from another: see {@link identityOf}. */
   readonly #numbers = new Map<string, number>();
+  /** The names of the bricks, by their numbers. */
+  readonly #names: string[] = [];
   readonly #watched = new Set<Watched>();
   readonly #hangs = new Map<number, Hang>();
   readonly #events: HangEvents;
@@ -58,14 +62,17 @@ export class HangWatch {
     return { stage: newStageMemory(), hanging: this.#hanging, bricks: this.numbersFor(plan) };
   }
 
-  /** The numbers of a plan's bricks: a name keeps its number in every volfile that the server loads. */
+  /** The numbers of a plan's bricks. A brick that stays as it is keeps its number in every volfile that the server loads. */
   numbersFor({ volumes }: Plan): WatchMemory['bricks'] {
     const bricks = new Map<string, number>();
     for (const { stanza } of volumes) {
       if (stanza.subvolumes.length > 0) continue;
       const { name } = stanza;
-      if (!this.#numbers.has(name) && this.#numbers.size < BRICKS_MAX) this.#numbers.set(name, this.#numbers.size);
-      const number = this.#numbers.get(name);
+      const identity = identityOf(stanza);
+      if (!this.#numbers.has(identity) && this.#names.length < BRICKS_MAX) {
+        this.#numbers.set(identity, this.#names.push(name) - 1);
+      }
+      const number = this.#numbers.get(identity);
       if (number !== undefined) bricks.set(name, number);
     }
     return bricks;
@@ -105,7 +112,7 @@ export class HangWatch {
 
   #stuck(watched: Watched, brick: number, ms: number): void {
     watched.stuckIn = brick;
-    const name = [...this.#numbers.keys()][brick]!;
+    const name = this.#names[brick]!;
     const hang = this.#hangs.get(brick) ?? { brick: name, since: new Date(Date.now() - ms) };
     this.#hangs.set(brick, hang);
     Atomics.store(this.#words, brick, 1);
@@ -126,6 +133,11 @@ export class HangWatch {
     Atomics.store(this.#words, brick, 0);
     this.#events.back(hang);
   }
+}
+
+/** A brick of the same name in another directory is another brick, which does not hang because the former one does. */
+function identityOf({ name, type, options }: Stanza): string {
+  return JSON.stringify([name, type, options.get('directory')?.value]);
 }
 
 /** Which sleep a thread is in, counted from its start; undefined if it runs or, on a busy machine, waits to run. */

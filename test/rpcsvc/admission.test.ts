@@ -50,6 +50,17 @@ t.test(
   },
 );
 
+t.test('a client with many addresses, one connection each, does not take the places of those before it', async t => {
+  const { admission: one, spared } = admission(10, 100);
+  one.admit('established');
+  for (let i = 0; i < 30; i++) {
+    one.admit(`many ${i}`);
+    if (spared.length > 0) one.left(spared.at(-1)!);
+  }
+  t.ok(spared.length > 0);
+  t.notOk(spared.includes('established'));
+});
+
 t.test('an address without connections is forgotten', async t => {
   const { admission: one } = admission(10, 10);
   one.admit('a');
