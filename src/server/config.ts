@@ -3,11 +3,11 @@ import type { ConnectionLimits } from '../rpcsvc/connection.ts';
 
 /** What a server is started with; plain data, since it is posted to the stages. */
 export interface ServerConfig {
-  /** The volfile, */
+  /** The text of the volfile. */
   readonly text: string;
-  /** its path, for messages and relative paths in it, */
+  /** The path of the volfile, for messages and for the relative paths in it. */
   readonly file: string;
-  /** and `NAME.OPTION=VALUE`s that go before it. */
+  /** Options as `NAME.OPTION=VALUE`, which take precedence over the volfile. */
   readonly overrides: readonly string[];
   readonly stateDir: string;
   readonly log: LogOptions;

@@ -36,11 +36,11 @@ import { StateLock } from './state-lock.ts';
 import { handleKey, openStateDir } from './state.ts';
 
 export interface Parts {
-  /** The programs of nfs/server, */
+  /** Makes the programs of nfs/server. */
   programsOf(server: NfsServer): Program[];
-  /** those of the built-in portmapper, */
+  /** Makes the programs of the built-in portmapper. */
   portmapPrograms(ports: PortTable): Program[];
-  /** and the module that runs a worker stage. */
+  /** The module that runs a worker stage. */
   readonly workerEntry: URL;
 }
 

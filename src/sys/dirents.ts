@@ -23,7 +23,7 @@ export class DirentReader {
   #end = 0;
   /** Behind which cookie the entry at #at comes; undefined when the descriptor must be positioned first. */
   #cookie: bigint | undefined = 0n;
-  /** … and the first one of the buffer. */
+  /** The cookie behind which the first entry of the buffer comes. */
   #start = 0n;
 
   /** Of the entry read last: where it begins, and behind which cookie it comes. */

@@ -29,7 +29,7 @@ export const addressOf = (memory: ArrayBuffer): number => Number(koffi.address(m
 export const statx = declare<[dirfd: number, path: Ptr, flags: number, mask: number, into: number]>(
   'int statx(int, const void *, int, unsigned int, uintptr_t)',
 );
-/** … and `path` is one, too. */
+/** `path` and `into` are addresses. */
 export const statxAt = declare<[dirfd: number, path: number, flags: number, mask: number, into: number]>(
   'int statx(int, uintptr_t, int, unsigned int, uintptr_t)',
 );

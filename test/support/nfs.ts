@@ -4,20 +4,13 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { mount1 } from '#actors/mount1/program.ts';
-import { mount2 } from '#actors/mount2/program.ts';
-import { mount3 } from '#actors/mount3/program.ts';
-import { nfs3Program } from '#actors/nfs3/program.ts';
-import { nlm4 } from '#actors/nlm4/program.ts';
+import { programsOf } from '#actors/programs.ts';
 import { Graph } from '#src/graph/graph.ts';
 import { planGraph } from '#src/graph/plan.ts';
 import { silent } from '#src/log.ts';
 import { asServer } from '#src/sys/identity.ts';
-import type { Program } from '#src/rpcsvc/actor.ts';
 import type { ReplyCache } from '#src/rpcsvc/reply-cache.ts';
 import { MountList } from '#src/xlators/nfs/server/mount-table.ts';
-import { ServedNfsCall } from '#src/xlators/nfs/server/nfs-call.ts';
-import { ServedMountCall } from '#src/xlators/nfs/server/served-mount-call.ts';
 import { NfsServer } from '#src/xlators/nfs/server/server.ts';
 import { WriteVerifier } from '#src/xlators/nfs/server/verifier.ts';
 import type { Volume } from '#src/xlators/nfs/server/volume.ts';
@@ -53,13 +46,6 @@ export interface ServeOptions {
   readonly stateDir?: string;
   /** Where replies are kept for calls that come again; without one such calls are done again. */
   readonly replies?: ReplyCache;
-}
-
-export function programsOf(server: NfsServer): Program[] {
-  const mountCall = (call: ConstructorParameters<typeof ServedMountCall>[1]) => new ServedMountCall(server, call);
-  const mounts = [mount3(mountCall), mount2(mountCall), mount1(mountCall)];
-  const programs = [nfs3Program(call => new ServedNfsCall(server, call)), ...mounts];
-  return server.settings['nfs.nlm'] ? [...programs, nlm4(server.peerLog)] : programs;
 }
 
 export async function temporaryDir(t: Test, name: string): Promise<string> {
