@@ -9,8 +9,8 @@ import type { Client, Clients, Connected } from './client-limits.ts';
 import { dispatch, type Service } from './dispatch.ts';
 import { Outgoing } from './outgoing.ts';
 import { type RecordBuffer, RecordError, type RecordLimits, RecordReader } from './record.ts';
-import { unacknowledgedBytes } from '../sys/tcp-queue.ts';
-import { Origin } from './origin.ts';
+import { peerState, unacknowledgedBytes } from '../sys/tcp-state.ts';
+import { Origin, type OriginState } from './origin.ts';
 import type { LastAuth, Transport } from './transport.ts';
 
 export interface ConnectionLimits extends RecordLimits {
@@ -74,8 +74,6 @@ export class Connection implements Transport, Connected {
   #crampedSince = Infinity;
   #draining = false;
   #pumping = false;
-  /** The peer has closed its side after it had acknowledged the replies to all its calls. */
-  #finished = false;
   /** On the clock of `performance.now()`. */
   #readAt = performance.now();
   #partialSince = Infinity;
@@ -85,7 +83,7 @@ export class Connection implements Transport, Connected {
     this.#service = service;
     this.#limits = limits;
     this.peer = { ...peer, signal: this.#abort.signal };
-    this.origin = new Origin(peer.port);
+    this.origin = new Origin(peer.port, () => this.#peerState(fd));
     this.client = clients.of(peer.address);
     this.client.connections.add(this);
     this.#records = new RecordReader(limits, this.client.received);
@@ -98,15 +96,16 @@ export class Connection implements Transport, Connected {
     this.#socket.setNoDelay(true);
     this.#socket.setKeepAlive(true, 60_000);
     this.#socket.on('error', error => {
+      this.origin.end(false, performance.now()); // also if it had finished: the peer has not received everything then
       service.log.debug({ client: peer.address, why: error.message }, 'connection lost');
     });
     this.#socket.on('end', () => {
-      this.#finished = this.#calls === 0 && this.#out.bytes === 0 && unacknowledgedBytes(fd) === 0;
+      this.origin.end(this.#hasAllReplies(fd), performance.now());
       void this.drain();
     });
     this.#closed = new Promise(resolve => {
       this.#socket.once('close', () => {
-        this.origin.end(this.#finished, performance.now());
+        if (this.origin.endedAt === Infinity) this.origin.end(false, performance.now());
         this.#abort.abort();
         this.client.forget(this);
         this.client.unfavour(this);
@@ -225,6 +224,17 @@ export class Connection implements Transport, Connected {
       if (this.#paused || this.#cramped) this.#resume();
       if (this.#draining && this.#calls === 0) this.#end();
     });
+  }
+
+  #peerState(fd: number): OriginState {
+    if (this.#socket.destroyed) return 'broken'; // the descriptor may be another's by now
+    const state = peerState(fd);
+    return state === 'open' ? 'open' : state === 'closed' && this.#hasAllReplies(fd) ? 'finished' : 'broken';
+  }
+
+  /** Whether the peer has acknowledged the replies to all its calls. */
+  #hasAllReplies(fd: number): boolean {
+    return this.#calls === 0 && this.#out.bytes === 0 && unacknowledgedBytes(fd) === 0;
   }
 
   #read(count: number): boolean {

@@ -19,19 +19,31 @@ const PRIVILEGED_PORTS = 1024;
 
 export class Origin {
   readonly port: number;
-  state: OriginState = 'open';
+  #state: OriginState = 'open';
+  /** Asks the kernel, while the connection is open. */
+  #look: (() => OriginState) | undefined;
   /** When the connection ended, on the clock of `performance.now()`; `Infinity` while it is open. */
   endedAt = Infinity;
 
-  constructor(port: number) {
+  /**
+   * `look` tells the state of an open connection. The end of one connection may not have been handled yet when a call
+   * of the next one is, since they are read one after the other.
+   */
+  constructor(port: number, look?: () => OriginState) {
     this.port = port;
+    this.#look = look;
+  }
+
+  get state(): OriginState {
+    return this.#look?.() ?? this.#state;
   }
 
   /**
    * Records that the connection has ended. `finished` says that the client ended it after it had received every reply.
    */
   end(finished: boolean, now: number): void {
-    this.state = finished ? 'finished' : 'broken';
+    this.#look = undefined;
+    this.#state = finished ? 'finished' : 'broken';
     this.endedAt = now;
   }
 }
@@ -51,9 +63,10 @@ export class Origin {
  */
 export function mayAskAgain(earlier: Origin, later: Origin, now: number): boolean {
   if (earlier === later) return true;
-  if (earlier.state === 'finished') return false;
+  const { state } = earlier;
+  if (state === 'finished') return false;
   // Otherwise any user of the client could get a reply that was meant for root, from an export that refuses such ports.
   if (earlier.port < PRIVILEGED_PORTS && later.port >= PRIVILEGED_PORTS) return false;
   if (earlier.port === later.port) return true;
-  return earlier.state === 'broken' && now - earlier.endedAt <= ELSEWHERE_MS_MAX;
+  return state === 'broken' && (earlier.endedAt === Infinity || now - earlier.endedAt <= ELSEWHERE_MS_MAX);
 }

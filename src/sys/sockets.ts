@@ -22,6 +22,10 @@ export const getsockname = declare<[fd: number, into: Ptr, length: Ptr]>('int ge
 export const setsockopt = declare<[fd: number, level: number, option: number, value: Ptr, length: number]>(
   'int setsockopt(int, int, int, const void *, unsigned int)',
 );
+/** `size` is the address of an int, the length of `into`, which becomes that of the answer. */
+export const getsockopt = declare<[fd: number, level: number, option: number, into: Ptr, size: Ptr]>(
+  'int getsockopt(int, int, int, void *, void *)',
+);
 /** `message` is the address of a struct msghdr. */
 export const recvmsg = declare<[fd: number, message: number, flags: number]>('int64_t recvmsg(int, uintptr_t, int)');
 export const sendmsg = declare<[fd: number, message: number, flags: number]>('int64_t sendmsg(int, uintptr_t, int)');

@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { NFS_PROGRAM } from '#protocols/nfs3/constants.ts';
 import { marked } from '../soak/model/line.ts';
 import { Random } from '../soak/model/random.ts';
+import { reset } from '../support/reset.ts';
 import { takeRecords } from './proxy-records.ts';
 
 /** How likely a record meets each of them. */
@@ -142,11 +143,11 @@ class Passage {
     this.#forget();
   }
 
-  /** The network fails: neither side has said goodbye, as a client does that has all its replies. */
+  /** Ends both connections as a failing network does: by a reset, without the FIN of a peer that has closed its side. */
   #break(): void {
     this.#over = true;
-    this.#client.resetAndDestroy();
-    this.#server.resetAndDestroy();
+    reset(this.#client);
+    reset(this.#server);
     this.#forget();
   }
 

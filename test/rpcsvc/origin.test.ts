@@ -19,6 +19,9 @@ const cases: readonly (readonly [name: string, earlier: Origin, later: Origin, n
   ['the same port, the first finished', origin(700, 'finished'), origin(700), 1000, false],
   ['a port of the superuser, then one of anybody', origin(1023, 'broken'), origin(1024), 1000, false],
   ['a port of anybody, then one of the superuser', origin(1024, 'broken'), origin(1023), 1000, true],
+  ['another port, the first reset, which is not handled yet', new Origin(700, () => 'broken'), origin(701), 1000, true],
+  ['another port, the first ended, which is not handled yet', new Origin(700, () => 'finished'), origin(701), 0, false],
+  ['another port, the first open by what the kernel knows', new Origin(700, () => 'open'), origin(701), 1000, false],
   ['ports of anybody', origin(1024, 'broken'), origin(40_000), 1000, true],
 ];
 for (const [name, earlier, later, now, expected] of cases) {
