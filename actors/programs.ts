@@ -1,9 +1,9 @@
 /** The programs that a server serves, grouped by the parts of the machine that they need. */
 import type { Call, Program } from '#src/rpcsvc/actor.ts';
 import type { PortTable } from '#src/rpcsvc/portmap/table.ts';
-import { ServedNfsCall } from '#src/xlators/nfs/server/nfs-call.ts';
-import type { NfsServer } from '#src/xlators/nfs/server/server.ts';
-import { ServedMountCall } from '#src/xlators/nfs/server/served-mount-call.ts';
+import { ServedNfsCall } from '#src/xlators/nfs/server/served-nfs-call.ts';
+import type { NfsServer } from '#src/xlators/nfs/server/nfs-server.ts';
+import { ServedMountCall } from '#src/xlators/nfs/server/mount/served-mount-call.ts';
 import { mount1 } from './mount1/program.ts';
 import { mount2 } from './mount2/program.ts';
 import { mount3 } from './mount3/program.ts';

@@ -3,7 +3,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { useCompileCache } from './cli/compile-cache.ts';
 import { excludeDebugger } from './cli/inspector.ts';
-import { sizeThreadPool } from './sys/thread-pool.ts';
+import { sizeThreadPool } from './sys/process/thread-pool.ts';
 
 if (isMainThread) {
   excludeDebugger();

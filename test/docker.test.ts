@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { SERVE_OPTIONS } from '#src/cli/serve-options.ts';
-import { status } from '#src/cli/status.ts';
+import { SERVE_OPTIONS } from '#src/cli/commands/serve-options.ts';
+import { status } from '#src/cli/commands/status.ts';
 import { bricknfs, folders, serving } from './cli/harness.ts';
 
 const root = join(import.meta.dirname, '..');

@@ -1,8 +1,8 @@
 import { type mountbody, mountlist } from '#protocols/mount.ts';
 import { nothing } from '#protocols/xdr/codec.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
-import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
-import type { MountEntry } from '#src/xlators/nfs/server/mount-table.ts';
+import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
+import type { MountEntry } from '#src/xlators/nfs/server/mount/mount-table.ts';
 import { stringBytes, wholeList } from './whole-list.ts';
 
 /** Who has mounted what, as far as clients have told (RFC 1813, 5.2.2). */

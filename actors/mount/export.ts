@@ -1,7 +1,7 @@
 import { type exportnode, exports, MNTNAMLEN } from '#protocols/mount.ts';
 import { nothing } from '#protocols/xdr/codec.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
-import type { ExportEntry, MountCall } from '#src/xlators/nfs/server/mount-call.ts';
+import type { ExportEntry, MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { stringBytes, wholeList } from './whole-list.ts';
 
 const nodeOf = ({ directory, groups }: ExportEntry): exportnode => ({

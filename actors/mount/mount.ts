@@ -1,5 +1,5 @@
-import { joinMountPath, splitMountPath } from '#src/xlators/nfs/server/mount-path.ts';
-import type { MountCall, Mounted } from '#src/xlators/nfs/server/mount-call.ts';
+import { joinMountPath, splitMountPath } from '#src/xlators/nfs/server/mount/mount-path.ts';
+import type { MountCall, Mounted } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { fromWire } from '#src/wire-text.ts';
 import { failureOf, type MountFailure } from './status.ts';
 

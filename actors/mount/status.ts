@@ -1,7 +1,7 @@
 import { MNT3, type mountstat3 } from '#protocols/mount.ts';
 import { type Errno, errnoOf } from '#src/errno.ts';
 import { fromWire } from '#src/wire-text.ts';
-import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
+import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 
 export type MountFailure = Exclude<mountstat3, typeof MNT3.OK>;
 

@@ -2,8 +2,8 @@ import { dirpath_arg } from '#protocols/mount.ts';
 import { nothing } from '#protocols/xdr/codec.ts';
 import { errnoOf } from '#src/errno.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
-import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
-import { joinMountPath, splitMountPath } from '#src/xlators/nfs/server/mount-path.ts';
+import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
+import { joinMountPath, splitMountPath } from '#src/xlators/nfs/server/mount/mount-path.ts';
 
 /**
  * Removes the caller's own entry from the mount table; this cannot fail (RFC 1813, 5.2.3). Over UDP, where the caller

@@ -1,6 +1,6 @@
 import { nothing } from '#protocols/xdr/codec.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
-import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
+import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 
 /**
  * Removes all of the caller's entries from the mount table (RFC 1813, 5.2.4); a client calls this after it has crashed.

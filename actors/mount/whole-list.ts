@@ -1,6 +1,6 @@
 import { padOf } from '#protocols/xdr/stream.ts';
 import { UnanswerableError } from '#src/rpcsvc/actor.ts';
-import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
+import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 
 /** Bytes of an accepted reply's header (RFC 5531, 9), with no verifier. */
 const HEADER_BYTES = 24;

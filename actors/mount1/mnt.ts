@@ -1,7 +1,7 @@
 import { dirpath_arg, FHSIZE, type fhstatus, fhstatus as res, MNT3 } from '#protocols/mount.ts';
 import { FsError } from '#src/errno.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
-import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
+import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { mountDirectory } from '../mount/mount.ts';
 
 /** "A UNIX error number" of its time: version 3 took them over, but for these two of its own (RFC 1094, A.4). */

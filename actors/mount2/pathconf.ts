@@ -1,7 +1,7 @@
 import { dirpath_arg, PC, ppathcnf } from '#protocols/mount.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
-import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
-import { joinMountPath, splitMountPath } from '#src/xlators/nfs/server/mount-path.ts';
+import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
+import { joinMountPath, splitMountPath } from '#src/xlators/nfs/server/mount/mount-path.ts';
 import { failureOf } from '../mount/status.ts';
 
 /** The limits that Linux has for every directory: MAX_CANON and MAX_INPUT, PATH_MAX, PIPE_BUF (limits.h). */

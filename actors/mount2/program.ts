@@ -1,6 +1,6 @@
 import { MOUNT_V2, MOUNTPROC2 } from '#protocols/mount.ts';
 import type { Actor, Call, Program } from '#src/rpcsvc/actor.ts';
-import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
+import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { mount1 } from '../mount1/program.ts';
 import { pathconf } from './pathconf.ts';
 

@@ -1,6 +1,6 @@
 import { dirpath_arg, MNT3, type mountres3, mountres3 as res } from '#protocols/mount.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
-import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
+import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { mountDirectory } from '../mount/mount.ts';
 
 /** RFC 1813, 5.2.1. */

@@ -1,7 +1,7 @@
 import { MOUNT_PROGRAM, MOUNT_V3, MOUNTPROC3 } from '#protocols/mount.ts';
 import { auth_flavor } from '#protocols/rpc.ts';
 import type { Actor, Call, Program } from '#src/rpcsvc/actor.ts';
-import type { MountCall } from '#src/xlators/nfs/server/mount-call.ts';
+import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { dump } from '../mount/dump.ts';
 import { exportActor } from '../mount/export.ts';
 import { umnt } from '../mount/umnt.ts';

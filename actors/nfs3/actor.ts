@@ -5,7 +5,7 @@ import type { Codec } from '#protocols/xdr/codec.ts';
 import { errnoOf, FsError } from '#src/errno.ts';
 import { FopError } from '#src/graph/fops.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
-import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 import { statusOf } from './status.ts';
 
 export interface Nfs3Actor<Args, Res> {

@@ -4,7 +4,7 @@ import type { fattr3, nfstime3, post_op_attr, sattr3, set_time } from '#protocol
 import { FsError } from '#src/errno.ts';
 import { FopError, type SetAttr, type Time } from '#src/graph/fops.ts';
 import type { Iatt } from '#src/graph/iatt.ts';
-import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 
 const UINT32_MAX = 0xffff_ffff;
 const LOW_32 = 0xffff_ffffn;

@@ -1,6 +1,6 @@
 /** Names that have gone, in the inode table. What they stood for is let go at once, or its space would stay taken. */
 import type { InodeTable } from '#src/inode/table.ts';
-import type { Resolved } from '#src/xlators/nfs/server/call.ts';
+import type { Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 
 /** `gone` as in `Removed`: it may not have been known by that name. */
 export function forgetName({ volume: { table }, inode }: Resolved, name: string, gone?: Buffer): void {

@@ -4,7 +4,7 @@ import { LIST_BYTES } from '#protocols/nfs3/directory.ts';
 import { errnoOf, FsError } from '#src/errno.ts';
 import type { Dirent, DirList } from '#src/graph/fops.ts';
 import { FileType, type Iatt } from '#src/graph/iatt.ts';
-import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 import { fileidOf } from './attributes.ts';
 import { StatusError } from './status.ts';
 

@@ -1,7 +1,7 @@
 /** What a client may call a thing: checked here, so that no name reaches the graph that is not one component. */
 import { FsError } from '#src/errno.ts';
 import { FileType } from '#src/graph/iatt.ts';
-import type { Resolved } from '#src/xlators/nfs/server/call.ts';
+import type { Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 
 export const NAME_BYTES_MAX = 255;
 const NO_NAME = /[/\0]/;

@@ -2,7 +2,7 @@
 import type { pre_op_attr, wcc_data } from '#protocols/nfs3/types.ts';
 import { FopError } from '#src/graph/fops.ts';
 import type { Iatt, Wcc } from '#src/graph/iatt.ts';
-import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 import { postOp, toFattr3, toTime3 } from './attributes.ts';
 
 function toPreOp(iatt: Iatt | undefined): pre_op_attr {

@@ -1,5 +1,5 @@
 /** What ends a command: one line for people, and an exit code. */
-import { VolfileError } from '../graph/volfile-error.ts';
+import { VolfileError } from '../volfile/volfile-error.ts';
 
 export const EXIT = {
   OK: 0,

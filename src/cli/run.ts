@@ -1,8 +1,8 @@
 /** The command line: finds the command, runs it, and makes one line and an exit code of what goes wrong. */
 import yargs, { type Argv } from 'yargs';
-import { didYouMean } from '../graph/closest.ts';
-import type { Command, LoadParts } from './command.ts';
-import { type CommandEntry, COMMANDS, nameOf } from './commands.ts';
+import { didYouMean } from '../volfile/did-you-mean.ts';
+import type { Command, LoadParts } from './commands/command.ts';
+import { type CommandEntry, COMMANDS, nameOf } from './commands/commands.ts';
 import { type CliError, EXIT, failureOf, usageError } from './failure.ts';
 import { VERSION } from './version.ts';
 

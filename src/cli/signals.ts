@@ -1,7 +1,7 @@
 /** Defines what each signal does to a server. Signals that are not named here have their default effect. */
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
-import { unblock } from '../sys/signals.ts';
+import { unblock } from '../sys/process/signals.ts';
 
 /** Signals that end the server; a second one kills it. SIGXCPU is sent at the soft limit of CPU time. */
 const STOPPING = ['SIGTERM', 'SIGINT', 'SIGXCPU'] as const;

@@ -5,8 +5,7 @@
  * attributes before and after the change; if it fails, it throws a {@link FopError} with what is known of them.
  */
 import { type Errno, FsError } from '../errno.ts';
-import type { Inode } from '../inode/inode.ts';
-import type { Fd } from './fd.ts';
+import type { Fd, Inode } from './inode.ts';
 import type { Frame } from './frame.ts';
 import type { Iatt, Wcc } from './iatt.ts';
 

@@ -1,9 +1,9 @@
 /** A running graph of xlators. */
-import { asServer } from '../sys/identity.ts';
-import { Gate } from './gate.ts';
+import { asServer } from '../sys/process/identity.ts';
+import { Gate } from './live/gate.ts';
 import { type GraphSource, type Plan, planGraph, type PlannedVolume } from './plan.ts';
-import { shown, VolfileError } from './volfile-error.ts';
-import { BrickWatch, watched } from './watch.ts';
+import { shown, VolfileError } from '../volfile/volfile-error.ts';
+import { BrickWatch, watched } from './live/brick-watch.ts';
 import type { GraphEnv, Xlator } from './xlator.ts';
 
 /** Reports that an xlator threw while it was made or started: `file:line`, which one, and why. */

@@ -51,7 +51,7 @@ export interface Iatt {
 /** See {@link Iatt.memo}. */
 export class Memo {
   /**
-   * The file handle that was last made from the gfid, and for which export: see `src/xlators/nfs/server/nfs-call.ts`.
+   * The file handle that was last made from the gfid, and for which export: see `src/xlators/nfs/server/served-nfs-call.ts`.
    */
   handle: Buffer | undefined;
   handleExport = -1;

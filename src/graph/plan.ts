@@ -1,11 +1,11 @@
 /** A volfile made out: every volume with its class and its options, before anything is started. */
-import { applyOverrides } from './overrides.ts';
-import { type ReadOptions, readOptions } from './read-options.ts';
-import { didYouMean } from './closest.ts';
+import { applyOverrides } from '../volfile/overrides.ts';
+import { type ReadOptions, readOptions } from './options/read-options.ts';
+import { didYouMean } from '../volfile/did-you-mean.ts';
 import { FILE_TYPE, loadUserXlator } from './user-xlator.ts';
-import { parseVolfile, printVolfile, type Stanza } from './volfile.ts';
-import { shown, VolfileError } from './volfile-error.ts';
-import { isForOthers, judgeUnknown } from './unknown-options.ts';
+import { parseVolfile, printVolfile, type Stanza } from '../volfile/volfile.ts';
+import { shown, VolfileError } from '../volfile/volfile-error.ts';
+import { isForOthers, judgeUnknown } from './options/unknown-options.ts';
 import type { Layer, XlatorClass } from './xlator.ts';
 
 /** Types of volfiles and how to get their classes. See `src/xlators/registry.ts`. */

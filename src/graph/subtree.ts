@@ -1,4 +1,4 @@
-import type { Inode } from '../inode/inode.ts';
+import type { Inode } from './inode.ts';
 import { Xlator } from './xlator.ts';
 
 /** Lists `top` and all xlators below it, each once, parents before their children. */

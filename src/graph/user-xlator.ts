@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { registerHooks } from 'node:module';
 import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { VolfileError } from './volfile-error.ts';
+import { VolfileError } from '../volfile/volfile-error.ts';
 import { Xlator, type XlatorClass } from './xlator.ts';
 
 export const FILE_TYPE = 'file:';

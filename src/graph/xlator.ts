@@ -1,10 +1,9 @@
 import { FsError } from '../errno.ts';
-import type { Inode } from '../inode/inode.ts';
+import type { Fd, Inode } from './inode.ts';
 import type { Log } from '../log.ts';
-import type { Fd } from './fd.ts';
 import type { Fop, Fops } from './fops.ts';
 import type { ForeignTable, OptionTable, OptionValues } from './options.ts';
-import type { BrickWatch, WatchMemory } from './watch.ts';
+import type { BrickWatch, WatchMemory } from './live/brick-watch.ts';
 
 /** What the process offers to an xlator. */
 export interface GraphEnv {

@@ -1,5 +1,5 @@
 import type { FileType } from '../graph/iatt.ts';
-import { Inode } from './inode.ts';
+import { Inode } from '../graph/inode.ts';
 
 /** A directory entry: `inode` is called `name` in `parent`. */
 export interface Dentry {

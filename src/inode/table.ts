@@ -3,7 +3,7 @@ import { FileType, type Iatt } from '../graph/iatt.ts';
 import { addDentry, dentryOf, isAbove, pathOf, removeDentry, superfluous } from './dentries.ts';
 import { type Dentry, Entry } from './entry.ts';
 import { GFID_LENGTH, GfidIndex } from './gfid-index.ts';
-import type { Inode } from './inode.ts';
+import type { Inode } from '../graph/inode.ts';
 import { Lru } from './lru.ts';
 
 /** The gfid of every volume's root: 00…01. */

@@ -5,12 +5,12 @@
 import { Socket } from 'node:net';
 import { XdrError, XdrReader, type XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Peer } from './actor.ts';
-import type { Client, Clients, Connected } from './client-limits.ts';
+import type { Client, Clients, Connected } from './limits/client-limits.ts';
 import { dispatch, type Service } from './dispatch.ts';
 import { Outgoing } from './outgoing.ts';
 import { type RecordBuffer, RecordError, type RecordLimits, RecordReader } from './record.ts';
-import { peerState, unacknowledgedBytes } from '../sys/tcp-state.ts';
-import { Origin, type OriginState } from './origin.ts';
+import { peerState, unacknowledgedBytes } from '../sys/sockets/tcp-state.ts';
+import { Origin, type OriginState } from './duplicates/origin.ts';
 import type { LastAuth, Transport } from './transport.ts';
 
 export interface ConnectionLimits extends RecordLimits {

@@ -5,14 +5,14 @@
 import { accept_stat, AUTH_BODY_MAX, auth_stat, msg_type, type opaque_auth } from '#protocols/rpc.ts';
 import { reject_stat, RPC_VERSION } from '#protocols/rpc.ts';
 import { XdrError, type XdrReader } from '#protocols/xdr/stream.ts';
-import { ownCopy } from '../lasting.ts';
+import { ownCopy } from '../kept-bytes.ts';
 import type { PeerLogger } from '../peer-log.ts';
 import { accept, deny } from './answers.ts';
 import { type AuthRegistry, strengthOf } from './auth/registry.ts';
 import { AuthError } from './auth/scheme.ts';
-import { answerOnce } from './duplicates.ts';
+import { answerOnce } from './duplicates/duplicates.ts';
 import { isMissing, type ProgramRegistry } from './registry.ts';
-import type { ReplyCache } from './reply-cache.ts';
+import type { ReplyCache } from './duplicates/reply-cache.ts';
 import { argumentsOf, type Context, run, RpcCall } from './run-call.ts';
 import type { LastAuth, Transport } from './transport.ts';
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { PeerLogger } from '../peer-log.ts';
-import { duplicate } from '../sys/duplicate.ts';
+import { duplicate } from '../sys/files/duplicate.ts';
 import { plainAddress } from './address.ts';
 
 export interface Accepted {

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { XdrWriter } from '#protocols/xdr/stream.ts';
-import type { Share } from './budget.ts';
+import type { Share } from './limits/budget.ts';
 import type { Pooled } from '../buffer-pool.ts';
 import { buffers } from './buffers.ts';
 

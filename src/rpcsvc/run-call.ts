@@ -4,7 +4,7 @@ import { XdrError, type XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
 import { type Actor, type Call, type Peer, type Program, UnanswerableError } from './actor.ts';
 import { accept, acceptedHeader, replay } from './answers.ts';
 import type { Credentials } from './auth/scheme.ts';
-import type { CachedReply } from './client-replies.ts';
+import type { CachedReply } from './duplicates/client-replies.ts';
 import type { Service } from './dispatch.ts';
 import type { Transport } from './transport.ts';
 

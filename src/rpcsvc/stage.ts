@@ -1,7 +1,7 @@
 /** An event loop that connections are dealt to: this thread's. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Budget } from './budget.ts';
-import type { Clients } from './client-limits.ts';
+import type { Budget } from './limits/budget.ts';
+import type { Clients } from './limits/client-limits.ts';
 import { Connection, type ConnectionLimits } from './connection.ts';
 import type { Service } from './dispatch.ts';
 import type { Accepted } from './listener.ts';

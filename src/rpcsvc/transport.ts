@@ -1,7 +1,7 @@
 import type { XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Peer } from './actor.ts';
 import type { Credentials } from './auth/scheme.ts';
-import type { Origin } from './origin.ts';
+import type { Origin } from './duplicates/origin.ts';
 
 /** Where calls come from and replies go to: a connection, or a datagram's sender. */
 export interface Transport {

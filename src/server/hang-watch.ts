@@ -1,8 +1,8 @@
 /** Detects that the thread of a stage does not return from a call into a brick. */
 import { readFileSync } from 'node:fs';
 import type { Plan } from '../graph/plan.ts';
-import type { Stanza } from '../graph/volfile.ts';
-import { BRICKS_MAX, newHangingMemory, newStageMemory, type WatchMemory } from '../graph/watch.ts';
+import type { Stanza } from '../volfile/volfile.ts';
+import { BRICKS_MAX, newHangingMemory, newStageMemory, type WatchMemory } from '../graph/live/brick-watch.ts';
 import type { RemoteStage } from './remote-stage.ts';
 
 const CHECK_MS = 250;

@@ -4,12 +4,12 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type GraphSource, type Plan, planGraph } from '../graph/plan.ts';
-import { shown, VolfileError } from '../graph/volfile-error.ts';
+import { shown, VolfileError } from '../volfile/volfile-error.ts';
 import { bytesOfText } from '../wire-text.ts';
-import { type Export, exportsOf, pathsOf } from '../xlators/nfs/server/exports.ts';
-import type { PathTree } from '../xlators/nfs/server/mount-path.ts';
-import { NfsServer } from '../xlators/nfs/server/server.ts';
-import { waysAround } from '../xlators/nfs/server/ways-around.ts';
+import { type Export, exportsOf, pathsOf } from '../xlators/nfs/server/exports/exports.ts';
+import type { PathTree } from '../xlators/nfs/server/mount/mount-path.ts';
+import { NfsServer } from '../xlators/nfs/server/nfs-server.ts';
+import { waysAround } from '../xlators/nfs/server/exports/ways-around.ts';
 import type { NfsOptionValues } from '../xlators/nfs/server/options.ts';
 import { XLATORS } from '../xlators/registry.ts';
 

@@ -1,14 +1,14 @@
 /** The main thread's view of a stage. The stage's thread may be stuck in a call, so every wait for it has a limit. */
 import { Worker } from 'node:worker_threads';
-import { StageSeen } from '../graph/watch.ts';
-import type { Sender } from '../rpcsvc/datagram.ts';
+import { StageSeen } from '../graph/live/brick-watch.ts';
+import type { Sender } from '../rpcsvc/udp/datagram.ts';
 import type { Accepted } from '../rpcsvc/listener.ts';
-import type { MountEntry, MountTable } from '../xlators/nfs/server/mount-table.ts';
+import type { MountEntry, MountTable } from '../xlators/nfs/server/mount/mount-table.ts';
 import { within } from '../within.ts';
-import { Link } from './link.ts';
-import type { ObjectQuestion, ObjectReport } from './object.ts';
+import { ThreadCalls } from './thread-calls.ts';
+import type { ObjectQuestion, ObjectReport } from './control/object.ts';
 import type { ServedProgram, StageStats } from './stage.ts';
-import type { DumpSection } from './stage-dump.ts';
+import type { DumpSection } from './control/stage-dump.ts';
 import { copied, type Datagram, type NewVolfile, type Started, type WorkerInput } from './worker.ts';
 
 const STATS_MS = 1000;
@@ -35,7 +35,7 @@ export class RemoteStage {
   /** The path of the stage's thread below /proc: `PID/task/TID`; `undefined` until it is known. */
   thread: string | undefined;
   readonly #worker: Worker;
-  readonly #link: Link;
+  readonly #calls: ThreadCalls;
   readonly #left: (address: string) => void;
   /** The number of the stage's connections by their clients' addresses. */
   readonly #connections = new Map<string, number>();
@@ -50,7 +50,7 @@ export class RemoteStage {
     this.seen = new StageSeen(input.watch.stage);
     const worker = new Worker(entry, { workerData: input, trackUnmanagedFds: false, name: `stage ${input.stage}` });
     this.#worker = worker;
-    this.#link = new Link(worker, {
+    this.#calls = new ThreadCalls(worker, {
       thread: (path: string) => void (this.thread = path),
       mountAdd: ({ host, path, overUdp }: MountEntry) => mounts.add(host, path, overUdp),
       mountRemove: ({ host, path, overUdp }: MountEntry) => mounts.remove(host, path, overUdp),
@@ -59,7 +59,7 @@ export class RemoteStage {
       left: (address: string) => this.#connectionLeft(address),
     });
     const gone = (error: Error) => {
-      this.#link.close(error);
+      this.#calls.close(error);
       if (!this.#stopping) died(error);
     };
     worker.on('error', cause => gone(new Error(`stage ${input.stage} failed`, { cause })));
@@ -79,7 +79,7 @@ export class RemoteStage {
     const stage = new RemoteStage(options);
     born(stage);
     try {
-      const { programs, stats } = await stage.#link.call<Started>('started');
+      const { programs, stats } = await stage.#calls.call<Started>('started');
       stage.#programs = programs;
       stage.#last = stats;
       return stage;
@@ -98,22 +98,22 @@ export class RemoteStage {
 
   accept(accepted: Accepted): void {
     this.#connections.set(accepted.address, (this.#connections.get(accepted.address) ?? 0) + 1);
-    this.#link.tell('accept', accepted);
+    this.#calls.tell('accept', accepted);
   }
 
   /** Closes the most dispensable connection of `address`. */
   spare(address: string): void {
-    this.#link.tell('spare', address);
+    this.#calls.tell('spare', address);
   }
 
   /** Answers a datagram. Resolves to undefined if the stage ends meanwhile; the datagram then counts as lost. */
   async answer(bytes: Uint8Array, from: Sender): Promise<Uint8Array | undefined> {
     const datagram: Datagram = { bytes: copied(bytes)!, from };
-    return this.#link.call<Uint8Array | undefined>('datagram', datagram).catch(() => undefined);
+    return this.#calls.call<Uint8Array | undefined>('datagram', datagram).catch(() => undefined);
   }
 
   async objectAt(question: ObjectQuestion): Promise<ObjectReport> {
-    const found = this.#link.call<ObjectReport>('objectAt', question);
+    const found = this.#calls.call<ObjectReport>('objectAt', question);
     return (await within(OBJECT_MS, found)) ?? { identity: question.identity, exists: true, error: 'ETIMEDOUT' };
   }
 
@@ -127,21 +127,21 @@ export class RemoteStage {
 
   /** The stage's part of a state dump. */
   async dump(): Promise<DumpSection[]> {
-    const dump = await within(STATS_MS, this.#link.call<DumpSection[]>('dump')).catch(() => undefined);
+    const dump = await within(STATS_MS, this.#calls.call<DumpSection[]>('dump')).catch(() => undefined);
     return dump ?? [[`stage.${this.number}`, { silent: true }]];
   }
 
   prepare(next: NewVolfile): Promise<void> {
-    return this.#link.call('prepare', next);
+    return this.#calls.call('prepare', next);
   }
 
   decide(go: boolean): Promise<void> {
-    return this.#link.call('decide', go);
+    return this.#calls.call('decide', go);
   }
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    await this.#link.call('stop').catch(() => {});
+    await this.#calls.call('stop').catch(() => {});
     await this.exited;
   }
 
@@ -149,8 +149,8 @@ export class RemoteStage {
   retire(): void {
     this.#stopping = true;
     this.seen.setAside();
-    this.#link.tell('stop');
-    this.#link.close(new Error(`stage ${this.number} is stuck in a call`));
+    this.#calls.tell('stop');
+    this.#calls.close(new Error(`stage ${this.number} is stuck in a call`));
     this.#allLeft();
   }
 
@@ -168,7 +168,7 @@ export class RemoteStage {
   }
 
   #ask(): { readonly at: number; readonly answer: Promise<StageStats> } {
-    const answer = this.#link.call<StageStats>('stats').finally(() => (this.#asked = undefined));
+    const answer = this.#calls.call<StageStats>('stats').finally(() => (this.#asked = undefined));
     return { at: performance.now(), answer };
   }
 }

@@ -1,29 +1,29 @@
 /** One event loop with all it needs to answer calls: its own graph, programs and connections. */
 import { Graph } from '../graph/graph.ts';
-import type { Gate } from '../graph/gate.ts';
+import type { Gate } from '../graph/live/gate.ts';
 import type { GraphSource } from '../graph/plan.ts';
 import { planGraph } from '../graph/plan.ts';
-import { LiveGraph } from '../graph/reload.ts';
-import { VolfileError } from '../graph/volfile-error.ts';
-import type { WatchMemory } from '../graph/watch.ts';
+import { LiveGraph } from '../graph/live/reload.ts';
+import { VolfileError } from '../volfile/volfile-error.ts';
+import type { WatchMemory } from '../graph/live/brick-watch.ts';
 import type { Log } from '../log.ts';
 import type { Call, Program } from '../rpcsvc/actor.ts';
 import { AuthRegistry } from '../rpcsvc/auth/registry.ts';
-import { type Answer, answering } from '../rpcsvc/datagram.ts';
-import { Clients } from '../rpcsvc/client-limits.ts';
+import { type Answer, answering } from '../rpcsvc/udp/datagram.ts';
+import { Clients } from '../rpcsvc/limits/client-limits.ts';
 import type { Service } from '../rpcsvc/dispatch.ts';
 import type { Accepted } from '../rpcsvc/listener.ts';
 import { ProgramRegistry } from '../rpcsvc/registry.ts';
-import { ReplyCache, type ReplyCacheStats } from '../rpcsvc/reply-cache.ts';
+import { ReplyCache, type ReplyCacheStats } from '../rpcsvc/duplicates/reply-cache.ts';
 import { PeerLog } from '../peer-log.ts';
 import { type ClientStats, Stage } from '../rpcsvc/stage.ts';
-import { type NfsHost, NfsServer } from '../xlators/nfs/server/server.ts';
+import { type NfsHost, NfsServer } from '../xlators/nfs/server/nfs-server.ts';
 import { XLATORS } from '../xlators/registry.ts';
 import type { ServerConfig } from './config.ts';
 import { clientLimits } from './limits.ts';
-import { objectAt, type ObjectQuestion, type ObjectReport } from './object.ts';
-import { type DumpSection, stageDump } from './stage-dump.ts';
-import { type GraphStats, graphStats } from './stats.ts';
+import { objectAt, type ObjectQuestion, type ObjectReport } from './control/object.ts';
+import { type DumpSection, stageDump } from './control/stage-dump.ts';
+import { type GraphStats, graphStats } from './control/stats.ts';
 import type { NewVolfile } from './worker.ts';
 
 /** A program that a stage serves. It is plain data, since it is posted to the main thread. */

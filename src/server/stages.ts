@@ -5,14 +5,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Accepted } from '../rpcsvc/listener.ts';
-import { endConnection, socketOf } from '../sys/shutdown.ts';
-import type { MountTable } from '../xlators/nfs/server/mount-table.ts';
+import { endConnection, socketOf } from '../sys/process/shutdown.ts';
+import type { MountTable } from '../xlators/nfs/server/mount/mount-table.ts';
 import type { ServerConfig } from './config.ts';
 import { type Hang, HangWatch } from './hang-watch.ts';
 import type { Planned } from './plan.ts';
 import { RemoteStage } from './remote-stage.ts';
 import type { StageStats } from './stage.ts';
-import type { DumpSection } from './stage-dump.ts';
+import type { DumpSection } from './control/stage-dump.ts';
 import type { WorkerInput } from './worker.ts';
 
 export interface StagesOptions {

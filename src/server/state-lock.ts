@@ -6,9 +6,9 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isStillAt, tryLock } from '../sys/file-lock.ts';
-import { ForeignFileError, openOwn } from '../sys/own-files.ts';
-import { isProcess, pidNamespace } from '../sys/processes.ts';
+import { isStillAt, tryLock } from '../sys/files/file-lock.ts';
+import { ForeignFileError, openOwn } from '../sys/files/own-files.ts';
+import { isProcess, pidNamespace } from '../sys/process/processes.ts';
 
 const { O_CREAT, O_RDWR } = constants;
 const NAME = 'lock';

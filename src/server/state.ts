@@ -4,7 +4,7 @@ import { readdirSync, type Stats } from 'node:fs';
 import { link, lstat, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { openOwn, removeTemporaries, temporaryName, writeNew } from '../sys/own-files.ts';
+import { openOwn, removeTemporaries, temporaryName, writeNew } from '../sys/files/own-files.ts';
 
 const KEY_BYTES = 16;
 const OTHERS_WRITE = 0o022;

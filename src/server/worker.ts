@@ -1,18 +1,18 @@
 /** A stage in a thread of its own: what the main thread tells it, and what it asks of the main thread. */
 import { existsSync, readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { WatchMemory } from '../graph/watch.ts';
+import type { WatchMemory } from '../graph/live/brick-watch.ts';
 import { makeLog } from '../log.ts';
 import type { Program } from '../rpcsvc/actor.ts';
-import type { Sender } from '../rpcsvc/datagram.ts';
+import type { Sender } from '../rpcsvc/udp/datagram.ts';
 import type { Accepted } from '../rpcsvc/listener.ts';
-import type { MountEntry, MountTable } from '../xlators/nfs/server/mount-table.ts';
-import type { NfsServer } from '../xlators/nfs/server/server.ts';
+import type { MountEntry, MountTable } from '../xlators/nfs/server/mount/mount-table.ts';
+import type { NfsServer } from '../xlators/nfs/server/nfs-server.ts';
 import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
 import type { ServerConfig } from './config.ts';
-import { Link } from './link.ts';
-import type { ObjectQuestion } from './object.ts';
-import type { DumpSection } from './stage-dump.ts';
+import { ThreadCalls } from './thread-calls.ts';
+import type { ObjectQuestion } from './control/object.ts';
+import type { DumpSection } from './control/stage-dump.ts';
 import { type ServedProgram, ServerStage, type StageStats } from './stage.ts';
 
 /** What a worker is started with. */
@@ -47,7 +47,7 @@ export async function runWorker(programsOf: (server: NfsServer) => Program[]): P
   const log = makeLog(config.log).child({ stage: number });
   const started = Promise.withResolvers<ServerStage>();
   const port = parentPort!;
-  const link: Link = new Link(port, {
+  const calls: ThreadCalls = new ThreadCalls(port, {
     started: async (): Promise<Started> => {
       const stage = await started.promise;
       return { programs: stage.programs, stats: stage.stats() };
@@ -68,19 +68,19 @@ export async function runWorker(programsOf: (server: NfsServer) => Program[]): P
       }
     },
   });
-  if (existsSync('/proc/thread-self')) link.tell('thread', readlinkSync('/proc/thread-self'));
+  if (existsSync('/proc/thread-self')) calls.tell('thread', readlinkSync('/proc/thread-self'));
   const mounts: MountTable = {
-    add: (host, path, overUdp) => link.tell('mountAdd', { host, path, overUdp }),
-    remove: (host, path, overUdp) => link.tell('mountRemove', { host, path, overUdp }),
-    removeHost: (host, overUdp) => link.tell('mountRemoveHost', { host, overUdp }),
-    list: () => link.call<readonly MountEntry[]>('mountList'),
+    add: (host, path, overUdp) => calls.tell('mountAdd', { host, path, overUdp }),
+    remove: (host, path, overUdp) => calls.tell('mountRemove', { host, path, overUdp }),
+    removeHost: (host, overUdp) => calls.tell('mountRemoveHost', { host, overUdp }),
+    list: () => calls.call<readonly MountEntry[]>('mountList'),
   };
   const host = {
     handleKey: Buffer.from(handleKey),
     verifier: new WriteVerifier(verifier),
     mounts,
     programsOf,
-    left: (address: string) => link.tell('left', address),
+    left: (address: string) => calls.tell('left', address),
   };
   ServerStage.start(number, config, host, watch, log).then(started.resolve, started.reject);
   await started.promise.catch(() => {}); // the main thread is told, and ends this one

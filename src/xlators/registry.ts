@@ -7,6 +7,6 @@ export const XLATORS = {
   'debug/io-stats': async () => (await import('./debug/io-stats.ts')).IoStats,
   'debug/trace': async () => (await import('./debug/trace.ts')).Trace,
   'features/read-only': async () => (await import('./features/read-only.ts')).ReadOnly,
-  'nfs/server': async () => (await import('./nfs/server/server.ts')).NfsServer,
+  'nfs/server': async () => (await import('./nfs/server/nfs-server.ts')).NfsServer,
   'storage/posix': async () => (await import('./storage/posix/posix.ts')).Posix,
 } as const satisfies Registry;

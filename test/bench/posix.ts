@@ -6,8 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Access } from '#src/graph/fops.ts';
-import { asServer } from '#src/sys/identity.ts';
-import { inodeOf, root, startBrick, TestBrick, user } from '../xlators/storage/posix/brick-test.ts';
+import { asServer } from '#src/sys/process/identity.ts';
+import { inodeOf, root, startBrick, TestBrick, user } from '../xlators/storage/posix/support/brick-test.ts';
 import { chmodSync, mkdirSync } from 'node:fs';
 
 const top = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'bench-'));

@@ -1,6 +1,6 @@
 /** What is wrong on the command line is one line on standard error, and exit code 2. */
 import t from 'tap';
-import { COMMANDS } from '#src/cli/commands.ts';
+import { COMMANDS } from '#src/cli/commands/commands.ts';
 import { bricknfs, folders } from './harness.ts';
 import { refused } from './in-process.ts';
 

@@ -5,10 +5,10 @@ import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { MNT3, MOUNT_PROGRAM, MOUNT_V3, mountres3, dirpath_arg, MOUNTPROC3 } from '#protocols/mount.ts';
-import { RpcClient } from '#src/rpcsvc/client.ts';
+import { RpcClient } from '#src/rpcclnt/client.ts';
 import { ask } from '#src/cli/control-client.ts';
-import type { Explanation, Question } from '#src/server/explain.ts';
-import type { ExportReport, StatusReport } from '#src/server/report.ts';
+import type { Explanation, Question } from '#src/server/control/explain.ts';
+import type { ExportReport, StatusReport } from '#src/server/control/report.ts';
 import { bricknfs, folders, serving } from './harness.ts';
 
 const MNT = {

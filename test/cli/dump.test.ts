@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { authsys_parms } from '#protocols/auth-sys.ts';
 import { auth_flavor } from '#protocols/rpc.ts';
 import { encode } from '#protocols/xdr/codec.ts';
-import { RpcClient } from '#src/rpcsvc/client.ts';
+import { RpcClient } from '#src/rpcclnt/client.ts';
 import { MOUNT3, NFS3 } from '../soak/procedures.ts';
 import { folders, type Running, serving } from './harness.ts';
 

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { ExportReport } from '#src/server/report.ts';
+import type { ExportReport } from '#src/server/control/report.ts';
 import { bricknfs, folders, serving } from './harness.ts';
 
 const volfile = (dir: string, volume: string, more = '') => `

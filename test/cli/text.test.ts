@@ -1,6 +1,6 @@
 /** What is printed for people: mount commands, tables, sizes. */
 import t from 'tap';
-import { linuxMount, macMount, quoted, reachableHosts } from '#src/cli/banner.ts';
+import { linuxMount, macMount, quoted, reachableHosts } from '#src/cli/commands/banner.ts';
 import { bytes, duration, table } from '#src/cli/table.ts';
 
 t.test('mount commands', async t => {

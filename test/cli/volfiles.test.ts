@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Explanation } from '#src/server/explain.ts';
+import type { Explanation } from '#src/server/control/explain.ts';
 import { bricknfs, folders } from './harness.ts';
 import { refused } from './in-process.ts';
 

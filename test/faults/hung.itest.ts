@@ -14,9 +14,9 @@ import { createmode3, nfsstat3 as S, stable_how, time_how } from '#protocols/nfs
 import { auth_flavor } from '#protocols/rpc.ts';
 import { encode } from '#protocols/xdr/codec.ts';
 import { ask } from '#src/cli/control-client.ts';
-import { RpcError } from '#src/rpcsvc/client-error.ts';
-import { RpcClient } from '#src/rpcsvc/client.ts';
-import type { StatusReport } from '#src/server/report.ts';
+import { RpcError } from '#src/rpcclnt/client-error.ts';
+import { RpcClient } from '#src/rpcclnt/client.ts';
+import type { StatusReport } from '#src/server/control/report.ts';
 import { folders, type Running, serving } from '../cli/harness.ts';
 import { MOUNT3, NFS3 } from '../soak/procedures.ts';
 import { enterNamespaces } from '../support/namespace.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MNT3 } from '#protocols/mount.ts';
 import { ask } from '#src/cli/control-client.ts';
-import type { StatusReport } from '#src/server/report.ts';
+import type { StatusReport } from '#src/server/control/report.ts';
 import { holds } from '../soak/model/answer.ts';
 import { Caller, Tally } from '../soak/model/caller.ts';
 import { homeFor } from '../soak/model/ground.ts';

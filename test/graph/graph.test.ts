@@ -4,10 +4,10 @@ import { Graph } from '#src/graph/graph.ts';
 import { bool, integer } from '#src/graph/options.ts';
 import { planGraph, printPlan, type Registry } from '#src/graph/plan.ts';
 import { forgetOf, subtree } from '#src/graph/subtree.ts';
-import { parseVolfile } from '#src/graph/volfile.ts';
-import { newHangingMemory, newStageMemory } from '#src/graph/watch.ts';
+import { parseVolfile } from '#src/volfile/volfile.ts';
+import { newHangingMemory, newStageMemory } from '#src/graph/live/brick-watch.ts';
 import { type GraphEvent, Xlator } from '#src/graph/xlator.ts';
-import { Inode } from '#src/inode/inode.ts';
+import { Inode } from '#src/graph/inode.ts';
 import { envOf, frame, graphOf, keptLog, stackOf, TEST_XLATORS } from '../support/graph.ts';
 import { gfidOf } from '../support/iatt.ts';
 

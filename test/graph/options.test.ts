@@ -13,8 +13,8 @@ import {
   text,
   uuid,
 } from '#src/graph/options.ts';
-import { readOptions } from '#src/graph/read-options.ts';
-import type { Setting, Stanza } from '#src/graph/volfile.ts';
+import { readOptions } from '#src/graph/options/read-options.ts';
+import type { Setting, Stanza } from '#src/volfile/volfile.ts';
 
 const flag = bool({ default: false }, '');
 const port = integer({ default: 2049, min: 1, max: 65535 }, '');

@@ -2,7 +2,7 @@ import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
-import { Fd } from '#src/graph/fd.ts';
+import { Fd } from '#src/graph/inode.ts';
 import { Stable } from '#src/graph/fops.ts';
 import { planGraph } from '#src/graph/plan.ts';
 import { envOf, frame, graphOf, TEST_XLATORS, volumeOf } from '../support/graph.ts';

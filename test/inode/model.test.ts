@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
 import { FileType } from '#src/graph/iatt.ts';
-import type { Inode } from '#src/inode/inode.ts';
+import type { Inode } from '#src/graph/inode.ts';
 import { InodeTable } from '#src/inode/table.ts';
 import { gfidOf, iattOf } from '../support/iatt.ts';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { FileType } from '#src/graph/iatt.ts';
 import { DENTRIES_MAX, DEPTH_MAX } from '#src/inode/dentries.ts';
-import type { Inode } from '#src/inode/inode.ts';
+import type { Inode } from '#src/graph/inode.ts';
 import { InodeTable, ROOT_GFID } from '#src/inode/table.ts';
 import { gfidOf, iattOf } from '../support/iatt.ts';
 

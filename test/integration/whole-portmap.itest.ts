@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { dirpath_arg, fhstatus, MOUNT_PROGRAM, MOUNTPROC3, mountres3 } from '#protocols/mount.ts';
 import { nothing } from '#protocols/xdr/codec.ts';
-import { RpcClient } from '#src/rpcsvc/client.ts';
+import { RpcClient } from '#src/rpcclnt/client.ts';
 import { enterNamespaces, HERE, remoteHost } from '../support/namespace.ts';
 
 enterNamespaces(import.meta.filename);

@@ -7,8 +7,8 @@ import { authsys_parms } from '#protocols/auth-sys.ts';
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { auth_flavor, NO_AUTH } from '#protocols/rpc.ts';
 import { encode } from '#protocols/xdr/codec.ts';
-import { type RemoteProcedure, RpcClient } from '#src/rpcsvc/client.ts';
-import { asServer } from '#src/sys/identity.ts';
+import { type RemoteProcedure, RpcClient } from '#src/rpcclnt/client.ts';
+import { asServer } from '#src/sys/process/identity.ts';
 import { MOUNT3, NFS3 } from '../soak/procedures.ts';
 
 export interface Who {

@@ -6,8 +6,8 @@ import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import t from 'tap';
 import { ask } from '#src/cli/control-client.ts';
-import type { Explanation, Question } from '#src/server/explain.ts';
-import type { ExportReport } from '#src/server/report.ts';
+import type { Explanation, Question } from '#src/server/control/explain.ts';
+import type { ExportReport } from '#src/server/control/report.ts';
 import { bricknfs, folders, serving } from '../cli/harness.ts';
 
 const asRoot = process.geteuid!() === 0;

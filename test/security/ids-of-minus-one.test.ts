@@ -5,7 +5,7 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { canSwitch } from '#src/sys/identity.ts';
+import { canSwitch } from '#src/sys/process/identity.ts';
 import { authSys, type ServedNfs, serveNfs } from '../support/nfs.ts';
 import { call, opaque, text, word } from '../support/wire.ts';
 

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSy
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { MNT3 } from '#protocols/mount.ts';
-import { canSwitch } from '#src/sys/identity.ts';
+import { canSwitch } from '#src/sys/process/identity.ts';
 import { serveNfs, type ServedNfs, temporaryDir } from '../support/nfs.ts';
 import { NfsClient, type Who } from './client.ts';
 

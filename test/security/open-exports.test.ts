@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { openWarning } from '#src/cli/open-exports.ts';
-import { generateVolfile } from '#src/cli/generated-volfile.ts';
+import { openWarning } from '#src/cli/commands/open-exports.ts';
+import { generateVolfile } from '#src/volfile/generated.ts';
 import { planServer } from '#src/server/plan.ts';
 import { folders, serving } from '../cli/harness.ts';
 

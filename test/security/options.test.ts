@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { planServer } from '#src/server/plan.ts';
-import type { ExportReport } from '#src/server/report.ts';
+import type { ExportReport } from '#src/server/control/report.ts';
 import { OPTIONS } from '#src/xlators/nfs/server/options.ts';
 import { bricknfs, folders, serving } from '../cli/harness.ts';
 import { refused } from '../cli/in-process.ts';

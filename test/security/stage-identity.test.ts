@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { nfsstat3 as S } from '#protocols/nfs3/constants.ts';
 import { identityOf } from '#src/graph/identity.ts';
-import { asCaller, asServer, byServer, canSwitch } from '#src/sys/identity.ts';
+import { asCaller, asServer, byServer, canSwitch } from '#src/sys/process/identity.ts';
 import { loadUserXlator } from '#src/graph/user-xlator.ts';
 import { folders, serving } from '../cli/harness.ts';
 import { resultOf, statusOf } from '../soak/model/answer.ts';

@@ -20,12 +20,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { PidFile } from '#src/cli/pid-file.ts';
+import { PidFile } from '#src/cli/commands/pid-file.ts';
 import { silent } from '#src/log.ts';
-import { ControlSocket } from '#src/server/control.ts';
+import { ControlSocket } from '#src/server/control/control.ts';
 import { StateLock } from '#src/server/state-lock.ts';
 import { handleKey, openStateDir } from '#src/server/state.ts';
-import { MountList } from '#src/xlators/nfs/server/mount-table.ts';
+import { MountList } from '#src/xlators/nfs/server/mount/mount-table.ts';
 
 const asRoot = process.geteuid!() === 0;
 const STRANGER = 4711;

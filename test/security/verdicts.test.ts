@@ -4,18 +4,18 @@
  */
 import t from 'tap';
 import { NO_AUTH } from '#protocols/rpc.ts';
-import { parseVolfile } from '#src/graph/volfile.ts';
-import { readOptions } from '#src/graph/read-options.ts';
+import { parseVolfile } from '#src/volfile/volfile.ts';
+import { readOptions } from '#src/graph/options/read-options.ts';
 import { errnoOf } from '#src/errno.ts';
 import { silent } from '#src/log.ts';
 import type { Call } from '#src/rpcsvc/actor.ts';
 import { authNone } from '#src/rpcsvc/auth/none.ts';
 import type { Credentials } from '#src/rpcsvc/auth/scheme.ts';
-import { Groups } from '#src/sys/groups.ts';
-import { type Access, Accesses } from '#src/xlators/nfs/server/accesses.ts';
-import { type Export, exportsOf } from '#src/xlators/nfs/server/exports.ts';
-import { HostNames, type NameService } from '#src/xlators/nfs/server/host-names.ts';
-import { HostRules } from '#src/xlators/nfs/server/hosts.ts';
+import { Groups } from '#src/sys/process/groups.ts';
+import { type Access, Accesses } from '#src/xlators/nfs/server/exports/accesses.ts';
+import { type Export, exportsOf } from '#src/xlators/nfs/server/exports/exports.ts';
+import { HostNames, type NameService } from '#src/xlators/nfs/server/exports/host-names.ts';
+import { HostRules } from '#src/xlators/nfs/server/exports/hosts.ts';
 import { OPTIONS } from '#src/xlators/nfs/server/options.ts';
 import { callFrom } from '../support/call.ts';
 

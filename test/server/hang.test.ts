@@ -10,8 +10,8 @@ import { createmode3, nfsstat3, time_how } from '#protocols/nfs3/constants.ts';
 import { auth_flavor } from '#protocols/rpc.ts';
 import { encode } from '#protocols/xdr/codec.ts';
 import { ask } from '#src/cli/control-client.ts';
-import { RpcClient } from '#src/rpcsvc/client.ts';
-import type { StatusReport } from '#src/server/report.ts';
+import { RpcClient } from '#src/rpcclnt/client.ts';
+import type { StatusReport } from '#src/server/control/report.ts';
 import { folders, serving } from '../cli/harness.ts';
 import { MOUNT3, NFS3 } from '../soak/procedures.ts';
 
@@ -22,7 +22,7 @@ const ANY = { mode: 0o644, uid: undefined, gid: undefined, size: undefined, atim
 const stuck = (fifo: string, note: string) => `
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Posix } from 'bricknfs/xlators/storage/posix/posix.ts';
-import { asServer } from 'bricknfs/sys/identity.ts';
+import { asServer } from 'bricknfs/sys/process/identity.ts';
 export default class Stuck extends Posix {
   override create(...args) {
     asServer();

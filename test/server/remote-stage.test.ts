@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
-import { newHangingMemory, newStageMemory } from '#src/graph/watch.ts';
+import { newHangingMemory, newStageMemory } from '#src/graph/live/brick-watch.ts';
 import { RemoteStage } from '#src/server/remote-stage.ts';
 import { LIMITS } from '#src/server/limits.ts';
 import { WriteVerifier } from '#src/xlators/nfs/server/verifier.ts';
-import { MountList } from '#src/xlators/nfs/server/mount-table.ts';
+import { MountList } from '#src/xlators/nfs/server/mount/mount-table.ts';
 import { silent } from '#src/log.ts';
 import { HANDLE_KEY, temporaryDir } from '../support/nfs.ts';
 

@@ -8,8 +8,8 @@ import { createmode3, time_how } from '#protocols/nfs3/constants.ts';
 import { auth_flavor } from '#protocols/rpc.ts';
 import { encode } from '#protocols/xdr/codec.ts';
 import { ask } from '#src/cli/control-client.ts';
-import { RpcClient } from '#src/rpcsvc/client.ts';
-import type { ExportReport, StatusReport } from '#src/server/report.ts';
+import { RpcClient } from '#src/rpcclnt/client.ts';
+import type { ExportReport, StatusReport } from '#src/server/control/report.ts';
 import { folders, serving } from '../cli/harness.ts';
 import { MOUNT3, NFS3 } from '../soak/procedures.ts';
 

@@ -8,7 +8,7 @@ import { authsys_parms } from '#protocols/auth-sys.ts';
 import { createmode3, stable_how, time_how } from '#protocols/nfs3/constants.ts';
 import { auth_flavor } from '#protocols/rpc.ts';
 import { encode } from '#protocols/xdr/codec.ts';
-import { RpcClient } from '#src/rpcsvc/client.ts';
+import { RpcClient } from '#src/rpcclnt/client.ts';
 import { folders, serving } from '../cli/harness.ts';
 import { MOUNT3, NFS3 } from '../soak/procedures.ts';
 

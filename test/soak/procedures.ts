@@ -7,7 +7,7 @@ import * as filesystem from '#protocols/nfs3/filesystem.ts';
 import * as names from '#protocols/nfs3/names.ts';
 import * as object from '#protocols/nfs3/object.ts';
 import { type Codec, nothing } from '#protocols/xdr/codec.ts';
-import type { RemoteProcedure } from '#src/rpcsvc/client.ts';
+import type { RemoteProcedure } from '#src/rpcclnt/client.ts';
 
 function nfs<A, R>(name: keyof typeof NFSPROC3, args: Codec<A>, res: Codec<R>): RemoteProcedure<A, R> {
   return { name, prog: NFS_PROGRAM, vers: NFS_V3, proc: NFSPROC3[name], args, res };

@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 import { FsError } from '#src/errno.ts';
 import { type Fop, Stable } from '#src/graph/fops.ts';
 import { ALL_FOPS, Xlator } from '#src/graph/xlator.ts';
-import { Inode } from '#src/inode/inode.ts';
+import { Inode } from '#src/graph/inode.ts';
 import { frame, graphOf, stackOf, TEST_XLATORS } from '../support/graph.ts';
 import { gfidOf } from '../support/iatt.ts';
 

@@ -4,13 +4,12 @@
  */
 import type { Test } from 'tap';
 import { type Errno, errnoOf } from '#src/errno.ts';
-import { Fd } from '#src/graph/fd.ts';
+import { Fd, type Inode } from '#src/graph/inode.ts';
 import { Access, type CreateHow, type DirList, FopError, type Made, Stable } from '#src/graph/fops.ts';
 import type { Frame } from '#src/graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '#src/graph/iatt.ts';
 import { ANCESTRY_PATH } from '#src/graph/virtual-xattrs.ts';
 import type { Xlator } from '#src/graph/xlator.ts';
-import type { Inode } from '#src/inode/inode.ts';
 import { type InodeTable, ROOT_GFID } from '#src/inode/table.ts';
 import { frame as rootFrame } from '../support/graph.ts';
 

@@ -5,7 +5,7 @@ import { Graph } from '#src/graph/graph.ts';
 import { ROOT } from '#src/graph/identity.ts';
 import type { GraphSource, Registry } from '#src/graph/plan.ts';
 import type { GraphEnv } from '#src/graph/xlator.ts';
-import type { Inode } from '#src/inode/inode.ts';
+import type { Inode } from '#src/graph/inode.ts';
 import { InodeTable } from '#src/inode/table.ts';
 import { forgetOf } from '#src/graph/subtree.ts';
 import { silent } from '#src/log.ts';

@@ -1,7 +1,7 @@
 /** A brick that keeps everything in memory: a leaf for graphs in tests, and the dumb model of one. */
 import { randomBytes } from 'node:crypto';
 import { type Errno, FsError } from '#src/errno.ts';
-import { Fd } from '#src/graph/fd.ts';
+import { Fd, type Inode } from '#src/graph/inode.ts';
 import {
   type CreateHow,
   type Device,
@@ -25,7 +25,6 @@ import { FileType, type Iatt, type Wcc } from '#src/graph/iatt.ts';
 import { text } from '#src/graph/options.ts';
 import { ANCESTRY_PATH } from '#src/graph/virtual-xattrs.ts';
 import { Xlator } from '#src/graph/xlator.ts';
-import type { Inode } from '#src/inode/inode.ts';
 import { ROOT_GFID } from '#src/inode/table.ts';
 import { gfidOf } from './iatt.ts';
 

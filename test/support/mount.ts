@@ -6,8 +6,8 @@ import { mount3 } from '#actors/mount3/program.ts';
 import { FsError } from '#src/errno.ts';
 import { type Log, silent } from '#src/log.ts';
 import type { Call } from '#src/rpcsvc/actor.ts';
-import type { ExportEntry, Mounted } from '#src/xlators/nfs/server/mount-call.ts';
-import { MountList } from '#src/xlators/nfs/server/mount-table.ts';
+import type { ExportEntry, Mounted } from '#src/xlators/nfs/server/mount/mount-call.ts';
+import { MountList } from '#src/xlators/nfs/server/mount/mount-table.ts';
 import { hex } from './hex.ts';
 import { servePrograms } from './rpc.ts';
 

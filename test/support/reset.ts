@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { setsockopt } from '#src/sys/sockets.ts';
+import { setsockopt } from '#src/sys/sockets/sockets.ts';
 
 const SOL_SOCKET = 1;
 const SO_LINGER = 13;

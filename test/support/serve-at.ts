@@ -2,12 +2,12 @@ import type { Test } from 'tap';
 import { silent } from '#src/log.ts';
 import type { Program } from '#src/rpcsvc/actor.ts';
 import { AuthRegistry } from '#src/rpcsvc/auth/registry.ts';
-import { Clients } from '#src/rpcsvc/client-limits.ts';
+import { Clients } from '#src/rpcsvc/limits/client-limits.ts';
 import { Listener } from '#src/rpcsvc/listener.ts';
-import { answering } from '#src/rpcsvc/datagram.ts';
+import { answering } from '#src/rpcsvc/udp/datagram.ts';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
 import { Stage } from '#src/rpcsvc/stage.ts';
-import { UdpListener } from '#src/rpcsvc/udp.ts';
+import { UdpListener } from '#src/rpcsvc/udp/udp.ts';
 import { LIMITS } from './rpc.ts';
 
 /** Serves `programs` over TCP and UDP, IPv4 and IPv6, until the test ends. */

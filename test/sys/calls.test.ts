@@ -15,14 +15,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { DirentReader } from '#src/sys/dirents.ts';
-import { handle, openHandle, takeHandle } from '#src/sys/handles.ts';
+import { DirentReader } from '#src/sys/files/dirents.ts';
+import { handle, openHandle, takeHandle } from '#src/sys/files/handles.ts';
 import { close, errno, openat } from '#src/sys/libc.ts';
-import { descriptorLimit } from '#src/sys/limits.ts';
-import { cName, cName2, cText, procFd } from '#src/sys/names.ts';
-import { isWithin, pathOf } from '#src/sys/paths.ts';
-import { statfs, statfsFd } from '#src/sys/statfs.ts';
-import { stat, statFd, statName } from '#src/sys/statx.ts';
+import { descriptorLimit } from '#src/sys/process/descriptor-limit.ts';
+import { cName, cName2, cText, procFd } from '#src/sys/files/names.ts';
+import { isWithin, pathOf } from '#src/sys/files/paths.ts';
+import { statfs, statfsFd } from '#src/sys/files/statfs.ts';
+import { stat, statFd, statName } from '#src/sys/files/statx.ts';
 import { FsError } from '#src/errno.ts';
 import { fsError, lastError, systemError, withBoth, withWcc } from '#src/sys/failure.ts';
 

@@ -4,7 +4,7 @@ import { choice } from '../../graph/options.ts';
 import { ALL_FOPS, Xlator } from '../../graph/xlator.ts';
 import { errnoOf } from '../../errno.ts';
 import { fopList } from './fop-list.ts';
-import { short } from './short.ts';
+import { summaryOf } from './summary.ts';
 
 /** GlusterFS's log levels, and ours. */
 const LEVELS = { ERROR: 'error', WARNING: 'warn', INFO: 'info', DEBUG: 'debug', TRACE: 'trace' } as const;
@@ -35,13 +35,13 @@ export class Trace extends Xlator<typeof options> {
   #watch(fop: Fop, [frame, ...args]: unknown[], reply: Promise<unknown>, sinceMs: number): void {
     const { identity, client } = frame as Frame;
     const given = args.slice(0, args.findLastIndex(arg => arg !== undefined) + 1); // without options left out
-    const call = `${fop}(${given.map(arg => short(arg)).join(', ')})`;
+    const call = `${fop}(${given.map(arg => summaryOf(arg)).join(', ')})`;
     const say = (answer: string) => {
       const us = Math.round((performance.now() - sinceMs) * 1000);
       this.log[this.#level]({ fop, uid: identity.uid, gid: identity.gid, client, us }, `${call} = ${answer}`);
     };
     reply.then(
-      result => say(short(result)),
+      result => say(summaryOf(result)),
       (error: unknown) => say(errnoOf(error) ?? String(error)),
     );
   }

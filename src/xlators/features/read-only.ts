@@ -1,11 +1,10 @@
 import { constants } from 'node:fs';
 import { Access, type Fop, FopError, type Fops } from '../../graph/fops.ts';
-import type { Fd } from '../../graph/fd.ts';
+import type { Fd, Inode } from '../../graph/inode.ts';
 import type { Frame } from '../../graph/frame.ts';
 import { type Iatt, isStored, type Wcc } from '../../graph/iatt.ts';
 import { bool, limiting, type OptionValues } from '../../graph/options.ts';
 import { Xlator } from '../../graph/xlator.ts';
-import type { Inode } from '../../inode/inode.ts';
 
 const options = {
   'read-only': limiting(bool({ default: true }, 'Refuse what would change the volume.')),

@@ -15,7 +15,7 @@ import { Xlator } from '#src/graph/xlator.ts';
 import { InodeTable } from '#src/inode/table.ts';
 import { silent } from '#src/log.ts';
 import type { Call } from '#src/rpcsvc/actor.ts';
-import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 import { Volume } from '#src/xlators/nfs/server/volume.ts';
 import { arbitraryOf } from '../../support/arbitrary.ts';
 import { gfidOf, iattOf } from '../../support/iatt.ts';

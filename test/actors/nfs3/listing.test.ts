@@ -7,7 +7,7 @@ import { NFSPROC3, nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { entry3Bytes, entryplus3Bytes, LIST_BYTES } from '#protocols/nfs3/directory.ts';
 import { READDIR3res, READDIRPLUS3res } from '#protocols/nfs3/directory.ts';
 import { encode } from '#protocols/xdr/codec.ts';
-import type { Fd } from '#src/graph/fd.ts';
+import type { Fd } from '#src/graph/inode.ts';
 import type { DirList, Dirent } from '#src/graph/fops.ts';
 import type { Frame } from '#src/graph/frame.ts';
 import { FileType } from '#src/graph/iatt.ts';
@@ -16,7 +16,7 @@ import { Xlator } from '#src/graph/xlator.ts';
 import { InodeTable } from '#src/inode/table.ts';
 import { silent } from '#src/log.ts';
 import type { Call } from '#src/rpcsvc/actor.ts';
-import type { NfsCall, Resolved } from '#src/xlators/nfs/server/call.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 import { Volume } from '#src/xlators/nfs/server/volume.ts';
 import { gfidOf, iattOf } from '../../support/iatt.ts';
 

@@ -8,7 +8,7 @@ import type { LINK3args, RENAME3args } from '#protocols/nfs3/names.ts';
 import type { SETATTR3args } from '#protocols/nfs3/object.ts';
 import type { diropargs3, fattr3 } from '#protocols/nfs3/types.ts';
 import type { opaque_auth } from '#protocols/rpc.ts';
-import type { RemoteProcedure } from '#src/rpcsvc/client.ts';
+import type { RemoteProcedure } from '#src/rpcclnt/client.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { holds, Mismatch, resultOf, sameStatus, statusName, statusOf } from '../../soak/model/answer.ts';
 import { Caller, type Exchange, nextXid, type Tally } from '../../soak/model/caller.ts';

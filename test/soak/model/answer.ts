@@ -2,7 +2,7 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { accept_stat, msg_type, reject_stat, reply_stat } from '#protocols/rpc.ts';
 import { XdrReader } from '#protocols/xdr/stream.ts';
-import type { RemoteProcedure } from '#src/rpcsvc/client.ts';
+import type { RemoteProcedure } from '#src/rpcclnt/client.ts';
 
 /** The server has not said what it should have. */
 export class Mismatch extends Error {

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { NFSPROC3 } from '#protocols/nfs3/constants.ts';
 import type { opaque_auth } from '#protocols/rpc.ts';
-import type { RemoteProcedure } from '#src/rpcsvc/client.ts';
+import type { RemoteProcedure } from '#src/rpcclnt/client.ts';
 import { holds, Mismatch, resultOf, sameStatus } from './answer.ts';
 import { fragmented, marked, recordOf } from './line.ts';
 import { NFS3 } from '../procedures.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nfsstat3 as S } from '#protocols/nfs3/constants.ts';
 import type { opaque_auth } from '#protocols/rpc.ts';
-import type { RemoteProcedure } from '#src/rpcsvc/client.ts';
+import type { RemoteProcedure } from '#src/rpcclnt/client.ts';
 import { MOUNT3, NFS3 } from '../procedures.ts';
 import { holds, resultOf, same, sameStatus } from './answer.ts';
 import { nextXid, type Tally } from './caller.ts';

@@ -5,7 +5,7 @@ import { authsys_parms } from '#protocols/auth-sys.ts';
 import { auth_flavor, call_header, msg_type, NO_AUTH, type opaque_auth, RPC_VERSION } from '#protocols/rpc.ts';
 import { encode } from '#protocols/xdr/codec.ts';
 import { XdrWriter } from '#protocols/xdr/stream.ts';
-import type { RemoteProcedure } from '#src/rpcsvc/client.ts';
+import type { RemoteProcedure } from '#src/rpcclnt/client.ts';
 import type { Random } from './random.ts';
 
 const LAST_FRAGMENT = 0x8000_0000;

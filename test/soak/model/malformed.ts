@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { MNT3 } from '#protocols/mount.ts';
 import { createmode3, ftype3, nfsstat3 as S, time_how } from '#protocols/nfs3/constants.ts';
 import { accept_stat, auth_flavor, auth_stat, NO_AUTH, type opaque_auth } from '#protocols/rpc.ts';
-import type { RemoteProcedure } from '#src/rpcsvc/client.ts';
+import type { RemoteProcedure } from '#src/rpcclnt/client.ts';
 import { Handles } from '#src/xlators/nfs/server/handle.ts';
 import { MOUNT1, MOUNT3, NFS3 } from '../procedures.ts';
 import { acceptedWith, authError, holds, resultOf, RPC_MISMATCH, same, sameStatus, sameWords } from './answer.ts';

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ask } from '#src/cli/control-client.ts';
-import type { StatusReport } from '#src/server/report.ts';
+import type { StatusReport } from '#src/server/control/report.ts';
 
 const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 /** So that the server shows what it still looks at after it has given it back. */

@@ -1,7 +1,7 @@
 /** A user at work in a directory of his own: he knows what is in it, and checks that every answer says so. */
 import { ACCESS3, createmode3, ftype3, nfsstat3 as S, stable_how, time_how } from '#protocols/nfs3/constants.ts';
 import type { fattr3, post_op_attr, sattr3, wcc_data } from '#protocols/nfs3/types.ts';
-import type { RemoteProcedure } from '#src/rpcsvc/client.ts';
+import type { RemoteProcedure } from '#src/rpcclnt/client.ts';
 import { holds, Mismatch, same, sameStatus } from './answer.ts';
 import type { Caller } from './caller.ts';
 import { authSys } from './line.ts';

@@ -6,7 +6,7 @@ import { fstatSync, lstatSync, statSync, type BigIntStats } from 'node:fs';
 import { ERRNO, type Errno, errnoOf } from '#src/errno.ts';
 import { AT_EACCESS, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, O_CREAT, O_WRONLY } from '#src/sys/constants.ts';
 import { O_DIRECTORY, O_RDONLY, S_IFMT, UTIME_NOW, UTIME_OMIT } from '#src/sys/constants.ts';
-import { DirentReader } from '#src/sys/dirents.ts';
+import { DirentReader } from '#src/sys/files/dirents.ts';
 import * as libc from '#src/sys/libc.ts';
 import * as more from './bindings.ts';
 

@@ -1,8 +1,7 @@
 import t from 'tap';
-import { Fd } from '#src/graph/fd.ts';
+import { Fd, Inode } from '#src/graph/inode.ts';
 import { Stable } from '#src/graph/fops.ts';
-import { short } from '#src/xlators/debug/short.ts';
-import { Inode } from '#src/inode/inode.ts';
+import { summaryOf } from '#src/xlators/debug/summary.ts';
 import { envOf, frame, keptLog, stackOf, volumeOf } from '../../support/graph.ts';
 import { gfidOf, iattOf } from '../../support/iatt.ts';
 import { passThroughSuite } from '../../suites/pass-through.ts';
@@ -59,20 +58,20 @@ t.test('at the level one wants', async t => {
 });
 
 t.test('values are short, whatever they are', async t => {
-  t.equal(short('x'.repeat(1000)), `"${'x'.repeat(80)}…"`);
-  t.equal(short('line\nfeed'), '"line\\nfeed"');
-  t.equal(short(undefined), 'undefined');
-  t.equal(short(5n), '5');
-  t.equal(short(Infinity), 'Infinity');
+  t.equal(summaryOf('x'.repeat(1000)), `"${'x'.repeat(80)}…"`);
+  t.equal(summaryOf('line\nfeed'), '"line\\nfeed"');
+  t.equal(summaryOf(undefined), 'undefined');
+  t.equal(summaryOf(5n), '5');
+  t.equal(summaryOf(Infinity), 'Infinity');
   t.equal(
-    short(() => 5),
+    summaryOf(() => 5),
     'function',
   );
-  t.equal(short(new Fd(new Inode(gfidOf(0xab), 1), 0)), 'fd ab');
-  t.equal(short(gfidOf(0)), '00');
-  t.equal(short(new Map([['user.a', Buffer.from('b')]])), '{user.a: 1 bytes}');
-  t.equal(short(Array.from({ length: 100 }, (_, i) => i)), '[0, 1, 2, 3, 4, 5, 6, 7, … 100 in all]');
-  t.equal(short({ a: { b: { c: { d: 1 } } } }), '{a: {b: {c: …}}}');
+  t.equal(summaryOf(new Fd(new Inode(gfidOf(0xab), 1), 0)), 'fd ab');
+  t.equal(summaryOf(gfidOf(0)), '00');
+  t.equal(summaryOf(new Map([['user.a', Buffer.from('b')]])), '{user.a: 1 bytes}');
+  t.equal(summaryOf(Array.from({ length: 100 }, (_, i) => i)), '[0, 1, 2, 3, 4, 5, 6, 7, … 100 in all]');
+  t.equal(summaryOf({ a: { b: { c: { d: 1 } } } }), '{a: {b: {c: …}}}');
   const entries = Array.from({ length: 10_000 }, (_, i) => ({ name: `${i}`, ino: 5n, cookie: 7n, iatt: iattOf() }));
-  t.ok(short({ entries, eof: true }).length < 2000);
+  t.ok(summaryOf({ entries, eof: true }).length < 2000);
 });

@@ -12,7 +12,7 @@
  * 32 bytes without a hint (what MOUNT version 1 can carry), 56 at most (what VMware takes).
  */
 import { HINT_MAX } from '../../../graph/iatt.ts';
-import { lastingBytes } from '../../../lasting.ts';
+import { keptBytes } from '../../../kept-bytes.ts';
 import { SipHash } from './siphash.ts';
 
 const VERSION = 1;
@@ -40,7 +40,7 @@ export class Handles {
 
   encode(volumeKey: number, exportId: number, gfid: Buffer, hint: Buffer = NO_HINT): Buffer {
     const end = FIXED_BYTES + hint.length;
-    const handle = lastingBytes(end + MAC_BYTES);
+    const handle = keptBytes(end + MAC_BYTES);
     handle[0] = VERSION;
     handle[1] = hint.length;
     handle[2] = exportId >>> 8;

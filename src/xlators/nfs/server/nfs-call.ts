@@ -1,138 +1,60 @@
-import { FsError } from '../../../errno.ts';
+/** What NFS3's actors are given: the call, and the way from a file handle to an inode and back. */
 import type { Frame } from '../../../graph/frame.ts';
 import type { Iatt } from '../../../graph/iatt.ts';
-import type { Inode } from '../../../inode/inode.ts';
+import type { Inode } from '../../../graph/inode.ts';
 import type { PeerLogger } from '../../../peer-log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
-import type { Access } from './accesses.ts';
-import { placeIn } from './boundary.ts';
-import type { NfsCall, Place, Resolved } from './call.ts';
-import { isPart, type Trust } from './exports.ts';
-import type { HandleParts } from './handle.ts';
+import type { Trust } from './exports/exports.ts';
 import type { NfsOptions } from './options.ts';
-import type { NfsServer } from './server.ts';
 import type { Volume } from './volume.ts';
 
-class ResolvedHandle implements Resolved {
+/**
+ * Where a directory is relative to the export of its handle: `top` is where the export begins, `below` is inside it,
+ * and `outside` is where a directory is that was moved out of it. `unknown` if the brick cannot tell.
+ */
+export type Place = 'top' | 'below' | 'outside' | 'unknown';
+
+/** A file handle made out: the object, where it is exported, and as whom the caller acts there. */
+export interface Resolved {
   readonly volume: Volume;
   readonly inode: Inode;
-  readonly #access: Access;
-  #place: Place | undefined;
-
-  constructor(volume: Volume, inode: Inode, access: Access) {
-    this.volume = volume;
-    this.inode = inode;
-    this.#access = access;
-  }
-
-  get frame(): Frame {
-    return this.#access.frame;
-  }
-
-  get readOnly(): boolean {
-    return this.#access.on.rules.readOnly.value;
-  }
-
-  get trust(): Trust {
-    return this.#access.on.rules.trust;
-  }
-
-  get exportId(): number {
-    return this.#access.on.id;
-  }
-
-  get place(): Place {
-    if (this.#place !== undefined) return this.#place;
-    return this.inode === this.volume.table.root && !isPart(this.#access.on) ? 'top' : 'below';
-  }
-
-  async locate(): Promise<Place> {
-    const { on, frame } = this.#access;
-    return (this.#place = isPart(on) ? await placeIn(this.volume, on, frame, this.inode) : this.place);
-  }
-
-  async holds(iatt: Iatt): Promise<boolean> {
-    const { on, frame } = this.#access;
-    if (!isPart(on)) return true;
-    const place = await placeIn(this.volume, on, frame, this.volume.table.link(iatt));
-    return place === 'top' || place === 'below';
-  }
+  /** Squashed as the export says. */
+  readonly frame: Frame;
+  readonly readOnly: boolean;
+  /** What the administrator vouches for, see `Trust`. */
+  readonly trust: Trust;
+  readonly exportId: number;
+  /**
+   * Where the object is relative to the export. In an export of a part of a volume this says `below` until {@link
+   * NfsCall.locate} has found out.
+   */
+  readonly place: Place;
 }
 
-/** A call of NFS3, made by {@link NfsServer} for its actors. */
-export class ServedNfsCall implements NfsCall {
+/** The context of NFS3's actors, one for each call. */
+export interface NfsCall {
   readonly call: Call;
-  readonly #server: NfsServer;
-
-  constructor(server: NfsServer, call: Call) {
-    this.#server = server;
-    this.call = call;
-  }
-
-  get options(): NfsOptions {
-    return this.#server.actorOptions;
-  }
-
-  get writeVerifier(): Buffer {
-    return this.#server.host.verifier.bytes;
-  }
-
-  get log(): PeerLogger {
-    return this.#server.peerLog;
-  }
-
-  resolve(handle: Buffer): Resolved | Promise<Resolved> {
-    const parts = this.#server.handles.decode(handle);
-    if (parts === undefined) throw new FsError('EBADHANDLE', 'not a handle of this server');
-    if (this.#server.knows(parts.volumeKey)) return this.#enter(parts);
-    return this.#server.lookAgain().then(() => this.#enter(parts));
-  }
-
-  #enter(parts: HandleParts): Resolved | Promise<Resolved> {
-    const { volume, on } = this.#server.exportOf(parts.volumeKey, parts.exportId);
-    const access = this.#server.accesses.of(this.call, on);
-    if (access instanceof Promise) return access.then(access => this.#object(volume, access, parts));
-    return this.#object(volume, access, parts);
-  }
-
-  resolveForChange(handle: Buffer): Resolved | Promise<Resolved> {
-    const resolved = this.resolve(handle);
-    return resolved instanceof Promise ? resolved.then(writable) : writable(resolved);
-  }
-
-  locate(at: Resolved): Promise<Place> {
-    return (at as ResolvedHandle).locate();
-  }
-
-  holds(at: Resolved, iatt: Iatt): Promise<boolean> {
-    return (at as ResolvedHandle).holds(iatt);
-  }
-
-  handleOf({ volume, exportId }: Resolved, { gfid, hint, memo }: Iatt): Buffer {
-    if (memo === undefined) return this.#server.handles.encode(volume.key, exportId, gfid, hint);
-    const handleExport = volume.key * 0x1_0000 + exportId;
-    if (memo.handle === undefined || memo.handleExport !== handleExport) {
-      memo.handle = this.#server.handles.encode(volume.key, exportId, gfid, hint);
-      memo.handleExport = handleExport;
-    }
-    return memo.handle;
-  }
-
-  link({ volume, inode }: Resolved, name: string, iatt: Iatt): Inode {
-    return volume.table.link(iatt, inode, name);
-  }
-
-  #object(volume: Volume, access: Access, { gfid, hint }: HandleParts): Resolved | Promise<Resolved> {
-    const inode = volume.table.find(gfid);
-    if (inode !== undefined) return new ResolvedHandle(volume, inode, access);
-    const { frame } = access;
-    return volume.top
-      .discover(frame, gfid, hint)
-      .then(iatt => new ResolvedHandle(volume, volume.table.link(iatt), access));
-  }
-}
-
-function writable(resolved: Resolved): Resolved {
-  if (resolved.readOnly) throw new FsError('EROFS', 'exported read-only');
-  return resolved;
+  readonly options: NfsOptions;
+  /** 8 bytes, RFC 1813, 3.3.7: changes whenever unstable data may have been lost. */
+  readonly writeVerifier: Buffer;
+  readonly log: PeerLogger;
+  /**
+   * The object of a handle, if the caller may use the export at all. Answers at once when the inode is known, with a
+   * promise when the graph must be asked.
+   * @throws {FsError} EBADHANDLE (no handle of ours), ESTALE (gone), EACCES (the export refuses), EJUKEBOX (not now)
+   */
+  resolve(handle: Buffer): Resolved | Promise<Resolved>;
+  /** As resolve, and EROFS where the export is read-only. */
+  resolveForChange(handle: Buffer): Resolved | Promise<Resolved>;
+  /**
+   * Finds out where the directory is now and stores it in {@link Resolved.place}. This asks the brick only for exports
+   * of a part of a volume, since everything in a whole volume is inside its export.
+   */
+  locate(at: Resolved): Promise<Place>;
+  /** Whether a directory that was found through `..` is now inside the export of `at`. */
+  holds(at: Resolved, iatt: Iatt): Promise<boolean>;
+  /** The handle of an object found in the same export as `near`. */
+  handleOf(near: Resolved, iatt: Iatt): Buffer;
+  /** Notes in the inode table that `name` in `parent` is this object, and returns its inode. */
+  link(parent: Resolved, name: string, iatt: Iatt): Inode;
 }

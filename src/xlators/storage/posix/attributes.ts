@@ -1,7 +1,7 @@
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK } from '../../../sys/constants.ts';
-import { stat } from '../../../sys/statx.ts';
-import type { Known } from './known.ts';
+import { stat } from '../../../sys/files/statx.ts';
+import type { PosixObject } from './objects/object.ts';
 
 /** By the four bits of the mode's type. */
 const TYPES: readonly FileType[] = Array.from({ length: 16 }, (_, bits) => {
@@ -26,7 +26,7 @@ const TYPES: readonly FileType[] = Array.from({ length: 16 }, (_, bits) => {
 export const typeOfMode = (mode: number): FileType => TYPES[(mode & S_IFMT) >> 12]!;
 
 /** What `stat` has just told of `known`. */
-export function iattOf(known: Known): Iatt {
+export function iattOf(known: PosixObject): Iatt {
   const { mode } = stat;
   if (stat.btimeNsec !== known.btimeNsec && known.mount.copiesUp) known.mount.reborn(known);
   const iatt: { -readonly [K in keyof Iatt]: Iatt[K] } = {

@@ -1,17 +1,17 @@
 import type { Frame } from '../../../graph/frame.ts';
 import type { Iatt, Wcc } from '../../../graph/iatt.ts';
-import type { Inode } from '../../../inode/inode.ts';
+import type { Inode } from '../../../graph/inode.ts';
 import type { Log } from '../../../log.ts';
 import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
-import { asCaller } from '../../../sys/identity.ts';
-import { statFd } from '../../../sys/statx.ts';
+import { asCaller } from '../../../sys/process/identity.ts';
+import { statFd } from '../../../sys/files/statx.ts';
 import { iattOf } from './attributes.ts';
-import type { ReadBuffers } from './buffers.ts';
-import type { FileCloser } from './files.ts';
-import type { Known } from './known.ts';
-import type { Objects } from './objects.ts';
-import type { PoolShare } from './pool-share.ts';
-import type { Turnstile } from './turnstile.ts';
+import type { ReadBuffers } from './data/buffers.ts';
+import type { FileCloser } from './objects/files.ts';
+import type { PosixObject } from './objects/object.ts';
+import type { Objects } from './objects/objects.ts';
+import type { PoolShare } from './data/pool-share.ts';
+import type { Semaphore } from './data/semaphore.ts';
 
 /** What the parts of one brick share. */
 export interface Brick {
@@ -20,7 +20,7 @@ export interface Brick {
   readonly closer: FileCloser;
   readonly pool: PoolShare;
   /** Calls that wait for the disk, each with a descriptor that cannot be closed meanwhile. */
-  readonly syncs: Turnstile;
+  readonly syncs: Semaphore;
   readonly log: Log;
   /** Each change of metadata is durable before it is answered. */
   readonly syncMetadata: boolean;
@@ -36,9 +36,9 @@ export interface Brick {
 export interface Changed<T> {
   readonly value: T;
   readonly wcc: Wcc;
-  readonly dir: Known;
+  readonly dir: PosixObject;
   /** A new object, whose attributes may have been set after it was made: by a change of its own. */
-  readonly made?: Known | undefined;
+  readonly made?: PosixObject | undefined;
 }
 
 /**
@@ -49,7 +49,7 @@ export function inDirectory<T>(
   { objects }: Brick,
   frame: Frame,
   parent: Inode,
-  change: (fd: number, dir: Known) => T,
+  change: (fd: number, dir: PosixObject) => T,
 ): Changed<T> {
   const dir = objects.of(parent);
   const fd = objects.stat(dir);
@@ -65,10 +65,11 @@ export function inDirectory<T>(
 }
 
 /** Its attributes as they are now; `undefined` if they cannot be had. */
-export const iattNow = (known: Known, fd: number): Iatt | undefined => (statFd(fd) < 0 ? undefined : iattOf(known));
+export const iattNow = (known: PosixObject, fd: number): Iatt | undefined =>
+  statFd(fd) < 0 ? undefined : iattOf(known);
 
 /** As {@link iattNow}, for fops that cannot do without. */
-export function iattNeeded(known: Known, fd: number): Iatt {
+export function iattNeeded(known: PosixObject, fd: number): Iatt {
   if (statFd(fd) < 0) throw lastError('statx');
   return iattOf(known);
 }

@@ -1,30 +1,29 @@
 /** storage/posix: a directory of this machine, served with the caller's rights. How it works is in ../README.md. */
-import { Fd } from '../../../graph/fd.ts';
+import { Fd, type Inode } from '../../../graph/inode.ts';
 import * as fops from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
 import { ANCESTRY_PATH } from '../../../graph/virtual-xattrs.ts';
 import { type DumpValues, Xlator } from '../../../graph/xlator.ts';
-import type { Inode } from '../../../inode/inode.ts';
 import { silent } from '../../../log.ts';
-import { ancestryPath } from './ancestry.ts';
+import { ancestryPath } from './objects/ancestry.ts';
 import type { Brick, Changed } from './brick.ts';
-import * as create from './create.ts';
-import { syncMade, syncObject } from './durability.ts';
-import * as entries from './entries.ts';
-import { isRoot } from './gfid.ts';
-import type { Known } from './known.ts';
-import { statfsOf } from './limits.ts';
-import { list } from './list.ts';
-import * as lookup from './lookup.ts';
-import { openFor } from './open-flags.ts';
-import { openBrick, type OpenBrick, pathBytes } from './open.ts';
+import * as create from './entries/create.ts';
+import { syncMade, syncObject } from './data/durability.ts';
+import * as entries from './entries/entries.ts';
+import { isRoot } from './objects/gfid.ts';
+import type { PosixObject } from './objects/object.ts';
+import { statfsOf } from './statfs.ts';
+import { list } from './listing/list.ts';
+import * as lookup from './entries/lookup.ts';
+import { openFor } from './data/open.ts';
+import { openBrick, type OpenBrick, pathBytes } from './start.ts';
 import { posixForeign, posixOptions, type PosixOptions } from './options.ts';
-import { read } from './read.ts';
-import { RootWatch } from './root-watch.ts';
+import { read } from './data/read.ts';
+import { RootWatch } from './objects/root-watch.ts';
 import { setattr } from './setattr.ts';
-import * as space from './space.ts';
-import { commit, write, writeStable } from './write.ts';
+import * as space from './data/space.ts';
+import { commit, write, writeStable } from './data/write.ts';
 import * as xattrs from './xattrs.ts';
 
 type Xattrs = fops.Xattrs;
@@ -87,7 +86,7 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override forget(inode: Inode): void {
-    const known = inode.slots[this.slot] as Known | undefined;
+    const known = inode.slots[this.slot] as PosixObject | undefined;
     inode.slots[this.slot] = undefined;
     if (known && !isRoot(known.gfid)) known.close();
   }
@@ -318,7 +317,7 @@ export class Posix extends Xlator<PosixOptions> {
     return this.#brick.syncMetadata ? this.#durable(removed, dir) : removed;
   }
 
-  async #durable<T>(answer: T, dir: Known, other = dir): Promise<T> {
+  async #durable<T>(answer: T, dir: PosixObject, other = dir): Promise<T> {
     await syncObject(this.#brick, dir, FileType.DIR);
     if (other !== dir) await syncObject(this.#brick, other, FileType.DIR);
     return answer;

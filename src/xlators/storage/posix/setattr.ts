@@ -4,20 +4,20 @@ import { promisify } from 'node:util';
 import { Access, type SetAttr, type Time } from '../../../graph/fops.ts';
 import type { Frame, Identity } from '../../../graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
-import type { Inode } from '../../../inode/inode.ts';
+import type { Inode } from '../../../graph/inode.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../../sys/constants.ts';
 import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
-import { setMode, setOwner, setTimes } from '../../../sys/attributes.ts';
-import { asCaller, asRoot, uidOf } from '../../../sys/identity.ts';
+import { setMode, setOwner, setTimes } from '../../../sys/files/attributes.ts';
+import { asCaller, asRoot, uidOf } from '../../../sys/process/identity.ts';
 import { ftruncate } from '../../../sys/libc.ts';
-import { stat, statFd } from '../../../sys/statx.ts';
+import { stat, statFd } from '../../../sys/files/statx.ts';
 import { iattOf } from './attributes.ts';
 import { type Brick, iattNow } from './brick.ts';
-import type { Descriptor } from './descriptors.ts';
-import { clearSetId, openFile } from './files.ts';
-import type { Known } from './known.ts';
+import type { Descriptor } from './objects/descriptors.ts';
+import { clearSetId, openFile } from './objects/files.ts';
+import type { PosixObject } from './objects/object.ts';
 import { permitted } from './permission.ts';
-import { refuseRange } from './read.ts';
+import { refuseRange } from './data/read.ts';
 
 /** Bytes: giving back more than this may take long. */
 const LARGE = 64 * 1024 * 1024;
@@ -51,7 +51,7 @@ function withoutSize({ uid, gid, mode, atime, mtime, size }: SetAttr): Change {
 }
 
 /** As above, of a file that has much to give back: in the thread pool. */
-async function shrink(brick: Brick, frame: Frame, known: Known, attr: SetAttr, before: Iatt): Promise<Wcc> {
+async function shrink(brick: Brick, frame: Frame, known: PosixObject, attr: SetAttr, before: Iatt): Promise<Wcc> {
   const file = fileToTruncate(brick, known, brick.objects.fd(known), frame.identity, attr.size!);
   clearSetId(file.fd, frame.identity, before);
   file.pin();
@@ -69,7 +69,7 @@ async function shrink(brick: Brick, frame: Frame, known: Known, attr: SetAttr, b
 }
 
 /** Sets the size of the file that `stat` tells of. */
-export function truncateTo(brick: Brick, known: Known, fd: number, identity: Identity, size: number): void {
+export function truncateTo(brick: Brick, known: PosixObject, fd: number, identity: Identity, size: number): void {
   const file = fileToTruncate(brick, known, fd, identity, size);
   asCaller(identity);
   if (ftruncate(file.fd, size) < 0) throw lastError('truncate');
@@ -77,7 +77,7 @@ export function truncateTo(brick: Brick, known: Known, fd: number, identity: Ide
 }
 
 /** The file that `stat` tells of, open for writing, if the caller may: its owner, whatever the mode says. */
-function fileToTruncate(brick: Brick, known: Known, fd: number, identity: Identity, size: number): Descriptor {
+function fileToTruncate(brick: Brick, known: PosixObject, fd: number, identity: Identity, size: number): Descriptor {
   const type = stat.mode & S_IFMT;
   if (type !== S_IFREG) throw fsError(type === S_IFDIR ? 'EISDIR' : 'EINVAL', 'only a file has a size to set');
   if (stat.uid !== uidOf(identity) && permitted(known, fd, identity, Access.WRITE) === 0) {
@@ -88,7 +88,7 @@ function fileToTruncate(brick: Brick, known: Known, fd: number, identity: Identi
 }
 
 /** Owner, mode and times of `known`, open as `fd`, that was like `before`. */
-export function change(known: Known, fd: number, identity: Identity, attr: Change, before: Iatt): void {
+export function change(known: PosixObject, fd: number, identity: Identity, attr: Change, before: Iatt): void {
   asCaller(identity);
   const { uid, gid, mode, atime, mtime } = attr;
   if (uid !== undefined || gid !== undefined) setOwner(fd, uid, gid);

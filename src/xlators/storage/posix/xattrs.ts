@@ -2,11 +2,11 @@
 import { ERRNO } from '../../../errno.ts';
 import type { Xattrs } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
-import type { Inode } from '../../../inode/inode.ts';
+import type { Inode } from '../../../graph/inode.ts';
 import { fsError, lastError, systemError } from '../../../sys/failure.ts';
-import { asCaller, uidOf } from '../../../sys/identity.ts';
+import { asCaller, uidOf } from '../../../sys/process/identity.ts';
 import * as libc from '../../../sys/libc.ts';
-import { cText, procFd } from '../../../sys/names.ts';
+import { cText, procFd } from '../../../sys/files/names.ts';
 import type { Brick } from './brick.ts';
 
 /** XATTR_SIZE_MAX and XATTR_LIST_MAX. */

@@ -1,8 +1,8 @@
 /** How GlusterFS's own volfiles and its `gluster volume set` write values: taken, or refused with what to write instead. */
 import t from 'tap';
-import { readOptions } from '#src/graph/read-options.ts';
-import { parseVolfile } from '#src/graph/volfile.ts';
-import { exportsOf } from '#src/xlators/nfs/server/exports.ts';
+import { readOptions } from '#src/graph/options/read-options.ts';
+import { parseVolfile } from '#src/volfile/volfile.ts';
+import { exportsOf } from '#src/xlators/nfs/server/exports/exports.ts';
 import { OPTIONS } from '#src/xlators/nfs/server/options.ts';
 
 /** The values and the exports of a volume `v` under one option, on line 3 of `nfs.vol`. */

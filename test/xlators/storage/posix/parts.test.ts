@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { HINT_MAX } from '#src/graph/iatt.ts';
-import { readBuffers } from '#src/xlators/storage/posix/buffers.ts';
-import { DescriptorCache } from '#src/xlators/storage/posix/descriptors.ts';
-import { Flush } from '#src/xlators/storage/posix/flush.ts';
+import { readBuffers } from '#src/xlators/storage/posix/data/buffers.ts';
+import { DescriptorCache } from '#src/xlators/storage/posix/objects/descriptors.ts';
+import { Flush } from '#src/xlators/storage/posix/data/flush.ts';
 import {
   gfidOfHandle,
   gfidOfInode,
@@ -17,12 +17,12 @@ import {
   isRoot,
   ROOT_GFID,
   tagOf,
-} from '#src/xlators/storage/posix/gfid.ts';
-import { InoMap } from '#src/xlators/storage/posix/ino-map.ts';
-import { Known } from '#src/xlators/storage/posix/known.ts';
-import type { Mount } from '#src/xlators/storage/posix/mount.ts';
-import { parseMountInfo } from '#src/xlators/storage/posix/mountinfo.ts';
-import { Turnstile } from '#src/xlators/storage/posix/turnstile.ts';
+} from '#src/xlators/storage/posix/objects/gfid.ts';
+import { InoMap } from '#src/xlators/storage/posix/objects/ino-map.ts';
+import { PosixObject } from '#src/xlators/storage/posix/objects/object.ts';
+import type { Mount } from '#src/xlators/storage/posix/objects/mount.ts';
+import { parseMountInfo } from '#src/xlators/storage/posix/objects/mountinfo.ts';
+import { Semaphore } from '#src/xlators/storage/posix/data/semaphore.ts';
 
 t.test('a gfid with its hint tells the handle again', async () => {
   const handles = fc.tuple(
@@ -94,7 +94,7 @@ function cacheOf(t: { teardown(run: () => void): void }, max: number, extra = {}
   t.teardown(() => rmSync(dir, { recursive: true }));
   const cache = new DescriptorCache({ kind: 'path', max, idleTicks: 10, idleWritableTicks: 2, ...extra });
   const add = (writable = false) => {
-    const known = new Known({ open: 0 } as Mount, Buffer.alloc(16), undefined);
+    const known = new PosixObject({ open: 0 } as Mount, Buffer.alloc(16), undefined);
     known.path = cache.add(known, openSync(dir, 'r'), writable);
     return known;
   };
@@ -189,23 +189,23 @@ t.test('a flush is shared, but only by those who asked before it began', async t
   await t.rejects(closed.sync(true), /cannot be opened/, 'and can be asked again');
 });
 
-t.test('a turnstile lets in so many, in order', async t => {
-  const turnstile = new Turnstile(2);
-  t.equal(turnstile.enter(), undefined);
-  t.equal(turnstile.enter(), undefined);
-  t.ok(turnstile.full);
+t.test('a semaphore lets in so many, in order', async t => {
+  const semaphore = new Semaphore(2);
+  t.equal(semaphore.enter(), undefined);
+  t.equal(semaphore.enter(), undefined);
+  t.ok(semaphore.full);
   const order: number[] = [];
-  const waiting = [1, 2, 3].map(i => turnstile.enter()!.then(() => order.push(i)));
-  turnstile.leave();
+  const waiting = [1, 2, 3].map(i => semaphore.enter()!.then(() => order.push(i)));
+  semaphore.leave();
   await waiting[0];
   t.same(order, [1]);
-  turnstile.leave();
-  turnstile.leave();
+  semaphore.leave();
+  semaphore.leave();
   await Promise.all(waiting);
   t.same(order, [1, 2, 3]);
-  turnstile.leave();
-  turnstile.leave();
-  t.notOk(turnstile.full);
+  semaphore.leave();
+  semaphore.leave();
+  t.notOk(semaphore.full);
 });
 
 t.test('buffers are used again', async t => {

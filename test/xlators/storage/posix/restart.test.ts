@@ -1,9 +1,17 @@
 /** Handles are good after a restart, whatever has been moved, and never stand for another object. */
 import { linkSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import type { Inode } from '#src/inode/inode.ts';
-import { Inode as FreshInode } from '#src/inode/inode.ts';
-import { codeOf, eachMode, makePlace, needsRoot, open, root, startBrick, type TestBrick } from './brick-test.ts';
+import { type Inode, Inode as FreshInode } from '#src/graph/inode.ts';
+import {
+  codeOf,
+  eachMode,
+  makePlace,
+  needsRoot,
+  open,
+  root,
+  startBrick,
+  type TestBrick,
+} from './support/brick-test.ts';
 
 /** As it comes out of a file handle: nothing is remembered of it. */
 const fresh = ({ gfid, type, hint }: Inode) =>

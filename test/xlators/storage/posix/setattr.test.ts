@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync 
 import t from 'tap';
 import { FopError, type SetAttr } from '#src/graph/fops.ts';
 import { identityOf } from '#src/graph/identity.ts';
-import { codeOf, eachMode, frameOf, inodeOf, open, other, root, user } from './brick-test.ts';
+import { codeOf, eachMode, frameOf, inodeOf, open, other, root, user } from './support/brick-test.ts';
 
 const guarded = (attr: SetAttr = {}) => ({ mode: 'guarded', attr }) as const;
 

@@ -24,4 +24,6 @@ function run(t: Test, name: string, as: readonly string[]) {
 }
 
 t.test('without privileges', t => run(t, './single-user.ts', root ? aUser : []));
-t.test('as root in a container', { skip: !root && 'needs root' }, t => run(t, './bounded-root.ts', boundedRoot));
+t.test('as root in a container', { skip: !root && 'needs root' }, t =>
+  run(t, './support/bounded-root.ts', boundedRoot),
+);

@@ -4,9 +4,9 @@
  */
 import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { canSwitch } from '#src/sys/identity.ts';
-import { describeLimits, processCapabilities } from '#src/sys/capabilities.ts';
-import { codeOf, inodeOf, makePlace, open, root, startBrick, user, other } from './brick-test.ts';
+import { canSwitch } from '#src/sys/process/identity.ts';
+import { describeLimits, processCapabilities } from '#src/sys/process/capabilities.ts';
+import { codeOf, inodeOf, makePlace, open, root, startBrick, user, other } from './support/brick-test.ts';
 
 const guarded = (attr = {}) => ({ mode: 'guarded', attr }) as const;
 const me = process.geteuid!();

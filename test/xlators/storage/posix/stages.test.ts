@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
-import { asServer } from '#src/sys/identity.ts';
-import { codeOf, codeOfGone, inodeOf, makePlace, other, root, startBrick, user } from './brick-test.ts';
+import { asServer } from '#src/sys/process/identity.ts';
+import { codeOf, codeOfGone, inodeOf, makePlace, other, root, startBrick, user } from './support/brick-test.ts';
 
 const WORKER = `
   const { parentPort, workerData } = require('node:worker_threads');
@@ -30,7 +30,7 @@ t.test('two stages', { skip: process.geteuid!() !== 0 && 'needs root' }, async t
   const brick = await startBrick(t, { ...place, path });
   const made = (await brick.fops.create(user, brick.root, 'main', { mode: 'guarded', attr: { mode: 0o666 } })).iatt;
   t.equal(made.mode, 0o666, 'no umask');
-  const support = new URL('./brick-test.ts', import.meta.url).href;
+  const support = new URL('./support/brick-test.ts', import.meta.url).href;
   const worker = new Worker(WORKER, { eval: true, workerData: { support, place } });
   const answer = await new Promise<Record<string, unknown>>((resolve, reject) => {
     worker.on('message', message => 'uid' in message && resolve(message));

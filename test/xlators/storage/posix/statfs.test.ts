@@ -1,6 +1,6 @@
 import { statfsSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { inodeOf, needsRoot, open, root, user } from './brick-test.ts';
+import { inodeOf, needsRoot, open, root, user } from './support/brick-test.ts';
 
 t.test('space, inodes and limits of the file system', needsRoot, async t => {
   const { brick, fops, top, dir, path } = await open(t);

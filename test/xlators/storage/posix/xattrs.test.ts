@@ -1,6 +1,6 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { codeOf, eachMode, inodeOf, needsRoot, open, other, root, user } from './brick-test.ts';
+import { codeOf, eachMode, inodeOf, needsRoot, open, other, root, user } from './support/brick-test.ts';
 
 const u32 = (...values: number[]) => {
   const bytes = Buffer.alloc(values.length * 4);

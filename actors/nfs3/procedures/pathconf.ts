@@ -1,0 +1,32 @@
+import { nfsstat3 } from '#protocols/nfs3/constants.ts';
+import { PATHCONF3args, PATHCONF3res } from '#protocols/nfs3/filesystem.ts';
+import { nfs3Actor } from '../actor.ts';
+import { postOp, postOpAfter } from '../attributes.ts';
+import { NAME_BYTES_MAX } from '../names.ts';
+
+export const pathconf = nfs3Actor({
+  name: 'PATHCONF',
+  args: PATHCONF3args,
+  res: PATHCONF3res,
+  idempotent: true,
+  changes: false,
+  handle: args => args.object,
+
+  async run(nfs, at) {
+    const { linkMax, nameMax, caseInsensitive } = await at.volume.top.statfs(at.frame, at.inode);
+    return {
+      status: nfsstat3.NFS3_OK,
+      obj_attributes: await postOp(nfs, at),
+      linkmax: Math.min(linkMax, 0xffff_ffff),
+      name_max: Math.min(nameMax, NAME_BYTES_MAX),
+      no_trunc: true,
+      chown_restricted: true,
+      case_insensitive: caseInsensitive,
+      case_preserving: true,
+    };
+  },
+
+  async failed(nfs, status, at, error) {
+    return { status, obj_attributes: await postOpAfter(nfs, at, error) };
+  },
+});

@@ -1,0 +1,93 @@
+import { nfsstat3 } from '#protocols/nfs3/constants.ts';
+import { entry3Bytes, type entryplus3, entryplus3Bytes, LIST_BYTES } from '#protocols/nfs3/directory.ts';
+import { READDIRPLUS3args, READDIRPLUS3res } from '#protocols/nfs3/directory.ts';
+import { FsError } from '#src/errno.ts';
+import { type Dirent, direntBytes } from '#src/graph/fops.ts';
+import type { Iatt } from '#src/graph/iatt.ts';
+import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
+import { IO_BYTES_MAX } from '#src/xlators/nfs/server/options.ts';
+import { nfs3Actor } from '../actor.ts';
+import { fileidOf, postOpAfter, toFattr3 } from '../attributes.ts';
+import { COOKIEVERF, listedFileid, pageOf } from '../listing.ts';
+
+/** An entry's bytes over those of them that `dircount` counts, at most: for a name of one byte. */
+const BYTES_PER_DIR_BYTE = direntBytes(1, true) / entry3Bytes('x');
+/** What the brick tells of the `..` of an export's top, and we do not. */
+const UNSHOWN_BYTES = direntBytes(2, true) - direntBytes(2, false);
+
+/** Entries are not linked into the inode table: a handle finds its object without, and a listing is no use of them. */
+function entryOf(nfs: NfsCall, at: Resolved, dirent: Dirent, dir: Iatt): entryplus3 {
+  const { name, cookie, iatt } = dirent;
+  if (iatt === undefined || (name === '..' && at.place !== 'below')) {
+    return nameOnly(name, cookie, listedFileid(nfs, at, dirent, dir));
+  }
+  const name_attributes = toFattr3(nfs, iatt);
+  return { fileid: name_attributes.fileid, name, cookie, name_attributes, name_handle: nfs.handleOf(at, iatt) };
+}
+
+const nameOnly = (name: string, cookie: bigint, fileid: bigint): entryplus3 => ({
+  fileid,
+  name,
+  cookie,
+  name_attributes: undefined,
+  name_handle: undefined,
+});
+
+/**
+ * Removes the attributes and the handle from `..` if it leads out of the export because the directory was moved while
+ * it was listed.
+ */
+async function keepIn(nfs: NfsCall, at: Resolved, entries: entryplus3[], up: Dirent | undefined, dir: Iatt) {
+  if (up?.iatt === undefined || (await nfs.holds(at, up.iatt))) return;
+  const found = entries.findIndex(({ name }) => name === '..');
+  if (found >= 0) entries[found] = nameOnly('..', up.cookie, fileidOf(nfs, dir.ino));
+}
+
+export const readdirplus = nfs3Actor({
+  name: 'READDIRPLUS',
+  args: READDIRPLUS3args,
+  res: READDIRPLUS3res,
+  idempotent: true,
+  changes: false,
+  handle: args => args.dir,
+  replyBytes: ({ maxcount }) => Math.min(maxcount, IO_BYTES_MAX),
+
+  async run(nfs, at, { cookie, dircount, maxcount }) {
+    if (!nfs.options.readdirplus) throw new FsError('ENOTSUPP', 'nfs.rdirplus is off');
+    const room = Math.min(maxcount, nfs.options.readdirSize);
+    let left = room - LIST_BYTES;
+    let dirLeft = dircount;
+    let isFirst = true;
+    const isPart = at.exportId !== 0;
+    // A directory that was moved out of the export still lists names, but no attributes or handles of its entries.
+    const fop = isPart && (await nfs.locate(at)) === 'outside' ? 'readdir' : 'readdirp';
+    let up: Dirent | undefined;
+
+    function take(dirent: Dirent, dir: Iatt): entryplus3 | undefined {
+      const { name } = dirent;
+      const bytes = entry3Bytes(name);
+      dirLeft -= bytes;
+      // `dircount` is a hint, which knfsd ignores. It ends a page here, but a page always has room for one entry.
+      if ((dirLeft < 0 && !isFirst) || left < bytes) return undefined;
+      isFirst = false;
+      if (name === '..') up = dirent;
+      const entry = entryOf(nfs, at, dirent, dir);
+      left -= entryplus3Bytes(name, entry.name_handle?.length ?? 0);
+      return left < 0 ? undefined : entry;
+    }
+
+    const asked = Math.min(room - LIST_BYTES + UNSHOWN_BYTES, Math.ceil(dircount * BYTES_PER_DIR_BYTE));
+    const { dir, entries, eof } = await pageOf(nfs, at, fop, cookie, { asked, room }, take);
+    if (isPart) await keepIn(nfs, at, entries, up, dir);
+    return {
+      status: nfsstat3.NFS3_OK,
+      dir_attributes: toFattr3(nfs, dir),
+      cookieverf: COOKIEVERF,
+      reply: { entries, eof },
+    };
+  },
+
+  async failed(nfs, status, at, error) {
+    return { status, dir_attributes: await postOpAfter(nfs, at, error) };
+  },
+});

@@ -1,0 +1,24 @@
+import type { InferredOptionTypes, Options } from 'yargs';
+import type { Parts } from '../../server/server.ts';
+
+/** Loads the RPC programs, which only a server needs. */
+export type LoadParts = () => Promise<Parts>;
+
+export type OptionsTable = Readonly<Record<string, Options>>;
+
+/** One command of the command line; its name is in commands.ts. */
+export interface Command<O extends OptionsTable = OptionsTable> {
+  readonly options: O;
+  /** A command line, and what it does. */
+  readonly examples: readonly (readonly [string, string])[];
+  /**
+   * Runs the command and returns the exit code. `words` are the arguments that are not options; `loadParts` is for a
+   * command that serves.
+   */
+  run(args: InferredOptionTypes<O>, words: readonly string[], loadParts: LoadParts): Promise<number>;
+}
+
+/** So that `run` knows the types of its options. */
+export function command<const O extends OptionsTable>(it: Command<O>): Command<O> {
+  return it;
+}

@@ -1,0 +1,63 @@
+/** Into the background: the command starts itself once more, and waits until that one serves. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { LogFile } from '../../log-file.ts';
+import type { ServerConfig } from '../../server/config.ts';
+import { openStateDir } from '../../server/state.ts';
+import { bytesOfText } from '../../wire-text.ts';
+import { ARGUMENTS, exactArguments } from '../exact-arguments.ts';
+import { CliError, EXIT, reasonOf } from '../failure.ts';
+
+/** Set in the environment of the one in the background. */
+const IN_BACKGROUND = 'BRICKNFS_IN_BACKGROUND';
+
+export const inBackground = (): boolean => process.send !== undefined && process.env[IN_BACKGROUND] === '1';
+
+/** What the one in the background tells. */
+type Told = { readonly ready: string } | { readonly failure: { readonly message: string; readonly exitCode: number } };
+
+/** The exit code: 0 once the other serves, else why it does not. */
+export async function daemonParent(config: ServerConfig): Promise<number> {
+  const file = await logFileOf(config);
+  const output = openLog(file);
+  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    detached: true,
+    stdio: ['ignore', 'ignore', output, 'ipc'],
+    env: { ...process.env, [IN_BACKGROUND]: '1', [ARGUMENTS]: JSON.stringify(exactArguments(process.argv.slice(2))) },
+  });
+  closeSync(output);
+  const [told] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [Told | number | null];
+  if (typeof told === 'object' && told !== null && 'ready' in told) {
+    child.disconnect();
+    child.unref();
+    const serving = `bricknfs is serving in the background as process ${child.pid}, its log is ${file}\n`;
+    process.stdout.write(bytesOfText(told.ready + serving));
+    return EXIT.OK;
+  }
+  if (typeof told === 'object' && told !== null) {
+    process.stderr.write(`${told.failure.message}\n`);
+    return told.failure.exitCode;
+  }
+  throw new CliError(`the server ended at its start (${told ?? 'killed'}), see ${file}`);
+}
+
+/** Nothing, unless this is the one in the background. */
+export function tellParent(told: Told): void {
+  if (inBackground() && process.connected) process.send!(told, () => process.disconnect());
+}
+
+/** Opens the log file of a background server, which is its standard error from the start. */
+export async function logFileOf({ log, stateDir }: ServerConfig): Promise<string> {
+  return log.file === undefined ? join(await openStateDir(stateDir), 'bricknfs.log') : resolve(log.file);
+}
+
+function openLog(file: string): number {
+  try {
+    return LogFile.open(file).fd;
+  } catch (cause) {
+    const message = `cannot write the log file ${file}: ${reasonOf(cause)}; choose another with --log-file`;
+    throw new CliError(message, EXIT.FAILED, { cause });
+  }
+}

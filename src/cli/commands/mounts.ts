@@ -1,0 +1,27 @@
+import type { MountEntry } from '../../xlators/nfs/server/mount/mount-table.ts';
+import { command } from './command.ts';
+import { ask, WHICH_OPTIONS } from '../control-client.ts';
+import { EXIT } from '../failure.ts';
+import { table } from '../table.ts';
+
+export const mounts = command({
+  options: WHICH_OPTIONS,
+  examples: [
+    ['bricknfs mounts', 'of the one server that runs'],
+    ['bricknfs mounts --json', 'for a program'],
+  ],
+
+  async run(args) {
+    const found = await ask<MountEntry[]>(args, 'mounts');
+    if (args.json) process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
+    else if (found.length === 0) process.stdout.write('nobody has mounted anything\n');
+    else
+      process.stdout.write(
+        table(
+          ['CLIENT', 'PATH'],
+          found.map(({ host, path }) => [host, path]),
+        ),
+      );
+    return EXIT.OK;
+  },
+});

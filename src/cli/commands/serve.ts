@@ -1,0 +1,219 @@
+/** `bricknfs serve`: from the command line to a server, and from a signal to its end. */
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LogFile } from '../../log-file.ts';
+import { type Log, type LogOptions, makeLog } from '../../log.ts';
+import { PortmapRegistrar } from '../../rpcclnt/portmap/registrar.ts';
+import type { ServerConfig } from '../../server/config.ts';
+import { controlMethods } from '../../server/control/methods.ts';
+import { ControlSocket } from '../../server/control/control.ts';
+import { writeDump } from '../../server/control/dump.ts';
+import { planServer } from '../../server/plan.ts';
+import { type Parts, Server } from '../../server/server.ts';
+import { defaultStateDir } from '../../server/state.ts';
+import { dropReserve } from '../../sys/process/capabilities.ts';
+import { exitNow } from '../../sys/process/exit.ts';
+import { bytesOfText } from '../../wire-text.ts';
+import { banner, readyLine, warningOf } from './banner.ts';
+import { command } from './command.ts';
+import { controlName } from '../control-name.ts';
+import { daemonParent, inBackground, logFileOf, tellParent } from './daemon.ts';
+import { foreignCode } from '../inspector.ts';
+import { CliError, EXIT, failureOf, reasonOf } from '../failure.ts';
+import { PidFile } from './pid-file.ts';
+import { type ServeArguments, readVolfile, SERVE_OPTIONS, serverConfig } from './serve-options.ts';
+import { Signals } from '../signals.ts';
+import { VERSION } from '../version.ts';
+
+const STDERR = 2;
+const DEFAULT_DIR = 'export';
+/** Together less than what --grace is made shorter by, see serve-options.ts. */
+const LATE_MS = 300;
+const EXIT_MS = 100;
+
+export const serve = command({
+  options: SERVE_OPTIONS,
+  examples: [
+    ['bricknfs serve /srv/data', 'one directory, to this machine only'],
+    ['bricknfs serve --host 0.0.0.0 --allow 10.0.0.0/8 /srv/a /srv/b', 'two, to a network'],
+    ['bricknfs serve --port 3049 --read-only --squash all .', 'on another port, nothing can be changed'],
+    ['bricknfs serve -f bricknfs.vol --daemon -p /run/bricknfs.pid', 'a volfile, in the background'],
+  ],
+
+  async run(args, dirs, loadParts) {
+    dropReserve(); // before the threads of the pool are made, which keep the capabilities of that moment
+    const given = serverConfig(args, dirsOf(args, dirs));
+    if (args['print-volfile']) {
+      process.stdout.write(bytesOfText(given.text));
+      return EXIT.OK;
+    }
+    const forks = args.daemon && !inBackground();
+    const signals = forks ? undefined : new Signals();
+    const { settings } = await planServer(given); // what is wrong with it is known before anything is touched
+    const config = { ...given, stateDir: resolve(args['state-dir'] ?? defaultStateDir(settings['nfs.port'])) };
+    if (signals === undefined) return daemonParent(config);
+    try {
+      return await serveUntilStopped(config, args, await loadParts(), signals);
+    } catch (error) {
+      tellParent({ failure: failureOf(error) });
+      throw error;
+    }
+  },
+});
+
+/** Without any, `./export` is made. */
+function dirsOf(args: ServeArguments, dirs: readonly string[]): readonly string[] {
+  if (args.volfile !== undefined || dirs.length > 0) return dirs;
+  mkdirSync(DEFAULT_DIR, { recursive: true });
+  return [DEFAULT_DIR];
+}
+
+async function serveUntilStopped(
+  config: ServerConfig,
+  args: ServeArguments,
+  parts: Parts,
+  signals: Signals,
+): Promise<number> {
+  const { log, file, options } = await openLog(config);
+  fatalOnBugs(log);
+  const foreign = foreignCode();
+  if (foreign !== undefined) log.warn({ NODE_OPTIONS: foreign }, 'NODE_OPTIONS loads code of others into the server');
+  const server = await Server.start({ ...config, log: options }, parts, log);
+  try {
+    await register(server, log);
+    await openControl(server, args, log);
+    if (args['pid-file'] !== undefined) {
+      const pidFile = await PidFile.write(args['pid-file']);
+      server.beforeStop(() => pidFile.remove());
+    }
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  const greeting = banner(server);
+  log.info({ address: server.address, version: VERSION, pid: process.pid }, 'serving');
+  if (!inBackground()) process.stdout.write(bytesOfText(greeting + readyLine(server)));
+  tellParent({ ready: greeting });
+  signals.handle({
+    hangup: () => void hangup(server, args, file, log),
+    dump: dumper(server, log),
+    ignored: signal => log.warn({ signal }, `${signal} is ignored`),
+  });
+
+  const why = await Promise.race([signals.stop, server.failed.catch((error: Error) => error)]);
+  if (why instanceof Error) log.fatal({ err: why }, 'a stage has died: the server ends, so that it is started again');
+  else log.info({ signal: why }, 'stopping');
+  const exitCode = why instanceof Error ? EXIT.BUG : EXIT.OK;
+  await finish(server, config, log, exitCode);
+  return exitCode;
+}
+
+interface OpenLog {
+  readonly log: Log;
+  /** The log file; `undefined` if the log goes to the standard error that the process was given. */
+  readonly file?: LogFile | undefined;
+  /** The settings for the logs of other threads. */
+  readonly options: LogOptions;
+}
+
+async function openLog(config: ServerConfig): Promise<OpenLog> {
+  try {
+    const file = await openLogFile(config);
+    const options = file === undefined ? config.log : { ...config.log, file: file.path, fd: file.fd };
+    return { log: makeLog(options), file, options };
+  } catch (cause) {
+    const message = `cannot write the log file ${config.log.file}: ${reasonOf(cause)}; choose another with --log-file`;
+    throw new CliError(message, EXIT.FAILED, { cause });
+  }
+}
+
+async function openLogFile(config: ServerConfig): Promise<LogFile | undefined> {
+  if (inBackground()) return LogFile.of(await logFileOf(config), STDERR);
+  return config.log.file === undefined ? undefined : LogFile.open(resolve(config.log.file));
+}
+
+/** What nobody catches is a bug: it is logged, and a supervisor starts the server again. */
+function fatalOnBugs(log: Log): void {
+  process.on('uncaughtException', err => {
+    log.fatal({ err }, 'a bug: the server ends');
+    exitNow(EXIT.BUG);
+  });
+}
+
+/** Stops it, and waits no longer than was promised. */
+async function finish(server: Server, { graceMs }: ServerConfig, log: Log, exitCode: number): Promise<void> {
+  const over = new AbortController();
+  const late = sleep(graceMs + LATE_MS, 'late', { signal: over.signal }).catch(() => undefined);
+  const first = await Promise.race([server.stop(), late]);
+  over.abort();
+  if (first === 'late') log.warn({ graceMs }, 'not all calls were answered in time: they are dropped');
+  else log.info('stopped');
+  if (first === 'late' || server.hangs.length > 0) {
+    await server.abandon();
+    exitNow(exitCode);
+  }
+  // Something may still keep the process from ending.
+  process.exitCode = exitCode;
+  setTimeout(() => process.exit(), EXIT_MS).unref();
+}
+
+/** Reopens the log file, which may have been renamed, and reloads the volfile, which may have been edited. */
+async function hangup(server: Server, { volfile }: ServeArguments, file: LogFile | undefined, log: Log): Promise<void> {
+  log.info({ logFile: file?.path, volfile }, 'SIGHUP');
+  try {
+    file?.reopen();
+  } catch (err) {
+    log.error(
+      { err },
+      `the log file ${file!.path} cannot be opened anew, the old one is written on: ${(err as Error).message}`,
+    );
+  }
+  if (volfile === undefined) return;
+  try {
+    await server.reload(readVolfile(volfile));
+    const warning = warningOf(server);
+    if (warning !== undefined) log.warn(warning);
+  } catch (error) {
+    log.error({ err: error }, `the volfile is not loaded, nothing has changed: ${(error as Error).message}`);
+  }
+}
+
+/** Writes one dump at a time. A signal that arrives meanwhile is answered by the same dump. */
+function dumper(server: Server, log: Log): () => void {
+  let writing = false;
+  const write = async () => {
+    try {
+      log.info({ file: await writeDump(server, VERSION) }, 'SIGUSR1: the state is in this file');
+    } catch (err) {
+      log.error({ err }, `SIGUSR1: the state cannot be written: ${(err as Error).message}`);
+    }
+    writing = false;
+  };
+  return () => {
+    if (writing) return;
+    writing = true;
+    void write();
+  };
+}
+
+async function register(server: Server, log: Log): Promise<void> {
+  if (!server.planned.settings['rpc.register-with-portmap'] || server.config.portmapperPort !== undefined) return;
+  const registrar = new PortmapRegistrar({ log });
+  server.beforeStop(() => registrar.stop());
+  await registrar.register(server.ports);
+}
+
+/** Without it the server serves as well; but who names the socket wants it. */
+async function openControl(server: Server, { control }: ServeArguments, log: Log): Promise<void> {
+  const path =
+    control === undefined ? join(server.config.stateDir, controlName(server.address.port)) : resolve(control);
+  try {
+    const socket = await ControlSocket.start(path, controlMethods(server, VERSION), log);
+    server.beforeStop(() => socket.close());
+  } catch (cause) {
+    const message = `no control socket at ${path}: ${reasonOf(cause)}; choose another with --control`;
+    if (control !== undefined) throw new CliError(message, EXIT.FAILED, { cause });
+    log.warn({ err: cause, path }, 'no control socket: status, exports, mounts and explain cannot ask this server');
+  }
+}

@@ -1,0 +1,81 @@
+/** What a graph has counted: plain data, that another thread or process can be sent. */
+import type { Graph } from '../../graph/graph.ts';
+import { subtree } from '../../graph/subtree.ts';
+import type { Xlator } from '../../graph/xlator.ts';
+import type { InodeTableStats } from '../../inode/table.ts';
+import { IoStats } from '../../xlators/debug/io-stats.ts';
+import { type IoStatsSnapshot, mergeIoStats } from '../../xlators/debug/io-stats-snapshot.ts';
+import { NfsServer } from '../../xlators/nfs/server/nfs-server.ts';
+
+export interface VolumeStats {
+  readonly name: string;
+  readonly up: boolean;
+  /** The trouble of the stage's xlators that the operator should know of now. */
+  readonly troubles: readonly string[];
+  readonly inodes: InodeTableStats;
+  /** Of each debug/io-stats on the way to the brick, by the xlator's name, the topmost first. */
+  readonly io: Readonly<Record<string, IoStatsSnapshot>>;
+}
+
+export interface GraphStats {
+  readonly volumes: readonly VolumeStats[];
+  /** Calls in the graph. */
+  readonly callsUnderWay: number;
+  /** Bytes of this thread's heap that are used, and of buffers outside of it. */
+  readonly heapBytes: number;
+  readonly bufferBytes: number;
+}
+
+export function graphStats(graph: Graph): GraphStats {
+  const { heapUsed, external } = process.memoryUsage();
+  const volumes = graph.top instanceof NfsServer ? [...graph.top.volumes.values()] : [];
+  return {
+    volumes: volumes.map(({ name, up, table, top }) => ({
+      name,
+      up,
+      troubles: troublesOf(top),
+      inodes: table.stats(),
+      io: ioOf(top),
+    })),
+    callsUnderWay: graph.gate.inside,
+    heapBytes: heapUsed,
+    bufferBytes: external,
+  };
+}
+
+const troublesOf = (top: Xlator): string[] =>
+  subtree(top).flatMap(({ name, trouble }) => (trouble === undefined ? [] : [`${name}: ${trouble}`]));
+
+function ioOf(top: Xlator): Record<string, IoStatsSnapshot> {
+  const counting = subtree(top).filter(xlator => xlator instanceof IoStats);
+  return Object.fromEntries(counting.map(xlator => [xlator.name, xlator.stats()]));
+}
+
+/** The volumes of several stages as if there were one. A volume is up where all stages have it up. */
+export function mergeVolumes(stages: readonly GraphStats[]): VolumeStats[] {
+  const byName = Map.groupBy(
+    stages.flatMap(({ volumes }) => volumes),
+    ({ name }) => name,
+  );
+  return [...byName].map(([name, parts]) => {
+    const sum = (key: keyof InodeTableStats) => parts.reduce((total, { inodes }) => total + inodes[key], 0);
+    const io = Object.keys(parts[0]!.io).map(xlator => {
+      const snapshots = parts.map(part => part.io[xlator]).filter(snapshot => snapshot !== undefined);
+      return [xlator, mergeIoStats(snapshots)] as const;
+    });
+    return {
+      name,
+      up: parts.every(({ up }) => up),
+      // Each stage reports what it sees itself; the lines of the first stand for all.
+      troubles: parts[0]!.troubles,
+      inodes: {
+        inodes: sum('inodes'),
+        inUse: sum('inUse'),
+        limit: sum('limit'),
+        purged: sum('purged'),
+        cyclesRefused: sum('cyclesRefused'),
+      },
+      io: Object.fromEntries(io),
+    };
+  });
+}

@@ -1,0 +1,75 @@
+/** Calls between threads: one side names a method of the other's and gets its result or its error. */
+import type { MessagePort, Worker } from 'node:worker_threads';
+import { VolfileError } from '../volfile/volfile-error.ts';
+
+type Methods = Record<string, (argument: any) => unknown>;
+
+interface Message {
+  readonly id: number;
+  readonly method?: string;
+  readonly argument?: unknown;
+  readonly result?: unknown;
+  readonly error?: unknown;
+  /** The error was a {@link VolfileError}: where. Structured cloning leaves nothing of an error's class. */
+  readonly where?: string;
+}
+
+interface Waiting {
+  resolve(result: any): void;
+  reject(error: unknown): void;
+}
+
+export class ThreadCalls {
+  readonly #port: MessagePort | Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #id = 0;
+  #gone: Error | undefined;
+
+  /** `methods` are what the other side may call; what is structured-cloneable can be passed. */
+  constructor(port: MessagePort | Worker, methods: Methods) {
+    this.#port = port;
+    port.on('message', (message: Message) => {
+      if (message.method === undefined) this.#answered(message);
+      else void this.#answer(message, methods[message.method]!);
+    });
+  }
+
+  call<R>(method: string, argument?: unknown): Promise<R> {
+    if (this.#gone) return Promise.reject(this.#gone);
+    const id = ++this.#id;
+    return new Promise<R>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#port.postMessage({ id, method, argument } satisfies Message);
+    });
+  }
+
+  /** As call, when nobody waits for the result. */
+  tell(method: string, argument?: unknown): void {
+    this.#port.postMessage({ id: 0, method, argument } satisfies Message);
+  }
+
+  /** The other side is gone: whoever waits is told. */
+  close(error: Error): void {
+    this.#gone = error;
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#waiting.clear();
+  }
+
+  #answered({ id, result, error, where }: Message): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error instanceof Error && where !== undefined) waiting?.reject(VolfileError.again(where, error));
+    else if (error !== undefined) waiting?.reject(error);
+    else waiting?.resolve(result);
+  }
+
+  async #answer({ id, argument }: Message, method: (argument: unknown) => unknown): Promise<void> {
+    let reply: Message;
+    try {
+      reply = { id, result: await method(argument) };
+    } catch (error) {
+      reply = { id, error, ...(error instanceof VolfileError && { where: error.where }) };
+    }
+    if (id !== 0) this.#port.postMessage(reply);
+  }
+}

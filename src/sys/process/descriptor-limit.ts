@@ -1,0 +1,11 @@
+import { prlimit } from '../libc.ts';
+
+const RLIMIT_NOFILE = 7;
+
+/** How many descriptors this process may have open. Node has raised it as far as it goes at its start. */
+export function descriptorLimit(): number {
+  const limits = Buffer.alloc(16);
+  if (prlimit(0, RLIMIT_NOFILE, null, limits) < 0) return 1024;
+  const soft = limits.readBigUInt64LE(0);
+  return soft > 1n << 30n ? 1 << 30 : Number(soft);
+}

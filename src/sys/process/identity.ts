@@ -1,0 +1,135 @@
+/**
+ * Whose rights this thread's file operations have. The kernel keeps fsuid, fsgid and groups for each thread, so it can
+ * check modes, ACLs, sticky bits and quotas of the caller as on a local disk. A switch costs about 1.3 µs for each id
+ * that differs, so it is made only when the next caller is another one: between fops the thread is left as the last
+ * caller's. The server's own work in such a thread is therefore one of these:
+ *
+ * - loading modules: the hooks below see to it, for import and require;
+ * - starting and stopping xlators: the graph calls {@link asServer} before each;
+ * - work that a timer or an answer begins: it calls {@link asServer} or {@link asRoot} first, after each `await` again;
+ * - making threads: a thread is born with its maker's rights, and takes the server's when it loads this module;
+ * - work in the thread pool (`fs/promises`, DNS): its threads are the server's, since they are born below.
+ */
+import { access } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { getegid, geteuid, getgroups } from 'node:process';
+import type { Identity } from '../../graph/frame.ts';
+import { processCapabilities, tellsApart } from './capabilities.ts';
+import { fsError, lastError } from '../failure.ts';
+import { setfsgid, setfsuid, setgroups } from '../libc.ts';
+
+/** NGROUPS_MAX is 65536; nobody who calls through NFS has as many. */
+const GROUPS_MAX = 1024;
+const ASK = 0xffff_ffff;
+
+const gids = new Uint32Array(GROUPS_MAX);
+const gidBytes = Buffer.from(gids.buffer);
+
+export const SERVER: Identity = Object.freeze({
+  uid: geteuid?.() ?? 0,
+  gid: getegid?.() ?? 0,
+  groups: Object.freeze(getgroups?.() ?? []),
+});
+
+/**
+ * Whether callers are told apart. If not (no root, or root without CAP_SETUID and CAP_SETGID) everyone works as the
+ * server's own user. Only as root, since the kernel drops the rights over others' files only on a switch from uid 0.
+ */
+export const canSwitch: boolean = tellsApart(processCapabilities(), SERVER.uid);
+
+let current: Identity | undefined = SERVER;
+let uid = SERVER.uid;
+let gid = SERVER.gid;
+let groups: readonly number[] = SERVER.groups;
+/** Identities that the kernel was seen to take: in a user namespace it silently ignores ids that are not mapped. */
+const taken = new WeakSet<Identity>([SERVER]);
+
+// A thread is born with the rights that its maker had at that moment, which may have been a caller's.
+if (canSwitch) {
+  become();
+  access('/', () => {}); // libuv makes all threads of the pool with the first call that goes there
+}
+
+function become(): void {
+  setgroups(writeGroups(SERVER.groups), gidBytes);
+  setfsgid(SERVER.gid);
+  setfsuid(SERVER.uid);
+}
+
+/** What this thread does to files from here on is done with that caller's rights. EPERM if the kernel refuses. */
+export function asCaller(identity: Identity): void {
+  if (identity !== current && canSwitch) switchTo(identity);
+}
+
+/** What this thread does to files from here on is done with the server's own rights. */
+export function asServer(): void {
+  if (current !== SERVER && canSwitch) switchTo(SERVER);
+}
+
+/**
+ * As {@link asServer}, but the groups may still be those of the last caller: for calls that root's rights alone decide
+ * and that make nothing. Half as costly.
+ */
+export function asRoot(): void {
+  if (!canSwitch || uid === SERVER.uid) return;
+  current = undefined;
+  setfsuid((uid = SERVER.uid));
+}
+
+/** Does `work`, which must not be asynchronous, with the server's own rights; the thread is then the caller's again. */
+export function byServer<T>(work: () => T): T {
+  const before = current;
+  asServer();
+  try {
+    return work();
+  } finally {
+    if (before !== undefined) asCaller(before);
+  }
+}
+
+/** Who that caller is to the kernel: the server itself, if callers are not told apart. */
+export const uidOf = (identity: Identity): number => (canSwitch ? identity.uid : SERVER.uid);
+
+function sameGroups(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function writeGroups(from: readonly number[]): number {
+  const count = Math.min(from.length, GROUPS_MAX);
+  for (let i = 0; i < count; i++) gids[i] = from[i]!;
+  return count;
+}
+
+function switchTo(to: Identity): void {
+  current = undefined;
+  if (!sameGroups(to.groups, groups)) {
+    const count = writeGroups(to.groups);
+    if (setgroups(count, gidBytes) < 0) throw lastError(`setgroups of ${count} groups`);
+    groups = to.groups;
+  }
+  if (to.gid !== gid) setfsgid((gid = to.gid));
+  if (to.uid !== uid) setfsuid((uid = to.uid));
+  if (!taken.has(to)) prove(to);
+  current = to;
+}
+
+function prove(to: Identity): void {
+  const isUid = setfsuid(ASK) >>> 0;
+  const isGid = setfsgid(ASK) >>> 0;
+  if (isUid !== to.uid || isGid !== to.gid) {
+    uid = isUid;
+    gid = isGid;
+    throw fsError('EPERM', `the kernel does not let this server act as uid ${to.uid}, gid ${to.gid}`);
+  }
+  taken.add(to);
+}
+
+// Last, since they use what is above. They run at each import and require in this thread, and read files synchronously.
+if (canSwitch) {
+  registerHooks({
+    resolve: (specifier, context, next) => byServer(() => next(specifier, context)),
+    load: (url, context, next) => byServer(() => next(url, context)),
+  });
+}

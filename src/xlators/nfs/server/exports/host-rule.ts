@@ -1,0 +1,116 @@
+/** One word of a list of hosts, made out: what it matches. */
+import { type Ip, maskWords, parseIp, sameUnder } from '../../../../rpcsvc/ip.ts';
+import type { HostNames } from './host-names.ts';
+
+export type HostRule =
+  | { readonly kind: 'any'; readonly text: string }
+  | { readonly kind: 'network'; readonly text: string; readonly net: Ip; readonly masks: readonly number[] }
+  /** A pattern of addresses in text form: `192.168.*`. */
+  | { readonly kind: 'addresses'; readonly text: string; readonly pattern: RegExp }
+  | { readonly kind: 'name'; readonly text: string; readonly name: string }
+  /** A pattern of names: `*.example.org`. */
+  | { readonly kind: 'names'; readonly text: string; readonly pattern: RegExp };
+
+const NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/;
+/**
+ * Words that mean yes, no or "all but" instead of a host. No host is called so, and the author of a list with such a
+ * word means something else.
+ */
+const NO_NAMES: ReadonlySet<string> = new Set('none on off yes no true false enable disable any everyone'.split(' '));
+
+/** `undefined` when `text` is no address, network, pattern or host name. */
+export function parseHostRule(text: string): HostRule | undefined {
+  const word = text.toLowerCase();
+  if (word === '*' || word === 'all') return { kind: 'any', text };
+  if (word.includes('%')) return undefined; // a zone is this machine's own word for one of its links
+  if (word.includes('/')) return parseNetwork(text);
+  const ip = parseIp(word);
+  if (ip) return { kind: 'network', text, net: ip, masks: maskWords(ip.family, 128) };
+  if (/[*?]/.test(word)) {
+    if (/^[0-9.*?]+$/.test(word)) return parseIpv4Pattern(text);
+    if (word.includes(':')) return parseIpv6Pattern(text);
+    const parts = word.split('.');
+    const names = /^[a-z0-9_.*?-]+$/.test(word) && parts.every(part => part !== '');
+    return names ? { kind: 'names', text, pattern: patternOf(word) } : undefined;
+  }
+  // A word of digits, dots and dashes only is a mistyped address or a range, not a name.
+  if (!NAME.test(word) || /^[0-9.-]+$/.test(word) || NO_NAMES.has(word)) return undefined;
+  return { kind: 'name', text, name: word.replace(/\.$/, '') };
+}
+
+/** `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `fd00::/8`; the bits behind the prefix must be 0. */
+function parseNetwork(text: string): HostRule | undefined {
+  const slash = text.indexOf('/');
+  const net = parseIp(text.slice(0, slash));
+  const masks = net && masksOf(net, text.slice(0, slash).includes(':'), text.slice(slash + 1));
+  if (!net || !masks) return undefined;
+  return net.words.every((word, i) => (word & ~masks[i]!) === 0) ? { kind: 'network', text, net, masks } : undefined;
+}
+
+/** The masks of a prefix or netmask. `colons`: the address was written as one of IPv6. */
+export function masksOf({ family }: Ip, colons: boolean, bits: string): readonly number[] | undefined {
+  // Written as IPv4-mapped, so its prefix counts the 96 bits before.
+  const mapped = family === 4 && colons ? 96 : 0;
+  if (/^\d{1,3}$/.test(bits)) {
+    const prefix = Number(bits) - mapped;
+    return prefix < 0 || prefix > (family === 4 ? 32 : 128) ? undefined : maskWords(family, prefix);
+  }
+  const mask = parseIp(bits);
+  if (family !== 4 || mask?.family !== 4 || mapped > 0) return undefined;
+  const host = ~mask.words[0]! >>> 0;
+  return (host & (host + 1)) === 0 ? mask.words : undefined;
+}
+
+/** `192.168.*`, `192.168.*.7`: one that no address can match is refused. */
+function parseIpv4Pattern(text: string): HostRule | undefined {
+  const parts = text.split('.');
+  const possible = parts.every(part => /[*?]/.test(part) || (/^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256));
+  const count = text.includes('*') ? parts.length <= 4 : parts.length === 4;
+  if (!possible || !count || parts.includes('')) return undefined;
+  return { kind: 'addresses', text, pattern: patternOf(text) };
+}
+
+/** `2001:db8:*` is the network 2001:db8::/32. An address has many spellings, so no other pattern would be reliable. */
+function parseIpv6Pattern(text: string): HostRule | undefined {
+  const [, start] = /^((?:[0-9a-f]{1,4}:){1,7})\*$/i.exec(text) ?? [];
+  const groups = start?.split(':').filter(group => group !== '') ?? [];
+  const net = start === undefined ? undefined : parseIp(groups.length === 7 ? `${start}0` : `${start}:`);
+  if (net?.family !== 6) return undefined;
+  return { kind: 'network', text, net, masks: maskWords(6, groups.length * 16) };
+}
+
+const patternOf = (word: string) =>
+  new RegExp(`^${word.replaceAll('.', '\\.').replaceAll('?', '.').replace(/\*+/g, '.*')}$`);
+
+export interface Matched {
+  readonly matches: boolean;
+  /** Why the names that a rule depends on are not known. */
+  readonly unknown?: string;
+  /** Whether the rule may still match once the names are known. */
+  readonly undecided?: boolean;
+}
+
+const YES: Matched = { matches: true };
+const NO: Matched = { matches: false };
+
+/** Whether the rule is for `ip`, whose text form is `address`. */
+export function matchHost(rule: HostRule, ip: Ip, address: string, names: HostNames): Matched {
+  switch (rule.kind) {
+    case 'any':
+      return YES;
+    case 'network':
+      return rule.net.family === ip.family && sameUnder(rule.masks, rule.net.words, ip.words) ? YES : NO;
+    case 'addresses':
+      return rule.pattern.test(address) ? YES : NO;
+    case 'name': {
+      const { found, reason, decided } = names.addressesOf(rule.name);
+      if (found.has(address)) return YES;
+      return found.size > 0 ? NO : { matches: false, unknown: `${rule.text} ${reason}`, undecided: !decided };
+    }
+    case 'names': {
+      const { found, reason, decided } = names.namesOf(address);
+      for (const name of found) if (rule.pattern.test(name)) return YES;
+      return found.size > 0 ? NO : { matches: false, unknown: `${address} ${reason}`, undecided: !decided };
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/** What file systems can hold, and how finely they keep time. */
+import type { Statfs } from '../../../graph/fops.ts';
+import type { Inode } from '../../../graph/inode.ts';
+import { Magic, ST_RDONLY } from '../../../sys/constants.ts';
+import { lastError } from '../../../sys/failure.ts';
+import { statfs, statfsFd } from '../../../sys/files/statfs.ts';
+import { stat } from '../../../sys/files/statx.ts';
+import type { Brick } from './brick.ts';
+
+interface Kind {
+  readonly linkMax: number;
+  readonly fileSizeMax: number;
+  /** Nanoseconds. */
+  readonly timeGranularity: number;
+  readonly caseInsensitive?: boolean;
+}
+
+const GiB = 2 ** 30;
+const TiB = 2 ** 40;
+/** What fits a signed 64-bit offset, as far as a Number is exact. */
+const SIZE_MAX = Number.MAX_SAFE_INTEGER;
+
+/** Where the kernel does not say, we do: the file system's own documentation. */
+const KINDS = new Map<number, Kind>([
+  [Magic.EXT4, { linkMax: 65_000, fileSizeMax: 16 * TiB - 4096, timeGranularity: 1 }],
+  [Magic.XFS, { linkMax: 0x7fff_ffff, fileSizeMax: SIZE_MAX, timeGranularity: 1 }],
+  [Magic.BTRFS, { linkMax: 65_535, fileSizeMax: SIZE_MAX, timeGranularity: 1 }],
+  [Magic.F2FS, { linkMax: 0xffff_ffff, fileSizeMax: 3.94 * TiB, timeGranularity: 1 }],
+  [Magic.TMPFS, { linkMax: 0x7fff_ffff, fileSizeMax: SIZE_MAX, timeGranularity: 1 }],
+  [Magic.RAMFS, { linkMax: 0x7fff_ffff, fileSizeMax: SIZE_MAX, timeGranularity: 1 }],
+  [Magic.ZFS, { linkMax: 0x7fff_ffff, fileSizeMax: SIZE_MAX, timeGranularity: 1 }],
+  [Magic.MSDOS, { linkMax: 1, fileSizeMax: 4 * GiB - 1, timeGranularity: 2_000_000_000, caseInsensitive: true }],
+  [Magic.EXFAT, { linkMax: 1, fileSizeMax: SIZE_MAX, timeGranularity: 10_000_000, caseInsensitive: true }],
+  [Magic.NTFS3, { linkMax: 1024, fileSizeMax: SIZE_MAX, timeGranularity: 100 }],
+]);
+const OTHER: Kind = { linkMax: 127, fileSizeMax: SIZE_MAX, timeGranularity: 1 };
+
+export function statfsOf({ objects }: Brick, inode: Inode): Statfs {
+  const fd = objects.stat(objects.of(inode));
+  if (statfsFd(fd) < 0) throw lastError('statfs');
+  const { blockSize, files, filesFree } = statfs;
+  // Inodes of 128 bytes have room neither for a birth time nor for parts of seconds.
+  const seconds = statfs.type === Magic.EXT4 && !stat.hasBtime;
+  const kind = KINDS.get(statfs.type) ?? OTHER;
+  return {
+    bytesTotal: statfs.blocks * blockSize,
+    bytesFree: statfs.blocksFree * blockSize,
+    bytesAvailable: statfs.blocksAvailable * blockSize,
+    filesTotal: files,
+    filesFree,
+    filesAvailable: filesFree,
+    nameMax: statfs.nameMax,
+    linkMax: kind.linkMax,
+    fileSizeMax: Math.floor(kind.fileSizeMax),
+    timeGranularity: seconds ? 1_000_000_000 : kind.timeGranularity,
+    caseInsensitive: kind.caseInsensitive === true,
+    readOnly: (statfs.flags & ST_RDONLY) !== 0,
+  };
+}

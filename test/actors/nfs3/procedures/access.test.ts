@@ -1,0 +1,207 @@
+/** ACCESS, procedure 4 (RFC 1813, 3.3.4). */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { AUTH_ROOT, authSys, serveNfs } from '../../../support/nfs.ts';
+import { ERR, OK, READ_ONLY_EXPORT, READ_ONLY_LAYER, failing, refusesFailures } from '../../../support/nfs3.ts';
+import {
+  isRoot,
+  makeFile,
+  MEMBER,
+  type ObjectCase,
+  objectCases,
+  OWNER,
+  OWNER_ID,
+  refusals,
+  STRANGER,
+} from '../../../support/nfs3-cases.ts';
+import { expectNfs3, opaque, postOp, word } from '../../../support/wire.ts';
+
+const ACCESS = 4;
+// READ 01, LOOKUP 02, MODIFY 04, EXTEND 08, DELETE 10, EXECUTE 20
+const ALL = '0000003f';
+const served = await serveNfs(t);
+const skip = !isRoot && 'only root can';
+
+const file = (mode: number) => (path: string) => {
+  makeFile(path);
+  chownSync(path, OWNER_ID, OWNER_ID);
+  chmodSync(path, mode);
+};
+const dir = (mode: number) => (path: string) => {
+  mkdirSync(path);
+  chownSync(path, OWNER_ID, OWNER_ID);
+  chmodSync(path, mode);
+};
+const fifo = (path: string) => {
+  execFileSync('mkfifo', [path]);
+  chmodSync(path, 0o777);
+};
+const grants = (bits: string) => (path: string) => `${OK} ${postOp(path)} ${bits}`;
+
+/** Of a file: what each caller may do by its mode. Columns: mode, root, owner, group, others. */
+const OF_FILES: readonly (readonly [mode: number, root: string, owner: string, group: string, others: string])[] = [
+  [0o000, '0000000d', '00000000', '00000000', '00000000'],
+  [0o644, '0000000d', '0000000d', '00000001', '00000001'],
+  [0o755, '0000002d', '0000002d', '00000021', '00000021'],
+  [0o640, '0000000d', '0000000d', '00000001', '00000000'],
+  [0o664, '0000000d', '0000000d', '0000000d', '00000001'],
+  [0o444, '0000000d', '00000001', '00000001', '00000001'],
+  [0o222, '0000000d', '0000000c', '0000000c', '0000000c'],
+  [0o111, '0000002d', '00000020', '00000020', '00000020'],
+  [0o100, '0000002d', '00000020', '00000000', '00000000'],
+  [0o077, '0000002d', '00000000', '0000002d', '0000002d'], // each looks at his own three bits only
+  [0o707, '0000002d', '0000002d', '00000000', '0000002d'],
+];
+
+/** Of a directory: to change it, one must also be able to pass through it. There is no EXECUTE. */
+const OF_DIRECTORIES: typeof OF_FILES = [
+  [0o000, '0000001f', '00000000', '00000000', '00000000'],
+  [0o755, '0000001f', '0000001f', '00000003', '00000003'],
+  [0o700, '0000001f', '0000001f', '00000000', '00000000'],
+  [0o770, '0000001f', '0000001f', '0000001f', '00000000'],
+  [0o711, '0000001f', '0000001f', '00000002', '00000002'],
+  [0o744, '0000001f', '0000001f', '00000001', '00000001'],
+  [0o733, '0000001f', '0000001f', '0000001e', '0000001e'],
+  [0o722, '0000001f', '0000001f', '00000000', '00000000'],
+  [0o666, '0000001f', '00000001', '00000001', '00000001'],
+  [0o1777, '0000001f', '0000001f', '0000001f', '0000001f'],
+];
+
+const CALLERS = { root: AUTH_ROOT, owner: OWNER, 'one of the group': MEMBER, stranger: STRANGER };
+
+const table = (make: typeof file, rows: typeof OF_FILES): ObjectCase[] =>
+  rows.flatMap(([mode, ...bits]) =>
+    Object.entries(CALLERS).map(([who, auth], i) => ({
+      name: `mode ${mode.toString(8)}, ${who}`,
+      make: make(mode),
+      rest: ALL,
+      auth,
+      reply: grants(bits[i]!),
+      skip,
+    })),
+  );
+
+t.test('a file', t => objectCases(t, served, ACCESS, table(file, OF_FILES)));
+t.test('a directory', t => objectCases(t, served, ACCESS, table(dir, OF_DIRECTORIES)));
+
+t.test('what is asked', t =>
+  objectCases(t, served, ACCESS, [
+    { name: 'nothing', rest: '00000000', reply: grants('00000000') },
+    ...[0x01, 0x02, 0x04, 0x08, 0x10, 0x20].flatMap((bit): ObjectCase[] => [
+      { name: `bit ${bit} of a file`, make: file(0o777), rest: word(bit), reply: grants(word(bit & 0x2d)), skip },
+      { name: `bit ${bit} of a directory`, make: dir(0o777), rest: word(bit), reply: grants(word(bit & 0x1f)), skip },
+    ]),
+    {
+      name: 'READ and MODIFY of a file of mode 0444',
+      make: file(0o444),
+      auth: OWNER,
+      rest: '00000005',
+      reply: grants('00000001'),
+    },
+    {
+      name: 'bits that are none are not granted',
+      make: file(0o777),
+      rest: 'ffffffff',
+      reply: grants('0000002d'),
+      skip,
+    },
+    { name: 'only bits that are none', rest: 'ffffffc0', reply: grants('00000000') },
+    {
+      name: 'a symlink',
+      make: path => symlinkSync('nowhere', path),
+      auth: STRANGER,
+      rest: ALL,
+      reply: grants('0000002d'),
+    },
+    {
+      name: 'a fifo',
+      make(path) {
+        execFileSync('mkfifo', [path]);
+        chmodSync(path, 0o622);
+      },
+      auth: STRANGER,
+      rest: ALL,
+      reply: grants('0000000c'),
+    },
+    {
+      name: 'the second of three groups',
+      make: file(0o640),
+      auth: authSys(1001, 1001, [7, OWNER_ID, 8]),
+      rest: ALL,
+      reply: grants('00000001'),
+    },
+    {
+      name: 'the group as the first one',
+      make: file(0o640),
+      auth: authSys(1001, OWNER_ID),
+      rest: ALL,
+      reply: grants('00000001'),
+    },
+    {
+      name: 'root’s group is nothing special',
+      make: file(0o640),
+      auth: authSys(1001, 0),
+      rest: ALL,
+      reply: grants('00000000'),
+    },
+  ]),
+);
+
+t.test('squashed', async t => {
+  const rootSquash = await serveNfs(t, { options: ['option nfs3.vol.squash root'] });
+  chmodSync(rootSquash.dir, 0o755);
+  await objectCases(t, rootSquash, ACCESS, [
+    { name: 'root is nobody', make: file(0o744), rest: ALL, reply: grants('00000001'), skip },
+    { name: 'others are themselves', make: file(0o744), auth: OWNER, rest: ALL, reply: grants('0000002d') },
+  ]);
+  const options = ['option nfs3.vol.squash all', `option nfs3.vol.anonuid ${OWNER_ID}`, 'option nfs3.vol.anongid 5'];
+  const allSquash = await serveNfs(t, { options });
+  chmodSync(allSquash.dir, 0o755);
+  await objectCases(t, allSquash, ACCESS, [
+    { name: 'everyone is the anonymous one', make: file(0o600), auth: STRANGER, rest: ALL, reply: grants('0000000d') },
+  ]);
+});
+
+t.test('a change of the mode counts at once', { skip }, async t => {
+  const path = join(served.dir, 'changing');
+  file(0o600)(path);
+  const args = `${opaque(await served.handle('changing'))} ${ALL}`;
+  for (const [mode, bits] of [
+    [0o600, '00000000'],
+    [0o604, '00000001'],
+    [0o607, '0000002d'],
+    [0o600, '00000000'],
+  ] as const) {
+    chmodSync(path, mode);
+    await expectNfs3(t, served, ACCESS, args, () => grants(bits)(path), STRANGER);
+  }
+});
+
+t.test('read-only: nothing that changes', async t => {
+  for (const [name, options] of [
+    ['an export', READ_ONLY_EXPORT],
+    ['a layer', READ_ONLY_LAYER],
+  ] as const) {
+    const served = await serveNfs(t, options);
+    await objectCases(t, served, ACCESS, [
+      { name: `${name}: a file`, make: file(0o777), rest: ALL, reply: grants('00000021'), skip },
+      { name: `${name}: a directory`, make: dir(0o777), rest: ALL, reply: grants('00000003'), skip },
+      { name: `${name}: a fifo, whose writes do not go there`, make: fifo, rest: ALL, reply: grants('0000002d'), skip },
+    ]);
+  }
+});
+
+t.test('failures of the brick', async t => {
+  await refusesFailures(t, ACCESS, 'access', async served => {
+    makeFile(join(served.dir, 'file'));
+    return { args: `${opaque(await served.handle('file'))} ${ALL}`, arm: () => postOp(join(served.dir, 'file')) };
+  });
+  const served = await serveNfs(t, { layers: failing('EIO', 'access', 'stat') });
+  await objectCases(t, served, ACCESS, [
+    { name: 'attributes that cannot be had are left out', rest: ALL, reply: () => `${ERR.IO} 00000000` },
+  ]);
+});
+
+t.test('refusals', t => refusals(t, { proc: ACCESS, rest: ALL, unknown: '00000000' }));

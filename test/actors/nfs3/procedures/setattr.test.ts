@@ -1,0 +1,605 @@
+/** SETATTR, procedure 2 (RFC 1813, 3.3.2). */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { authSys, serveNfs } from '../../../support/nfs.ts';
+import * as nfs3 from '../../../support/nfs3.ts';
+import { ERR, expectGarbage, NO_SATTR, NO_WCC, OK, refusesFailures, unseen } from '../../../support/nfs3.ts';
+import {
+  brickFailures,
+  HELLO,
+  isRoot,
+  makeFile,
+  MEMBER,
+  notExt4,
+  type ObjectCase,
+  objectCases,
+  OWNER,
+  OWNER_ID,
+  refusals,
+  STRANGER,
+} from '../../../support/nfs3-cases.ts';
+import { expectNfs3, opaque, wcc, wccAttr } from '../../../support/wire.ts';
+
+const SETATTR = 2;
+const NOT_SYNC = '00002712';
+const NO_GUARD = '00000000';
+const NOTHING = `${NO_SATTR} ${NO_GUARD}`;
+
+interface Words {
+  mode?: string;
+  uid?: string;
+  gid?: string;
+  size?: string;
+  atime?: string;
+  mtime?: string;
+  guard?: string;
+}
+
+/** sattr3 and sattrguard3: what is not given is FALSE or DONT_CHANGE. */
+const set = ({ mode, uid, gid, size, atime = '00000000', mtime = '00000000', guard = NO_GUARD }: Words) =>
+  `${[mode, uid, gid, size].map(value => (value === undefined ? '00000000' : `00000001 ${value}`)).join(' ')}
+  ${atime} ${mtime} ${guard}`;
+
+const SERVER_TIME = '00000001';
+/** SET_TO_CLIENT_TIME */
+const clientTime = (words: string) => `00000002 ${words}`;
+/** sattrguard3 with the ctime that the object has. */
+const guardOf = (path: string) => `00000001 ${wccAttr(path).slice(-16)}`;
+
+const done = (path: string, before: string) => `${OK} ${wcc(before, path)}`;
+const refused = (status: string) => (path: string, before: string) => `${status} ${wcc(before, path)}`;
+const unasked = (status: string) => (path: string) => `${status} ${unseen(path)}`;
+
+/** Makes a file of the owner's with this mode. */
+const owned = (mode: number) => (path: string) => {
+  makeFile(path);
+  if (isRoot) chownSync(path, OWNER_ID, OWNER_ID);
+  chmodSync(path, mode);
+};
+
+/** mode, uid, gid, size. */
+const is = (mode: number, uid?: number, gid?: number) => (t: Test, path: string) => {
+  const stat = lstatSync(path);
+  t.equal((stat.mode & 0o7777).toString(8), mode.toString(8), 'mode');
+  if (uid !== undefined) t.equal(stat.uid, uid, 'uid');
+  if (gid !== undefined) t.equal(stat.gid, gid, 'gid');
+};
+const holds = (content: string) => (t: Test, path: string) => t.equal(readFileSync(path, 'latin1'), content);
+const untouched = (t: Test, path: string) => {
+  holds(HELLO)(t, path);
+  is(0o644)(t, path);
+};
+const times = (atimeNs: bigint | undefined, mtimeNs: bigint | undefined) => (t: Test, path: string) => {
+  const stat = lstatSync(path, { bigint: true });
+  if (atimeNs !== undefined) t.equal(stat.atimeNs, atimeNs, 'atime');
+  if (mtimeNs !== undefined) t.equal(stat.mtimeNs, mtimeNs, 'mtime');
+};
+const isNow = (ns: bigint) => Math.abs(Number(ns / 1_000_000n) - Date.now()) < 60_000;
+
+const old = (path: string) => {
+  owned(0o664)(path);
+  execFileSync('touch', ['-d', '@1000000000.5', path]);
+};
+const OLD_NS = 1_000_000_000_500_000_000n;
+
+const served = await serveNfs(t);
+const run = (cases: readonly ObjectCase[]) => (t: Test) => objectCases(t, served, SETATTR, cases);
+
+t.test(
+  'mode, uid, gid',
+  run([
+    { name: 'nothing', rest: NOTHING, reply: done, check: untouched },
+    { name: 'mode 0755', rest: set({ mode: '000001ed' }), reply: done, check: is(0o755) },
+    { name: 'mode 0', rest: set({ mode: '00000000' }), reply: done, check: is(0) },
+    { name: 'mode 07777', rest: set({ mode: '00000fff' }), reply: done, check: is(0o7777) },
+    { name: 'bits that are no mode', rest: set({ mode: 'fffff1a4' }), reply: done, check: is(0o644) },
+    { name: 'a type in the mode', rest: set({ mode: '000041ed' }), reply: done, check: is(0o755) },
+    {
+      name: 'mode of a directory',
+      make: path => mkdirSync(path),
+      rest: set({ mode: '000005ed' }),
+      reply: done,
+      check: is(0o2755),
+    },
+    {
+      name: 'mode by the owner',
+      make: owned(0o644),
+      auth: OWNER,
+      rest: set({ mode: '00000180' }),
+      reply: done,
+      check: is(0o600),
+    },
+    {
+      name: 'setgid by an owner who is not in the group: left out, as chmod(2) does',
+      make(path) {
+        owned(0o644)(path);
+        chownSync(path, OWNER_ID, 3000);
+      },
+      auth: OWNER,
+      rest: set({ mode: '000005ed' }),
+      reply: done,
+      check: is(0o755, OWNER_ID, 3000),
+    },
+    {
+      name: 'mode of a symlink: nobody has one',
+      make: path => symlinkSync('nowhere', path),
+      rest: set({ mode: '00000180' }),
+      reply: done,
+      check: is(0o777),
+    },
+    {
+      name: 'uid and gid by root',
+      rest: set({ uid: '000003e8', gid: '000003e9' }),
+      reply: done,
+      check: is(0o644, 1000, 1001),
+      skip: !isRoot && 'only root can',
+    },
+    {
+      name: 'uid 2^32 - 2',
+      rest: set({ uid: 'fffffffe', gid: 'fffffffe' }),
+      reply: done,
+      check: is(0o644, 0xffff_fffe, 0xffff_fffe),
+      skip: !isRoot && 'only root can',
+    },
+    {
+      name: 'uid of a symlink, not of what it leads to',
+      make: path => symlinkSync('case-1', path),
+      rest: set({ uid: '000003e8' }),
+      reply: done,
+      check: is(0o777, 1000),
+      skip: !isRoot && 'only root can',
+    },
+    {
+      name: 'a new owner ends setuid and setgid',
+      make: owned(0o6755),
+      rest: set({ uid: '000003e9' }),
+      reply: done,
+      check: is(0o755, 1001),
+      skip: !isRoot && 'only root can',
+    },
+    {
+      name: 'a new owner with setuid asked for',
+      rest: set({ mode: '000009ed', uid: '000003e9' }),
+      reply: done,
+      check: is(0o4755, 1001),
+      skip: !isRoot && 'only root can',
+    },
+    {
+      name: 'a group of the owner, by himself',
+      make: owned(0o644),
+      auth: authSys(OWNER_ID, OWNER_ID, [5, 1002]),
+      rest: set({ gid: '000003ea' }),
+      reply: done,
+      check: is(0o644, OWNER_ID, 1002),
+    },
+    {
+      name: 'the uid that it has, by the owner',
+      make: owned(0o644),
+      auth: OWNER,
+      rest: set({ uid: '000003e8', gid: '000003e8' }),
+      reply: done,
+      check: is(0o644, OWNER_ID, OWNER_ID),
+    },
+  ]),
+);
+
+t.test(
+  'size',
+  run([
+    { name: 'none of it', rest: set({ size: '0000000000000000' }), reply: done, check: holds('') },
+    { name: '5 bytes', rest: set({ size: '0000000000000005' }), reply: done, check: holds('hello') },
+    { name: 'as it is', rest: set({ size: '000000000000000d' }), reply: done, check: holds(HELLO) },
+    { name: '3 bytes more', rest: set({ size: '0000000000000010' }), reply: done, check: holds(`${HELLO}\0\0\0`) },
+    {
+      name: '1 TiB and 1 byte',
+      rest: set({ size: '0000010000000001' }),
+      reply: done,
+      check: (t, path) => void t.equal(lstatSync(path).size, 2 ** 40 + 1),
+    },
+    {
+      name: 'with mode, and times, in one call',
+      rest: set({
+        mode: '00000100',
+        size: '0000000000000005',
+        atime: clientTime('00000001 00000002'),
+        mtime: clientTime('00000003 00000004'),
+      }),
+      reply: done,
+      check(t, path) {
+        is(0o400)(t, path);
+        times(1_000_000_002n, 3_000_000_004n)(t, path);
+        holds('hello')(t, path);
+      },
+    },
+    {
+      name: 'of a file of mode 0444, by its owner: he may have opened it before',
+      make: owned(0o444),
+      auth: OWNER,
+      rest: set({ size: '0000000000000000' }),
+      reply: done,
+      check: holds(''),
+    },
+    {
+      name: 'by a member of a group that may write',
+      make: owned(0o664),
+      auth: MEMBER,
+      rest: set({ size: '0000000000000000', mtime: SERVER_TIME }),
+      reply: done,
+      check: holds(''),
+    },
+    {
+      name: 'by the owner: setuid and setgid end',
+      make: owned(0o6775),
+      auth: OWNER,
+      rest: set({ size: '0000000000000001' }),
+      reply: done,
+      check: is(0o775),
+    },
+    {
+      name: 'as it is: the mtime is set all the same',
+      make: old,
+      rest: set({ size: '000000000000000d' }),
+      reply: done,
+      check(t, path) {
+        t.ok(isNow(lstatSync(path, { bigint: true }).mtimeNs), 'mtime');
+      },
+    },
+    {
+      name: 'by a stranger: ACCES',
+      make: owned(0o644),
+      auth: STRANGER,
+      rest: set({ size: '0000000000000000' }),
+      reply: refused(ERR.ACCES),
+      check: untouched,
+    },
+    {
+      name: 'of a directory: ISDIR',
+      make: path => mkdirSync(path),
+      rest: set({ size: '0000000000000000' }),
+      reply: unasked(ERR.ISDIR),
+    },
+    {
+      name: 'of a directory, with a mode: neither',
+      make: path => mkdirSync(path, { mode: 0o700 }),
+      rest: set({ mode: '000001ff', size: '0000000000000000' }),
+      reply: unasked(ERR.ISDIR),
+      check: is(0o700),
+    },
+    {
+      name: 'of a symlink: INVAL',
+      make: path => symlinkSync('case-1', path),
+      rest: set({ size: '0000000000000000' }),
+      reply: unasked(ERR.INVAL),
+    },
+    {
+      name: 'of a fifo: INVAL',
+      make: path => execFileSync('mkfifo', [path]),
+      rest: set({ size: '0000000000000000' }),
+      reply: unasked(ERR.INVAL),
+    },
+    { name: '2^53: FBIG', rest: set({ size: '0020000000000000' }), reply: unasked(ERR.FBIG), check: untouched },
+    { name: '2^63 - 1: FBIG', rest: set({ size: '7fffffffffffffff' }), reply: unasked(ERR.FBIG), check: untouched },
+    { name: '2^63: FBIG', rest: set({ size: '8000000000000000' }), reply: unasked(ERR.FBIG), check: untouched },
+    {
+      name: '2^64 - 1: FBIG',
+      rest: set({ mode: '00000000', size: 'ffffffffffffffff' }),
+      reply: unasked(ERR.FBIG),
+      check: untouched,
+    },
+    {
+      name: '2^53 - 1, with a mode: FBIG of the file system, and the mode is not set either',
+      rest: set({ mode: '00000000', size: '001fffffffffffff' }),
+      reply: refused(ERR.FBIG),
+      check: untouched,
+      skip: notExt4(served.dir),
+    },
+  ]),
+);
+
+t.test(
+  'times',
+  run([
+    {
+      name: 'both, of the client, to the nanosecond',
+      rest: set({ atime: clientTime('00000001 00000002'), mtime: clientTime('499602d2 3b9ac9ff') }),
+      reply: done,
+      check: times(1_000_000_002n, 1_234_567_890_999_999_999n),
+    },
+    {
+      name: 'the epoch',
+      rest: set({ atime: clientTime('00000000 00000000'), mtime: clientTime('00000000 00000000') }),
+      reply: done,
+      check: times(0n, 0n),
+    },
+    {
+      name: '2106, the last second of nfstime3: not before 1970',
+      rest: set({ atime: clientTime('ffffffff 00000000'), mtime: clientTime('ffffffff 3b9ac9ff') }),
+      reply: done,
+      check: times(4_294_967_295_000_000_000n, 4_294_967_295_999_999_999n),
+    },
+    {
+      name: 'only the atime',
+      make: old,
+      rest: set({ atime: clientTime('00000001 00000002') }),
+      reply: done,
+      check: times(1_000_000_002n, OLD_NS),
+    },
+    {
+      name: 'only the mtime',
+      make: old,
+      rest: set({ mtime: clientTime('00000001 00000002') }),
+      reply: done,
+      check: times(OLD_NS, 1_000_000_002n),
+    },
+    {
+      name: "both, of the server's clock",
+      make: old,
+      rest: set({ atime: SERVER_TIME, mtime: SERVER_TIME }),
+      reply: done,
+      check(t, path) {
+        const { atimeNs, mtimeNs } = lstatSync(path, { bigint: true });
+        t.ok(isNow(atimeNs) && isNow(mtimeNs));
+      },
+    },
+    {
+      name: "the atime of the client, the mtime of the server's clock",
+      make: old,
+      rest: set({ atime: clientTime('00000001 00000002'), mtime: SERVER_TIME }),
+      reply: done,
+      check(t, path) {
+        times(1_000_000_002n, undefined)(t, path);
+        t.ok(isNow(lstatSync(path, { bigint: true }).mtimeNs));
+      },
+    },
+    {
+      name: 'of a symlink',
+      make: path => symlinkSync('case-1', path),
+      rest: set({ atime: clientTime('00000001 00000002'), mtime: clientTime('00000003 00000004') }),
+      reply: done,
+      check: times(1_000_000_002n, 3_000_000_004n),
+    },
+    {
+      name: "the server's clock, by a member of a group that may write",
+      make: old,
+      auth: MEMBER,
+      rest: set({ atime: SERVER_TIME, mtime: SERVER_TIME }),
+      reply: done,
+      check: (t, path) => void t.ok(isNow(lstatSync(path, { bigint: true }).mtimeNs)),
+    },
+    {
+      name: "only one of the server's clock, by a member of a group that may write",
+      make: old,
+      auth: MEMBER,
+      rest: set({ mtime: SERVER_TIME }),
+      reply: done,
+      check(t, path) {
+        times(OLD_NS, undefined)(t, path);
+        t.ok(isNow(lstatSync(path, { bigint: true }).mtimeNs));
+      },
+    },
+    {
+      name: "the server's clock, by a stranger: ACCES",
+      make: old,
+      auth: STRANGER,
+      rest: set({ atime: SERVER_TIME, mtime: SERVER_TIME }),
+      reply: refused(ERR.ACCES),
+      check: times(OLD_NS, OLD_NS),
+    },
+    {
+      name: "one of the server's clock, by a stranger: ACCES",
+      make: old,
+      auth: STRANGER,
+      rest: set({ atime: SERVER_TIME }),
+      reply: refused(ERR.ACCES),
+      check: times(OLD_NS, OLD_NS),
+    },
+    {
+      name: 'of the client, by a member of a group that may write: PERM',
+      make: old,
+      auth: MEMBER,
+      rest: set({ atime: clientTime('00000001 00000000'), mtime: clientTime('00000001 00000000') }),
+      reply: refused(ERR.PERM),
+      check: times(OLD_NS, OLD_NS),
+    },
+    ...['3b9aca00', '3ffffffe', '3fffffff', 'ffffffff'].flatMap((nsec): ObjectCase[] => [
+      {
+        name: `an atime of ${Number.parseInt(nsec, 16)} ns: INVAL`,
+        make: old,
+        rest: set({ atime: clientTime(`00000001 ${nsec}`) }),
+        reply: unasked(ERR.INVAL),
+        check: times(OLD_NS, OLD_NS),
+      },
+      {
+        name: `an mtime of ${Number.parseInt(nsec, 16)} ns: INVAL`,
+        make: old,
+        rest: set({ mode: '00000000', mtime: clientTime(`00000001 ${nsec}`) }),
+        reply: unasked(ERR.INVAL),
+        check: times(OLD_NS, OLD_NS),
+      },
+    ]),
+  ]),
+);
+
+t.test(
+  'who may not',
+  run([
+    {
+      name: 'mode, a stranger: PERM',
+      make: owned(0o644),
+      auth: STRANGER,
+      rest: set({ mode: '000001ff' }),
+      reply: refused(ERR.PERM),
+      check: untouched,
+    },
+    {
+      name: 'mode, of the group: PERM',
+      make: owned(0o664),
+      auth: MEMBER,
+      rest: set({ mode: '000001ff' }),
+      reply: refused(ERR.PERM),
+      check: is(0o664),
+    },
+    {
+      name: 'uid, the owner: PERM',
+      make: owned(0o644),
+      auth: OWNER,
+      rest: set({ uid: '000003e9' }),
+      reply: refused(ERR.PERM),
+      check: is(0o644, OWNER_ID),
+    },
+    {
+      name: 'uid, a stranger for himself: PERM',
+      make: owned(0o644),
+      auth: STRANGER,
+      rest: set({ uid: '000007d0' }),
+      reply: refused(ERR.PERM),
+      check: is(0o644, OWNER_ID),
+    },
+    {
+      name: 'gid, the owner, of a group he is not in: PERM',
+      make: owned(0o644),
+      auth: OWNER,
+      rest: set({ gid: '000003ea' }),
+      reply: refused(ERR.PERM),
+      check: is(0o644, OWNER_ID, OWNER_ID),
+    },
+    {
+      name: 'uid 2^32 - 1: left as it is',
+      make: owned(0o644),
+      rest: set({ mode: '00000180', uid: 'ffffffff', gid: '000003ea' }),
+      reply: done,
+      check: is(0o600, OWNER_ID, 1002),
+    },
+    {
+      name: 'gid 2^32 - 1: left as it is',
+      make: owned(0o644),
+      auth: OWNER,
+      rest: set({ mode: '00000180', gid: 'ffffffff' }),
+      reply: done,
+      check: is(0o600, OWNER_ID, OWNER_ID),
+    },
+  ]),
+);
+
+t.test(
+  'the guard',
+  run([
+    {
+      name: 'as the ctime is',
+      rest: path => set({ mode: '00000180', guard: guardOf(path) }),
+      reply: done,
+      check: is(0o600),
+    },
+    {
+      name: 'another second: NOT_SYNC',
+      rest: path => set({ mode: '00000180', guard: `00000001 00000001 ${guardOf(path).slice(-8)}` }),
+      reply: refused(NOT_SYNC),
+      check: untouched,
+    },
+    {
+      name: 'another nanosecond: NOT_SYNC',
+      rest: path => set({ size: '0000000000000000', guard: `${guardOf(path).slice(0, -8)} 3b9ac9ff` }),
+      reply: refused(NOT_SYNC),
+      check: untouched,
+    },
+    {
+      name: 'impossible nanoseconds: NOT_SYNC',
+      rest: path => set({ mode: '00000180', guard: `${guardOf(path).slice(0, -8)} ffffffff` }),
+      reply: refused(NOT_SYNC),
+      check: untouched,
+    },
+    {
+      name: 'wrong, and nothing to set: NOT_SYNC',
+      rest: `${NO_SATTR} 00000001 00000001 00000000`,
+      reply: refused(NOT_SYNC),
+      check: untouched,
+    },
+    {
+      name: 'of before a change behind the server: NOT_SYNC',
+      rest(path) {
+        const guard = guardOf(path);
+        chmodSync(path, 0o640);
+        return set({ mode: '000001ff', guard });
+      },
+      reply: (path, before) => `${NOT_SYNC} ${wcc(before, path)}`,
+      check: is(0o640),
+    },
+    {
+      name: 'right, but not allowed: PERM',
+      make: owned(0o644),
+      auth: STRANGER,
+      rest: path => set({ mode: '000001ff', guard: guardOf(path) }),
+      reply: refused(ERR.PERM),
+      check: untouched,
+    },
+  ]),
+);
+
+t.test('twice with one guard: only the first counts', async t => {
+  const path = join(served.dir, 'guarded');
+  makeFile(path);
+  const args = `${opaque(await served.handle('guarded'))} ${set({ mode: '00000180', guard: guardOf(path) })}`;
+  const before = wccAttr(path);
+  await expectNfs3(t, served, SETATTR, args, () => done(path, before));
+  const between = wccAttr(path);
+  const again = args.replace('00000001 00000180', '00000001 000001ff');
+  await expectNfs3(t, served, SETATTR, again, () => `${NOT_SYNC} ${wcc(between, path)}`);
+  is(0o600)(t, path);
+});
+
+t.test('values that are none: GARBAGE_ARGS', async t => {
+  const path = join(served.dir, 'garbage');
+  makeFile(path);
+  const handle = opaque(await served.handle('garbage'));
+  for (const [name, rest] of Object.entries({
+    'set_mode3: neither TRUE nor FALSE': '00000002 000001ff 00000000 00000000 00000000 00000000 00000000 00000000',
+    'set_size3: neither TRUE nor FALSE': '00000000 00000000 00000000 ffffffff 00000000 00000000 00000000 00000000',
+    'atime: time_how 3': '00000000 00000000 00000000 00000000 00000003 00000000 00000000',
+    'mtime: time_how 2^32 - 1': '00000000 00000000 00000000 00000000 00000000 ffffffff 00000000',
+    'guard: neither TRUE nor FALSE': `${NO_SATTR} 00000002 00000000 00000000`,
+  })) {
+    await expectGarbage(t, served, SETATTR, `${handle} ${rest}`, name);
+  }
+  untouched(t, path);
+});
+
+t.test('a file that chattr(1) has made immutable: PERM', { skip: !isRoot && 'only root can' }, async t => {
+  const path = join(served.dir, 'immutable');
+  makeFile(path);
+  const handle = opaque(await served.handle('immutable'));
+  const { status } = spawnSync('chattr', ['+i', path]);
+  if (status !== 0) return void t.pass('no chattr here, or a file system without immutable files');
+  t.teardown(() => spawnSync('chattr', ['-i', path]));
+  const before = wccAttr(path);
+  await expectNfs3(t, served, SETATTR, `${handle} ${set({ mode: '00000180' })}`, () => refused(ERR.PERM)(path, before));
+  untouched(t, path);
+});
+
+t.test('read-only: ROFS', async t => {
+  const rest = set({ mode: '00000180' });
+  const exported = await serveNfs(t, nfs3.READ_ONLY_EXPORT);
+  await objectCases(t, exported, SETATTR, [{ name: 'an export', rest, reply: unasked(ERR.ROFS), check: untouched }]);
+  const layered = await serveNfs(t, nfs3.READ_ONLY_LAYER);
+  await objectCases(t, layered, SETATTR, [{ name: 'a layer', rest, reply: refused(ERR.ROFS), check: untouched }]);
+});
+
+t.test('failures of the brick', async t => {
+  const rest = set({ mode: '00000180' });
+  await refusesFailures(t, SETATTR, 'setattr', async served => {
+    makeFile(join(served.dir, 'file'));
+    return { args: `${opaque(await served.handle('file'))} ${rest}`, arm: () => unseen(join(served.dir, 'file')) };
+  });
+  const statuses = { EPERM: ERR.PERM, EACCES: ERR.ACCES, EINVAL: ERR.INVAL, EFBIG: ERR.FBIG, ETXTBSY: ERR.ACCES };
+  await brickFailures(t, { proc: SETATTR, fop: 'setattr', rest, arm: unseen }, statuses);
+});
+
+t.test('attributes that cannot be had are left out', async t => {
+  const served = await serveNfs(t, { layers: nfs3.failing('EIO', 'setattr', 'stat') });
+  await objectCases(t, served, SETATTR, [
+    { name: 'IO', rest: set({ mode: '00000180' }), reply: () => `${ERR.IO} ${NO_WCC}`, check: untouched },
+  ]);
+});
+
+t.test('refusals', t => refusals(t, { proc: SETATTR, rest: NOTHING, unknown: NO_WCC }));
