@@ -119,24 +119,36 @@ export class InodeTable {
     return inode;
   }
 
-  /** Forgets a name that was removed, and returns the inode that was known by it, if any. */
-  unlink(parent: Inode, name: string): Inode | undefined {
+  /**
+   * Notes that `name` was removed from `parent`, as by unlink(2) or rmdir(2), and forgets the inode that had it: its
+   * space on disk would stay allocated for as long as a brick holds it open. `gone` is that of the fop's answer, see
+   * `Removed`: the removed object may be known here under another name or under none.
+   */
+  removed(parent: Inode, name: string, gone?: Buffer): void {
     const dentry = dentryOf(parent as Entry, name);
-    if (!dentry) return undefined;
-    this.#remove(dentry);
-    return dentry.inode;
+    if (dentry) {
+      this.#remove(dentry);
+      this.forget(dentry.inode);
+    }
+    if (gone) this.#forgetGone(gone);
   }
 
-  /** Renames as rename(2) does: the dentry that `toName` had is dropped; two names of the same inode both stay. */
-  rename(from: Inode, fromName: string, to: Inode, toName: string): Inode | undefined {
+  /**
+   * Notes that a name was moved, as by rename(2): an inode that had the new name is forgotten, see {@link removed}. Two
+   * names of the same inode both stay.
+   */
+  moved(from: Inode, fromName: string, to: Inode, toName: string, gone?: Buffer): void {
     const source = dentryOf(from as Entry, fromName);
     const target = dentryOf(to as Entry, toName);
-    if (source && source.inode === target?.inode) return source.inode;
-    if (target) this.#remove(target);
-    if (!source) return undefined;
-    this.#remove(source);
-    this.#note(to as Entry, toName, source.inode);
-    return source.inode;
+    if (!source || source.inode !== target?.inode) {
+      if (target) this.#remove(target);
+      if (source) {
+        this.#remove(source);
+        this.#note(to as Entry, toName, source.inode);
+      }
+      if (target) this.forget(target.inode);
+    }
+    if (gone) this.#forgetGone(gone);
   }
 
   /** Takes a reference: the inode is in use until {@link unref} has been called as often as this. */
@@ -209,6 +221,11 @@ export class InodeTable {
       purged: this.#purged,
       cyclesRefused: this.#cyclesRefused,
     };
+  }
+
+  #forgetGone(gfid: Buffer): void {
+    const inode = this.find(gfid);
+    if (inode) this.forget(inode);
   }
 
   #note(parent: Entry, name: string, entry: Entry): void {

@@ -119,6 +119,12 @@ const command = (
   toString: () => text,
 });
 
+/** An object that has lost a name is forgotten if it is unused and no directory with remembered entries. */
+function expectForgotten(model: Model, forgotten: readonly Inode[], number: number): void {
+  const { inode, refs } = model.known.get(number)!;
+  assert.equal(forgotten.includes(inode), refs === 0 && !model.hasNames(number));
+}
+
 const anyObject = fc.integer({ min: 1, max: OBJECTS });
 const anyName = fc.constantFrom('a', 'b', 'c');
 const iatt = (number: number) => iattOf({ gfid: gfidOf(number), type: number <= DIRS ? FileType.DIR : FileType.REG });
@@ -142,23 +148,30 @@ const commands = [
     }),
   ),
   fc.tuple(anyObject, anyName).map(([parent, name]) =>
-    command(`unlink ${parent}/${name}`, [parent], (model, { table }, [directory]) => {
+    command(`${parent}/${name} was removed`, [parent], (model, { table, forgotten }, [directory]) => {
       const number = model.names.get(`${parent}/${name}`);
-      assert.equal(table.unlink(directory!, name), number && model.known.get(number)!.inode);
+      table.removed(directory!, name);
       model.names.delete(`${parent}/${name}`);
+      if (number !== undefined) expectForgotten(model, forgotten, number);
     }),
   ),
   fc.tuple(anyObject, anyName, anyObject, anyName).map(([from, fromName, to, toName]) =>
-    command(`rename ${from}/${fromName} to ${to}/${toName}`, [from, to], (model, { table }, [source, target]) => {
-      const moved = model.names.get(`${from}/${fromName}`);
-      const replaced = model.names.get(`${to}/${toName}`);
-      table.rename(source!, fromName, target!, toName);
-      if (moved !== undefined && moved === replaced) return;
-      model.names.delete(`${to}/${toName}`);
-      if (moved === undefined) return;
-      model.names.delete(`${from}/${fromName}`);
-      model.note(to, toName, moved);
-    }),
+    command(
+      `${from}/${fromName} was moved to ${to}/${toName}`,
+      [from, to],
+      (model, { table, forgotten }, [source, target]) => {
+        const moved = model.names.get(`${from}/${fromName}`);
+        const replaced = model.names.get(`${to}/${toName}`);
+        table.moved(source!, fromName, target!, toName);
+        if (moved !== undefined && moved === replaced) return;
+        model.names.delete(`${to}/${toName}`);
+        if (moved !== undefined) {
+          model.names.delete(`${from}/${fromName}`);
+          model.note(to, toName, moved);
+        }
+        if (replaced !== undefined) expectForgotten(model, forgotten, replaced);
+      },
+    ),
   ),
   anyObject.map(number =>
     command(`ref ${number}`, [number], (model, { table }, [inode]) => {

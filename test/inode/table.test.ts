@@ -53,8 +53,9 @@ t.test('hard links: one inode under several names', async t => {
   t.equal(table.lookup(table.root, 'x'), inode);
   t.equal(table.lookup(a, 'y'), inode);
   t.equal(table.path(inode), '/a/y');
-  t.equal(table.unlink(a, 'y'), inode);
-  t.equal(table.unlink(a, 'y'), undefined);
+  table.ref(inode);
+  table.removed(a, 'y');
+  table.removed(a, 'y');
   t.equal(table.lookup(table.root, 'x'), inode);
   t.equal(table.path(inode), '/x');
 });
@@ -84,35 +85,64 @@ t.test('a name that now is another object', async t => {
   t.equal(table.path(table.find(gfidOf(2))!), `<gfid:${gfidOf(2).toString('hex')}>`);
 });
 
-t.test('rename', async t => {
-  const { table } = tableWith(20);
+t.test('a removed name is forgotten, and its inode with it unless that is in use', async t => {
+  const { table, forgotten } = tableWith(10);
+  const unused = table.link(file(2), table.root, 'unused');
+  const inUse = table.ref(table.link(file(3), table.root, 'used'));
+  table.removed(table.root, 'unused');
+  table.removed(table.root, 'used');
+  table.removed(table.root, 'unknown');
+  t.same(forgotten, [unused]);
+  t.equal(table.lookup(table.root, 'used'), undefined);
+  t.equal(table.find(gfidOf(3)), inUse);
+});
+
+t.test('a removed object is forgotten by its gfid if it is not known by the removed name', async t => {
+  const { table, forgotten } = tableWith(10);
+  const nameless = table.link(file(2));
+  const otherName = table.link(file(3), table.root, 'other');
+  table.removed(table.root, 'a', gfidOf(2));
+  table.removed(table.root, 'b', gfidOf(3));
+  table.removed(table.root, 'c', gfidOf(4));
+  t.same(forgotten, [nameless, otherName]);
+  t.equal(table.stats().inodes, 1);
+});
+
+t.test('a moved name', async t => {
+  const { table, forgotten } = tableWith(20);
   const a = table.link(dir(2), table.root, 'a');
   const b = table.link(dir(3), table.root, 'b');
   const x = table.link(file(4), a, 'x');
   const y = table.link(file(5), b, 'y');
-  t.equal(table.rename(a, 'x', b, 'y'), x);
+  table.moved(a, 'x', b, 'y');
   t.equal(table.lookup(a, 'x'), undefined);
   t.equal(table.lookup(b, 'y'), x);
-  t.equal(table.path(y), `<gfid:${gfidOf(5).toString('hex')}>`);
+  t.same(forgotten, [y], 'the inode that it replaced is forgotten');
 
-  t.test('of a name that is not remembered: what it replaces is gone all the same', async t => {
-    t.equal(table.rename(a, 'unknown', b, 'y'), undefined);
+  t.test('that is not remembered: the name that it replaced is forgotten all the same', async t => {
+    table.moved(a, 'unknown', b, 'y');
     t.equal(table.lookup(b, 'y'), undefined);
+    t.same(forgotten, [y, x]);
   });
-  t.test('of two names of one inode: both stay, rename(2)', async t => {
+  t.test('that replaced an object known by its gfid alone', async t => {
+    const nameless = table.link(file(8));
+    table.moved(a, 'unknown', b, 'unknown', gfidOf(8));
+    t.same(forgotten, [y, x, nameless]);
+  });
+  t.test('of the same inode as the other name: both stay, rename(2)', async t => {
     const inode = table.link(file(6), a, 'one');
     table.link(file(6), b, 'two');
-    t.equal(table.rename(a, 'one', b, 'two'), inode);
+    table.moved(a, 'one', b, 'two');
     t.equal(table.lookup(a, 'one'), inode);
     t.equal(table.lookup(b, 'two'), inode);
   });
-  t.test('of a directory: what is below goes with it', async t => {
+  t.test('of a directory: what is below it moves, too', async t => {
     const inode = table.link(file(7), a, 'z');
-    table.rename(table.root, 'a', b, 'c');
+    table.moved(table.root, 'a', b, 'c');
     t.equal(table.path(inode), '/b/c/z');
   });
   t.test('onto itself', async t => {
-    t.equal(table.rename(b, 'c', b, 'c'), a);
+    table.moved(b, 'c', b, 'c');
     t.equal(table.lookup(b, 'c'), a);
   });
 });

@@ -2,7 +2,6 @@ import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { RENAME3args, RENAME3res } from '#protocols/nfs3/names.ts';
 import { FopError } from '#src/graph/fops.ts';
 import { checkSameExport, nfs3Actor, resolveQuietly, secondDirectory, using } from '../actor.ts';
-import { moveName } from '../forget.ts';
 import { checkMovedName } from '../names.ts';
 import { toWccData, wccAfter, wccOf } from '../wcc.ts';
 
@@ -21,7 +20,7 @@ export const rename = nfs3Actor({
     checkMovedName(dir, to.name);
     checkSameExport(at, dir);
     const wccs = await using(dir, () => at.volume.top.rename(at.frame, at.inode, from.name, dir.inode, to.name));
-    moveName(at, from.name, dir, to.name, wccs.gone);
+    at.volume.table.moved(at.inode, from.name, dir.inode, to.name, wccs.gone);
     return {
       status: nfsstat3.NFS3_OK,
       fromdir_wcc: toWccData(nfs, wccs.from),
