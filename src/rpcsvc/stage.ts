@@ -1,10 +1,10 @@
 /** An event loop that connections are dealt to: this thread's. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Budget } from './limits/budget.ts';
 import type { Clients } from './limits/client-limits.ts';
 import { Connection, type ConnectionLimits } from './connection.ts';
 import type { Service } from './dispatch.ts';
 import type { Accepted } from './listener.ts';
+import { within } from '../within.ts';
 
 const CHECK_MS = 1_000;
 /** How long a peer may leave its replies unread or its record incomplete while memory is short for all clients. */
@@ -113,12 +113,7 @@ export class Stage {
   async #stop(graceMs: number): Promise<void> {
     clearInterval(this.#timer);
     const connections = [...this.#connections];
-    const over = new AbortController();
-    await Promise.race([
-      Promise.all(connections.map(connection => connection.drain())),
-      sleep(graceMs, undefined, { signal: over.signal }).catch(() => {}),
-    ]);
-    over.abort();
+    await within(graceMs, Promise.all(connections.map(connection => connection.drain())));
     for (const connection of connections) connection.destroy();
     await Promise.all(connections.map(connection => connection.closed));
   }

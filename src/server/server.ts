@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
 import { PeerLog } from '../peer-log.ts';
+import { Serial } from '../serial.ts';
 import type { Program } from '../rpcsvc/actor.ts';
 import { hostPort } from '../rpcsvc/address.ts';
 import { Admission } from '../rpcsvc/limits/admission.ts';
@@ -83,7 +84,7 @@ export class Server implements AsyncDisposable {
   #early: Accepted[] | undefined = [];
   #text: string;
   #stopped: Promise<void> | undefined;
-  #reloading: Promise<unknown> = Promise.resolve();
+  readonly #reloads = new Serial();
   readonly #failed = Promise.withResolvers<never>();
 
   private constructor(config: ServerConfig, planned: Planned, parts: Parts, log: Log) {
@@ -172,9 +173,7 @@ export class Server implements AsyncDisposable {
 
   /** Another volfile takes over in all stages or in none. @throws {VolfileError} nothing has changed */
   reload(text: string): Promise<void> {
-    const reloaded = this.#reloading.then(() => this.#reload(text));
-    this.#reloading = reloaded.catch(() => {});
-    return reloaded;
+    return this.#reloads.run(() => this.#reload(text));
   }
 
   /** Takes no new call, answers those under way, closes all. Safe to call twice. */

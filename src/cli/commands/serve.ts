@@ -1,7 +1,6 @@
 /** `bricknfs serve`: from the command line to a server, and from a signal to its end. */
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LogFile } from '../../log-file.ts';
 import { type Log, type LogOptions, makeLog } from '../../log.ts';
 import { PortmapRegistrar } from '../../rpcclnt/portmap/registrar.ts';
@@ -15,6 +14,7 @@ import { defaultStateDir } from '../../server/state.ts';
 import { dropReserve } from '../../sys/process/capabilities.ts';
 import { exitNow } from '../../sys/process/exit.ts';
 import { bytesOfText } from '../../wire-text.ts';
+import { within } from '../../within.ts';
 import { banner, readyLine, warningOf } from './banner.ts';
 import { command } from './command.ts';
 import { controlName } from '../control-name.ts';
@@ -143,13 +143,11 @@ function fatalOnBugs(log: Log): void {
 
 /** Stops it, and waits no longer than was promised. */
 async function finish(server: Server, { graceMs }: ServerConfig, log: Log, exitCode: number): Promise<void> {
-  const over = new AbortController();
-  const late = sleep(graceMs + LATE_MS, 'late', { signal: over.signal }).catch(() => undefined);
-  const first = await Promise.race([server.stop(), late]);
-  over.abort();
-  if (first === 'late') log.warn({ graceMs }, 'not all calls were answered in time: they are dropped');
+  const stopped = server.stop().then(() => true);
+  const late = !(await within(graceMs + LATE_MS, stopped));
+  if (late) log.warn({ graceMs }, 'not all calls were answered in time: they are dropped');
   else log.info('stopped');
-  if (first === 'late' || server.hangs.length > 0) {
+  if (late || server.hangs.length > 0) {
     await server.abandon();
     exitNow(exitCode);
   }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../../within.ts';
 
 /** Counts the calls inside, so that what they use is not taken down while they run. */
 export class Gate {
@@ -31,10 +31,7 @@ export class Gate {
     this.#closed = true;
     if (this.#inside === 0) return 0;
     this.#empty ??= Promise.withResolvers();
-    const timer = new AbortController();
-    const over = sleep(graceMs, undefined, { signal: timer.signal }).catch(() => {});
-    await Promise.race([this.#empty.promise, over]);
-    timer.abort();
+    await within(graceMs, this.#empty.promise);
     return this.#inside;
   }
 }

@@ -1,3 +1,4 @@
+import { Serial } from '../../serial.ts';
 import { Graph } from '../graph.ts';
 import { type GraphSource, planGraph } from '../plan.ts';
 import type { GraphEnv } from '../xlator.ts';
@@ -16,8 +17,8 @@ export interface LiveGraphOptions {
 export class LiveGraph implements AsyncDisposable {
   #current: Graph;
   readonly #options: LiveGraphOptions;
-  /** The last of the reloads and stops, which run one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** Reloads and stops run one after the other. */
+  readonly #serial = new Serial();
   #stopped: Promise<void> | undefined;
 
   constructor(graph: Graph, options: LiveGraphOptions) {
@@ -36,13 +37,11 @@ export class LiveGraph implements AsyncDisposable {
    */
   reload(source: GraphSource, changes: Partial<GraphEnv> = {}): Promise<Graph> {
     if (this.#stopped) return Promise.reject(new Error('the graph is stopping and takes no new volfile'));
-    const reloaded = this.#last.then(() => this.#reload(source, changes));
-    this.#last = reloaded.catch(() => {});
-    return reloaded;
+    return this.#serial.run(() => this.#reload(source, changes));
   }
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#last.then(() => this.#drain(this.#current));
+    this.#stopped ??= this.#serial.run(() => this.#drain(this.#current));
     return this.#stopped;
   }
 

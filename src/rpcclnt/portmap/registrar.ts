@@ -4,6 +4,7 @@
  */
 import { PMAP_PROGRAM } from '#protocols/portmap.ts';
 import type { Log } from '../../log.ts';
+import { Serial } from '../../serial.ts';
 import type { RpcTarget } from '../client-socket.ts';
 import { isWildcard, parseIp } from '../../rpcsvc/ip.ts';
 import { isSame, openMapper, PORT_MAPPERS, type PortMapper, type Registered } from './mapper.ts';
@@ -37,7 +38,7 @@ export class PortmapRegistrar implements AsyncDisposable {
   #wanted: readonly PortEntry[] = [];
   /** What has been registered, including each SET whose answer was not received. */
   readonly #ours = new Set<PortEntry>();
-  #work: Promise<void> = Promise.resolve();
+  readonly #serial = new Serial();
   #stopped: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -60,31 +61,24 @@ export class PortmapRegistrar implements AsyncDisposable {
     // A built-in port mapper is not registered with another one.
     this.#wanted = [...entries].filter(({ program }) => program !== PMAP_PROGRAM);
     this.#timer ??= setInterval(() => void this.renew(), this.#renewMs).unref();
-    return this.#next(() => this.#register(this.#wanted));
+    return this.#serial.run(() => this.#register(this.#wanted));
   }
 
   /** Registers the entries that are missing because the port mapper was restarted or started late. Never rejects. */
   renew(): Promise<void> {
-    return this.#next(() => this.#renew());
+    return this.#serial.run(() => this.#renew());
   }
 
   /** Unregisters what is registered and aborts a registration under way. Safe to call twice; never rejects. */
   stop(): Promise<void> {
     this.#stop.abort(new Error('the server stops'));
     clearInterval(this.#timer);
-    this.#stopped ??= this.#next(() => this.#unregister());
+    this.#stopped ??= this.#serial.run(() => this.#unregister());
     return this.#stopped;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
-  }
-
-  /** Runs registrations and unregistrations one after the other. */
-  #next(work: () => Promise<void>): Promise<void> {
-    const done = this.#work.then(work);
-    this.#work = done;
-    return done;
   }
 
   async #register(wanted: readonly PortEntry[]): Promise<void> {

@@ -4,9 +4,9 @@
  * does not exist is an answer as well. A look-up that fails is none, and means neither yes nor no.
  */
 import { lookup, Resolver } from 'node:dns/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIp, parseIp } from '../../../../rpcsvc/ip.ts';
 import { asServer } from '../../../../sys/process/identity.ts';
+import { within } from '../../../../within.ts';
 
 /** What is known now. `found` is empty as long as nothing is; `reason` says why. */
 export interface Known {
@@ -105,9 +105,7 @@ export class HostNames {
     const entries = [this.#addresses.get(address), ...names.map(name => this.#names.get(name))];
     const pending = entries.flatMap(entry => entry?.pending ?? []);
     if (pending.length === 0) return;
-    const over = new AbortController();
-    await Promise.race([Promise.all(pending), sleep(timeoutMs, undefined, { signal: over.signal }).catch(() => {})]);
-    over.abort();
+    await within(timeoutMs, Promise.all(pending));
   }
 
   #ask(entries: Map<string, Entry>, key: string, look: () => Promise<Set<string>>): Known {
