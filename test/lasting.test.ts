@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
 import { hex } from './support/hex.ts';
 import { authSys, serveNfs } from './support/nfs.ts';
-import { mark } from './support/rpc.ts';
+import { mark } from './support/rpc/service.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;

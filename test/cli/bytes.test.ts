@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { RecordClient } from '../support/rpc.ts';
+import { RecordClient } from '../support/rpc/service.ts';
 import { call, text } from '../support/wire.ts';
 import { folders } from './harness.ts';
 

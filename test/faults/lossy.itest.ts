@@ -15,9 +15,9 @@ import { resultOf, statusOf } from '../soak/model/answer.ts';
 import { authSys, Line, marked, recordOf } from '../soak/model/line.ts';
 import { NOTHING } from '../soak/model/worker.ts';
 import { MOUNT3, NFS3 } from '../soak/procedures.ts';
-import { lossy, type LossyOptions } from './lossy-run.ts';
+import { lossy, type LossyOptions } from './lossy/run.ts';
 import { lossySummary } from './lossy.ts';
-import type { Faults } from './proxy.ts';
+import type { Faults } from './proxy/proxy.ts';
 
 const OPS = Number(process.env['LOSSY_OPS'] ?? 20_000);
 const SEED = Number(process.env['LOSSY_SEED'] ?? Date.now() % 1_000_000);

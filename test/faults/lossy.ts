@@ -1,11 +1,11 @@
 /**
  * `node test/faults/lossy.ts [--ops N] [--stages N,N] [--loss P] [--dup P] … [--seed N] [--serve OPTION]…`: see
- * lossy-run.ts; what goes wrong how often is as for proxy.ts. 100,000 operations unless it says otherwise, with one stage
+ * lossy/run.ts; what goes wrong how often is as for proxy/proxy.ts. 100,000 operations unless it says otherwise, with one stage
  * and with two. Exits with 1 when anything was not as it must be.
  */
 import { parseArgs } from 'node:util';
-import { lossy, type LossyOutcome } from './lossy-run.ts';
-import { FAULT_OPTIONS, faultsOf } from './proxy.ts';
+import { lossy, type LossyOutcome } from './lossy/run.ts';
+import { FAULT_OPTIONS, faultsOf } from './proxy/proxy.ts';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 

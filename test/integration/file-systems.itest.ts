@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { enterNamespaces } from '../support/namespace.ts';
 import { serveNfs, temporaryDir } from '../support/nfs.ts';
-import { ERR, NO_SATTR, OK } from '../support/nfs3.ts';
+import { ERR, NO_SATTR, OK } from '../support/nfs3/common.ts';
 import { accepted, call, expectReply, fattr3, opaque, text } from '../support/wire.ts';
 
 enterNamespaces(import.meta.filename);

@@ -13,7 +13,7 @@ import type { PortEntry } from '#src/rpcsvc/portmap/table.ts';
 import { serveMount } from '../support/mount.ts';
 import { enterNamespaces, HERE, remoteHost } from '../support/namespace.ts';
 import { entry, portMapper, tableOf } from '../support/portmap.ts';
-import { serveAt } from '../support/serve-at.ts';
+import { serveAt } from '../support/rpc/serve-at.ts';
 
 enterNamespaces(import.meta.filename);
 t.setTimeout(180_000);

@@ -5,7 +5,7 @@ import t from 'tap';
 import { serveMount } from '../support/mount.ts';
 import { enterNamespaces, HERE, remoteHost, REMOTE } from '../support/namespace.ts';
 import { entry, portMapper, tableOf } from '../support/portmap.ts';
-import { serveAt } from '../support/serve-at.ts';
+import { serveAt } from '../support/rpc/serve-at.ts';
 
 enterNamespaces(import.meta.filename);
 t.setTimeout(180_000);

@@ -2,7 +2,7 @@ import t from 'tap';
 import * as mount from '#protocols/mount.ts';
 import { decode, encode } from '#protocols/xdr/codec.ts';
 import { XdrError } from '#protocols/xdr/stream.ts';
-import { codecProperties } from '../support/codec-properties.ts';
+import { codecProperties } from '../support/codecs/properties.ts';
 import { hex } from '../support/hex.ts';
 
 codecProperties(t, mount);

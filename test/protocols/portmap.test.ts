@@ -1,7 +1,7 @@
 import t from 'tap';
 import * as portmap from '#protocols/portmap.ts';
 import { decode, encode } from '#protocols/xdr/codec.ts';
-import { codecProperties } from '../support/codec-properties.ts';
+import { codecProperties } from '../support/codecs/properties.ts';
 import { hex } from '../support/hex.ts';
 
 codecProperties(t, portmap);

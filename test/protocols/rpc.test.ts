@@ -3,7 +3,7 @@ import * as authSys from '#protocols/auth-sys.ts';
 import * as rpc from '#protocols/rpc.ts';
 import { decode, encode } from '#protocols/xdr/codec.ts';
 import { XdrError } from '#protocols/xdr/stream.ts';
-import { codecProperties } from '../support/codec-properties.ts';
+import { codecProperties } from '../support/codecs/properties.ts';
 import { hex } from '../support/hex.ts';
 
 codecProperties(t, rpc);

@@ -8,9 +8,9 @@ import { authsys_parms } from '#protocols/auth-sys.ts';
 import { auth_flavor, auth_stat } from '#protocols/rpc.ts';
 import { encode, nothing, opaque, uint32 } from '#protocols/xdr/codec.ts';
 import { RpcClient, type RemoteProcedure } from '#src/rpcclnt/client.ts';
-import { ECHO, echo } from '../support/echo.ts';
+import { ECHO, echo } from '../support/rpc/echo.ts';
 import { hex } from '../support/hex.ts';
-import { mark, servePrograms } from '../support/rpc.ts';
+import { mark, servePrograms } from '../support/rpc/service.ts';
 
 const of = { prog: ECHO.number, vers: ECHO.version } as const;
 const bytes = opaque(4 * 1024 * 1024);

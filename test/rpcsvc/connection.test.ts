@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { echo } from '../support/echo.ts';
+import { echo } from '../support/rpc/echo.ts';
 import { hex } from '../support/hex.ts';
-import { LIMITS, mark, servePrograms } from '../support/rpc.ts';
+import { LIMITS, mark, servePrograms } from '../support/rpc/service.ts';
 
 const head = (xid: number, proc: number) => {
   const header = hex('00000000 00000000 00000002 20000001 00000002 00000000 00000000 00000000 00000000 00000000');

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { hex } from '../support/hex.ts';
-import { echo } from '../support/echo.ts';
-import { servePrograms } from '../support/rpc.ts';
+import { echo } from '../support/rpc/echo.ts';
+import { servePrograms } from '../support/rpc/service.ts';
 
 const none = '00000000 00000000';
 const call = (proc: string, args = '', cred = none, verf = none) => `

@@ -13,10 +13,10 @@ import { encode } from '#protocols/xdr/codec.ts';
 import type { RemoteProcedure } from '#src/rpcclnt/client.ts';
 import { asServer } from '#src/sys/process/identity.ts';
 import { PROCEDURES } from '../soak/procedures.ts';
-import { arbitraryOf } from '../support/arbitrary.ts';
+import { arbitraryOf } from '../support/codecs/arbitrary.ts';
 import { hex } from '../support/hex.ts';
 import { AUTH_ROOT, serveNfs } from '../support/nfs.ts';
-import { LIMITS, mark, type RecordClient } from '../support/rpc.ts';
+import { LIMITS, mark, type RecordClient } from '../support/rpc/service.ts';
 import { accepted, call, opaque } from '../support/wire.ts';
 
 const ANSWER_MS = 5000;

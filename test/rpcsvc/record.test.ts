@@ -4,7 +4,7 @@ import t from 'tap';
 import { Budget, Share } from '#src/rpcsvc/limits/budget.ts';
 import { RecordError, type RecordLimits, RecordReader } from '#src/rpcsvc/record.ts';
 import { hex } from '../support/hex.ts';
-import { mark } from '../support/rpc.ts';
+import { mark } from '../support/rpc/service.ts';
 
 const LIMITS: RecordLimits = { recordBytesMax: 300_000, fragmentsMax: 8 };
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
-import { echo } from '../support/echo.ts';
+import { echo } from '../support/rpc/echo.ts';
 
 t.test('a program is found by number and version; what is missing is told', async t => {
   const three = { ...echo, version: 5 };

@@ -9,7 +9,7 @@ import type { Call } from '#src/rpcsvc/actor.ts';
 import type { ExportEntry, Mounted } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { MountList } from '#src/xlators/nfs/server/mount/mount-table.ts';
 import { hex } from './hex.ts';
-import { servePrograms } from './rpc.ts';
+import { servePrograms } from './rpc/service.ts';
 
 export interface MountedHere extends Mounted {
   readonly linkMax?: number;

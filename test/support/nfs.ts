@@ -15,7 +15,7 @@ import { NfsServer } from '#src/xlators/nfs/server/nfs-server.ts';
 import { WriteVerifier } from '#src/xlators/nfs/server/verifier.ts';
 import type { Volume } from '#src/xlators/nfs/server/volume.ts';
 import { XLATORS } from '#src/xlators/registry.ts';
-import { LIMITS, RecordClient, servePrograms, type ServedPrograms } from './rpc.ts';
+import { LIMITS, RecordClient, servePrograms, type ServedPrograms } from './rpc/service.ts';
 
 export const HANDLE_KEY = Buffer.alloc(16, 0x42);
 /** What WRITE and COMMIT answer with in these tests. */

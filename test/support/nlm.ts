@@ -3,7 +3,7 @@ import pino from 'pino';
 import t, { type Test } from 'tap';
 import { nlm4 } from '#actors/nlm4/program.ts';
 import { hex } from './hex.ts';
-import { servePrograms } from './rpc.ts';
+import { servePrograms } from './rpc/service.ts';
 
 export async function serveNlm(t: Test) {
   const lines: Record<string, unknown>[] = [];

@@ -4,7 +4,7 @@ import { decode, encode } from '#protocols/xdr/codec.ts';
 import { dump } from '#actors/mount/dump.ts';
 import { hex } from '../../support/hex.ts';
 import { ACCEPTED, mountCall, serveMount } from '../../support/mount.ts';
-import { callFrom } from '../../support/call.ts';
+import { callFrom } from '../../support/rpc/call.ts';
 
 for (const version of ['00000001', '00000002', '00000003']) {
   const call = mountCall(version, '00000002');

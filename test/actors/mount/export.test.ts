@@ -3,7 +3,7 @@ import t from 'tap';
 import { exportActor } from '#actors/mount/export.ts';
 import { exports as exportsCodec } from '#protocols/mount.ts';
 import { decode, encode } from '#protocols/xdr/codec.ts';
-import { callFrom } from '../../support/call.ts';
+import { callFrom } from '../../support/rpc/call.ts';
 import { hex } from '../../support/hex.ts';
 import { ACCEPTED, mountCall, serveMount } from '../../support/mount.ts';
 import { serveNfs } from '../../support/nfs.ts';

@@ -17,7 +17,7 @@ import { silent } from '#src/log.ts';
 import type { Call } from '#src/rpcsvc/actor.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 import { Volume } from '#src/xlators/nfs/server/volume.ts';
-import { arbitraryOf } from '../../support/arbitrary.ts';
+import { arbitraryOf } from '../../support/codecs/arbitrary.ts';
 import { gfidOf, iattOf } from '../../support/iatt.ts';
 
 const signal = new AbortController().signal;

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { serveNfs, temporaryDir } from '../../support/nfs.ts';
-import { OK } from '../../support/nfs3.ts';
+import { OK } from '../../support/nfs3/common.ts';
 import { accepted, call, expectReply, fattr3, opaque, text } from '../../support/wire.ts';
 
 const GETATTR = 1;

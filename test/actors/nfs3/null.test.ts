@@ -2,7 +2,7 @@
 import t from 'tap';
 import { hex } from '../../support/hex.ts';
 import { AUTH_ROOT, authSys, serveNfs } from '../../support/nfs.ts';
-import { GARBAGE_ARGS } from '../../support/nfs3.ts';
+import { GARBAGE_ARGS } from '../../support/nfs3/common.ts';
 import { accepted, acceptedWith, call, expectReply, XID } from '../../support/wire.ts';
 
 const AUTH_NONE = '00000000 00000000 00000000 00000000';

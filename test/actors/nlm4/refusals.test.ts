@@ -1,7 +1,7 @@
 import pino from 'pino';
 import t from 'tap';
 import { Refusals } from '#actors/nlm4/refusals.ts';
-import { callFrom } from '../../support/call.ts';
+import { callFrom } from '../../support/rpc/call.ts';
 
 t.test('one line for each client, and no more of them than there can be clients', async t => {
   const lines: { client: string; msg: string; level: number }[] = [];

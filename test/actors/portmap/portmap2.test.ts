@@ -1,11 +1,11 @@
 import t from 'tap';
 import { portmap2 } from '#actors/portmap/portmap2.ts';
 import { PMAPPROC } from '#protocols/portmap.ts';
-import { callFrom } from '../../support/call.ts';
+import { callFrom } from '../../support/rpc/call.ts';
 import { hex } from '../../support/hex.ts';
 import { ACCEPTED } from '../../support/mount.ts';
 import { entry, portMapper, portmapCall, tableOf } from '../../support/portmap.ts';
-import { servePrograms } from '../../support/rpc.ts';
+import { servePrograms } from '../../support/rpc/service.ts';
 
 const table = () =>
   tableOf(

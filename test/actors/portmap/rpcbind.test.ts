@@ -2,11 +2,11 @@ import { endianness } from 'node:os';
 import t from 'tap';
 import { rpcbind4 } from '#actors/portmap/rpcbind.ts';
 import { RPCBPROC4 } from '#protocols/rpcbind.ts';
-import { callFrom } from '../../support/call.ts';
+import { callFrom } from '../../support/rpc/call.ts';
 import { hex } from '../../support/hex.ts';
 import { ACCEPTED } from '../../support/mount.ts';
 import { entry, portMapper, portmapCall, tableOf } from '../../support/portmap.ts';
-import { servePrograms } from '../../support/rpc.ts';
+import { servePrograms } from '../../support/rpc/service.ts';
 
 const table = () =>
   tableOf(entry('tcp', 2049), entry('tcp6', 2049), entry('udp', 2051, { program: 100005, version: 1 }));

@@ -10,7 +10,7 @@ import { Random } from '../../soak/model/random.ts';
 import { Tree } from '../../soak/model/tree.ts';
 import type { User } from '../../soak/model/worker.ts';
 import { MOUNT3, NFS3 } from '../../soak/procedures.ts';
-import { RetryCounts, RetryingLine } from '../lossy-line.ts';
+import { RetryCounts, RetryingLine } from '../lossy/line.ts';
 import { type Retries, SurvivingCaller } from './caller.ts';
 import { emptyDirectory, fillDirectory, Lister, type Listings } from './lister.ts';
 import type { Lives } from './lives.ts';

@@ -12,7 +12,7 @@ import {
 } from '#protocols/nfs3/directory.ts';
 import { fattr3 } from '#protocols/nfs3/types.ts';
 import { encode } from '#protocols/xdr/codec.ts';
-import { arbitraryOf } from '../../support/arbitrary.ts';
+import { arbitraryOf } from '../../support/codecs/arbitrary.ts';
 
 const names = fc.string({ unit: fc.nat(255).map(byte => String.fromCharCode(byte)), maxLength: 255 });
 const handles = fc.uint8Array({ minLength: 1, maxLength: 64 }).map(bytes => Buffer.from(bytes));

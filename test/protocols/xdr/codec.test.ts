@@ -1,7 +1,7 @@
 import t from 'tap';
 import * as xdr from '#protocols/xdr/codec.ts';
 import { PAYLOAD_COPY_MAX, XdrError } from '#protocols/xdr/stream.ts';
-import { oneCodec } from '../../support/codec-properties.ts';
+import { oneCodec } from '../../support/codecs/properties.ts';
 import { hex } from '../../support/hex.ts';
 
 const point = xdr.struct({ x: xdr.int32, y: xdr.uint32 });

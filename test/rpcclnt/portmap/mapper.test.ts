@@ -1,8 +1,8 @@
 import t from 'tap';
 import { isSame, openMapper, PORT_MAPPERS } from '#src/rpcclnt/portmap/mapper.ts';
-import { echo } from '../../support/echo.ts';
+import { echo } from '../../support/rpc/echo.ts';
 import { entry, portMapper, tableOf } from '../../support/portmap.ts';
-import { servePrograms } from '../../support/rpc.ts';
+import { servePrograms } from '../../support/rpc/service.ts';
 
 const { signal } = new AbortController();
 const table = tableOf(entry('tcp', 2049), entry('udp6', 2050), entry('udp', 2051, { program: 7, version: 1 }));

@@ -7,8 +7,8 @@ import { answers } from '#src/rpcclnt/portmap/probe.ts';
 import { answering } from '#src/rpcsvc/udp/datagram.ts';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
 import { UdpListener } from '#src/rpcsvc/udp/udp.ts';
-import { ECHO, echo } from '../../support/echo.ts';
-import { servePrograms } from '../../support/rpc.ts';
+import { ECHO, echo } from '../../support/rpc/echo.ts';
+import { servePrograms } from '../../support/rpc/service.ts';
 
 const { signal } = new AbortController();
 const of = { program: ECHO.number, version: ECHO.version };

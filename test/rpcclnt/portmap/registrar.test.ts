@@ -10,10 +10,10 @@ import type { Program } from '#src/rpcsvc/actor.ts';
 import { PortmapRegistrar } from '#src/rpcclnt/portmap/registrar.ts';
 import type { Netid, PortEntry, PortTable } from '#src/rpcsvc/portmap/table.ts';
 import { decodeUaddr } from '#src/rpcsvc/portmap/uaddr.ts';
-import { echo, ECHO } from '../../support/echo.ts';
+import { echo, ECHO } from '../../support/rpc/echo.ts';
 import { entry, portMapper, tableOf } from '../../support/portmap.ts';
-import { servePrograms } from '../../support/rpc.ts';
-import { serveAt } from '../../support/serve-at.ts';
+import { servePrograms } from '../../support/rpc/service.ts';
+import { serveAt } from '../../support/rpc/serve-at.ts';
 
 /** The built-in port mapper, but for SET and UNSET: as rpcbind does them for a local caller. */
 function writable(table: PortTable): Program[] {

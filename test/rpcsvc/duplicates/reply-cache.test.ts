@@ -6,7 +6,7 @@ import { encode, nothing, payload, uint32 } from '#protocols/xdr/codec.ts';
 import type { Program } from '#src/rpcsvc/actor.ts';
 import { Origin } from '#src/rpcsvc/duplicates/origin.ts';
 import { hex } from '../../support/hex.ts';
-import { mark, servePrograms } from '../../support/rpc.ts';
+import { mark, servePrograms } from '../../support/rpc/service.ts';
 
 const key = (of: Partial<CallKey> = {}): CallKey => ({
   client: '10.0.0.1',

@@ -7,7 +7,7 @@ import { AuthRegistry } from '#src/rpcsvc/auth/registry.ts';
 import { answering } from '#src/rpcsvc/udp/datagram.ts';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
 import { UdpListener } from '#src/rpcsvc/udp/udp.ts';
-import { echo } from '../../support/echo.ts';
+import { echo } from '../../support/rpc/echo.ts';
 import { hex } from '../../support/hex.ts';
 
 const call = (proc: string, args = '') =>

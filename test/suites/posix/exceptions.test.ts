@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Case } from './case.ts';
+import type { Case } from './support/case.ts';
 import { type Exception, EXCEPTIONS } from './exceptions.ts';
 import { GROUPS } from './groups.ts';
 

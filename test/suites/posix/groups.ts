@@ -1,27 +1,27 @@
 /** All groups, in the order in which they run. */
-import { access } from './calls/access.ts';
-import { chmod } from './calls/chmod.ts';
-import { chown } from './calls/chown.ts';
-import { create } from './calls/create.ts';
-import { data } from './calls/data.ts';
-import { exec } from './calls/exec.ts';
-import { full } from './calls/full.ts';
-import { link } from './calls/link.ts';
-import { mounts } from './calls/mounts.ts';
-import { naming } from './calls/names.ts';
-import { open } from './calls/open.ts';
-import { paths } from './calls/paths.ts';
-import { readdir } from './calls/readdir.ts';
-import { remove } from './calls/remove.ts';
-import { rename } from './calls/rename.ts';
-import { search } from './calls/search.ts';
-import { stat } from './calls/stat.ts';
-import { symlink } from './calls/symlink.ts';
-import { marks } from './calls/times.ts';
-import { truncate } from './calls/truncate.ts';
-import { unlinked } from './calls/unlinked.ts';
-import { utimens } from './calls/utimens.ts';
-import type { Group } from './case.ts';
+import { access } from './cases/attributes/access.ts';
+import { chmod } from './cases/attributes/chmod.ts';
+import { chown } from './cases/attributes/chown.ts';
+import { create } from './cases/entries/create.ts';
+import { data } from './cases/files/data.ts';
+import { exec } from './cases/files/exec.ts';
+import { full } from './cases/files/full.ts';
+import { link } from './cases/entries/link.ts';
+import { mounts } from './cases/entries/mounts.ts';
+import { naming } from './cases/entries/names.ts';
+import { open } from './cases/files/open.ts';
+import { paths } from './cases/entries/paths.ts';
+import { readdir } from './cases/entries/readdir.ts';
+import { remove } from './cases/entries/remove.ts';
+import { rename } from './cases/entries/rename.ts';
+import { search } from './cases/entries/search.ts';
+import { stat } from './cases/attributes/stat.ts';
+import { symlink } from './cases/entries/symlink.ts';
+import { marks } from './cases/attributes/times.ts';
+import { truncate } from './cases/files/truncate.ts';
+import { unlinked } from './cases/files/unlinked.ts';
+import { utimens } from './cases/attributes/utimens.ts';
+import type { Group } from './support/case.ts';
 
 export const GROUPS: readonly Group[] = [
   paths,

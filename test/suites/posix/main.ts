@@ -10,14 +10,14 @@ import { fork } from 'node:child_process';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { chmod } from './calls.ts';
+import { chmod } from './support/calls.ts';
 import type { Expect } from './exceptions.ts';
 import { GROUPS } from './groups.ts';
 import { Ledger } from './ledger.ts';
-import { isRoot } from './people.ts';
+import { isRoot } from './support/people.ts';
 import { linePrinter, tapPrinter } from './printers.ts';
 import { type Result, Runner, type Settings } from './runner.ts';
-import { stock } from './stock.ts';
+import { stock } from './support/stock.ts';
 
 const USAGE = `usage: main.ts DIR [options]
   --expect local|nfs|nfs-fallback  which exceptions hold (default local: none)

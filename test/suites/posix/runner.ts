@@ -1,9 +1,9 @@
 /** Runs cases, each in a directory of its own. */
-import { Box, Broken, type Places } from './box.ts';
-import * as call from './calls.ts';
-import type { Case, Group, Need } from './case.ts';
+import { Box, Broken, type Places } from './support/box.ts';
+import * as call from './support/calls.ts';
+import type { Case, Group, Need } from './support/case.ts';
 import type { ExceptionId } from './exceptions.ts';
-import { as, isRoot, self } from './people.ts';
+import { as, isRoot, self } from './support/people.ts';
 
 export interface Result {
   readonly id: string;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { peerState, unacknowledgedBytes } from '#src/sys/sockets/tcp-state.ts';
-import { reset } from '../../support/reset.ts';
+import { reset } from '../../support/rpc/reset.ts';
 
 /** Both ends of a connection, and the descriptor of the server's. The server reads nothing, so it handles no end. */
 async function pair(t: Test) {

@@ -4,7 +4,7 @@ import { chmodSync, chownSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { AUTH_ROOT, authSys, serveNfs } from '../../../support/nfs.ts';
-import { ERR, OK, READ_ONLY_EXPORT, READ_ONLY_LAYER, failing, refusesFailures } from '../../../support/nfs3.ts';
+import { ERR, OK, READ_ONLY_EXPORT, READ_ONLY_LAYER, failing, refusesFailures } from '../../../support/nfs3/common.ts';
 import {
   isRoot,
   makeFile,
@@ -15,7 +15,7 @@ import {
   OWNER_ID,
   refusals,
   STRANGER,
-} from '../../../support/nfs3-cases.ts';
+} from '../../../support/nfs3/cases.ts';
 import { expectNfs3, opaque, postOp, word } from '../../../support/wire.ts';
 
 const ACCESS = 4;

@@ -4,8 +4,8 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSy
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { serveNfs, VERIFIER } from '../../../support/nfs.ts';
-import * as nfs3 from '../../../support/nfs3.ts';
-import { ERR, NO_WCC, OK, refusesFailures, unseen } from '../../../support/nfs3.ts';
+import * as nfs3 from '../../../support/nfs3/common.ts';
+import { ERR, NO_WCC, OK, refusesFailures, unseen } from '../../../support/nfs3/common.ts';
 import {
   isRoot,
   makeFile,
@@ -15,7 +15,7 @@ import {
   OWNER_ID,
   refusals,
   STRANGER,
-} from '../../../support/nfs3-cases.ts';
+} from '../../../support/nfs3/cases.ts';
 import { call, expectNfs3, opaque, postOp, text, wcc, wccAttr, word } from '../../../support/wire.ts';
 
 const COMMIT = 21;

@@ -15,7 +15,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { authSys, serveNfs, type ServedNfs, temporaryDir, VERIFIER } from '../../../support/nfs.ts';
-import * as nfs3 from '../../../support/nfs3.ts';
+import * as nfs3 from '../../../support/nfs3/common.ts';
 import {
   ERR,
   EVERY_BYTE,
@@ -26,7 +26,7 @@ import {
   NO_WCC,
   OK,
   unseen,
-} from '../../../support/nfs3.ts';
+} from '../../../support/nfs3/common.ts';
 import {
   HELLO,
   isRoot,
@@ -40,7 +40,7 @@ import {
   refusals,
   searched,
   STRANGER,
-} from '../../../support/nfs3-cases.ts';
+} from '../../../support/nfs3/cases.ts';
 import { accepted, call, expectNfs3, expectReply, opaque, postOp, text, wcc, wccAttr } from '../../../support/wire.ts';
 
 const CREATE = 8;

@@ -2,8 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import t from 'tap';
 import { serveNfs } from '../../../support/nfs.ts';
-import { ERR, failing, READ_ONLY_EXPORT, READ_ONLY_LAYER, refusesFailures } from '../../../support/nfs3.ts';
-import { AUTH_NONE, EXT4_SIZE_MAX, notExt4, objectCases, refusals, STRANGER } from '../../../support/nfs3-cases.ts';
+import { ERR, failing, READ_ONLY_EXPORT, READ_ONLY_LAYER, refusesFailures } from '../../../support/nfs3/common.ts';
+import { AUTH_NONE, EXT4_SIZE_MAX, notExt4, objectCases, refusals, STRANGER } from '../../../support/nfs3/cases.ts';
 import { opaque, postOp } from '../../../support/wire.ts';
 
 const FSINFO = 19;

@@ -3,8 +3,8 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { authSys, serveNfs, temporaryDir } from '../../../support/nfs.ts';
-import { ERR, failing, READ_ONLY_EXPORT, READ_ONLY_LAYER, refusesFailures } from '../../../support/nfs3.ts';
-import { type ObjectCase, objectCases, refusals, STRANGER } from '../../../support/nfs3-cases.ts';
+import { ERR, failing, READ_ONLY_EXPORT, READ_ONLY_LAYER, refusesFailures } from '../../../support/nfs3/common.ts';
+import { type ObjectCase, objectCases, refusals, STRANGER } from '../../../support/nfs3/cases.ts';
 import { call, expectNfs3, opaque, postOp, statfs } from '../../../support/wire.ts';
 
 const FSSTAT = 18;

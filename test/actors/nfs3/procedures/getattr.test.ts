@@ -18,7 +18,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { serveNfs, temporaryDir } from '../../../support/nfs.ts';
-import { ERR, OK, refusesFailures } from '../../../support/nfs3.ts';
+import { ERR, OK, refusesFailures } from '../../../support/nfs3/common.ts';
 import {
   AUTH_NONE,
   brickFailures,
@@ -29,7 +29,7 @@ import {
   refusals,
   searched,
   STRANGER,
-} from '../../../support/nfs3-cases.ts';
+} from '../../../support/nfs3/cases.ts';
 import { call, expectNfs3, fattr3, opaque } from '../../../support/wire.ts';
 
 const GETATTR = 1;

@@ -16,8 +16,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { AUTH_ROOT, authSys, serveNfs, type ServedNfs, temporaryDir } from '../../../support/nfs.ts';
-import * as nfs3 from '../../../support/nfs3.ts';
-import { ERR, NO_WCC, OK, unseen } from '../../../support/nfs3.ts';
+import * as nfs3 from '../../../support/nfs3/common.ts';
+import { ERR, NO_WCC, OK, unseen } from '../../../support/nfs3/common.ts';
 import {
   accepted,
   call,

@@ -11,7 +11,7 @@ import {
   READ_ONLY_LAYER,
   refusesFailures,
   refusesNames,
-} from '../../../support/nfs3.ts';
+} from '../../../support/nfs3/common.ts';
 import {
   isRoot,
   makeFile,
@@ -22,7 +22,7 @@ import {
   OWNER_ID,
   refusals,
   STRANGER,
-} from '../../../support/nfs3-cases.ts';
+} from '../../../support/nfs3/cases.ts';
 import { call, expectNfs3, fattr3, opaque, postOp, text } from '../../../support/wire.ts';
 
 const LOOKUP = 3;

@@ -3,9 +3,9 @@ import { chmodSync, chownSync, existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { authSys, type ServedNfs, serveNfs } from '../../../support/nfs.ts';
-import { expectMade, type Making, makesEveryName, refusesToMake } from '../../../support/nfs3-make.ts';
-import * as nfs3 from '../../../support/nfs3.ts';
-import { ERR, NO_SATTR, unseen } from '../../../support/nfs3.ts';
+import { expectMade, type Making, makesEveryName, refusesToMake } from '../../../support/nfs3/make.ts';
+import * as nfs3 from '../../../support/nfs3/common.ts';
+import { ERR, NO_SATTR, unseen } from '../../../support/nfs3/common.ts';
 import { accepted, call, expectNfs3, expectReply, opaque, text, wcc, wccAttr } from '../../../support/wire.ts';
 
 const MKDIR = 9;

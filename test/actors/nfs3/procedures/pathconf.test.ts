@@ -4,8 +4,8 @@ import { linkSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync, write
 import { join } from 'node:path';
 import t from 'tap';
 import { authSys, serveNfs } from '../../../support/nfs.ts';
-import * as nfs3 from '../../../support/nfs3.ts';
-import { ERR, failing, OK } from '../../../support/nfs3.ts';
+import * as nfs3 from '../../../support/nfs3/common.ts';
+import { ERR, failing, OK } from '../../../support/nfs3/common.ts';
 import {
   accepted,
   call,

@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { serveNfs } from '../../../support/nfs.ts';
-import { ERR, failing, OK, READ_ONLY_EXPORT, READ_ONLY_LAYER, refusesFailures } from '../../../support/nfs3.ts';
+import { ERR, failing, OK, READ_ONLY_EXPORT, READ_ONLY_LAYER, refusesFailures } from '../../../support/nfs3/common.ts';
 import {
   brickFailures,
   HELLO,
@@ -27,7 +27,7 @@ import {
   OWNER_ID,
   refusals,
   STRANGER,
-} from '../../../support/nfs3-cases.ts';
+} from '../../../support/nfs3/cases.ts';
 import { expectNfs3, opaque, postOp, word } from '../../../support/wire.ts';
 
 const READ = 6;

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, symlinkSync, utimes
 import { join } from 'node:path';
 import t from 'tap';
 import { authSys, serveNfs, temporaryDir } from '../../../support/nfs.ts';
-import * as listing from '../../../support/nfs3-listing.ts';
+import * as listing from '../../../support/nfs3/listing.ts';
 import {
   eachOnce,
   entriesOf,
@@ -12,9 +12,9 @@ import {
   pages,
   readdir,
   readdirArgs,
-} from '../../../support/nfs3-listing.ts';
-import * as nfs3 from '../../../support/nfs3.ts';
-import { ERR, failing } from '../../../support/nfs3.ts';
+} from '../../../support/nfs3/listing.ts';
+import * as nfs3 from '../../../support/nfs3/common.ts';
+import { ERR, failing } from '../../../support/nfs3/common.ts';
 import { accepted, call, expectNfs3, expectReply, fattr3, opaque, postOp, text } from '../../../support/wire.ts';
 
 const LOOKUP = 3;

@@ -4,7 +4,7 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, symlinkSync, writeF
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { authSys, serveNfs, type ServedNfs, temporaryDir } from '../../../support/nfs.ts';
-import * as listing from '../../../support/nfs3-listing.ts';
+import * as listing from '../../../support/nfs3/listing.ts';
 import {
   eachOnce,
   entriesOf,
@@ -14,9 +14,9 @@ import {
   pages,
   readdirplus,
   readdirplusArgs,
-} from '../../../support/nfs3-listing.ts';
-import * as nfs3 from '../../../support/nfs3.ts';
-import { ERR, failing } from '../../../support/nfs3.ts';
+} from '../../../support/nfs3/listing.ts';
+import * as nfs3 from '../../../support/nfs3/common.ts';
+import { ERR, failing } from '../../../support/nfs3/common.ts';
 import { accepted, call, expectNfs3, expectReply, fattr3, opaque, postOp } from '../../../support/wire.ts';
 
 const READDIRPLUS = 17;

@@ -4,8 +4,8 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { serveNfs } from '../../../support/nfs.ts';
-import { ERR, failing, OK, READ_ONLY_EXPORT, READ_ONLY_LAYER, refusesFailures } from '../../../support/nfs3.ts';
-import { brickFailures, objectCases, refusals, STRANGER } from '../../../support/nfs3-cases.ts';
+import { ERR, failing, OK, READ_ONLY_EXPORT, READ_ONLY_LAYER, refusesFailures } from '../../../support/nfs3/common.ts';
+import { brickFailures, objectCases, refusals, STRANGER } from '../../../support/nfs3/cases.ts';
 import { opaque, postOp, text } from '../../../support/wire.ts';
 
 const READLINK = 5;

@@ -15,9 +15,9 @@ import {
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { AUTH_ROOT, authSys, serveNfs, type ServedNfs, temporaryDir } from '../../../support/nfs.ts';
-import { expectStale } from '../../../support/nfs3-remove.ts';
-import * as nfs3 from '../../../support/nfs3.ts';
-import { ERR, NO_WCC, OK, unseen } from '../../../support/nfs3.ts';
+import { expectStale } from '../../../support/nfs3/remove.ts';
+import * as nfs3 from '../../../support/nfs3/common.ts';
+import { ERR, NO_WCC, OK, unseen } from '../../../support/nfs3/common.ts';
 import { accepted, call, expectNfs3, expectReply, fattr3, opaque, text, wcc, wccAttr } from '../../../support/wire.ts';
 
 const GETATTR = 1;

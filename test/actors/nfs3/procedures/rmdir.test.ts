@@ -3,9 +3,9 @@ import { lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync }
 import { join } from 'node:path';
 import t from 'tap';
 import { serveNfs } from '../../../support/nfs.ts';
-import { argsOf, expectRemoved, expectStale, refusesToRemove } from '../../../support/nfs3-remove.ts';
-import * as nfs3 from '../../../support/nfs3.ts';
-import { ERR } from '../../../support/nfs3.ts';
+import { argsOf, expectRemoved, expectStale, refusesToRemove } from '../../../support/nfs3/remove.ts';
+import * as nfs3 from '../../../support/nfs3/common.ts';
+import { ERR } from '../../../support/nfs3/common.ts';
 import { accepted, call, expectNfs3, expectReply, fattr3, opaque, wcc, wccAttr } from '../../../support/wire.ts';
 
 const READDIR = 16;

@@ -4,8 +4,8 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, symlinkSync }
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { authSys, serveNfs } from '../../../support/nfs.ts';
-import * as nfs3 from '../../../support/nfs3.ts';
-import { ERR, expectGarbage, NO_SATTR, NO_WCC, OK, refusesFailures, unseen } from '../../../support/nfs3.ts';
+import * as nfs3 from '../../../support/nfs3/common.ts';
+import { ERR, expectGarbage, NO_SATTR, NO_WCC, OK, refusesFailures, unseen } from '../../../support/nfs3/common.ts';
 import {
   brickFailures,
   HELLO,
@@ -19,7 +19,7 @@ import {
   OWNER_ID,
   refusals,
   STRANGER,
-} from '../../../support/nfs3-cases.ts';
+} from '../../../support/nfs3/cases.ts';
 import { expectNfs3, opaque, wcc, wccAttr } from '../../../support/wire.ts';
 
 const SETATTR = 2;

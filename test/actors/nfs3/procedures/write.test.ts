@@ -16,8 +16,8 @@ import {
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { serveNfs, VERIFIER } from '../../../support/nfs.ts';
-import * as nfs3 from '../../../support/nfs3.ts';
-import { ERR, expectGarbage, NO_WCC, OK, refusesFailures, unseen } from '../../../support/nfs3.ts';
+import * as nfs3 from '../../../support/nfs3/common.ts';
+import { ERR, expectGarbage, NO_WCC, OK, refusesFailures, unseen } from '../../../support/nfs3/common.ts';
 import {
   brickFailures,
   EXT4_SIZE_MAX,
@@ -32,7 +32,7 @@ import {
   OWNER_ID,
   refusals,
   STRANGER,
-} from '../../../support/nfs3-cases.ts';
+} from '../../../support/nfs3/cases.ts';
 import {
   accepted,
   call,

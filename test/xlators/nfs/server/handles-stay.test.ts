@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { serveNfs, type ServeOptions, temporaryDir } from '../../../support/nfs.ts';
-import { ERR, OK } from '../../../support/nfs3.ts';
+import { ERR, OK } from '../../../support/nfs3/common.ts';
 import { accepted, call, expectReply, fattr3, opaque } from '../../../support/wire.ts';
 
 const GETATTR = 1;

@@ -70,7 +70,7 @@ t.test('what is no host is refused, with what was expected', async t => {
     '::1/255.0.0.0',
     'x'.repeat(254),
     '::ffff:10.0.0.0/95',
-    '192.168.1.7/24', // more in test/security/options.test.ts
+    '192.168.1.7/24', // more in test/security/exports/options.test.ts
     'fe80::1%eth0',
     '10.0.0.1,none',
     '2001:db8::*',

@@ -1,0 +1,165 @@
+/** What MKDIR, SYMLINK and MKNOD have in common at the wire: their resok, and what they refuse. */
+import { chmodSync, chownSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { AUTH_ROOT, authSys, type ServedNfs, serveNfs } from '../nfs.ts';
+import * as nfs3 from './common.ts';
+import { ERR, OK, unseen } from './common.ts';
+import { accepted, call, expectNfs3, expectReply, opaque, postOp, text, wcc, wccAttr } from '../wire.ts';
+
+export interface Making {
+  readonly proc: number;
+  readonly fop: string;
+  /** The arguments that make something ordinary; `dir` and `name` are opaques. */
+  readonly argsOf: (dir: string, name: string) => string;
+}
+
+/** Makes `name` in the volume's root, and compares the whole reply with what lstat says of it. */
+export async function expectMade(
+  t: Test,
+  served: ServedNfs,
+  proc: number,
+  argsOf: (dir: string, name: string) => string,
+  name: string,
+  auth = AUTH_ROOT,
+) {
+  const { dir } = served;
+  const root = await served.handle('');
+  const before = wccAttr(dir);
+  const reply = await served.exchange(call('nfs3', proc, argsOf(opaque(root), text(name)), auth));
+  const path = join(dir, name);
+  t.equal(reply.readUInt32BE(24), 0, `${name.slice(0, 20)} is made`);
+  const made = await served.handle(name);
+  expectReply(
+    t,
+    reply,
+    `${accepted} ${OK}
+    00000001 ${opaque(made)}   // obj: post_op_fh3
+    ${postOp(path)}            // obj_attributes
+    ${wcc(before, dir)}        // dir_wcc`,
+  );
+  const { mode, uid, gid, rdev } = lstatSync(path);
+  return { mode: (mode & 0o7777).toString(8), uid, gid, rdev, path };
+}
+
+/** All that the makers of names refuse alike, each with its failure arm, and that nothing is left behind. */
+export async function refusesToMake(t: Test, making: Making): Promise<void> {
+  await t.test('what the brick refuses, with wcc_data', t => brickRefuses(t, making));
+  await t.test('what is no directory: NOTDIR', t => noDirectory(t, making));
+  await t.test('a directory that goes while the client has its handle: STALE', t => goneDirectory(t, making));
+  await t.test('read-only: ROFS', t => readOnly(t, making));
+  const { proc, fop, argsOf } = making;
+  await t.test('names that cannot be', async t => {
+    const served = await serveNfs(t);
+    const root = opaque(await served.handle(''));
+    const dots = { dot: ERR.EXIST, dotDot: ERR.EXIST };
+    await nfs3.refusesNames(
+      t,
+      served,
+      proc,
+      name => argsOf(root, name),
+      () => unseen(served.dir),
+      dots,
+    );
+  });
+  await t.test('handles that are none', async t => {
+    await nfs3.refusesHandles(t, await serveNfs(t), proc, dir => argsOf(dir, text('new')), nfs3.NO_WCC);
+  });
+  await t.test('arguments that are none', async t => {
+    const served = await serveNfs(t);
+    await nfs3.refusesGarbage(t, served, proc, argsOf(opaque(await served.handle('')), text('new')));
+  });
+  await t.test('what a brick fails with', async t => {
+    await nfs3.refusesFailures(t, proc, fop, async served => ({
+      args: argsOf(opaque(await served.handle('')), text('new')),
+      arm: () => unseen(served.dir),
+    }));
+  });
+}
+
+/** Names of 255 bytes and of every byte are made as they are. */
+export async function makesEveryName(t: Test, { proc, argsOf }: Making): Promise<void> {
+  const served = await serveNfs(t);
+  await expectMade(t, served, proc, argsOf, 'x'.repeat(255));
+  await expectMade(t, served, proc, argsOf, 'x'.repeat(254));
+  mkdirSync(join(served.dir, 'x'));
+  const dir = await served.handle('x');
+  for (const name of nfs3.EVERY_BYTE) {
+    const reply = await served.exchange(call('nfs3', proc, argsOf(opaque(dir), opaque(name))));
+    if (reply.readUInt32BE(24) !== 0) t.fail(`${name}: status ${reply.readUInt32BE(24)}`);
+  }
+  t.strictSame(nfs3.hexNamesIn(join(served.dir, 'x')), [...nfs3.EVERY_BYTE].sort());
+}
+
+async function brickRefuses(t: Test, { proc, argsOf }: Making) {
+  const served = await serveNfs(t);
+  const { dir } = served;
+  mkdirSync(join(dir, 'there'));
+  writeFileSync(join(dir, 'file'), '');
+  symlinkSync('nowhere', join(dir, 'dangling'));
+  chmodSync(dir, 0o755);
+  mkdirSync(join(dir, 'group'));
+  chownSync(join(dir, 'group'), 0, 2000);
+  chmodSync(join(dir, 'group'), 0o770);
+  mkdirSync(join(dir, 'search'));
+  chmodSync(join(dir, 'search'), 0o666);
+  const stranger = authSys(1000, 1001, [1002]);
+  const cases = [
+    { name: 'EXIST: a directory', make: 'there', status: ERR.EXIST },
+    { name: 'EXIST: a file', make: 'file', status: ERR.EXIST },
+    { name: 'EXIST: a symlink to nothing', make: 'dangling', status: ERR.EXIST },
+    { name: 'EXIST before ACCES', make: 'there', status: ERR.EXIST, auth: stranger },
+    { name: 'ACCES: a stranger', make: 'new', status: ERR.ACCES, auth: stranger },
+    { name: 'ACCES: not in the group', in: 'group', make: 'new', status: ERR.ACCES, auth: stranger },
+    { name: 'ACCES: no right to search', in: 'search', make: 'new', status: ERR.ACCES, auth: stranger },
+    { name: 'ACCES: nobody', make: 'new', status: ERR.ACCES, auth: authSys(65534, 65534) },
+  ];
+  for (const { name, in: parent = '', make, status, auth } of cases) {
+    await t.test(name, async t => {
+      const path = join(dir, parent);
+      const names = nfs3.namesIn(dir);
+      const args = argsOf(opaque(await served.handle(parent)), text(make));
+      const before = wccAttr(path);
+      await expectNfs3(t, served, proc, args, () => `${status} ${wcc(before, path)}`, auth);
+      t.strictSame(nfs3.namesIn(dir), names);
+    });
+  }
+}
+
+async function noDirectory(t: Test, { proc, argsOf }: Making) {
+  const served = await serveNfs(t);
+  writeFileSync(join(served.dir, 'file'), 'x');
+  mkdirSync(join(served.dir, 'target'));
+  symlinkSync('target', join(served.dir, 'link'));
+  for (const name of ['file', 'link']) {
+    const args = argsOf(opaque(await served.handle(name)), text('new'));
+    await expectNfs3(t, served, proc, args, () => `${ERR.NOTDIR} ${unseen(join(served.dir, name))}`);
+  }
+  t.strictSame(nfs3.namesIn(served.dir), ['file', 'link', 'target']);
+}
+
+/** Removed behind the server's back, with what it has made in there. */
+async function goneDirectory(t: Test, { proc, argsOf }: Making) {
+  const served = await serveNfs(t);
+  mkdirSync(join(served.dir, 'a'));
+  const dir = opaque(await served.handle('a'));
+  await served.exchange(call('nfs3', proc, argsOf(dir, text('b'))));
+  t.strictSame(nfs3.namesIn(served.dir), ['a', 'a/b']);
+  nfs3.removeTree(join(served.dir, 'a'));
+  await expectNfs3(t, served, proc, argsOf(dir, text('c')), `${ERR.STALE} ${nfs3.NO_WCC}`);
+}
+
+async function readOnly(t: Test, { proc, argsOf }: Making) {
+  for (const [name, options, before] of [
+    ['an export', nfs3.READ_ONLY_EXPORT, false],
+    ['a layer', nfs3.READ_ONLY_LAYER, true],
+  ] as const) {
+    await t.test(name, async t => {
+      const served = await serveNfs(t, options);
+      const args = argsOf(opaque(await served.handle('')), text('new'));
+      const wccOf = () => wcc(before ? wccAttr(served.dir) : undefined, served.dir);
+      await expectNfs3(t, served, proc, args, () => `${ERR.ROFS} ${wccOf()}`);
+      t.strictSame(nfs3.namesIn(served.dir), []);
+    });
+  }
+}
