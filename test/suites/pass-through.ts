@@ -24,7 +24,9 @@ const other = new Inode(gfidOf(8), 2);
 const { fd } = inode;
 const lock = { type: 'write', start: 0, end: 1 } as const;
 
-/** Arguments as a caller gives them, but for the frame. */
+const xdata = new Map([['glusterfs.content', 4096]]);
+
+/** Arguments as a caller gives them, but for the frame and the xdata. */
 const ARGS: { readonly [F in Fop]: readonly unknown[] } = {
   lookup: [inode, 'a'],
   discover: [inode.gfid, undefined],
@@ -75,7 +77,7 @@ const ARGS: { readonly [F in Fop]: readonly unknown[] } = {
 
 /** Calls any fop with plausible arguments. */
 export function callFop(xlator: Xlator, fop: Fop): Promise<unknown> {
-  return (xlator[fop] as (...args: unknown[]) => Promise<unknown>)(frame, ...ARGS[fop]);
+  return (xlator[fop] as (...args: unknown[]) => Promise<unknown>)(frame, ...ARGS[fop], xdata);
 }
 
 /**
@@ -93,7 +95,8 @@ export function passThroughSuite(t: Test, layers: readonly string[], except: rea
         probe.reply = Promise.resolve({ data: Buffer.alloc(0), count: 0 });
         const reply = callFop(graph.top, fop);
         t.equal(reply, probe.reply, fop);
-        t.ok(probe.args.length === ARGS[fop].length + 1 && probe.args.slice(1).every((arg, i) => arg === ARGS[fop][i]));
+        const given = [frame, ...ARGS[fop], xdata];
+        t.ok(probe.args.length === given.length && probe.args.every((arg, i) => arg === given[i]), `${fop}: arguments`);
         await reply;
 
         const error = new FsError('EDQUOT');

@@ -4,7 +4,8 @@
  * hang and whether the stage has been set aside. In both cases calls are answered EJUKEBOX before they begin.
  */
 import { FsError } from '../../errno.ts';
-import { ALL_FOPS, type Xlator } from '../xlator.ts';
+import { ALL_FOPS, ARITY } from '../fops/arity.ts';
+import type { Xlator } from '../xlator.ts';
 
 /** Indices into a stage's own memory. */
 const CALLS = 0;
@@ -107,7 +108,7 @@ type AnyFop = (...args: unknown[]) => unknown;
  */
 const WATCHED = Object.fromEntries(
   ALL_FOPS.map(fop => {
-    const args = 'a, b, c, d, e, f'; // six are the most that any takes
+    const args = Array.from({ length: ARITY[fop] }, (_, i) => `a${i}`).join(', ');
     const source = `return function ${fop}(${args}) {
       if (!watch.enter()) return refuse();
       try {

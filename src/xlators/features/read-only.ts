@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { Access, type Fop, FopError, type Fops } from '../../graph/fops.ts';
+import { Access, type Fop, FopError, type Fops, type Xdata } from '../../graph/fops.ts';
 import type { Fd, Inode } from '../../graph/inode.ts';
 import type { Frame } from '../../graph/frame.ts';
 import { type Iatt, isStored, type Wcc } from '../../graph/iatt.ts';
@@ -53,22 +53,21 @@ export class ReadOnly extends Xlator<typeof options> {
     return this.#refuse(fop, args[0], found) as ReturnType<Fops[F]>;
   }
 
-  override open(frame: Frame, inode: Inode, flags: number): Promise<Fd> {
+  override open(frame: Frame, inode: Inode, flags: number, xdata?: Xdata): Promise<Fd> {
     if (this.#on && flags & CHANGING_FLAGS) return this.#refuse('open', frame, [inode]);
-    return this.wind('open', frame, inode, flags);
+    return this.wind('open', frame, inode, flags, xdata);
   }
 
-  override access(frame: Frame, inode: Inode, mask: number): ReturnType<Fops['access']> {
-    const reply = this.wind('access', frame, inode, mask);
+  override access(frame: Frame, inode: Inode, mask: number, xdata?: Xdata): ReturnType<Fops['access']> {
+    const reply = this.wind('access', frame, inode, mask, xdata);
     if (!this.#on) return reply;
-    return reply.then(({ granted, iatt }) => ({
-      granted: isStored(iatt.type) ? granted & ~Access.WRITE : granted,
-      iatt,
-    }));
+    return reply.then(answer =>
+      isStored(answer.iatt.type) ? { ...answer, granted: answer.granted & ~Access.WRITE } : answer,
+    );
   }
 
-  override statfs(frame: Frame, inode: Inode): ReturnType<Fops['statfs']> {
-    const reply = this.wind('statfs', frame, inode);
+  override statfs(frame: Frame, inode: Inode, xdata?: Xdata): ReturnType<Fops['statfs']> {
+    const reply = this.wind('statfs', frame, inode, xdata);
     return this.#on ? reply.then(statfs => ({ ...statfs, readOnly: true })) : reply;
   }
 

@@ -1,0 +1,43 @@
+/** What the callers of fops give, beside inodes, fds and names. */
+
+/** A point in time: seconds since 1970, and nanoseconds. */
+export interface Time {
+  readonly sec: number;
+  readonly nsec: number;
+}
+
+/** The attributes to set; absent ones stay as they are. `'now'` is the time of the server's clock. */
+export interface SetAttr {
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  size?: number;
+  atime?: Time | 'now';
+  mtime?: Time | 'now';
+}
+
+/**
+ * How a file is created (RFC 1813, 3.3.8). If the file exists, `unchecked` sets only its size; any other existing
+ * object is answered unchanged, as with knfsd. `exclusive` stores `verifier` (8 bytes), so that a repetition of the
+ * call succeeds.
+ */
+export type CreateHow =
+  | { readonly mode: 'unchecked'; readonly attr: SetAttr }
+  | { readonly mode: 'guarded'; readonly attr: SetAttr }
+  | { readonly mode: 'exclusive'; readonly verifier: Buffer };
+
+/** The numbers of a device. */
+export interface Device {
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** The bits of the mask of access(2). */
+export const Access = { READ: 4, WRITE: 2, EXECUTE: 1 } as const;
+
+/** How durable a write must be when it is answered (RFC 1813, 3.3.7). */
+export const Stable = { UNSTABLE: 0, DATA_SYNC: 1, FILE_SYNC: 2 } as const;
+export type Stable = (typeof Stable)[keyof typeof Stable];
+
+/** The values of extended attributes by their latin1 names. */
+export type Xattrs = ReadonlyMap<string, Buffer>;
