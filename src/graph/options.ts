@@ -1,14 +1,20 @@
 /** The options of xlators: declared by each, checked in one place. */
 
+/**
+ * When a changed value takes effect in a running server: with the reload, in the xlators that run (`live`); with the
+ * reload, in a new graph that takes the place of the present one (`reload`); or when the server starts again (`start`).
+ */
+export type Effect = 'live' | 'reload' | 'start';
+
 /** One option: how it is read from text, with its default and what to say when it cannot be. */
 export interface Option<T> {
-  /** Of no meaning when `required`. */
+  /** The value if the volfile does not set the option. It has no meaning for a required option. */
   readonly default: T;
-  /** What is expected, for error messages: `a whole number from 1 to 65535`. */
+  /** The values that it takes, as a phrase for messages and for docs: `a whole number from 1 to 65535`. */
   readonly expected: string;
-  /** What it does, for `--help` and docs. */
+  /** What it does, for docs. */
   readonly doc: string;
-  /** There is no default: the volfile must say. */
+  /** There is no default: the volfile must set it. */
   readonly required?: boolean;
   /** Other names that the volfile may use for it. */
   readonly aliases?: readonly string[];
@@ -16,8 +22,12 @@ export interface Option<T> {
   readonly each?: Option<unknown>;
   /** The option limits access. In a layer that does not take it, it must not be ignored. See {@link limiting}. */
   readonly limits?: boolean;
+  /** When a change of it takes effect; with a new graph (`reload`) unless it is marked by {@link live} or {@link atStart}. */
+  readonly effect?: Effect;
   /** `undefined` when the text is not what was expected. */
   parse(text: string): T | undefined;
+  /** The value as a volfile would have it. Absent for kinds whose values are written as `String` writes them. */
+  show?(value: T): string;
 }
 
 export type OptionTable = Readonly<Record<string, Option<any>>>;
@@ -34,6 +44,7 @@ export function option<T, D = never>(
   expected: string,
   doc: string,
   parse: (text: string) => T | undefined,
+  show: (value: T) => string = String,
 ): Option<T | D> {
   return {
     default: spec.default as D,
@@ -42,6 +53,7 @@ export function option<T, D = never>(
     expected,
     doc,
     parse: text => parse(text.trim()),
+    show: value => (value === undefined ? '' : show(value as T)),
   };
 }
 
@@ -60,10 +72,12 @@ const BOOLEANS: Readonly<Record<string, boolean>> = {
 
 /** GlusterFS's words for yes and no, in upper or lower case. */
 export function bool<D extends boolean | undefined = never>(spec: Spec<D>, doc: string): Option<boolean | D> {
-  return option(spec, 'on or off (also yes/no, true/false, enable/disable, 1/0)', doc, text => {
+  const parse = (text: string) => {
     const word = text.toLowerCase();
     return Object.hasOwn(BOOLEANS, word) ? BOOLEANS[word] : undefined;
-  });
+  };
+  const expected = 'on or off (also yes/no, true/false, enable/disable, 1/0)';
+  return option<boolean, D>(spec, expected, doc, parse, value => (value ? 'on' : 'off'));
 }
 
 interface Range {
@@ -103,21 +117,30 @@ function quantity(text: string, units: Readonly<Record<string, number>>): number
   return factor === undefined ? undefined : Number(number) * factor;
 }
 
+/** A number of bytes with the largest unit of which it is a whole multiple: `64KB`, `1GB`, `1000`. */
+function sizeText(bytes: number): string {
+  const unit =
+    bytes > 0 ? ['PB', 'TB', 'GB', 'MB', 'KB'].find(name => bytes % SIZE_UNITS[name.toLowerCase()]! === 0) : undefined;
+  return unit === undefined ? `${bytes}` : `${bytes / SIZE_UNITS[unit.toLowerCase()]!}${unit}`;
+}
+
 /** Bytes; `64KB`, `1.5MB`, `1GB` are powers of 1024, as GlusterFS has them. */
 export function size<D extends number | undefined = never>(spec: Spec<D> & Range, doc: string): Option<number | D> {
-  const expected = `a size in bytes from ${spec.min} to ${spec.max}, such as 65536, 64KB, 1MB or 1GB`;
-  return option<number, D>(spec, expected, doc, text => {
+  const expected = `a size in bytes from ${sizeText(spec.min)} to ${sizeText(spec.max)}, such as 65536, 64KB, 1MB or 1GB`;
+  const parse = (text: string) => {
     const bytes = quantity(text, SIZE_UNITS);
     return bytes === undefined ? undefined : inRange(Math.round(bytes), spec);
-  });
+  };
+  return option<number, D>(spec, expected, doc, parse, sizeText);
 }
 
 /** From 0 to 100; the sign may be left out, fractions are allowed. */
 export function percent<D extends number | undefined = never>(spec: Spec<D>, doc: string): Option<number | D> {
-  return option(spec, 'a percentage from 0 to 100, such as 5, 0.1 or 50%', doc, text => {
+  const parse = (text: string) => {
     const [, number] = /^(\d{1,3}(?:\.\d{1,9})?)\s*%?$/.exec(text) ?? [];
     return number === undefined ? undefined : inRange(Number(number), { min: 0, max: 100 });
-  });
+  };
+  return option<number, D>(spec, 'a percentage from 0 to 100, such as 5, 0.1 or 50%', doc, parse, value => `${value}%`);
 }
 
 const TIME_UNITS: Readonly<Record<string, number>> = {
@@ -181,10 +204,12 @@ export function list<T, D = never>(
   doc: string,
 ): Option<readonly T[] | D> {
   const max = spec.max ?? 4096;
-  return option<readonly T[], D>(spec, `a list, separated by commas, each ${of.expected}`, doc, value => {
+  const parse = (value: string) => {
     const items = value.split(',').map(item => of.parse(item));
     return items.length <= max && items.every(item => item !== undefined) ? items : undefined;
-  });
+  };
+  const show = (items: readonly T[]) => items.map(item => showOption(of, item)).join();
+  return option<readonly T[], D>(spec, `a list, separated by commas, each ${of.expected}`, doc, parse, show);
 }
 
 /**
@@ -193,13 +218,32 @@ export function list<T, D = never>(
  * subvolume stops the start.
  */
 export function each<T>(of: Option<T>): Option<ReadonlyMap<string, T>> {
-  const { aliases = [], limits = false } = of;
-  return { default: new Map(), expected: of.expected, doc: of.doc, aliases, limits, each: of, parse: () => undefined };
+  const { expected, doc, aliases = [], limits = false, effect = 'reload' } = of;
+  return { default: new Map(), expected, doc, aliases, limits, effect, each: of, parse: () => undefined };
 }
 
 /** `of`, marked as one that limits access: given to a layer that does not take it, it stops the start. */
 export function limiting<T>(of: Option<T>): Option<T> {
   return { ...of, limits: true };
+}
+
+/**
+ * `of`, marked as one that a running xlator can change, see `Xlator.reconfigure`. A reload in which only such options
+ * differ keeps the graph, its inodes and its connections.
+ */
+export function live<T>(of: Option<T>): Option<T> {
+  return { ...of, effect: 'live' };
+}
+
+/** `of`, marked as one that is read only when the server starts. A reload that changes it logs that a restart is needed. */
+export function atStart<T>(of: Option<T>): Option<T> {
+  return { ...of, effect: 'start' };
+}
+
+/** A value of the option as a volfile would have it; empty if it is not set. */
+export function showOption<T>(of: Option<T>, value: T): string {
+  if (value === undefined) return '';
+  return of.show?.(value) ?? String(value);
 }
 
 /** What happens to an option of other software that a layer does not have. */

@@ -5,6 +5,7 @@
  */
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { OptionTable } from '../graph/options.ts';
 import type { Log } from '../log.ts';
 import { PeerLog } from '../peer-log.ts';
 import { Serial } from '../serial.ts';
@@ -24,6 +25,7 @@ import { fromWire } from '../wire-text.ts';
 import { admits } from '../xlators/nfs/server/exports/admits.ts';
 import { MountList } from '../xlators/nfs/server/mount/mount-table.ts';
 import type { NfsServer } from '../xlators/nfs/server/nfs-server.ts';
+import { type NfsOptionValues, OPTIONS } from '../xlators/nfs/server/options.ts';
 import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
 import type { ServerConfig } from './config.ts';
 import type { Hang } from './hang-watch.ts';
@@ -47,22 +49,6 @@ export interface Parts {
 
 /** How many connections may wait until the stages are up. */
 const EARLY_MAX = 1024;
-
-/** Options that are looked at only when the server starts. */
-const OF_THE_START = [
-  'nfs.port',
-  'nfs.bind-address',
-  'nfs.connections-limit',
-  'nfs.connections-per-client',
-  'nfs.drc',
-  'nfs.drc-size',
-  'nfs.memory-limit',
-  'nfs.mount-udp',
-  'nfs.mount-rmtab',
-  'nfs.nlm',
-  'nfs.outstanding-rpc-limit',
-  'rpc.register-with-portmap',
-] as const;
 
 export class Server implements AsyncDisposable {
   config: ServerConfig;
@@ -319,8 +305,16 @@ export class Server implements AsyncDisposable {
     const before = this.#planned.settings;
     this.#planned = planned;
     this.#text = text;
-    const later = OF_THE_START.filter(name => before[name] !== planned.settings[name]);
+    const later = changedAtStart(before, planned.settings);
     if (later.length > 0) this.log.warn({ file, options: later }, 'these options have changed, which takes a restart');
     this.log.info({ file }, 'the new volfile has taken over');
   }
+}
+
+/** The names of the options that differ and are read only when the server starts. */
+function changedAtStart(before: NfsOptionValues, after: NfsOptionValues): string[] {
+  const names = Object.keys(OPTIONS) as (keyof NfsOptionValues)[];
+  return names
+    .filter(name => (OPTIONS as OptionTable)[name]!.effect === 'start' && before[name] !== after[name])
+    .sort();
 }

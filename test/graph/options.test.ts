@@ -1,14 +1,18 @@
 import t from 'tap';
 import {
+  atStart,
   bool,
   choice,
   duration,
   each,
   integer,
   list,
+  live,
+  limiting,
   type Option,
   path,
   percent,
+  showOption,
   size,
   text,
   uuid,
@@ -270,3 +274,34 @@ for (const [name, options, message] of bad) {
     t.throws(() => readOptions(table, stanza(options, 'a')), { name: 'VolfileError', message });
   });
 }
+
+const shown: [string, Option<any>, unknown][] = [
+  ['on', flag, true],
+  ['off', flag, false],
+  ['2049', port, 2049],
+  ['64KB', bytes, 65536],
+  ['1GB', bytes, 2 ** 30],
+  ['1500', bytes, 1500],
+  ['12.5%', share, 12.5],
+  ['60', time, 60],
+  ['Read-Only', word, 'Read-Only'],
+  ['/srv/data', directory, '/srv/data'],
+  ['a,b', names, ['a', 'b']],
+  ['on,off', list(flag, { default: [] }, ''), [true, false]],
+  ['', id, undefined],
+];
+
+for (const [text, option, value] of shown) {
+  t.test(`a value is shown as a volfile has it: ${text || 'nothing'}`, async t => {
+    t.equal(showOption(option, value), text);
+    if (text !== '') t.strictSame(option.parse(text), value);
+  });
+}
+
+t.test('an option says when a change of it takes effect', async t => {
+  t.equal(flag.effect, undefined, 'with a new graph');
+  t.equal(live(flag).effect, 'live');
+  t.equal(atStart(limiting(flag)).effect, 'start');
+  t.equal(each(limiting(live(flag))).effect, 'live');
+  t.equal(each(flag).effect, 'reload');
+});

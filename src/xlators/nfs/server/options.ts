@@ -1,6 +1,19 @@
 /** The options of nfs/server: gNFS's names and, where gNFS has none, names of its kind. */
 import { isIP } from 'node:net';
-import { bool, choice, each, integer, limiting, list, option, path, size, text, uuid } from '../../../graph/options.ts';
+import {
+  atStart,
+  bool,
+  choice,
+  each,
+  integer,
+  limiting,
+  list,
+  option,
+  path,
+  size,
+  text,
+  uuid,
+} from '../../../graph/options.ts';
 import type { OptionValues } from '../../../graph/options.ts';
 
 const MiB = 1024 * 1024;
@@ -25,22 +38,28 @@ const drcSize = size({ min: 0, max: 1024 * MiB, default: 16 * MiB }, 'what each 
 const dirs = 'the directories that may be mounted, each with its hosts: /a(10.0.0.0/8),/b; nothing is none';
 
 export const OPTIONS = {
-  'nfs.port': integer({ min: 0, max: 65_535, default: 2049 }, 'the TCP and UDP port; 0 lets the kernel choose'),
-  'nfs.bind-address': limiting(
-    option(
-      { default: '127.0.0.1' },
-      'an address of this machine, or a name of it',
-      'the address to listen on; :: is all of them, IPv4 and IPv6',
-      value => (isIP(value) !== 0 || /^(?![0-9.]*$)[\w.-]+$/.test(value) ? value : undefined),
+  'nfs.port': atStart(
+    integer({ min: 0, max: 65_535, default: 2049 }, 'the TCP and UDP port; 0 lets the kernel choose'),
+  ),
+  'nfs.bind-address': atStart(
+    limiting(
+      option(
+        { default: '127.0.0.1' },
+        'an address of this machine, or a name of it',
+        'the address to listen on; :: is all of them, IPv4 and IPv6',
+        value => (isIP(value) !== 0 || /^(?![0-9.]*$)[\w.-]+$/.test(value) ? value : undefined),
+      ),
     ),
   ),
   'nfs.mem-factor': integer({ min: 1, max: 1024, default: 15 }, 'how many unused inodes are kept: 32768 times this'),
   'nfs.enable-ino32': bool(off, 'file ids and listings’ cookies of 32 bits, for clients that know no others'),
   'nfs.dynamic-volumes': bool(on, 'a volume whose brick is down at the start is served as soon as it is up'),
   'nfs.rdirplus': bool(on, 'READDIRPLUS is answered'),
-  'nfs.mount-udp': bool(on, 'MOUNT and NLM are served over UDP as well'),
-  'nfs.nlm': bool(on, 'lock calls are refused at once by NLM; off: no NLM, so clients not told nolock may hang'),
-  'nfs.mount-rmtab': text(none, 'the file that remembers who has mounted what; /- for none'),
+  'nfs.mount-udp': atStart(bool(on, 'MOUNT and NLM are served over UDP as well')),
+  'nfs.nlm': atStart(
+    bool(on, 'lock calls are refused at once by NLM; off: no NLM, so clients not told nolock may hang'),
+  ),
+  'nfs.mount-rmtab': atStart(text(none, 'the file that remembers who has mounted what; /- for none')),
   'nfs.server-aux-gids': bool(off, 'groups of a user are looked up here, not taken from the client (for more than 16)'),
   'nfs.*.disable': each(limiting(bool(required, 'nothing of this volume is exported'))),
   'nfs.exports-auth-enable': limiting(
@@ -51,22 +70,28 @@ export const OPTIONS = {
       value => (bool(off, '').parse(value) === false ? false : undefined),
     ),
   ),
-  'nfs.outstanding-rpc-limit': { ...calls, parse: (value: string) => mostIfNone(calls.parse(value)) },
-  'nfs.connections-limit': integer({ min: 1, max: 65_536, default: 4096 }, 'TCP connections at a time, of all clients'),
-  'nfs.connections-per-client': integer(
-    { min: 1, max: 65_536, default: 1024 },
-    'TCP connections at a time of one address, which may be that of many hosts',
+  'nfs.outstanding-rpc-limit': atStart({ ...calls, parse: (value: string) => mostIfNone(calls.parse(value)) }),
+  'nfs.connections-limit': atStart(
+    integer({ min: 1, max: 65_536, default: 4096 }, 'TCP connections at a time, of all clients'),
   ),
-  'nfs.memory-limit': size(
-    { min: 16 * MiB, max: 1024 * 1024 * MiB, default: undefined },
-    'what calls and replies under way may take, of all clients; by default a quarter of the memory, at most 512MB',
+  'nfs.connections-per-client': atStart(
+    integer(
+      { min: 1, max: 65_536, default: 1024 },
+      'TCP connections at a time of one address, which may be that of many hosts',
+    ),
   ),
-  'nfs.drc': bool(on, 'replies of calls that are not idempotent are kept for clients that ask again'),
-  'nfs.drc-size': {
+  'nfs.memory-limit': atStart(
+    size(
+      { min: 16 * MiB, max: 1024 * 1024 * MiB, default: undefined },
+      'what calls and replies under way may take, of all clients; by default a quarter of the memory, at most 512MB',
+    ),
+  ),
+  'nfs.drc': atStart(bool(on, 'replies of calls that are not idempotent are kept for clients that ask again')),
+  'nfs.drc-size': atStart({
     ...drcSize,
     expected: `${drcSize.expected} (GlusterFS counts replies: for its 0x20000 write 32MB)`,
-  },
-  'rpc.register-with-portmap': bool(on, 'the programs are registered with rpcbind at the start'),
+  }),
+  'rpc.register-with-portmap': atStart(bool(on, 'the programs are registered with rpcbind at the start')),
   'nfs3.read-size': size(ioSize, 'the most that one READ gives'),
   'nfs3.write-size': size(ioSize, 'the most that one WRITE takes'),
   'nfs3.readdir-size': size(ioSize, 'the most that one READDIR or READDIRPLUS gives'),
