@@ -1,14 +1,8 @@
 /** The frame of a fop: the caller on whose behalf it runs. */
 
-/**
- * The ids of a caller as the kernel knows them. `src/graph/identity.ts` makes one object per distinct caller, so that a
- * brick can compare by `===` to see whether it must switch.
- */
-export interface Identity {
-  readonly uid: number;
-  readonly gid: number;
-  readonly groups: readonly number[];
-}
+import type { Identity } from '../sys/process/identity.ts';
+
+export type { Identity };
 
 /** Immutable, and shared by all calls of one caller on one connection. */
 export interface Frame {

@@ -24,7 +24,8 @@ import { isWithin, pathOf } from '#src/sys/files/paths.ts';
 import { statfs, statfsFd } from '#src/sys/files/statfs.ts';
 import { stat, statFd, statName } from '#src/sys/files/statx.ts';
 import { FsError } from '#src/errno.ts';
-import { fsError, lastError, systemError, withBoth, withWcc } from '#src/sys/failure.ts';
+import { fsError, lastError, systemError } from '#src/sys/failure.ts';
+import { withBoth, withWcc } from '#src/xlators/storage/posix/failure.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sys-'));
 const fd = openSync(dir, 'r');

@@ -1,10 +1,8 @@
 /** What the callers of fops give, beside inodes, fds and names. */
 
-/** A point in time: seconds since 1970, and nanoseconds. */
-export interface Time {
-  readonly sec: number;
-  readonly nsec: number;
-}
+import type { Time } from '../../sys/files/attributes.ts';
+
+export type { Time };
 
 /** The attributes to set; absent ones stay as they are. `'now'` is the time of the server's clock. */
 export interface SetAttr {

@@ -1,10 +1,15 @@
 /** Setting owner, mode and times of whatever a descriptor (also O_PATH) is open for. They throw an FsError. */
 import { ERRNO } from '../../errno.ts';
-import type { Time } from '../../graph/fops.ts';
 import { AT_EMPTY_PATH, UTIME_NOW, UTIME_OMIT } from '../constants.ts';
 import { lastError, systemError } from '../failure.ts';
 import { chmod, errno, fchmodat2, fchownat, utimensat } from '../libc.ts';
 import { EMPTY, procFd } from './names.ts';
+
+/** A point in time: seconds since 1970, and nanoseconds. */
+export interface Time {
+  readonly sec: number;
+  readonly nsec: number;
+}
 
 /** uid_t and gid_t of "leave it as it is". */
 const SAME = 0xffff_ffff;

@@ -13,7 +13,6 @@
 import { access } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { getegid, geteuid, getgroups } from 'node:process';
-import type { Identity } from '../../graph/frame.ts';
 import { processCapabilities, tellsApart } from './capabilities.ts';
 import { fsError, lastError } from '../failure.ts';
 import { setfsgid, setfsuid, setgroups } from '../libc.ts';
@@ -21,6 +20,16 @@ import { setfsgid, setfsuid, setgroups } from '../libc.ts';
 /** NGROUPS_MAX is 65536; nobody who calls through NFS has as many. */
 const GROUPS_MAX = 1024;
 const ASK = 0xffff_ffff;
+
+/**
+ * The ids of a caller as the kernel knows them. There is one object per distinct caller (`src/graph/identity.ts`), so
+ * that a comparison by `===` shows whether ids must be switched.
+ */
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
 
 const gids = new Uint32Array(GROUPS_MAX);
 const gidBytes = Buffer.from(gids.buffer);

@@ -25,12 +25,12 @@ const TYPES: readonly FileType[] = Array.from({ length: 16 }, (_, bits) => {
 
 export const typeOfMode = (mode: number): FileType => TYPES[(mode & S_IFMT) >> 12]!;
 
-/** What `stat` has just told of `known`. */
-export function iattOf(known: PosixObject): Iatt {
+/** What `stat` has just told of `object`. */
+export function iattOf(object: PosixObject): Iatt {
   const { mode } = stat;
-  if (stat.btimeNsec !== known.btimeNsec && known.mount.copiesUp) known.mount.reborn(known);
+  if (stat.btimeNsec !== object.btimeNsec && object.mount.copiesUp) object.mount.reborn(object);
   const iatt: { -readonly [K in keyof Iatt]: Iatt[K] } = {
-    gfid: known.gfid,
+    gfid: object.gfid,
     type: typeOfMode(mode),
     mode: mode & 0o7777,
     nlink: stat.nlink,
@@ -40,7 +40,7 @@ export function iattOf(known: PosixObject): Iatt {
     used: stat.used,
     rdevMajor: stat.rdevMajor,
     rdevMinor: stat.rdevMinor,
-    fsid: known.mount.fsid,
+    fsid: object.mount.fsid,
     ino: stat.ino,
     atime: stat.atime,
     atimeNsec: stat.atimeNsec,
@@ -48,8 +48,8 @@ export function iattOf(known: PosixObject): Iatt {
     mtimeNsec: stat.mtimeNsec,
     ctime: stat.ctime,
     ctimeNsec: stat.ctimeNsec,
-    memo: known.memo,
+    memo: object.memo,
   };
-  if (known.hint !== undefined) iatt.hint = known.hint;
+  if (object.hint !== undefined) iatt.hint = object.hint;
   return iatt;
 }

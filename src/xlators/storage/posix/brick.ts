@@ -2,7 +2,7 @@ import type { Frame } from '../../../graph/frame.ts';
 import type { Iatt, Wcc } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../graph/inode.ts';
 import type { Log } from '../../../log.ts';
-import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
+import { fsError, lastError } from '../../../sys/failure.ts';
 import { asCaller } from '../../../sys/process/identity.ts';
 import { statFd } from '../../../sys/files/statx.ts';
 import { iattOf } from './attributes.ts';
@@ -12,6 +12,7 @@ import type { PosixObject } from './objects/object.ts';
 import type { Objects } from './objects/objects.ts';
 import type { PoolShare } from './data/pool-share.ts';
 import type { Semaphore } from './data/semaphore.ts';
+import { withWcc } from './failure.ts';
 
 /** What the parts of one brick share. */
 export interface Brick {
@@ -65,13 +66,13 @@ export function inDirectory<T>(
 }
 
 /** Its attributes as they are now; `undefined` if they cannot be had. */
-export const iattNow = (known: PosixObject, fd: number): Iatt | undefined =>
-  statFd(fd) < 0 ? undefined : iattOf(known);
+export const iattNow = (object: PosixObject, fd: number): Iatt | undefined =>
+  statFd(fd) < 0 ? undefined : iattOf(object);
 
 /** As {@link iattNow}, for fops that cannot do without. */
-export function iattNeeded(known: PosixObject, fd: number): Iatt {
+export function iattNeeded(object: PosixObject, fd: number): Iatt {
   if (statFd(fd) < 0) throw lastError('statx');
-  return iattOf(known);
+  return iattOf(object);
 }
 
 export const isDot = (name: string): boolean => name === '.' || name === '..';

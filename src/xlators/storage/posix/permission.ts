@@ -19,45 +19,45 @@ const asks = (fd: number, mask: number): boolean => faccessat2(fd, EMPTY, mask, 
  * Which bits of `mask` (access(2)'s) the kernel grants the caller on the object that `stat` has just told of, open as
  * `fd`.
  */
-export function permitted(known: PosixObject, fd: number, identity: Identity, mask: number): number {
+export function permitted(object: PosixObject, fd: number, identity: Identity, mask: number): number {
   const now = Date.now();
-  if (!isFresh(known, identity, now)) remember(known, identity, now);
-  else if ((known.grantAsked & mask) === mask) return known.granted & mask;
+  if (!isFresh(object, identity, now)) remember(object, identity, now);
+  else if ((object.grantAsked & mask) === mask) return object.granted & mask;
   asCaller(identity);
-  const left = mask & ~known.grantAsked;
-  if (asks(fd, left)) known.granted |= left;
+  const left = mask & ~object.grantAsked;
+  if (asks(fd, left)) object.granted |= left;
   else {
     for (let bit = 1; bit <= 4; bit <<= 1) {
-      if ((left & bit) !== 0 && left !== bit && asks(fd, bit)) known.granted |= bit;
+      if ((left & bit) !== 0 && left !== bit && asks(fd, bit)) object.granted |= bit;
     }
   }
-  known.grantAsked |= left;
-  return known.granted & mask;
+  object.grantAsked |= left;
+  return object.granted & mask;
 }
 
-function isFresh(known: PosixObject, identity: Identity, now: number): boolean {
-  if (known.grantee !== identity || now - known.grantAtMs >= GRANT_MS || now < known.grantAtMs) return false;
-  if (known.grantCtimeNsec !== stat.ctimeNsec || known.grantCtime !== stat.ctime) return false;
-  return known.grantMode === stat.mode && known.grantUid === stat.uid && known.grantGid === stat.gid;
+function isFresh(object: PosixObject, identity: Identity, now: number): boolean {
+  if (object.grantee !== identity || now - object.grantAtMs >= GRANT_MS || now < object.grantAtMs) return false;
+  if (object.grantCtimeNsec !== stat.ctimeNsec || object.grantCtime !== stat.ctime) return false;
+  return object.grantMode === stat.mode && object.grantUid === stat.uid && object.grantGid === stat.gid;
 }
 
-function remember(known: PosixObject, identity: Identity, now: number): void {
+function remember(object: PosixObject, identity: Identity, now: number): void {
   const { ctime, ctimeNsec } = stat;
   const ageMs = now - (ctime * 1000 + ctimeNsec / 1e6);
   const told = ageMs > (ctimeNsec === 0 ? COARSE_TICK_MS : TICK_MS);
-  known.grantee = told ? identity : undefined;
-  known.grantCtime = ctime;
-  known.grantCtimeNsec = ctimeNsec;
-  known.grantMode = stat.mode;
-  known.grantUid = stat.uid;
-  known.grantGid = stat.gid;
-  known.grantAtMs = now;
-  known.grantAsked = known.granted = 0;
+  object.grantee = told ? identity : undefined;
+  object.grantCtime = ctime;
+  object.grantCtimeNsec = ctimeNsec;
+  object.grantMode = stat.mode;
+  object.grantUid = stat.uid;
+  object.grantGid = stat.gid;
+  object.grantAtMs = now;
+  object.grantAsked = object.granted = 0;
 }
 
 /** After a change of ours that left owner and mode as they were: the answers are good for the new ctime too. */
-export function keepGrant(known: PosixObject, ctime: number, ctimeNsec: number): void {
-  if (known.grantCtime !== ctime || known.grantCtimeNsec !== ctimeNsec) return;
-  known.grantCtime = stat.ctime;
-  known.grantCtimeNsec = stat.ctimeNsec;
+export function keepGrant(object: PosixObject, ctime: number, ctimeNsec: number): void {
+  if (object.grantCtime !== ctime || object.grantCtimeNsec !== ctimeNsec) return;
+  object.grantCtime = stat.ctime;
+  object.grantCtimeNsec = stat.ctimeNsec;
 }

@@ -86,9 +86,9 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override forget(inode: Inode): void {
-    const known = inode.slots[this.slot] as PosixObject | undefined;
+    const object = inode.slots[this.slot] as PosixObject | undefined;
     inode.slots[this.slot] = undefined;
-    if (known && !isRoot(known.gfid)) known.close();
+    if (object && !isRoot(object.gfid)) object.close();
   }
 
   override dump(): DumpValues {

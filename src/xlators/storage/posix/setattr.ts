@@ -6,7 +6,7 @@ import type { Frame, Identity } from '../../../graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../graph/inode.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../../sys/constants.ts';
-import { fsError, lastError, withWcc } from '../../../sys/failure.ts';
+import { fsError, lastError } from '../../../sys/failure.ts';
 import { setMode, setOwner, setTimes } from '../../../sys/files/attributes.ts';
 import { asCaller, asRoot, uidOf } from '../../../sys/process/identity.ts';
 import { ftruncate } from '../../../sys/libc.ts';
@@ -18,6 +18,7 @@ import { clearSetId, openFile } from './objects/files.ts';
 import type { PosixObject } from './objects/object.ts';
 import { permitted } from './permission.ts';
 import { refuseRange } from './data/read.ts';
+import { withWcc } from './failure.ts';
 
 /** Bytes: giving back more than this may take long. */
 const LARGE = 64 * 1024 * 1024;
@@ -28,21 +29,21 @@ type Change = { readonly [K in Exclude<keyof SetAttr, 'size'>]?: SetAttr[K] | un
 
 export function setattr(brick: Brick, frame: Frame, inode: Inode, attr: SetAttr, guard?: Time): Wcc | Promise<Wcc> {
   const { objects } = brick;
-  const known = objects.of(inode);
-  const fd = objects.stat(known);
-  const before = iattOf(known);
+  const object = objects.of(inode);
+  const fd = objects.stat(object);
+  const before = iattOf(object);
   try {
     if (guard && (guard.sec !== before.ctime || guard.nsec !== before.ctimeNsec)) {
       throw fsError('EAGAIN', 'the object has changed since the guard');
     }
     const { size } = attr;
-    if (size !== undefined && before.used - size > LARGE) return shrink(brick, frame, known, attr, before);
-    if (size !== undefined) truncateTo(brick, known, fd, frame.identity, size);
-    change(known, objects.fd(known), frame.identity, withoutSize(attr), before);
+    if (size !== undefined && before.used - size > LARGE) return shrink(brick, frame, object, attr, before);
+    if (size !== undefined) truncateTo(brick, object, fd, frame.identity, size);
+    change(object, objects.fd(object), frame.identity, withoutSize(attr), before);
   } catch (error) {
-    throw withWcc(error, before, iattNow(known, objects.fd(known)));
+    throw withWcc(error, before, iattNow(object, objects.fd(object)));
   }
-  return { before, after: iattNow(known, objects.fd(known)) };
+  return { before, after: iattNow(object, objects.fd(object)) };
 }
 
 /** Setting the size sets the mtime: a client that asks for that too need not be the owner. */
@@ -51,44 +52,44 @@ function withoutSize({ uid, gid, mode, atime, mtime, size }: SetAttr): Change {
 }
 
 /** As above, of a file that has much to give back: in the thread pool. */
-async function shrink(brick: Brick, frame: Frame, known: PosixObject, attr: SetAttr, before: Iatt): Promise<Wcc> {
-  const file = fileToTruncate(brick, known, brick.objects.fd(known), frame.identity, attr.size!);
+async function shrink(brick: Brick, frame: Frame, object: PosixObject, attr: SetAttr, before: Iatt): Promise<Wcc> {
+  const file = fileToTruncate(brick, object, brick.objects.fd(object), frame.identity, attr.size!);
   clearSetId(file.fd, frame.identity, before);
   file.pin();
   try {
     await brick.pool.run(() => ftruncatePooled(file.fd, attr.size!));
     file.dirty = true;
-    change(known, file.fd, frame.identity, withoutSize(attr), before);
+    change(object, file.fd, frame.identity, withoutSize(attr), before);
     // Others' changes may have come in between, so there is no telling what was right before.
-    return { before: undefined, after: iattNow(known, file.fd) };
+    return { before: undefined, after: iattNow(object, file.fd) };
   } catch (error) {
-    throw withWcc(error, undefined, iattNow(known, file.fd));
+    throw withWcc(error, undefined, iattNow(object, file.fd));
   } finally {
     file.unpin();
   }
 }
 
 /** Sets the size of the file that `stat` tells of. */
-export function truncateTo(brick: Brick, known: PosixObject, fd: number, identity: Identity, size: number): void {
-  const file = fileToTruncate(brick, known, fd, identity, size);
+export function truncateTo(brick: Brick, object: PosixObject, fd: number, identity: Identity, size: number): void {
+  const file = fileToTruncate(brick, object, fd, identity, size);
   asCaller(identity);
   if (ftruncate(file.fd, size) < 0) throw lastError('truncate');
   file.dirty = true;
 }
 
 /** The file that `stat` tells of, open for writing, if the caller may: its owner, whatever the mode says. */
-function fileToTruncate(brick: Brick, known: PosixObject, fd: number, identity: Identity, size: number): Descriptor {
+function fileToTruncate(brick: Brick, object: PosixObject, fd: number, identity: Identity, size: number): Descriptor {
   const type = stat.mode & S_IFMT;
   if (type !== S_IFREG) throw fsError(type === S_IFDIR ? 'EISDIR' : 'EINVAL', 'only a file has a size to set');
-  if (stat.uid !== uidOf(identity) && permitted(known, fd, identity, Access.WRITE) === 0) {
+  if (stat.uid !== uidOf(identity) && permitted(object, fd, identity, Access.WRITE) === 0) {
     throw fsError('EACCES', 'truncate');
   }
   refuseRange(size, 0);
-  return openFile(brick, known, true, identity);
+  return openFile(brick, object, true, identity);
 }
 
-/** Owner, mode and times of `known`, open as `fd`, that was like `before`. */
-export function change(known: PosixObject, fd: number, identity: Identity, attr: Change, before: Iatt): void {
+/** Owner, mode and times of `object`, open as `fd`, that was like `before`. */
+export function change(object: PosixObject, fd: number, identity: Identity, attr: Change, before: Iatt): void {
   asCaller(identity);
   const { uid, gid, mode, atime, mtime } = attr;
   if (uid !== undefined || gid !== undefined) setOwner(fd, uid, gid);
@@ -98,7 +99,7 @@ export function change(known: PosixObject, fd: number, identity: Identity, attr:
   // To the kernel a single one is an explicit time, for the owner only; to NFS it is a touch, for whoever may write.
   const touchesOne = (atime === 'now' && mtime === undefined) || (mtime === 'now' && atime === undefined);
   if (touchesOne && before.uid !== uidOf(identity) && statFd(fd) === 0) {
-    if (permitted(known, fd, identity, Access.WRITE) === 0) throw fsError('EACCES', 'utimensat');
+    if (permitted(object, fd, identity, Access.WRITE) === 0) throw fsError('EACCES', 'utimensat');
     asRoot();
   }
   setTimes(fd, atime, mtime);

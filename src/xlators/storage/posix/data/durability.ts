@@ -7,17 +7,17 @@ import { syncFile } from '../objects/files.ts';
 import type { PosixObject } from '../objects/object.ts';
 
 /** Makes the object durable, sharing a flush with whoever else asks; of a directory, its entries with it. */
-export async function syncObject(brick: Brick, known: PosixObject, type: FileType): Promise<void> {
-  if (type === FileType.REG || type === FileType.DIR) return syncFile(brick, known, false);
+export async function syncObject(brick: Brick, object: PosixObject, type: FileType): Promise<void> {
+  if (type === FileType.REG || type === FileType.DIR) return syncFile(brick, object, false);
   // What cannot be opened cannot be synced by itself.
-  const { result, errno } = await syncFileSystem(brick, known);
+  const { result, errno } = await syncFileSystem(brick, object);
   if (result < 0) throw systemError(errno, 'syncfs');
   await brick.objects.index?.durable();
 }
 
-async function syncFileSystem({ objects, pool }: Brick, known: PosixObject): ReturnType<typeof syncfsPooled> {
-  objects.fd(known); // its mount may have left the table
-  const { mount } = known;
+async function syncFileSystem({ objects, pool }: Brick, object: PosixObject): ReturnType<typeof syncfsPooled> {
+  objects.fd(object); // its mount may have left the table
+  const { mount } = object;
   mount.open += 1; // and must not now
   try {
     return await pool.run(() => syncfsPooled(mount.fd));

@@ -18,11 +18,11 @@ export function openFor(brick: Brick, frame: Frame, inode: Inode, flags: number,
   if (type === FileType.DIR && inode.type !== FileType.DIR) throw fsError('ENOTDIR', 'opendir');
   if (type === undefined) refuseOthers(inode.type);
   const { objects } = brick;
-  const known = objects.of(inode);
-  const fd = objects.stat(known);
+  const object = objects.of(inode);
+  const fd = objects.stat(object);
   const mode = flags & O_ACCMODE;
   const mask = mode === O_RDONLY ? Access.READ : mode === O_WRONLY ? Access.WRITE : Access.READ | Access.WRITE;
   const owns = inode.type === FileType.REG && stat.uid === uidOf(frame.identity);
-  if (!owns && permitted(known, fd, frame.identity, mask) !== mask) throw fsError('EACCES', 'open');
-  if ((flags & O_TRUNC) !== 0) truncateTo(brick, known, fd, frame.identity, 0);
+  if (!owns && permitted(object, fd, frame.identity, mask) !== mask) throw fsError('EACCES', 'open');
+  if ((flags & O_TRUNC) !== 0) truncateTo(brick, object, fd, frame.identity, 0);
 }

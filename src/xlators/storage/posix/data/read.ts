@@ -5,7 +5,7 @@ import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { RWF_NOWAIT } from '../../../../sys/constants.ts';
-import { fsError, lastError, systemError, withWcc } from '../../../../sys/failure.ts';
+import { fsError, lastError, systemError } from '../../../../sys/failure.ts';
 import { uidOf } from '../../../../sys/process/identity.ts';
 import { errno, pread, preadv2 } from '../../../../sys/libc.ts';
 import { stat, statFd } from '../../../../sys/files/statx.ts';
@@ -16,6 +16,7 @@ import type { Descriptor } from '../objects/descriptors.ts';
 import { openFile } from '../objects/files.ts';
 import type { PosixObject } from '../objects/object.ts';
 import { permitted } from '../permission.ts';
+import { withWcc } from '../failure.ts';
 
 /** Bytes: above all that a client may ask for. */
 const READ_MAX = 16 * 1024 * 1024;
@@ -32,17 +33,17 @@ export function read(
   // Beyond any end is the end.
   if (offset > Number.MAX_SAFE_INTEGER) offset = Number.MAX_SAFE_INTEGER;
   refuseRange(offset, 0);
-  const known = brick.objects.of(inode);
-  const file = openFile(brick, known, false, frame.identity);
+  const object = brick.objects.of(inode);
+  const file = openFile(brick, object, false, frame.identity);
   const wanted = Math.min(size, READ_MAX);
   const buffer = brick.buffers.take(wanted);
   try {
-    const count = readNow(known, file, buffer, wanted, offset);
+    const count = readNow(object, file, buffer, wanted, offset);
     // Asked after the data was read, so that the attributes are not older than the data; what was read for somebody who
     // may not is simply not handed out.
-    mayRead(brick, known, file, frame);
-    if (count === wanted || offset + count >= stat.size) return reply(brick, known, buffer, count, offset);
-    return readRest(brick, frame, known, buffer, { wanted, offset, count });
+    mayRead(brick, object, file, frame);
+    if (count === wanted || offset + count >= stat.size) return reply(brick, object, buffer, count, offset);
+    return readRest(brick, frame, object, buffer, { wanted, offset, count });
   } catch (error) {
     brick.buffers.give(buffer);
     throw error;
@@ -62,13 +63,13 @@ export function refuseRange(offset: number, size: number): void {
 
 /** How much of it was in memory; 0 also when nothing was. */
 function readNow(
-  known: PosixObject,
+  object: PosixObject,
   file: Descriptor,
   { bytes, iovec }: PooledBuffer,
   size: number,
   offset: number,
 ): number {
-  const { mount } = known;
+  const { mount } = object;
   if (mount.nowait) {
     iovec.writeUInt32LE(size, 8);
     const count = preadv2(file.fd, iovec, 1, offset, RWF_NOWAIT);
@@ -85,19 +86,19 @@ function readNow(
 }
 
 /** Leaves the attributes in `stat`. The owner may always; who may execute may read, as the client does it for him. */
-function mayRead({ objects }: Brick, known: PosixObject, file: Descriptor, { identity }: Frame): void {
+function mayRead({ objects }: Brick, object: PosixObject, file: Descriptor, { identity }: Frame): void {
   if (statFd(file.fd) < 0) throw lastError('statx');
-  const fd = stat.nlink === 0 ? objects.stat(known) : file.fd;
+  const fd = stat.nlink === 0 ? objects.stat(object) : file.fd;
   if (stat.uid === uidOf(identity)) return;
-  if (permitted(known, fd, identity, Access.READ) !== 0) return;
-  if (permitted(known, fd, identity, Access.EXECUTE) !== 0) return;
-  throw withWcc(fsError('EACCES', 'read'), undefined, iattOf(known));
+  if (permitted(object, fd, identity, Access.READ) !== 0) return;
+  if (permitted(object, fd, identity, Access.EXECUTE) !== 0) return;
+  throw withWcc(fsError('EACCES', 'read'), undefined, iattOf(object));
 }
 
 /** Moves a short result, at the end of a file, to a small buffer, since it may wait for its client for long. */
-function reply(brick: Brick, known: PosixObject, whole: PooledBuffer, count: number, offset: number): ReadReply {
+function reply(brick: Brick, object: PosixObject, whole: PooledBuffer, count: number, offset: number): ReadReply {
   const eof = offset + count >= stat.size;
-  const iatt = iattOf(known);
+  const iatt = iattOf(object);
   const buffer = fitting(brick, whole, count); // the last that can fail: it gives `whole` back
   return { data: buffer.bytes.subarray(0, count), eof, iatt, release: () => brick.buffers.give(buffer) };
 }
@@ -119,11 +120,11 @@ interface Progress {
 async function readRest(
   brick: Brick,
   frame: Frame,
-  known: PosixObject,
+  object: PosixObject,
   buffer: PooledBuffer,
   progress: Progress,
 ): Promise<ReadReply> {
-  const file = openFile(brick, known, false, frame.identity);
+  const file = openFile(brick, object, false, frame.identity);
   file.pin();
   try {
     const { wanted, offset } = progress;
@@ -135,7 +136,7 @@ async function readRest(
       progress.count += count;
     }
     if (statFd(file.fd) < 0) throw lastError('statx');
-    return reply(brick, known, buffer, progress.count, offset);
+    return reply(brick, object, buffer, progress.count, offset);
   } catch (error) {
     brick.buffers.give(buffer);
     throw error;

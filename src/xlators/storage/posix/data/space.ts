@@ -10,7 +10,7 @@ import {
   SEEK_DATA,
   SEEK_HOLE,
 } from '../../../../sys/constants.ts';
-import { fsError, lastError, systemError, withWcc } from '../../../../sys/failure.ts';
+import { fsError, lastError, systemError } from '../../../../sys/failure.ts';
 import { uidOf } from '../../../../sys/process/identity.ts';
 import { fallocatePooled, lseek } from '../../../../sys/libc.ts';
 import { stat } from '../../../../sys/files/statx.ts';
@@ -19,18 +19,19 @@ import { type Brick, iattNow } from '../brick.ts';
 import { clearSetId, openFile } from '../objects/files.ts';
 import { permitted } from '../permission.ts';
 import { refuseOthers, refuseRange } from './read.ts';
+import { withWcc } from '../failure.ts';
 
 /** ENXIO past the end. */
 export function seek(brick: Brick, frame: Frame, inode: Inode, offset: number, what: 'data' | 'hole'): number {
   refuseOthers(inode.type);
   refuseRange(offset, 0);
   const { objects } = brick;
-  const known = objects.of(inode);
-  const fd = objects.stat(known);
-  if (stat.uid !== uidOf(frame.identity) && permitted(known, fd, frame.identity, Access.READ) === 0) {
+  const object = objects.of(inode);
+  const fd = objects.stat(object);
+  if (stat.uid !== uidOf(frame.identity) && permitted(object, fd, frame.identity, Access.READ) === 0) {
     throw fsError('EACCES', 'seek');
   }
-  const file = openFile(brick, known, false, frame.identity);
+  const file = openFile(brick, object, false, frame.identity);
   const at = lseek(file.fd, offset, what === 'data' ? SEEK_DATA : SEEK_HOLE);
   if (at < 0) throw lastError('lseek');
   return at;
@@ -51,19 +52,19 @@ export async function allocate(
   refuseOthers(inode.type);
   refuseRange(offset, length);
   const { objects } = brick;
-  const known = objects.of(inode);
-  const fd = objects.stat(known);
-  const before = iattOf(known);
-  if (stat.uid !== uidOf(frame.identity) && permitted(known, fd, frame.identity, Access.WRITE) === 0) {
+  const object = objects.of(inode);
+  const fd = objects.stat(object);
+  const before = iattOf(object);
+  if (stat.uid !== uidOf(frame.identity) && permitted(object, fd, frame.identity, Access.WRITE) === 0) {
     throw withWcc(fsError('EACCES', 'fallocate'), before, before);
   }
-  const file = openFile(brick, known, true, frame.identity);
+  const file = openFile(brick, object, true, frame.identity);
   clearSetId(file.fd, frame.identity, before);
   file.pin();
   try {
     const { result, errno } = await brick.pool.run(() => fallocatePooled(file.fd, mode, offset, length));
     file.dirty = true;
-    const after = iattNow(known, file.fd);
+    const after = iattNow(object, file.fd);
     if (result < 0) throw withWcc(systemError(errno, 'fallocate'), undefined, after);
     return { before: undefined, after };
   } finally {

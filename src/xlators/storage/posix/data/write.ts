@@ -4,7 +4,7 @@ import { Access, Stable, type Written } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Iatt, Wcc } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
-import { fsError, lastError, withWcc } from '../../../../sys/failure.ts';
+import { fsError, lastError } from '../../../../sys/failure.ts';
 import { asCaller, SERVER, uidOf } from '../../../../sys/process/identity.ts';
 import { errno, pwrite } from '../../../../sys/libc.ts';
 import { contextSwitches } from '../../../../sys/process/context-switches.ts';
@@ -17,6 +17,7 @@ import { clearSetId, openFile, syncFile } from '../objects/files.ts';
 import type { PosixObject } from '../objects/object.ts';
 import { keepGrant, permitted } from '../permission.ts';
 import { refuseOthers, refuseRange } from './read.ts';
+import { withWcc } from '../failure.ts';
 
 /** A write to memory that takes this long had to wait for the disk: there is too much not yet written back. */
 const SLOW_MS = 20;
@@ -26,7 +27,7 @@ const SLOW_FOR_MS = 500;
 const NEAR_BYTES = 64 * 1024 * 1024;
 
 interface Target {
-  readonly known: PosixObject;
+  readonly object: PosixObject;
   readonly file: Descriptor;
   readonly before: Iatt;
 }
@@ -43,7 +44,7 @@ export function write(
   refuseRange(offset, data.length);
   const target = prepare(brick, frame, inode);
   const start = performance.now();
-  const { known, file, before } = target;
+  const { object, file, before } = target;
   if (start < brick.slowWritesUntilMs && !nearReserve(file.fd, frame)) {
     return writeLater(brick, frame, target, data, offset, stable);
   }
@@ -55,10 +56,10 @@ export function write(
     if (contextSwitches() > slept) brick.slowWritesUntilMs = start + SLOW_FOR_MS;
     else brick.watchedWritesUntilMs = start + SLOW_FOR_MS;
   }
-  const after = afterWrite(known, file, before);
+  const after = afterWrite(object, file, before);
   file.dirty = true;
   const written = { count, stable, before, after };
-  return stable === Stable.UNSTABLE ? written : durable(brick, known, file, written);
+  return stable === Stable.UNSTABLE ? written : durable(brick, object, file, written);
 }
 
 /**
@@ -92,21 +93,21 @@ export async function writeStable(
 function prepare(brick: Brick, { identity }: Frame, inode: Inode): Target {
   refuseOthers(inode.type);
   const { objects } = brick;
-  const known = objects.of(inode);
-  const fd = objects.stat(known);
-  const before = iattOf(known);
+  const object = objects.of(inode);
+  const fd = objects.stat(object);
+  const before = iattOf(object);
   try {
-    if (stat.uid !== uidOf(identity) && permitted(known, fd, identity, Access.WRITE) === 0) {
+    if (stat.uid !== uidOf(identity) && permitted(object, fd, identity, Access.WRITE) === 0) {
       throw fsError('EACCES', 'write');
     }
-    return { known, file: openFile(brick, known, true, identity), before };
+    return { object, file: openFile(brick, object, true, identity), before };
   } catch (error) {
     throw withWcc(error, before, before);
   }
 }
 
 /** The bytes written: fewer than given only if no more could be. As the caller, so that the kernel clears set-id bits. */
-function writeNow({ known, file, before }: Target, data: Buffer, offset: number): number {
+function writeNow({ object, file, before }: Target, data: Buffer, offset: number): number {
   let count = 0;
   while (count < data.length) {
     const rest = count === 0 ? data : data.subarray(count);
@@ -114,24 +115,24 @@ function writeNow({ known, file, before }: Target, data: Buffer, offset: number)
     if (written > 0) count += written;
     else if (written < 0 && errno() === ERRNO.EINTR) continue;
     else if (count > 0) break;
-    else throw withWcc(written < 0 ? lastError('write') : fsError('EIO', 'write'), before, iattNow(known, file.fd));
+    else throw withWcc(written < 0 ? lastError('write') : fsError('EIO', 'write'), before, iattNow(object, file.fd));
   }
   return count;
 }
 
 /** The attributes after a change of ours; permissions stay what they were if owner and mode did. */
-function afterWrite(known: PosixObject, file: Descriptor, before: Iatt): Iatt | undefined {
+function afterWrite(object: PosixObject, file: Descriptor, before: Iatt): Iatt | undefined {
   if (statFd(file.fd) < 0) return undefined;
   const same = (stat.mode & 0o7777) === before.mode && stat.uid === before.uid && stat.gid === before.gid;
-  if (same) keepGrant(known, before.ctime, before.ctimeNsec);
-  return iattOf(known);
+  if (same) keepGrant(object, before.ctime, before.ctimeNsec);
+  return iattOf(object);
 }
 
 /** The descriptor that was written through must be the one that is synced: an error is told only there. */
-async function durable(brick: Brick, known: PosixObject, file: Descriptor, written: Written): Promise<Written> {
+async function durable(brick: Brick, object: PosixObject, file: Descriptor, written: Written): Promise<Written> {
   file.pin();
   try {
-    await syncFile(brick, known, written.stable === Stable.DATA_SYNC);
+    await syncFile(brick, object, written.stable === Stable.DATA_SYNC);
     return written;
   } catch (error) {
     throw withWcc(error, written.before, written.after);
@@ -144,7 +145,7 @@ async function durable(brick: Brick, known: PosixObject, file: Descriptor, writt
 async function writeLater(
   brick: Brick,
   frame: Frame,
-  { known, file, before }: Target,
+  { object, file, before }: Target,
   data: Buffer,
   offset: number,
   stable: Stable,
@@ -156,9 +157,9 @@ async function writeLater(
     count = await brick.pool.run(() => writeAll(file.fd, data, offset));
     file.dirty = true;
     // Others' changes may have come in between, so there is no telling what was right before.
-    const after = iattNow(known, file.fd);
+    const after = iattNow(object, file.fd);
     if (stable === Stable.UNSTABLE) return { count, stable, before: undefined, after };
-    return await durable(brick, known, file, { count, stable, before: undefined, after });
+    return await durable(brick, object, file, { count, stable, before: undefined, after });
   } finally {
     file.unpin();
   }
@@ -194,16 +195,16 @@ export async function commit(brick: Brick, inode: Inode, dataOnly: boolean): Pro
   const { objects } = brick;
   await brick.syncs.enter();
   try {
-    const known = objects.of(inode);
-    objects.stat(known);
-    const before = iattOf(known);
+    const object = objects.of(inode);
+    objects.stat(object);
+    const before = iattOf(object);
     try {
-      await syncFile(brick, known, dataOnly);
+      await syncFile(brick, object, dataOnly);
     } catch (error) {
       throw withWcc(error, before, before);
     }
-    const fd = objects.stat(known);
-    return { before, after: iattNow(known, fd) };
+    const fd = objects.stat(object);
+    return { before, after: iattNow(object, fd) };
   } finally {
     brick.syncs.leave();
   }

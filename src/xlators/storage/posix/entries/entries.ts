@@ -6,7 +6,7 @@ import type { Iatt } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { close as closePooled } from 'node:fs';
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, S_IFDIR, S_IFMT } from '../../../../sys/constants.ts';
-import { fsError, lastError, withBoth, withWcc } from '../../../../sys/failure.ts';
+import { fsError, lastError } from '../../../../sys/failure.ts';
 import { asCaller } from '../../../../sys/process/identity.ts';
 import { linkat, renameat, unlinkat } from '../../../../sys/libc.ts';
 import { cName, cName2, procFd } from '../../../../sys/files/names.ts';
@@ -15,6 +15,7 @@ import { iattOf } from '../attributes.ts';
 import { type Brick, type Changed, iattNow, inDirectory, isDot, refuseDots } from '../brick.ts';
 import type { PosixObject } from '../objects/object.ts';
 import type { Mount } from '../objects/mount.ts';
+import { withBoth, withWcc } from '../failure.ts';
 
 /** Bytes: giving back the blocks of larger files is left to the thread pool. */
 const LARGE = 16 * 1024 * 1024;
@@ -23,13 +24,13 @@ export function link(brick: Brick, frame: Frame, inode: Inode, parent: Inode, na
   const { objects } = brick;
   return inDirectory(brick, frame, parent, (fd, dir) => {
     refuseDots(name);
-    const known = objects.of(inode);
-    const own = objects.stat(known);
+    const object = objects.of(inode);
+    const own = objects.stat(object);
     asCaller(frame.identity);
     if (linkat(AT_FDCWD, procFd(own), fd, cName(name), AT_SYMLINK_FOLLOW) < 0) throw lastError('link');
-    objects.index?.linked(known, dir, name);
-    objects.stat(known);
-    return iattOf(known);
+    objects.index?.linked(object, dir, name);
+    objects.stat(object);
+    return iattOf(object);
   });
 }
 
@@ -65,9 +66,9 @@ export interface Left {
 const NOTHING: Left = { gone: undefined, freed: undefined };
 
 /** The name was taken away, or (`taken` is false) it was not. */
-function left({ objects, pool }: Brick, object: Leaving | undefined, taken: boolean): Left {
-  if (!object) return NOTHING;
-  const { mount, ino, last, held } = object;
+function left({ objects, pool }: Brick, leaver: Leaving | undefined, taken: boolean): Left {
+  if (!leaver) return NOTHING;
+  const { mount, ino, last, held } = leaver;
   const gone = taken && last ? objects.gone(mount, ino)?.gfid : undefined;
   const close = (fd: number) => new Promise<void>(resolve => closePooled(fd, () => resolve()));
   const freed = held === undefined ? undefined : pool.run(() => close(held), true);
@@ -78,26 +79,26 @@ function remove(brick: Brick, frame: Frame, parent: Inode, name: string, flags: 
   return inDirectory(brick, frame, parent, (fd, dir) => {
     brick.objects.index?.room();
     const bytes = cName(name);
-    const object = leaving(brick, fd, bytes);
+    const leaver = leaving(brick, fd, bytes);
     const removed = unlinkat(fd, bytes, flags) === 0;
     const error = removed ? undefined : lastError(flags === 0 ? 'unlink' : 'rmdir');
-    const known = object?.mount.inodes.get(object.ino);
-    const what = left(brick, object, removed);
+    const object = leaver?.mount.inodes.get(leaver.ino);
+    const what = left(brick, leaver, removed);
     if (error) throw error;
-    noteRemoval(brick, known, dir, name);
+    noteRemoval(brick, object, dir, name);
     return what;
   });
 }
 
 function noteRemoval(
   { objects: { index } }: Brick,
-  known: PosixObject | undefined,
+  object: PosixObject | undefined,
   dir: PosixObject,
   name: string,
 ): void {
   if (!index) return;
   index.removed(dir, name);
-  if (known) known.placeParent = undefined; // should it get that name again, it is to be noted again
+  if (object) object.placeParent = undefined; // should it get that name again, it is to be noted again
 }
 
 export function unlink(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<Left> {
@@ -165,13 +166,13 @@ function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toF
   const toBytes = cName2(toName);
   const ino = statName(fromFd, fromBytes) === 0 ? stat.inoKey : -1;
   const moved = ino === -1 ? undefined : mover(brick, fromFd, fromBytes, ino);
-  const object = leaving(brick, toFd, toBytes);
+  const leaver = leaving(brick, toFd, toBytes);
   const renamed = renameat(fromFd, fromBytes, toFd, toBytes) === 0;
   const error = renamed ? undefined : lastError('rename');
-  const replaced = renamed && object !== undefined && object.ino !== ino;
-  const what = left(brick, object, replaced);
+  const replaced = renamed && leaver !== undefined && leaver.ino !== ino;
+  const what = left(brick, leaver, replaced);
   if (error) throw error;
-  if (objects.index === undefined || object?.ino === ino) return what; // two names of one file: nothing was done
+  if (objects.index === undefined || leaver?.ino === ino) return what; // two names of one file: nothing was done
   objects.index.renamed(fromDir, fromName, toDir, toName);
   if (!moved) return what;
   moved.placeParent = undefined;

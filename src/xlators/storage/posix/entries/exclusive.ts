@@ -61,15 +61,15 @@ export function existing(
   }
   const isFile = (stat.mode & S_IFMT) === S_IFREG;
   if (how.mode === 'guarded' || (how.mode === 'exclusive' && !isFile)) throw fsError('EEXIST', 'create');
-  const known = objects.seen(fd, bytes);
+  const object = objects.seen(fd, bytes);
   if (how.mode === 'exclusive') {
-    if (hasVerifier(how.verifier)) return known;
+    if (hasVerifier(how.verifier)) return object;
     if (!isHalfMade(frame)) throw fsError('EEXIST', 'create');
-    keepVerifier(objects.fd(known), how.verifier);
+    keepVerifier(objects.fd(object), how.verifier);
   } else if (how.attr.size !== undefined && isFile) {
     // Of an existing file only the size is set, the way open(2) with O_CREAT has it. Anything else is left as it is.
-    truncateTo(brick, known, objects.fd(known), frame.identity, how.attr.size);
+    truncateTo(brick, object, objects.fd(object), frame.identity, how.attr.size);
   }
-  objects.stat(known);
-  return known;
+  objects.stat(object);
+  return object;
 }

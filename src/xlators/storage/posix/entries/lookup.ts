@@ -4,7 +4,7 @@ import type { Frame } from '../../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../../../sys/constants.ts';
-import { failedWith, fsError, lastError, withWcc } from '../../../../sys/failure.ts';
+import { fsError, lastError } from '../../../../sys/failure.ts';
 import { asCaller } from '../../../../sys/process/identity.ts';
 import { close, errno, openat, readlinkat } from '../../../../sys/libc.ts';
 import { cName, DOT_DOT, EMPTY } from '../../../../sys/files/names.ts';
@@ -16,6 +16,7 @@ import { noteWay } from '../index/ancestors.ts';
 import type { PosixObject } from '../objects/object.ts';
 import { note } from '../index/places.ts';
 import { permitted } from '../permission.ts';
+import { failedWith, withWcc } from '../failure.ts';
 
 const PATH_MAX = 4096;
 const text = Buffer.alloc(PATH_MAX);
@@ -26,9 +27,9 @@ export function lookup(brick: Brick, frame: Frame, parent: Inode, name: string):
   const fd = objects.fd(dir);
   let number = 0;
   try {
-    const known = isDot(name) ? dotted(brick, frame, dir, fd, name) : named(brick, frame, fd, dir, name);
-    if (known !== undefined) {
-      const iatt = iattOf(known);
+    const object = isDot(name) ? dotted(brick, frame, dir, fd, name) : named(brick, frame, fd, dir, name);
+    if (object !== undefined) {
+      const iatt = iattOf(object);
       objects.stat(dir);
       return { iatt, parent: iattOf(dir) };
     }
@@ -47,15 +48,15 @@ function named({ objects }: Brick, frame: Frame, fd: number, dir: PosixObject, n
   asCaller(frame.identity);
   const bytes = cName(name);
   if (statName(fd, bytes) < 0) return undefined;
-  const known = objects.seen(fd, bytes);
-  note(objects.index, known, dir, name);
-  return known;
+  const object = objects.seen(fd, bytes);
+  note(objects.index, object, dir, name);
+  return object;
 }
 
 function dotted(brick: Brick, frame: Frame, dir: PosixObject, fd: number, name: string): PosixObject {
-  const known = name === '.' ? dir : above(brick, frame, dir, fd);
-  if (known === dir) brick.objects.stat(dir);
-  return known;
+  const object = name === '.' ? dir : above(brick, frame, dir, fd);
+  if (object === dir) brick.objects.stat(dir);
+  return object;
 }
 
 /**
@@ -81,26 +82,26 @@ export function discover({ objects }: Brick, gfid: Buffer, hint: Buffer | undefi
 }
 
 export function getattr({ objects }: Brick, inode: Inode): Iatt {
-  const known = objects.of(inode);
-  objects.stat(known);
-  return iattOf(known);
+  const object = objects.of(inode);
+  objects.stat(object);
+  return iattOf(object);
 }
 
 export function access({ objects }: Brick, frame: Frame, inode: Inode, mask: number): { granted: number; iatt: Iatt } {
-  const known = objects.of(inode);
-  const fd = objects.stat(known);
-  const granted = permitted(known, fd, frame.identity, mask);
-  return { granted, iatt: iattOf(known) };
+  const object = objects.of(inode);
+  const fd = objects.stat(object);
+  const granted = permitted(object, fd, frame.identity, mask);
+  return { granted, iatt: iattOf(object) };
 }
 
 export function readlink({ objects }: Brick, inode: Inode): { target: string; iatt: Iatt } {
-  const known = objects.of(inode);
-  const fd = objects.stat(known);
-  const iatt = iattOf(known);
+  const object = objects.of(inode);
+  const fd = objects.stat(object);
+  const iatt = iattOf(object);
   if (iatt.type !== FileType.LNK) throw withWcc(fsError('EINVAL', 'readlink of no symlink'), undefined, iatt);
   const length = readlinkat(fd, EMPTY, text, PATH_MAX);
   if (length < 0) throw withWcc(lastError('readlink'), undefined, iatt);
   const target = text.toString('latin1', 0, length);
-  objects.stat(known); // reading it may have moved its atime
-  return { target, iatt: iattOf(known) };
+  objects.stat(object); // reading it may have moved its atime
+  return { target, iatt: iattOf(object) };
 }

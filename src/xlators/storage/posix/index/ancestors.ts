@@ -9,15 +9,15 @@ import type { Objects } from '../objects/objects.ts';
 import { note } from './places.ts';
 
 /**
- * Notes the directory and all its ancestors in the index, before its handle is given out. Returns `known`, with its
+ * Notes the directory and all its ancestors in the index, before its handle is given out. Returns `object`, with its
  * attributes in `stat`.
  */
-export function noteWay(objects: Objects, known: PosixObject): PosixObject {
+export function noteWay(objects: Objects, object: PosixObject): PosixObject {
   const { index, root } = objects;
-  if (index === undefined || known === root || known.placeParent !== undefined) return known;
+  if (index === undefined || object === root || object.placeParent !== undefined) return object;
   asRoot();
   const top = pathOf(root.path!.fd);
-  const path = pathOf(objects.fd(known));
+  const path = pathOf(objects.fd(object));
   if (!isWithin(path, top)) throw moved();
   let at = root;
   for (const name of path.slice(top.length).split('/')) {
@@ -29,9 +29,9 @@ export function noteWay(objects: Objects, known: PosixObject): PosixObject {
     note(index, next, at, name);
     at = next;
   }
-  if (at !== known) throw moved();
-  objects.stat(known);
-  return known;
+  if (at !== object) throw moved();
+  objects.stat(object);
+  return object;
 }
 
 const moved = () => fsError('EJUKEBOX', 'the directory is being moved');

@@ -40,16 +40,16 @@ interface Place {
   readonly ino: string;
 }
 
-/** Notes that `known` is called `name` in `dir`, if there is an index and it needs to know. */
-export function note(index: PlaceIndex | undefined, known: PosixObject, dir: PosixObject, name: string): void {
+/** Notes that `object` is called `name` in `dir`, if there is an index and it needs to know. */
+export function note(index: PlaceIndex | undefined, object: PosixObject, dir: PosixObject, name: string): void {
   if (index === undefined) return;
-  if (known.placeParent === dir.gfid && known.placeName === name) return;
-  index.note(known, dir, name);
+  if (object.placeParent === dir.gfid && object.placeName === name) return;
+  index.note(object, dir, name);
 }
 
 /** A name that will be written together with others. */
 interface Noted {
-  readonly known: PosixObject;
+  readonly object: PosixObject;
   readonly parent: Buffer;
   readonly name: string;
 }
@@ -118,24 +118,24 @@ export class PlaceIndex {
   }
 
   /**
-   * Notes that `known` is called `name` in `dir`. EJUKEBOX if that cannot be written; the gfid must then not be
+   * Notes that `object` is called `name` in `dir`. EJUKEBOX if that cannot be written; the gfid must then not be
    * answered.
    */
-  note(known: PosixObject, dir: PosixObject, name: string): void {
-    if (known === this.#objects.root) return;
+  note(object: PosixObject, dir: PosixObject, name: string): void {
+    if (object === this.#objects.root) return;
     if (this.#batch !== undefined) {
-      this.#batch.push({ known, parent: dir.gfid, name });
+      this.#batch.push({ object, parent: dir.gfid, name });
       return;
     }
     this.#dirty = true;
-    this.#writes.write(() => this.#add.run(dir.gfid, bytesOf(name), known.gfid, String(known.ino)));
-    known.placeParent = dir.gfid;
-    known.placeName = name;
+    this.#writes.write(() => this.#add.run(dir.gfid, bytesOf(name), object.gfid, String(object.ino)));
+    object.placeParent = dir.gfid;
+    object.placeName = name;
   }
 
   /** Like {@link note}, for a further name that an object was just given. */
-  linked(known: PosixObject, dir: PosixObject, name: string): void {
-    this.#done(() => this.#add.run(dir.gfid, bytesOf(name), known.gfid, String(known.ino)));
+  linked(object: PosixObject, dir: PosixObject, name: string): void {
+    this.#done(() => this.#add.run(dir.gfid, bytesOf(name), object.gfid, String(object.ino)));
   }
 
   /** Runs `act` and then writes everything that it has noted in one transaction. EJUKEBOX if that cannot be written. */
@@ -151,13 +151,13 @@ export class PlaceIndex {
     if (noted.length === 0) return result;
     this.#dirty = true;
     this.#writes.writeAll(() => {
-      for (const { known, parent, name } of noted) {
-        this.#add.run(parent, bytesOf(name), known.gfid, String(known.ino));
+      for (const { object, parent, name } of noted) {
+        this.#add.run(parent, bytesOf(name), object.gfid, String(object.ino));
       }
     });
-    for (const { known, parent, name } of noted) {
-      known.placeParent = parent;
-      known.placeName = name;
+    for (const { object, parent, name } of noted) {
+      object.placeParent = parent;
+      object.placeName = name;
     }
     return result;
   }
@@ -194,8 +194,8 @@ export class PlaceIndex {
       this.#write(() => this.#meet.run(mount.tag, ino, btime, gfidByChance(mount.tag).gfid));
       row = this.#birthOf(mount, ino);
     }
-    const known = row && (!mount.births || row.btime === btime || (stat.mode & S_IFMT) === S_IFDIR);
-    const gfid = known ? keptCopy(row!.gfid) : gfidOfInode(mount.tag, stat.inoKey, stat.btime, stat.btimeNsec).gfid;
+    const isSame = row && (!mount.births || row.btime === btime || (stat.mode & S_IFMT) === S_IFDIR);
+    const gfid = isSame ? keptCopy(row!.gfid) : gfidOfInode(mount.tag, stat.inoKey, stat.btime, stat.btimeNsec).gfid;
     if (row?.btime !== btime) this.#write(() => this.#bear.run(mount.tag, ino, btime, gfid));
     return { gfid, hint: undefined };
   }
@@ -205,10 +205,10 @@ export class PlaceIndex {
   }
 
   /** The birth time of an inode changed while we held it open: overlayfs copied it up. `stat` tells of it. */
-  reborn(known: PosixObject): void {
-    if (known === this.#objects.root) return;
+  reborn(object: PosixObject): void {
+    if (object === this.#objects.root) return;
     const btime = btimeNow();
-    this.#done(() => this.#bear.run(known.mount.tag, String(known.ino), btime, known.gfid));
+    this.#done(() => this.#bear.run(object.mount.tag, String(object.ino), btime, object.gfid));
   }
 
   /** The inode is no more: its number may come again, for another one. */

@@ -50,7 +50,7 @@ export function findIn<T>(dirFd: number, ino: string, accept: (name: string) => 
 
 /** Notes what the search has found. */
 export interface Finds {
-  note(known: PosixObject, dir: PosixObject, name: string): void;
+  note(object: PosixObject, dir: PosixObject, name: string): void;
   /** Runs `act` and writes what it notes. EJUKEBOX if that cannot be written now. */
   batch<T>(act: () => T): T;
   /** Records that everything in the volume was noted. EJUKEBOX if that cannot be written now. */
@@ -65,7 +65,7 @@ export interface Wanted {
 
 /** A find to be noted: the object has this name in this directory. */
 interface Find {
-  readonly known: PosixObject;
+  readonly object: PosixObject;
   readonly dir: PosixObject;
   readonly name: string;
 }
@@ -96,7 +96,7 @@ export const keyOf = (gfid: Uint8Array): string => Buffer.from(gfid).toString('l
 interface Level {
   readonly fd: number;
   readonly reader: DirentReader;
-  readonly known: PosixObject;
+  readonly object: PosixObject;
   /** In the level before it; the root has none. */
   readonly name: string;
 }
@@ -198,7 +198,7 @@ export class PlaceSearch {
       asRoot();
       const top = openat(this.#objects.fd(this.#objects.root), DOT, LIST, 0);
       if (top < 0) throw lastError('listing of the volume’s directory');
-      levels.push({ fd: top, reader: new DirentReader(), known: this.#objects.root, name: '' });
+      levels.push({ fd: top, reader: new DirentReader(), object: this.#objects.root, name: '' });
       while (levels.length > 0 && !this.#stopped) {
         asRoot();
         const found = this.#step(levels, round);
@@ -206,7 +206,7 @@ export class PlaceSearch {
         await this.#persist(() => {
           if (found.length === 0) return;
           this.#finds.batch(() => {
-            for (const { known, dir, name } of found) this.#finds.note(known, dir, name);
+            for (const { object, dir, name } of found) this.#finds.note(object, dir, name);
           });
         });
         // oxlint-disable-next-line no-await-in-loop
@@ -262,14 +262,14 @@ export class PlaceSearch {
 
   #look(levels: Level[], fd: number, name: string, { wanted, notesAll }: Round, found: Find[]): void {
     try {
-      const known = this.#objects.met(this.#objects.openPath(fd, cName(name)));
-      const isWanted = wanted.get(String(known.ino))?.delete(keyOf(known.gfid));
+      const object = this.#objects.met(this.#objects.openPath(fd, cName(name)));
+      const isWanted = wanted.get(String(object.ino))?.delete(keyOf(object.gfid));
       if (!isWanted && !notesAll) return;
       // The way to it may be as new to the index as its place.
       for (let i = 1; i < levels.length; i++) {
-        found.push({ known: levels[i]!.known, dir: levels[i - 1]!.known, name: levels[i]!.name });
+        found.push({ object: levels[i]!.object, dir: levels[i - 1]!.object, name: levels[i]!.name });
       }
-      found.push({ known, dir: levels.at(-1)!.known, name });
+      found.push({ object, dir: levels.at(-1)!.object, name });
     } catch (error) {
       if (!isGone(error)) throw error;
     }
@@ -282,14 +282,14 @@ export class PlaceSearch {
       if (SHORTAGES.has(number)) throw systemError(number, 'opening a directory to search it');
       return;
     }
-    let known: PosixObject;
+    let object: PosixObject;
     try {
-      known = this.#objects.met(this.#objects.openPath(below, DOT));
+      object = this.#objects.met(this.#objects.openPath(below, DOT));
     } catch (error) {
       close(below);
       if (!isGone(error)) throw error;
       return;
     }
-    levels.push({ fd: below, reader: new DirentReader(), known, name });
+    levels.push({ fd: below, reader: new DirentReader(), object, name });
   }
 }

@@ -5,7 +5,7 @@ import type { Frame } from '../../../../graph/frame.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY, S_IFDIR, S_IFMT } from '../../../../sys/constants.ts';
 import { DirentReader } from '../../../../sys/files/dirents.ts';
-import { fsError, lastError, withWcc } from '../../../../sys/failure.ts';
+import { fsError, lastError } from '../../../../sys/failure.ts';
 import { asCaller } from '../../../../sys/process/identity.ts';
 import { openat } from '../../../../sys/libc.ts';
 import { procFd } from '../../../../sys/files/names.ts';
@@ -18,6 +18,7 @@ import { NarrowCookies } from './narrow-cookies.ts';
 import { note } from '../index/places.ts';
 import { permitted } from '../permission.ts';
 import { beganAnew } from './tmpfs-positions.ts';
+import { withWcc } from '../failure.ts';
 
 /** Entries for one call, however many bytes it wants: some milliseconds of work. */
 const ENTRIES_MAX = 1024;
@@ -127,9 +128,9 @@ function direntPlus(
 ): Dirent {
   const { name } = reader;
   try {
-    const known = knownOf(brick, frame, dir, fd, name, reader);
-    if (known === undefined) return dirent(brick, dir, reader, cookie);
-    const iatt = iattOf(known);
+    const object = objectOf(brick, frame, dir, fd, name, reader);
+    if (object === undefined) return dirent(brick, dir, reader, cookie);
+    const iatt = iattOf(object);
     return { name, ino: iatt.ino, cookie, iatt };
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
@@ -138,7 +139,7 @@ function direntPlus(
 }
 
 /** Leaves the attributes in `stat`. */
-function knownOf(
+function objectOf(
   brick: Brick,
   frame: Frame,
   dir: PosixObject,
@@ -154,7 +155,7 @@ function knownOf(
   if (name === '..') return dir === objects.root ? undefined : above(brick, frame, dir, fd);
   asCaller(frame.identity);
   if (statNameAt(fd, nameAddress) < 0) return undefined;
-  const known = objects.glimpsed(fd, name);
-  note(objects.index, known, dir, name);
-  return known;
+  const object = objects.glimpsed(fd, name);
+  note(objects.index, object, dir, name);
+  return object;
 }

@@ -35,20 +35,20 @@ const FLAGS = O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
  */
 export function openFile(
   { objects }: Pick<Brick, 'objects'>,
-  known: PosixObject,
+  object: PosixObject,
   writable: boolean,
   identity: Identity,
 ): Descriptor {
-  const open = known.file;
+  const open = object.file;
   const { files } = objects.caches;
   if (open !== undefined && (open.writable || !writable)) {
     files.use(open);
     return open;
   }
-  const from = objects.fd(known);
+  const from = objects.fd(object);
   const fd = openAgain(objects, from, (writable ? O_RDWR : O_RDONLY) | FLAGS, identity);
   if (open) files.drop(open);
-  return (known.file = files.add(known, fd, writable));
+  return (object.file = files.add(object, fd, writable));
 }
 
 function openAgain(objects: Objects, from: number, flags: number, identity: Identity): number {
@@ -91,9 +91,9 @@ export function clearSetId(fd: number, identity: Identity, { mode }: Iatt): void
  * Makes the file (or directory) durable, and that its handle finds it, sharing a flush with whoever else asks. Rejects with
  * the error of that.
  */
-export function syncFile(brick: Brick, known: PosixObject, dataOnly: boolean): Promise<void> {
-  known.flush ??= new Flush(brick.pool, () => {
-    const file = known.file ?? openFile(brick, known, false, SERVER);
+export function syncFile(brick: Brick, object: PosixObject, dataOnly: boolean): Promise<void> {
+  object.flush ??= new Flush(brick.pool, () => {
+    const file = object.file ?? openFile(brick, object, false, SERVER);
     file.pin();
     file.dirty = false;
     const finish = (error: Error | null) => {
@@ -102,7 +102,7 @@ export function syncFile(brick: Brick, known: PosixObject, dataOnly: boolean): P
     };
     return { fd: file.fd, finish };
   });
-  const flushed = known.flush.sync(dataOnly);
+  const flushed = object.flush.sync(dataOnly);
   const { index } = brick.objects;
   return index === undefined ? flushed : Promise.all([flushed, index.durable()]).then(NOTHING);
 }

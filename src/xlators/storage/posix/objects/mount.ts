@@ -59,13 +59,13 @@ export class Mount {
   nowait = true;
   /** Whether objects have birth times. Without, their numbers alone do not tell them from others that had them before. */
   readonly births: boolean;
-  readonly #reborn: (known: PosixObject) => void;
+  readonly #reborn: (object: PosixObject) => void;
 
   constructor(
     fd: number,
     id: { tag: number; mountId: number; dev: number; births: boolean; isRoot: boolean },
     handles: HandleUse,
-    reborn: (known: PosixObject) => void,
+    reborn: (object: PosixObject) => void,
   ) {
     this.fd = fd;
     this.tag = id.tag;
@@ -73,9 +73,9 @@ export class Mount {
     this.dev = id.dev;
     this.births = id.births;
     this.#reborn = reborn;
-    const known = statfsFd(fd) === 0;
-    this.type = known ? statfs.type : 0;
-    this.fsid = known && statfs.fsid !== 0n ? statfs.fsid : BigInt(id.dev);
+    const answered = statfsFd(fd) === 0;
+    this.type = answered ? statfs.type : 0;
+    this.fsid = answered && statfs.fsid !== 0n ? statfs.fsid : BigInt(id.dev);
     const given = takeHandle(fd) === 0 && handle.length <= HINTED_MAX && (handles === 'any' || this.handlesLast);
     this.handleBytes = given ? handle.length : 0;
     this.byHandle = given && handles !== 'none' && this.#opens();
@@ -102,11 +102,11 @@ export class Mount {
     return this.copiesUp || !this.births;
   }
 
-  reborn(known: PosixObject): void {
-    known.btime = stat.btime;
-    known.btimeNsec = stat.btimeNsec;
-    known.settled = false;
-    this.#reborn(known);
+  reborn(object: PosixObject): void {
+    object.btime = stat.btime;
+    object.btimeNsec = stat.btimeNsec;
+    object.settled = false;
+    this.#reborn(object);
   }
 
   #opens(): boolean {

@@ -35,7 +35,7 @@ export class Mounts {
   /** Of what is mounted below the root. */
   readonly #handles: HandleUse;
   readonly #log: Log;
-  readonly #reborn: (known: PosixObject) => void;
+  readonly #reborn: (object: PosixObject) => void;
   readonly #all: Mount[] = [];
   /** The mount points of present mounts and of those that were dropped, by their tags. */
   readonly #points = new Map<number, string>();
@@ -43,7 +43,7 @@ export class Mounts {
   #searchedMs = 0;
 
   /** `rootFd` is the root directory, open for reading; `stat` holds its attributes. */
-  constructor(rootFd: number, handles: HandleUse, log: Log, reborn: (known: PosixObject) => void) {
+  constructor(rootFd: number, handles: HandleUse, log: Log, reborn: (object: PosixObject) => void) {
     this.#log = log;
     this.#reborn = reborn;
     this.root = new Mount(

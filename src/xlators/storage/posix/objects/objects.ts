@@ -61,7 +61,7 @@ export class Objects {
     const ino = stat.inoKey;
     this.#slot = slot;
     this.caches = caches;
-    this.mounts = new Mounts(rootFd, handles, log, known => this.index?.reborn(known));
+    this.mounts = new Mounts(rootFd, handles, log, object => this.index?.reborn(object));
     this.root = new PosixObject(this.mounts.root, ROOT_GFID, undefined);
     this.root.ino = ino;
     this.root.path = new Descriptor(rootFd, this.root, caches.paths, false);
@@ -74,8 +74,8 @@ export class Objects {
   }
 
   /** A descriptor, good for `…at` calls and for those that take AT_EMPTY_PATH. Good until the next fop. */
-  fd(known: PosixObject): number {
-    const { path, file } = known;
+  fd(object: PosixObject): number {
+    const { path, file } = object;
     if (path !== undefined) {
       this.caches.paths.use(path);
       return path.fd;
@@ -84,17 +84,17 @@ export class Objects {
       this.caches.files.use(file);
       return file.fd;
     }
-    if (known.mount.left) this.#return(known);
-    const fd = this.#open(known.mount, known.gfid, known.hint);
-    known.path = this.caches.paths.add(known, fd);
+    if (object.mount.left) this.#return(object);
+    const fd = this.#open(object.mount, object.gfid, object.hint);
+    object.path = this.caches.paths.add(object, fd);
     return fd;
   }
 
   /** Fills `stat`, and answers with a descriptor as {@link fd}. */
-  stat(known: PosixObject): number {
-    const fd = this.fd(known);
+  stat(object: PosixObject): number {
+    const fd = this.fd(object);
     if (statFd(fd) < 0) throw lastError('statx');
-    return stat.nlink === 0 ? this.#recheck(known) : fd;
+    return stat.nlink === 0 ? this.#recheck(object) : fd;
   }
 
   /** The object that `gfid` and `hint` tell of, whether an inode remembers it or not. */
@@ -124,14 +124,14 @@ export class Objects {
   }
 
   #recall(mount: Mount): PosixObject | undefined {
-    const known = mount.inodes.get(stat.inoKey);
-    if (known === undefined) return undefined;
-    if (known.path !== undefined || known.file !== undefined) {
+    const object = mount.inodes.get(stat.inoKey);
+    if (object === undefined) return undefined;
+    if (object.path !== undefined || object.file !== undefined) {
       // To hold a FUSE object open need not hold what stands behind it, whose number another one may get.
-      return mount.births || mount.handleBytes > 0 ? known : undefined;
+      return mount.births || mount.handleBytes > 0 ? object : undefined;
     }
-    const same = known.settled && known.btimeNsec === stat.btimeNsec && known.btime === stat.btime && stat.hasBtime;
-    return same ? known : undefined;
+    const same = object.settled && object.btimeNsec === stat.btimeNsec && object.btime === stat.btime && stat.hasBtime;
+    return same ? object : undefined;
   }
 
   /** O_PATH, without following a symlink. */
@@ -149,10 +149,10 @@ export class Objects {
         close(fd);
         return this.root;
       }
-      const known = this.#known(mount, id ?? this.identify(mount, fd));
-      if (known.path === undefined) known.path = this.caches.paths.add(known, fd);
+      const object = this.#remember(mount, id ?? this.identify(mount, fd));
+      if (object.path === undefined) object.path = this.caches.paths.add(object, fd);
       else close(fd);
-      return known;
+      return object;
     } catch (error) {
       close(fd);
       throw error;
@@ -160,17 +160,17 @@ export class Objects {
   }
 
   /** The object of that gfid, whom `stat` tells of. */
-  #known(mount: Mount, { gfid, hint }: GfidAndHint): PosixObject {
+  #remember(mount: Mount, { gfid, hint }: GfidAndHint): PosixObject {
     const ino = stat.inoKey;
     const before = mount.inodes.get(ino);
-    const known =
+    const object =
       before?.gfid.equals(gfid) === true ? before : new PosixObject(mount, keptCopy(gfid), hint && keptCopy(hint));
-    known.ino = ino;
-    known.btime = stat.btime;
-    known.btimeNsec = stat.btimeNsec;
-    known.settled = stat.hasBtime && Date.now() - (stat.btime * 1000 + stat.btimeNsec / 1e6) > SETTLED_MS;
-    if (known !== before) mount.inodes.set(ino, known);
-    return known;
+    object.ino = ino;
+    object.btime = stat.btime;
+    object.btimeNsec = stat.btimeNsec;
+    object.settled = stat.hasBtime && Date.now() - (stat.btime * 1000 + stat.btimeNsec / 1e6) > SETTLED_MS;
+    if (object !== before) mount.inodes.set(ino, object);
+    return object;
   }
 
   /** A new object that was made as `name`, open as `fd` for reading and writing: taken over as its file. */
@@ -178,9 +178,9 @@ export class Objects {
     try {
       if (statFd(fd) < 0) throw lastError('statx');
       const mount = this.mounts.of(flags => openat(AT_FDCWD, procFd(fd), flags & ~O_NOFOLLOW, 0));
-      const known = this.#known(mount, this.identify(mount, fd));
-      known.file = this.caches.files.add(known, fd, true);
-      return known;
+      const object = this.#remember(mount, this.identify(mount, fd));
+      object.file = this.caches.files.add(object, fd, true);
+      return object;
     } catch (error) {
       close(fd);
       throw error;
@@ -190,14 +190,14 @@ export class Objects {
   /** As {@link seen}, but keeps no descriptor if the handle alone can tell who it is: for listings. */
   glimpsed(dirfd: number, name: string): PosixObject {
     const mount = this.mounts.peek() ?? this.mounts.of(flags => openat(dirfd, cName(name), flags, 0));
-    const known = this.#recall(mount);
-    if (known) return known;
+    const object = this.#recall(mount);
+    if (object) return object;
     if (mount.handleBytes > 0 && takeHandle(dirfd, cName(name)) === 0) {
       const { bytes, type } = handle;
       const id = gfidOfHandle(mount.tag, type, bytes, mount.handleBytes);
       // Between the two calls the name may have come to stand for another object.
       const same = inoInHandle(mount.type, { type, bytes, at: 0, length: bytes.length }) === stat.inoKey;
-      if (id && same && stat.inoKey !== this.root.ino) return this.#known(mount, id);
+      if (id && same && stat.inoKey !== this.root.ino) return this.#remember(mount, id);
     }
     return this.met(this.openPath(dirfd, cName(name)));
   }
@@ -238,13 +238,13 @@ export class Objects {
    * if that is known.
    */
   gone(mount: Mount, ino: number | bigint): PosixObject | undefined {
-    const known = mount.inodes.get(ino);
+    const object = mount.inodes.get(ino);
     mount.inodes.delete(ino);
     this.index?.died(mount, ino);
-    if (!known) return undefined;
-    if (known.file) known.file.dirty = false; // nobody can ask for the data any more
-    known.close();
-    return known;
+    if (!object) return undefined;
+    if (object.file) object.file.dirty = false; // nobody can ask for the data any more
+    object.close();
+    return object;
   }
 
   /**
@@ -263,19 +263,19 @@ export class Objects {
   }
 
   #adopt(inode: Inode): PosixObject {
-    const known = isRoot(inode.gfid) ? this.root : this.find(inode.gfid, inode.hint);
-    inode.slots[this.#slot] = known;
-    return known;
+    const object = isRoot(inode.gfid) ? this.root : this.find(inode.gfid, inode.hint);
+    inode.slots[this.#slot] = object;
+    return object;
   }
 
   /**
    * Assigns the object to the mount that has the same file system now, since its own was dropped from the table.
    * EJUKEBOX if there is none.
    */
-  #return(known: PosixObject): void {
-    if (!known.mount.byHandle) return; // the index finds the object through its directories
-    known.mount = this.mounts.byTag(known.mount.tag);
-    known.mount.inodes.set(known.ino, known);
+  #return(object: PosixObject): void {
+    if (!object.mount.byHandle) return; // the index finds the object through its directories
+    object.mount = this.mounts.byTag(object.mount.tag);
+    object.mount.inodes.set(object.ino, object);
   }
 
   #mountOf(gfid: Buffer, hint: Buffer | undefined): Mount {
@@ -287,8 +287,8 @@ export class Objects {
   #remembered(mount: Mount, gfid: Buffer, hint: Buffer | undefined): PosixObject | undefined {
     const at = handleOf(gfid, hint, mount.handleBytes);
     const ino = at && inoInHandle(mount.type, at);
-    const known = ino === undefined ? undefined : mount.inodes.get(ino);
-    return known?.gfid.equals(gfid) === true ? known : undefined;
+    const object = ino === undefined ? undefined : mount.inodes.get(ino);
+    return object?.gfid.equals(gfid) === true ? object : undefined;
   }
 
   /** O_PATH. ESTALE if the object is gone. */
@@ -309,14 +309,14 @@ export class Objects {
   }
 
   /** All its names are gone, but for what we hold open ourselves: is it open elsewhere? */
-  #recheck(known: PosixObject): number {
-    if (known === this.root) throw fsError('ESTALE', 'the volume’s directory was removed');
-    known.close();
-    const fd = this.fd(known);
+  #recheck(object: PosixObject): number {
+    if (object === this.root) throw fsError('ESTALE', 'the volume’s directory was removed');
+    object.close();
+    const fd = this.fd(object);
     if (statFd(fd) < 0) throw lastError('statx');
     // A removed directory may be held by what we hold of its entries; nobody can do anything with it.
     if (stat.nlink === 0 && (stat.mode & S_IFMT) === S_IFDIR) {
-      known.close();
+      object.close();
       throw fsError('ESTALE', 'the directory is gone');
     }
     return fd;
