@@ -12,17 +12,17 @@ import { silent } from '#src/log.ts';
 import { XLATORS } from '#src/xlators/registry.ts';
 import { Memory } from './memory.ts';
 
-/** The server's own types, and `test/memory`. */
+/** The xlator types of the server, and `test/memory`. */
 export const TEST_XLATORS: Registry = { ...XLATORS, 'test/memory': async () => Memory };
 
 export const frame: Frame = { identity: ROOT, client: '192.0.2.1', signal: new AbortController().signal };
 
-/** An environment that logs nothing and has no state. */
+/** An environment that logs nothing and has no state directory. */
 export function envOf(parts: Partial<GraphEnv> = {}): GraphEnv {
   return { log: silent, stateDir: '/nonexistent', stage: 0, ...parts };
 }
 
-/** A log that keeps its lines. */
+/** A log that keeps its lines for the test. */
 export function keptLog() {
   const lines: Record<string, unknown>[] = [];
   const log = pino(
@@ -32,22 +32,22 @@ export function keptLog() {
   return { log, lines };
 }
 
-/** A graph of a volfile that is up, until the test ends. */
+/** Loads a volfile and brings its graph up until the test ends. */
 export async function graphOf(t: Test, text: string, parts: Partial<GraphSource & { env: GraphEnv }> = {}) {
   const graph = await Graph.load({ text, file: 'test.vol', registry: TEST_XLATORS, env: envOf(), ...parts });
   t.teardown(() => graph.stop());
   return graph;
 }
 
-/** A stack of layers over a brick: `type` or `type key=value …` each, from the top down. */
+/** A volfile of layers over a brick. Each layer is `type` or `type key=value …`, from the top down. */
 export function stackOf(...layers: readonly string[]): string {
-  const blocks = layers.toReversed().map((layer, i) => {
+  const blocks = layers.toReversed().map((layer, index) => {
     const [type, ...options] = layer.split(' ');
     return [
-      `volume v${i}`,
+      `volume v${index}`,
       `    type ${type}`,
       ...options.map(option => `    option ${option.replace('=', ' ')}`),
-      ...(i > 0 ? [`    subvolumes v${i - 1}`] : []),
+      ...(index > 0 ? [`    subvolumes v${index - 1}`] : []),
       'end-volume\n',
     ].join('\n');
   });
@@ -59,7 +59,7 @@ export async function volumeOf(t: Test, text: string, parts: Partial<GraphSource
   const graph = await graphOf(t, text, parts);
   const table = new InodeTable({ limit: 10_000, forget: forgetOf(graph.top) });
   const { root } = table;
-  /** Looks up a path of names. */
+  /** Looks up a path, given as its names from the root down. */
   const find = async (...names: string[]): Promise<Inode> => {
     let inode = root;
     for (const name of names) inode = table.link((await graph.top.lookup(frame, inode, name)).iatt, inode, name);

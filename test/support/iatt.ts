@@ -1,13 +1,13 @@
 import { FileType, type Iatt } from '#src/graph/iatt.ts';
 
-/** The gfid whose last bytes are `number`; 1 is the root's. */
+/** A gfid that ends in `number`. Number 1 is the root's gfid. */
 export function gfidOf(number: number): Buffer {
   const gfid = Buffer.alloc(16);
   gfid.writeUInt32BE(number, 12);
   return gfid;
 }
 
-/** Attributes of an object that is as plain as can be, but for what is given. */
+/** Attributes of an ordinary file, with `parts` in place of the defaults. */
 export function iattOf(parts: Partial<Iatt> = {}): Iatt {
   return {
     gfid: gfidOf(2),

@@ -1,9 +1,12 @@
-/** Which ports a process listens on, as the kernel tells. */
+/** The ports that a process listens on, read from /proc. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const LISTEN = '0A'; // TCP_LISTEN, include/net/tcp_states.h
 
-/** The TCP ports that process `pid` listens on, in order; a debugger's is among them. None if the process has ended. */
+/**
+ * The TCP ports that process `pid` listens on, in ascending order, including a debugger's. Empty if the process has
+ * ended.
+ */
 export function listeningPorts(pid: number): number[] {
   const own = socketsOf(pid);
   const ports = ['tcp', 'tcp6'].flatMap(table =>
@@ -30,6 +33,6 @@ function linkOf(path: string): string {
   try {
     return readlinkSync(path);
   } catch {
-    return ''; // closed meanwhile
+    return ''; // It was closed in the meantime.
   }
 }

@@ -1,4 +1,4 @@
-/** MOUNT's programs over a tree of a few paths, and calls in hex. */
+/** The MOUNT programs over a few made-up paths, and MOUNT calls in hex. */
 import type { Test } from 'tap';
 import { mount1 } from '#actors/mount1/program.ts';
 import { mount2 } from '#actors/mount2/program.ts';
@@ -17,7 +17,7 @@ export interface MountedHere extends Mounted {
 }
 
 export interface MountOptions {
-  /** What a path is: a directory with its handle, or the errno (or any error) that mounting it ends with. */
+  /** What each path is: a directory with its handle, or the error that mounting it ends with. */
   readonly paths?: Readonly<Record<string, MountedHere | Error>>;
   readonly exports?: readonly ExportEntry[];
   readonly log?: Log;
@@ -45,7 +45,7 @@ export async function serveMount(t: Test, { paths = {}, exports = [], log = sile
   return { ...served, mounts, programs, contextOf };
 }
 
-/** A call of MOUNT: `version` and `procedure` as eight digits of hex each. */
+/** A call of MOUNT. `version` and `procedure` have eight hex digits each. */
 export const mountCall = (version: string, procedure: string, args = ''): Buffer =>
   hex(`
   0000002a 00000000 00000002            // xid 42, CALL, RPC version 2
@@ -53,5 +53,5 @@ export const mountCall = (version: string, procedure: string, args = ''): Buffer
   00000000 00000000 00000000 00000000   // cred and verf: AUTH_NONE
   ${args}`);
 
-/** A reply's header: accepted, with no verifier; the accept_stat comes next. */
+/** The header of an accepted reply with an empty verifier, without the accept_stat that follows. */
 export const ACCEPTED = '0000002a 00000001 00000000 00000000 00000000';

@@ -1,11 +1,11 @@
-/** Tests that need a network, port 111 or /run of their own, so that nothing outside is touched. */
+/** For tests that need a network, port 111 or /run of their own, so that they touch nothing outside. */
 import { execFileSync, spawnSync } from 'node:child_process';
 
 const INSIDE = 'BRICKNFS_TEST_NAMESPACE';
 
 /**
- * Runs the test file once more in a network and a mount namespace of its own, with `lo` up and /run empty. Returns only
- * there; outside, the process ends with the result.
+ * Runs the test file again in its own network and mount namespaces, with `lo` up and /run empty. The function returns
+ * only there: outside, the process ends with the exit code of that run.
  */
 export function enterNamespaces(file: string): void {
   if (process.env[INSIDE] !== undefined) {
@@ -32,11 +32,12 @@ export function enterNamespaces(file: string): void {
   process.exit(status ?? 1);
 }
 
-/** The address of the test's namespace on the wire to {@link remoteHost}'s. */
+/** The address of the test's own namespace on the wire to {@link remoteHost}. */
 export const HERE = '10.9.0.1';
+/** The address of {@link remoteHost}. */
 export const REMOTE = '10.9.0.2';
 
-/** Another machine as far as the network is concerned, on a wire to this one; answers with how to run a command there. */
+/** Makes another network namespace, joined to this one by a wire. Returns the words that run a command there. */
 export function remoteHost(): readonly string[] {
   const ip = (...args: string[]) => void execFileSync('ip', args);
   ip('netns', 'add', 'remote');

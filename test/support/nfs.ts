@@ -1,4 +1,4 @@
-/** A real NFS service over a real graph, for tests at the wire. */
+/** A real NFS service over a real graph, for tests of bytes on the wire. */
 import { lstatSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,33 +18,34 @@ import { XLATORS } from '#src/xlators/registry.ts';
 import { LIMITS, RecordClient, servePrograms, type ServedPrograms } from './rpc/service.ts';
 
 export const HANDLE_KEY = Buffer.alloc(16, 0x42);
-/** What WRITE and COMMIT answer with in these tests. */
+/** The write verifier of these services, as hex. */
 export const VERIFIER = 'b0b1b2b3b4b5b6b7';
 
 export interface ServedNfs extends ServedPrograms {
-  /** The exported directory: to be looked into and changed behind the server's back. */
+  /** The exported directory. Tests look into it and change it behind the server's back. */
   readonly dir: string;
   readonly graph: Graph;
   readonly nfs: NfsServer;
   readonly volume: Volume;
   readonly mounts: MountList;
-  /** The handle of a path in the volume (`''` is its root), as a client would get it, in hex. */
+  /** The handle of a path in the volume, as a client would get it, in hex. `''` is the volume's root. */
   handle(path: string): Promise<string>;
 }
 
 export interface ServeOptions {
-  /** Lines for the brick, such as `option index on`. */
+  /** Options of the brick, such as `option index on`. */
   readonly brick?: readonly string[];
-  /** Lines for nfs/server, such as `option nfs3.vol.volume-access read-only`. */
+  /** Options of nfs/server, such as `option nfs3.vol.volume-access read-only`. */
   readonly options?: readonly string[];
-  /** Stanzas between the brick (`brick`) and the volume: each line of a stanza as one string; the last is `vol`. */
+  /** Stanzas of the volfile between the volume `brick` and nfs/server. The last one must be named `vol`. */
   readonly layers?: string;
-  /** Names of the volumes served, `vol` unless `layers` makes more. */
+  /** Names of the volumes to serve: only `vol` unless `layers` defines more. */
   readonly volumes?: readonly string[];
-  /** Another stage's or start's state, to serve the same handles. */
+  /** The directory of an earlier service, so that its handles stay valid. */
+  /** The state directory of an earlier service, so that its handles stay valid. */
   readonly dir?: string;
   readonly stateDir?: string;
-  /** Where replies are kept for calls that come again; without one such calls are done again. */
+  /** Where replies are kept for calls that are sent again. Without it such calls are executed again. */
   readonly replies?: ReplyCache;
 }
 
@@ -95,7 +96,8 @@ end-volume
     mounts,
     async exchange(record) {
       const reply = await served.exchange(record);
-      asServer(); // it runs in this thread, which is left as the caller: the test looks at its files as itself
+      // The server runs in this thread and leaves it with the caller's identity. The test reads its files as itself.
+      asServer();
       return reply;
     },
     async handle(path) {
@@ -125,7 +127,7 @@ const hexString = (text: string) => {
   return bytes.length.toString(16).padStart(8, '0') + padded.toString('hex');
 };
 
-/** The handle in a MNT3 reply, `undefined` when it is refused (a file, say). */
+/** The handle in a reply of MNT, or undefined if MNT was refused (for a file, for example). */
 async function mountHandle(client: RecordClient, path: string): Promise<string | undefined> {
   const call = `${CALL}000186a5 00000003 00000001 ${AUTH_ROOT}${hexString(path)}`.replaceAll(' ', '');
   const reply = await client.exchange(Buffer.from(call, 'hex'));
@@ -142,7 +144,7 @@ async function lookUp(client: RecordClient, path: string): Promise<string> {
   return found;
 }
 
-/** A reply's status is behind 24 bytes of header, and the handle behind it. */
+/** The handle in a reply. The status follows a header of 24 bytes, and the handle follows the status. */
 function handleAt(reply: Buffer): string | undefined {
   if (reply.readUInt32BE(20) !== 0 || reply.readUInt32BE(24) !== 0) return undefined;
   const length = reply.readUInt32BE(28);

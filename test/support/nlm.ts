@@ -1,4 +1,4 @@
-/** NLM's program on a port of its own, and calls in hex. */
+/** The NLM program on a port of its own, and NLM calls in hex. */
 import pino from 'pino';
 import t, { type Test } from 'tap';
 import { nlm4 } from '#actors/nlm4/program.ts';
@@ -12,7 +12,7 @@ export async function serveNlm(t: Test) {
   return { ...served, lines };
 }
 
-/** A call of NLM4: `procedure` as eight digits of hex. */
+/** A call of NLM4. `procedure` has eight hex digits. */
 export const nlmCall = (procedure: string, args = ''): Buffer =>
   hex(`
   0000002a 00000000 00000002            // xid 42, CALL, RPC version 2
@@ -20,14 +20,14 @@ export const nlmCall = (procedure: string, args = ''): Buffer =>
   00000000 00000000 00000000 00000000   // cred and verf: AUTH_NONE
   ${args}`);
 
-/** A reply's header: accepted, with no verifier; the accept_stat comes next. */
+/** The header of an accepted reply with an empty verifier, without the accept_stat that follows. */
 export const ACCEPTED = '0000002a 00000001 00000000 00000000 00000000';
 export const GARBAGE_ARGS = `${ACCEPTED} 00000004`;
 
-export const COOKIE = '00000005 c0ffee0001000000'; // five bytes, padded
+export const COOKIE = '00000005 c0ffee0001000000'; // Five bytes, padded to eight.
 export const NO_COOKIE = '00000000';
 
-/** nlm4_lock: bytes 0 to 2^63 - 1 of a file, as Linux asks for all of it. */
+/** An nlm4_lock of bytes 0 to 2^63 - 1, as Linux asks for a whole file. */
 export const ALOCK = `
   0000000c 6c696e75 782d636c 69656e74          // caller_name: "linux-client"
   0000000a 6e66732d 68616e64 6c650000          // fh: 10 bytes
@@ -36,7 +36,7 @@ export const ALOCK = `
   00000000 00000000 7fffffff ffffffff          // l_offset, l_len
 `;
 
-/** nlm4_share: deny write, for read. */
+/** An nlm4_share that asks for read access and denies write access. */
 export const SHARE = `
   0000000c 6c696e75 782d636c 69656e74          // caller_name: "linux-client"
   0000000a 6e66732d 68616e64 6c650000          // fh
@@ -47,15 +47,18 @@ export const SHARE = `
 export interface NlmCase {
   readonly name: string;
   readonly args: string;
-  /** What comes behind the reply's header, from the accept_stat on. */
+  /** What follows the reply's header, from the accept_stat on. */
   readonly reply: string;
-  /** A refused lock, which the log tells of. */
+  /** A refused lock, which the server logs. */
   readonly logged?: boolean;
 }
 
 const refusal = { level: 40, client: '127.0.0.1', msg: /mount with -o nolock/ };
 
-/** Each case against a server of its own; and what is true of all arguments: cut short or longer, they are garbage. */
+/**
+ * Runs each case against a server of its own. Also tests that arguments that are cut short or too long are
+ * GARBAGE_ARGS.
+ */
 export function nlmCases(procedure: string, cases: readonly NlmCase[]): void {
   for (const { name, args, reply, logged } of cases) {
     t.test(name, async t => {
@@ -66,7 +69,7 @@ export function nlmCases(procedure: string, cases: readonly NlmCase[]): void {
       t.equal(lines.length, logged ? 1 : 0);
     });
   }
-  t.test('arguments that are none: GARBAGE_ARGS, and the next call is answered', async t => {
+  t.test('invalid arguments are GARBAGE_ARGS, and the next call is answered', async t => {
     const { exchange, lines } = await serveNlm(t);
     const { args, reply } = cases[0]!;
     const whole = hex(args).toString('hex');

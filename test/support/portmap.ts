@@ -20,7 +20,7 @@ export function tableOf(...entries: PortEntry[]): PortTable {
 
 export const portMapper = (table: PortTable) => [portmap2(table), rpcbind3(table), rpcbind4(table)];
 
-/** A call of program 100000: `version` and `procedure` as eight digits of hex each. */
+/** A call of program 100000. `version` and `procedure` have eight hex digits each. */
 export const portmapCall = (version: string, procedure: string, args = ''): Buffer =>
   hex(`
   0000002a 00000000 00000002            // xid 42, CALL, RPC version 2

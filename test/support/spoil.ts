@@ -1,6 +1,6 @@
 /**
- * Imported for what it does: buffers that are given back are spoiled, so that whoever still looks at one shows. For a
- * server's process: `node --import ./test/support/spoil.ts`.
+ * Importing this module makes buffers unusable once they are given back to their pool, so that code that still reads
+ * one is found out. For the process of a server: `node --import ./test/support/spoil.ts`.
  */
 import { BufferPool } from '#src/buffer-pool.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What wire tests are written with: headers of calls and replies, and the parts of a reply that only the disk knows,
- * made from lstat(2) by hand and not by the codecs under test.
+ * What wire tests are written with: headers of calls and replies, and the parts of a reply that only the disk knows.
+ * These are made by hand from lstat(2), and not by the codecs under test.
  */
 import { type BigIntStats, lstatSync, statfsSync } from 'node:fs';
 import type { Test } from 'tap';
@@ -22,15 +22,15 @@ export function call(program: keyof typeof PROGRAMS, proc: number, args: string,
   return hex(`${XID} 00000000 00000002 ${PROGRAMS[program]} ${word(proc)} ${auth} \n ${args}`);
 }
 
-/** An accepted reply with SUCCESS; the results follow. */
+/** The header of an accepted reply with SUCCESS. The results follow it. */
 export const accepted = `${XID} 00000001 00000000 00000000 00000000 00000000`;
-/** As {@link accepted}, with another accept_stat. */
+/** Like {@link accepted}, with another accept_stat. */
 export const acceptedWith = (stat: number): string => accepted.slice(0, -8) + word(stat);
 
 /** Bytes as a variable-length opaque: length, bytes, padding. `handle` is hex. */
 export const opaque = (handle: string): string =>
   `${word(handle.length / 2)} ${handle}${'00'.repeat(-(handle.length / 2) & 3)}`;
-/** A name or path as a string. */
+/** A name or path as an XDR string. */
 export const text = (value: string): string => opaque(Buffer.from(value, 'latin1').toString('hex'));
 
 const TYPES: [keyof BigIntStats, number][] = [
@@ -45,12 +45,12 @@ const TYPES: [keyof BigIntStats, number][] = [
 
 const time = (ns: bigint): string => word(Number(ns / 1_000_000_000n)) + word(Number(ns % 1_000_000_000n));
 
-/** fsid of a path, as the server makes it: whatever it is, it must be the same for all of one file system. */
+/** The fsid of a path, as the server makes it. It must be the same for all of one file system. */
 export type Fsid = (path: string) => string;
 
 /**
- * The fattr3 of a path (RFC 1813, 2.6), from lstat. The fsid cannot be known from outside: `........` stands for each of
- * its words, and matches anything in {@link expectReply}.
+ * The fattr3 of a path (RFC 1813, 2.6), from lstat. The fsid cannot be known from outside: `........` stands for each
+ * of its words, and matches anything in {@link expectReply}.
  */
 export function fattr3(path: string): string {
   const stat = lstatSync(path, { bigint: true });
@@ -74,20 +74,23 @@ export function fattr3(path: string): string {
   ].join(' ');
 }
 
-/** post_op_attr of a path, or of nothing. */
+/** The post_op_attr of a path, or the empty one. */
 export const postOp = (path?: string): string => (path === undefined ? '00000000' : `00000001 ${fattr3(path)}`);
 
-/** wcc_attr of a path: size, mtime and ctime (RFC 1813, 2.6). To be taken before the call. */
+/** The wcc_attr of a path: size, mtime and ctime (RFC 1813, 2.6). Take it before the call. */
 export function wccAttr(path: string): string {
   const stat = lstatSync(path, { bigint: true });
   return `${word64(stat.size)} ${time(stat.mtimeNs)} ${time(stat.ctimeNs)}`;
 }
 
-/** wcc_data: `before` is what {@link wccAttr} gave before the call, or nothing; `path` is looked at now. */
+/**
+ * A wcc_data. `before` is what {@link wccAttr} returned before the call, if anything. The attributes of `path` are read
+ * now.
+ */
 export const wcc = (before: string | undefined, path?: string): string =>
   `${before === undefined ? '00000000' : `00000001 ${before}`} ${postOp(path)}`;
 
-/** Compares a reply with annotated hex in which `.` is any digit; says at which word they part. */
+/** Compares a reply with annotated hex in which `.` is any digit, and tells the first word that differs. */
 export function expectReply(t: Test, reply: Buffer, expected: string, message = 'reply'): void {
   const wanted = expected.replaceAll(/\/\/.*$/gm, '').replaceAll(/\s+/g, '');
   const got = reply.toString('hex');
@@ -101,7 +104,7 @@ export function expectReply(t: Test, reply: Buffer, expected: string, message = 
   t.strictSame(words(got), words(wanted), `${message}: differs from byte ${at / 2} on`);
 }
 
-/** Sends a call of NFS3 as root (or `auth`) and compares the reply. */
+/** Sends a call of NFS3 as root (or with `auth`) and compares the reply. */
 export async function expectNfs3(
   t: Test,
   served: ServedNfs,

@@ -1,8 +1,8 @@
-/** Values for property tests, made from a codec's `shape`. */
+/** Values for property tests, generated from a codec's `shape`. */
 import fc from 'fast-check';
 import type { Codec, Shape } from '#protocols/xdr/codec.ts';
 
-/** Long enough to pass every length at which an encoder changes its way, short enough to be quick. */
+/** Longer than every length at which an encoder changes its method, and short enough for quick tests. */
 const BYTES_MAX = 80;
 const ELEMENTS_MAX = 4;
 

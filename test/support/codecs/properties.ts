@@ -1,4 +1,4 @@
-/** What holds of every wire type. A type exported from a protocol's module is tested without a line of its own. */
+/** Properties that hold for every wire type. A type that a protocol's module exports is tested without further code. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Test } from 'tap';
@@ -11,7 +11,7 @@ export const isCodec = (value: unknown): value is Codec<unknown> =>
 
 const refuses = (codec: Codec<unknown>, bytes: Buffer) => assert.throws(() => decode(codec, bytes), XdrError);
 
-/** Tests every codec that `module` exports; fails when it exports none. */
+/** Tests every codec that `module` exports. Fails if it exports none. */
 export function codecProperties(t: Test, module: Readonly<Record<string, unknown>>): void {
   const codecs = Object.entries(module).filter((entry): entry is [string, Codec<unknown>] => isCodec(entry[1]));
   t.ok(codecs.length > 0, 'there are wire types to test');
@@ -21,7 +21,7 @@ export function codecProperties(t: Test, module: Readonly<Record<string, unknown
 export function oneCodec(t: Test, name: string, codec: Codec<unknown>): void {
   const values = arbitraryOf(codec);
 
-  t.test(`${name}: what is written reads back, in whole units`, async () => {
+  t.test(`${name}: what is encoded decodes to the same value, in units of four bytes`, async () => {
     fc.assert(
       fc.property(values, value => {
         const bytes = encode(codec, value);
@@ -31,7 +31,7 @@ export function oneCodec(t: Test, name: string, codec: Codec<unknown>): void {
     );
   });
 
-  t.test(`${name}: cut short or with bytes behind it, it is refused`, async () => {
+  t.test(`${name}: encodings that are cut short or followed by more bytes are refused`, async () => {
     fc.assert(
       fc.property(values, fc.nat(), (value, at) => {
         const bytes = encode(codec, value);
@@ -41,7 +41,7 @@ export function oneCodec(t: Test, name: string, codec: Codec<unknown>): void {
     );
   });
 
-  t.test(`${name}: made-up bytes are refused as such, never worse`, async () => {
+  t.test(`${name}: random bytes decode, or are refused with an XdrError`, async () => {
     const small = fc.nat(12).map(value => Buffer.from([0, 0, 0, value]));
     const junk = fc.oneof(
       fc.uint8Array({ maxLength: 256 }).map(bytes => Buffer.from(bytes)),

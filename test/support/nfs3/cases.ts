@@ -1,4 +1,4 @@
-/** Tables of NFS3 tests about one object, and what all procedures about one refuse alike. */
+/** Tables of NFS3 cases about one object, and what all procedures on one object refuse alike. */
 import { mkdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,19 +7,21 @@ import { AUTH_ROOT, authSys, type ServedNfs, serveNfs, temporaryDir } from '../n
 import { ERR, failing, refusesGarbage, refusesHandles } from './common.ts';
 import { accepted, call, expectNfs3, expectReply, opaque, wccAttr, XID } from '../wire.ts';
 
-/** Who owns what the cases make, who shares a group with it, and who does not. */
+/** The uid and gid of the owner of what the cases make. */
 export const OWNER_ID = 1000;
 export const OWNER = authSys(OWNER_ID, OWNER_ID);
+/** A user that shares a group with the owner. */
 export const MEMBER = authSys(1001, 1001, [OWNER_ID]);
+/** A user that shares no group with the owner. */
 export const STRANGER = authSys(2000, 2000);
 export const AUTH_NONE = '00000000 00000000 00000000 00000000';
 
-/** Without it nobody can act as somebody else. */
+/** Whether the tests run as root. Otherwise they cannot act as other users. */
 export const isRoot = process.getuid?.() === 0;
 
-/** ext4 has a limit to a file's size that is below what a Number can count: a reason to skip where it is another. */
+/** A reason to skip unless `path` is on ext4, whose largest file size is known and below what a Number can count. */
 export const notExt4 = (path: string): string | false => statfsSync(path).type !== 0xef53 && 'not on ext4';
-/** 16 TiB less a block: the largest file of ext4, with blocks of 4 KiB. */
+/** The largest file size of ext4 with blocks of 4 KiB: 16 TiB less one block. */
 export const EXT4_SIZE_MAX = '00000ffffffff000';
 
 export const HELLO = 'hello, world\n';
@@ -27,24 +29,24 @@ export const makeFile = (path: string): void => writeFileSync(path, HELLO, { mod
 
 export interface ObjectCase {
   readonly name: string;
-  /** Makes what the call is about; a file of 13 bytes unless it says otherwise. */
+  /** Makes the object that the call is about. The default is a file of 13 bytes. */
   readonly make?: (path: string) => void;
-  /** What follows the handle, as hex. */
+  /** The arguments after the handle, as hex. */
   readonly rest?: string | ((path: string) => string);
   readonly auth?: string;
   /**
-   * Status and results. `before` is the object's wcc_attr of before the call, `path` is as it is after it; `answer` is
-   * for what the server is free to choose.
+   * The expected status and results. `before` is the object's wcc_attr before the call, `path` is the object after it,
+   * and `answer` is the reply, for values that the server is free to choose.
    */
   readonly reply: (path: string, before: string, answer: Buffer) => string | Promise<string>;
-  /** What else must hold then. */
+  /** Further checks after the call. */
   readonly check?: (t: Test, path: string) => void | Promise<void>;
   readonly skip?: string | false;
 }
 
 let made = 0;
 
-/** Each case has an object of its own in the volume's root. */
+/** Runs the cases, each on an object of its own in the volume's root. */
 export async function objectCases(
   t: Test,
   served: ServedNfs,
@@ -68,17 +70,20 @@ export async function objectCases(
 
 export interface Refusing {
   readonly proc: number;
-  /** What follows the handle in arguments that are good. */
+  /** The arguments after the handle, with valid values. */
   readonly rest?: string;
-  /** The failure arm behind the status when nothing is known of the object. */
+  /** The failure arm that follows the status when nothing is known of the object. */
   readonly unknown: string;
-  /** Makes what the call can be about; a file unless it says otherwise. */
+  /** Makes an object that the call can be about. The default is a file. */
   readonly make?: (path: string) => void;
-  /** Whether AUTH_NONE will do (RFC 2623, 2.3.2). */
+  /** Whether AUTH_NONE is accepted (RFC 2623, 2.3.2). */
   readonly authNone?: boolean;
 }
 
-/** Without kernel handles what has gone from its place is searched first, and callers are told to come back: repeats `record` until. */
+/**
+ * Repeats `record` until it is answered with something other than JUKEBOX. Without kernel file handles the server
+ * searches for what has gone from its place, and meanwhile tells the client to come back.
+ */
 export async function searched(served: ServedNfs, record: Buffer): Promise<void> {
   for (let tries = 0; !isRoot && tries < 100; tries++) {
     const reply = await served.exchange(record);
@@ -87,19 +92,19 @@ export async function searched(served: ServedNfs, record: Buffer): Promise<void>
   }
 }
 
-/** BADHANDLE, STALE, GARBAGE_ARGS, a client that may not, credentials that are too weak. */
+/** Tests that a procedure refuses invalid handles, invalid arguments, rejected clients and weak credentials. */
 export async function refusals(t: Test, { proc, rest = '', unknown, make = makeFile, authNone }: Refusing) {
-  await t.test('handles that are none: BADHANDLE, STALE', async t => {
+  await t.test('invalid handles are refused with BADHANDLE or STALE', async t => {
     await refusesHandles(t, await serveNfs(t), proc, handle => `${handle} ${rest}`, unknown);
   });
 
-  await t.test('arguments that are none: GARBAGE_ARGS', async t => {
+  await t.test('invalid arguments are refused with GARBAGE_ARGS', async t => {
     const served = await serveNfs(t);
     make(join(served.dir, 'object'));
     await refusesGarbage(t, served, proc, `${opaque(await served.handle('object'))} ${rest}`);
   });
 
-  await t.test('what is gone, or has been replaced: STALE, before and after a restart', async t => {
+  await t.test('an object that is gone or replaced is STALE, before and after a restart', async t => {
     const stateDir = await temporaryDir(t, 'state');
     const first = await serveNfs(t, { stateDir });
     const [gone, replaced, other] = ['gone', 'replaced', 'other'].map(name => join(first.dir, name)) as string[];
@@ -123,14 +128,14 @@ export async function refusals(t: Test, { proc, rest = '', unknown, make = makeF
     await stale(await serveNfs(t, { dir: first.dir, stateDir }));
   });
 
-  await t.test('a client that the export refuses: ACCES', async t => {
+  await t.test('a client that the export rejects gets ACCES', async t => {
     const open = await serveNfs(t);
     const handle = await open.handle('');
     const served = await serveNfs(t, { dir: open.dir, options: ['option rpc-auth.addr.vol.reject 127.0.0.1'] });
     await expectNfs3(t, served, proc, `${opaque(handle)} ${rest}`, `${ERR.ACCES} ${unknown}`);
   });
 
-  await t.test(`AUTH_NONE: ${authNone ? 'good enough' : 'AUTH_TOOWEAK'}`, async t => {
+  await t.test(`AUTH_NONE ${authNone ? 'is accepted' : 'is refused with AUTH_TOOWEAK'}`, async t => {
     const served = await serveNfs(t);
     const args = `${opaque(await served.handle(''))} ${rest}`;
     const reply = await served.exchange(call('nfs3', proc, args, AUTH_NONE));
@@ -140,7 +145,10 @@ export async function refusals(t: Test, { proc, rest = '', unknown, make = makeF
   });
 }
 
-/** As refusesFailures, for what only some procedures fail with: `statuses` by errno. `arm` follows the status. */
+/**
+ * Like `refusesFailures`, for errors of a brick that only some procedures know. `statuses` maps the errno to the
+ * status. `arm` gives the failure arm that follows the status.
+ */
 export async function brickFailures(
   t: Test,
   {
@@ -159,10 +167,15 @@ export async function brickFailures(
   statuses: Readonly<Record<string, string>>,
 ): Promise<void> {
   for (const [errno, status] of Object.entries(statuses)) {
-    await t.test(`${fop} fails with ${errno}`, async t => {
+    await t.test(`${errno} from ${fop} has its status`, async t => {
       const served = await serveNfs(t, { layers: failing(errno, fop) });
       await objectCases(t, served, proc, [
-        { name: 'its status', make, rest, reply: (path, before) => `${status} ${arm(path, before)}` },
+        {
+          name: 'the status and the failure arm',
+          make,
+          rest,
+          reply: (path, before) => `${status} ${arm(path, before)}`,
+        },
       ]);
     });
   }

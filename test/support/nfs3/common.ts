@@ -1,4 +1,4 @@
-/** What wire tests of NFS3's procedures have in common: numbers of RFC 1813, and what all procedures refuse alike. */
+/** What the wire tests of the NFS3 procedures share: numbers of RFC 1813, and what all procedures refuse alike. */
 import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
@@ -36,15 +36,15 @@ export const ERR = {
   JUKEBOX: '00002718',
 } as const;
 
-/** sattr3 that sets nothing: mode, uid, gid, size, atime, mtime. */
+/** A sattr3 that sets nothing: mode, uid, gid, size, atime, mtime. */
 export const NO_SATTR = '00000000 00000000 00000000 00000000 00000000 00000000';
-/** wcc_data (or two post_op_attr) of which nothing is known. */
+/** A wcc_data (or two post_op_attr) without any attributes. */
 export const NO_WCC = '00000000 00000000';
 
-/** The failure arm of a directory whose attributes of before are not known: nothing was asked of the brick. */
+/** The failure arm for a directory when the brick was not asked: no attributes from before the call. */
 export const unseen = (path: string): string => `00000000 ${postOp(path)}`;
 
-/** All names below `dir`. */
+/** All paths below `dir`, sorted. */
 export function namesIn(dir: string): string[] {
   return readdirSync(dir, { withFileTypes: true })
     .flatMap(entry => [
@@ -60,7 +60,10 @@ export async function expectGarbage(t: Test, served: ServedNfs, proc: number, ar
   expectReply(t, await served.exchange(call('nfs3', proc, args)), GARBAGE_ARGS, `${message}: GARBAGE_ARGS`);
 }
 
-/** Every cut of `args` and what is longer is GARBAGE_ARGS, changes nothing, and the connection goes on. */
+/**
+ * Tests that `args`, cut short anywhere or made longer, is GARBAGE_ARGS, changes nothing, and leaves the connection
+ * open.
+ */
 export async function refusesGarbage(t: Test, served: ServedNfs, proc: number, args: string): Promise<void> {
   const before = namesIn(served.dir);
   const header = call('nfs3', proc, '');
@@ -74,7 +77,7 @@ export async function refusesGarbage(t: Test, served: ServedNfs, proc: number, a
       expectReply(t, reply, GARBAGE_ARGS, `${bytes.length} bytes of ${whole.length}`);
     }
   }
-  t.strictSame(namesIn(served.dir), before, `${wrong.length} times GARBAGE_ARGS, and nothing has changed`);
+  t.strictSame(namesIn(served.dir), before, `after ${wrong.length} calls with GARBAGE_ARGS nothing has changed`);
 }
 
 const flip = (handle: string, byte: number): string => {
@@ -84,8 +87,9 @@ const flip = (handle: string, byte: number): string => {
 };
 
 /**
- * Handles that are none of ours are BADHANDLE, those of things that are gone STALE; `failure` is the rest of the
- * failure arm when nothing is known, `gone` when the brick was asked. `argsOf` takes a handle as an opaque.
+ * Tests that handles that the server did not make are BADHANDLE, and that handles of objects that are gone are STALE.
+ * `argsOf` takes a handle as an opaque. `failure` is the failure arm after the status when nothing is known, and `gone`
+ * the one when the brick was asked.
  */
 export async function refusesHandles(
   t: Test,
@@ -111,7 +115,7 @@ export async function refusesHandles(
     'another volume': flip(good, 7),
     'another object': flip(good, 23),
     'another code of authenticity': flip(good, bytes - 1),
-    // Handle of the root of a volume "vol" under another key than ours.
+    // The handle of the root of a volume "vol", made with another key.
     'of another server': '01000000 5d2a4c81 00000000 00000000 00000000 00000001 6b1f0a93 c4e8d527'.replaceAll(' ', ''),
   };
   const refused = async (handle: string, status: string, message: string, arm = failure) => {
@@ -119,7 +123,7 @@ export async function refusesHandles(
     expectReply(t, reply, `${accepted} ${status} ${arm}`, message);
   };
   for (const [what, handle] of Object.entries(bad))
-    await refused(handle, ERR.BADHANDLE, `a handle, ${what}: BADHANDLE`);
+    await refused(handle, ERR.BADHANDLE, `a handle (${what}) is BADHANDLE`);
   await expectGarbage(t, served, proc, argsOf(opaque(`${'00'.repeat(65)}`)), 'a handle of 65 bytes');
   await expectGarbage(t, served, proc, argsOf('ffffffff 00000000'), 'a handle of 4 GiB');
 
@@ -127,13 +131,13 @@ export async function refusesHandles(
   mkdirSync(path);
   const handle = await served.handle('about to go');
   rmdirSync(path);
-  await refused(handle, ERR.STALE, 'a directory that is gone: STALE', gone);
+  await refused(handle, ERR.STALE, 'a directory that is gone is STALE', gone);
   const elsewhere = await serveNfs(t, { options: ['option nfs3.vol.volume-id 3b1b7a52-5f0b-4d5e-9d3c-8a5f4f2f7c11'] });
-  await refused(await elsewhere.handle(''), ERR.STALE, 'a volume that is served no more: STALE');
+  await refused(await elsewhere.handle(''), ERR.STALE, 'a volume that is no longer served is STALE');
   t.strictSame(namesIn(served.dir), before, 'nothing has changed');
 }
 
-/** Names that no procedure takes, and what RFC 1813, 3.2 has for them. */
+/** Names that no procedure accepts, with the status that RFC 1813, 3.2 gives for each. */
 const NAMES: readonly (readonly [string, string])[] = [
   ['', ERR.ACCES],
   ['/', ERR.ACCES],
@@ -146,7 +150,10 @@ const NAMES: readonly (readonly [string, string])[] = [
   ['x'.repeat(4096), ERR.NAMETOOLONG],
 ];
 
-/** … and with the answers to `.` and `..`, which differ. `arm` is the rest of the failure arm. */
+/**
+ * Tests that the names that no procedure accepts are refused. `dots` has the statuses of `.` and `..`, which differ
+ * between procedures. `arm` gives the failure arm after the status.
+ */
 export async function refusesNames(
   t: Test,
   served: ServedNfs,
@@ -167,7 +174,7 @@ export async function refusesNames(
   t.strictSame(namesIn(served.dir), before, 'nothing has changed');
 }
 
-/** Every byte that a name can hold, one name each, but for the two that are no names. */
+/** One name for every byte that a name can hold, as hex. The byte of `.` is followed by `x`. */
 export const EVERY_BYTE: readonly string[] = Array.from({ length: 255 }, (_, i) => Buffer.of(i + 1).toString('hex'))
   .filter(byte => byte !== '2f')
   .map(byte => (byte === '2e' ? '2e78' : byte));
@@ -182,7 +189,7 @@ export function renameToHex(dir: string, from: string, to: string): void {
   renameSync(join(dir, from), Buffer.concat([Buffer.from(`${dir}/`), Buffer.from(to, 'hex')]));
 }
 
-/** What a brick may fail with that a test's disk does not, and the status it has. */
+/** Errors that a brick may fail with, but the disk of a test does not, with the status of each. */
 const FAILURES: Record<string, string> = {
   EIO: ERR.IO,
   ENOSPC: ERR.NOSPC,
@@ -208,7 +215,10 @@ export const failing = (errno: string, ...fops: string[]): string => `volume vol
   subvolumes brick
 end-volume`;
 
-/** Whatever the brick fails `fop` with has its status. `prepare` makes what the call is about, and answers how it goes on. */
+/**
+ * Tests that each error of `fop` in the brick has its status. `prepare` makes what the call is about, and returns the
+ * arguments and the failure arm.
+ */
 export async function refusesFailures(
   t: Test,
   proc: number,
@@ -216,7 +226,7 @@ export async function refusesFailures(
   prepare: (served: ServedNfs) => Promise<{ args: string; arm: () => string }>,
 ): Promise<void> {
   for (const [errno, status] of Object.entries(FAILURES)) {
-    await t.test(`${fop} fails with ${errno}`, async t => {
+    await t.test(`${errno} from ${fop} has its status`, async t => {
       const served = await serveNfs(t, { layers: failing(errno, fop) });
       const { args, arm } = await prepare(served);
       const before = namesIn(served.dir);
@@ -227,12 +237,13 @@ export async function refusesFailures(
   }
 }
 
-/** The two ways in which a volume is read-only. */
+/** An export of a volume that is read-only. */
 export const READ_ONLY_EXPORT = { options: ['option nfs3.vol.volume-access read-only'] };
+/** A volume that a layer makes read-only. */
 export const READ_ONLY_LAYER = { layers: 'volume vol\n type features/read-only\n subvolumes brick\nend-volume\n' };
 
-/** Behind the server's back. */
+/** Removes a tree behind the server's back. */
 export const removeTree = (path: string): void => rmSync(path, { recursive: true });
 
-/** A status and what follows it, of a reply. */
+/** The status in a reply, as hex. */
 export const statusOf = (reply: Buffer): string => reply.toString('hex', 24, 28);

@@ -1,4 +1,4 @@
-/** Calls of READDIR and READDIRPLUS and what their replies say, taken apart by hand (RFC 1813, 3.3.16 and 3.3.17). */
+/** Calls of READDIR and READDIRPLUS, and their replies, parsed by hand (RFC 1813, 3.3.16 and 3.3.17). */
 import assert from 'node:assert/strict';
 import type { Test } from 'tap';
 import { AUTH_ROOT, type ServedNfs } from '../nfs.ts';
@@ -11,11 +11,12 @@ export const NO_VERF = '0000000000000000';
 
 export interface Listed {
   readonly fileid: bigint;
-  /** As latin1. */
+  /** In latin1, one character per byte. */
   readonly name: string;
   readonly cookie: bigint;
-  /** With READDIRPLUS: fattr3 and handle, as hex; undefined when the reply has none. */
+  /** The fattr3 of a READDIRPLUS entry as hex. Undefined if the reply has none. */
   readonly attributes?: string | undefined;
+  /** The handle of a READDIRPLUS entry as hex. Undefined if the reply has none. */
   readonly handle?: string | undefined;
 }
 
@@ -26,7 +27,7 @@ export interface Page {
   readonly verifier: string;
   readonly entries: Listed[];
   readonly eof: boolean;
-  /** Of the READDIR3resok or READDIRPLUS3resok. */
+  /** The size of the READDIR3resok or READDIRPLUS3resok. */
   readonly bytes: number;
   readonly reply: Buffer;
 }
@@ -88,7 +89,7 @@ function take(words: Words, plus: boolean): Listed {
   return { fileid, name, cookie, attributes, handle };
 }
 
-/** Takes a reply apart, and makes sure that nothing is left of it. */
+/** Parses a reply, and checks that nothing follows it. */
 export function pageOf(reply: Buffer, plus: boolean): Page {
   assert.equal(reply.toString('hex', 4, 24), `00000001${'00000000'.repeat(4)}`, 'accepted');
   const words = new Words(reply, 24);
@@ -108,7 +109,7 @@ export function pageOf(reply: Buffer, plus: boolean): Page {
     while (words.bool()) page.entries.push(take(words, plus));
     page.eof = words.bool();
   }
-  assert.equal(words.at, reply.length, 'nothing behind the reply');
+  assert.equal(words.at, reply.length, 'nothing follows the reply');
   return page;
 }
 
@@ -129,7 +130,7 @@ export async function readdirplus(
   return pageOf(await served.exchange(call('nfs3', READDIRPLUS, args, auth)), true);
 }
 
-/** Pages from `cookie` to the end. */
+/** Reads pages from `cookie` on to the end of the directory. */
 export async function pages(next: (cookie: bigint) => Promise<Page>, cookie = 0n): Promise<Page[]> {
   const all: Page[] = [];
   for (let at = cookie; ;) {
@@ -146,17 +147,17 @@ export async function pages(next: (cookie: bigint) => Promise<Page>, cookie = 0n
 export const entriesOf = (all: readonly Page[]): Listed[] => all.flatMap(({ entries }) => entries);
 export const namesOf = (entries: readonly Listed[]): string[] => entries.map(({ name }) => name);
 
-/** Each name once, `.` and `..` with them. */
+/** Tests that `entries` has each of `names` once, and `.` and `..`. */
 export function eachOnce(t: Test, entries: readonly Listed[], names: readonly string[]): void {
   t.strictSame(namesOf(entries).sort(), ['.', '..', ...names].sort(), `${names.length} names, each once`);
 }
 
 const padded = (length: number) => length + (-length & 3);
-/** READDIR3resok without entries: post_op_attr, verifier, end of the list, eof. */
+/** The size of a READDIR3resok without entries: post_op_attr, verifier, end of the list, eof. */
 export const LIST_BYTES = 88 + 8 + 4 + 4;
 /** What an entry3 adds: TRUE, fileid, name, cookie. */
 export const entryBytes = ({ name }: Listed): number => 4 + 8 + 4 + padded(name.length) + 8;
-/** … and an entryplus3: post_op_attr and post_op_fh3 as well. */
+/** What an entryplus3 adds: an entry3 with post_op_attr and post_op_fh3. */
 export const entryplusBytes = (entry: Listed): number =>
   entryBytes(entry) +
   (entry.attributes === undefined ? 4 : 88) +

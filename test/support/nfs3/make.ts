@@ -1,4 +1,4 @@
-/** What MKDIR, SYMLINK and MKNOD have in common at the wire: their resok, and what they refuse. */
+/** What MKDIR, SYMLINK and MKNOD have in common on the wire: their resok, and what they refuse. */
 import { chmodSync, chownSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
@@ -10,7 +10,7 @@ import { accepted, call, expectNfs3, expectReply, opaque, postOp, text, wcc, wcc
 export interface Making {
   readonly proc: number;
   readonly fop: string;
-  /** The arguments that make something ordinary; `dir` and `name` are opaques. */
+  /** Arguments that make an ordinary object. `dir` and `name` are opaques. */
   readonly argsOf: (dir: string, name: string) => string;
 }
 
@@ -42,14 +42,16 @@ export async function expectMade(
   return { mode: (mode & 0o7777).toString(8), uid, gid, rdev, path };
 }
 
-/** All that the makers of names refuse alike, each with its failure arm, and that nothing is left behind. */
+/**
+ * Tests everything that these procedures refuse alike, with the failure arm of each, and that nothing is left behind.
+ */
 export async function refusesToMake(t: Test, making: Making): Promise<void> {
-  await t.test('what the brick refuses, with wcc_data', t => brickRefuses(t, making));
-  await t.test('what is no directory: NOTDIR', t => noDirectory(t, making));
-  await t.test('a directory that goes while the client has its handle: STALE', t => goneDirectory(t, making));
-  await t.test('read-only: ROFS', t => readOnly(t, making));
+  await t.test('what the brick refuses has wcc_data', t => brickRefuses(t, making));
+  await t.test('an object that is not a directory is refused with NOTDIR', t => noDirectory(t, making));
+  await t.test('a directory that is removed while the client has its handle is STALE', t => goneDirectory(t, making));
+  await t.test('a read-only volume refuses with ROFS', t => readOnly(t, making));
   const { proc, fop, argsOf } = making;
-  await t.test('names that cannot be', async t => {
+  await t.test('invalid names are refused', async t => {
     const served = await serveNfs(t);
     const root = opaque(await served.handle(''));
     const dots = { dot: ERR.EXIST, dotDot: ERR.EXIST };
@@ -62,14 +64,14 @@ export async function refusesToMake(t: Test, making: Making): Promise<void> {
       dots,
     );
   });
-  await t.test('handles that are none', async t => {
+  await t.test('invalid handles are refused', async t => {
     await nfs3.refusesHandles(t, await serveNfs(t), proc, dir => argsOf(dir, text('new')), nfs3.NO_WCC);
   });
-  await t.test('arguments that are none', async t => {
+  await t.test('invalid arguments are refused', async t => {
     const served = await serveNfs(t);
     await nfs3.refusesGarbage(t, served, proc, argsOf(opaque(await served.handle('')), text('new')));
   });
-  await t.test('what a brick fails with', async t => {
+  await t.test('errors of the brick have their statuses', async t => {
     await nfs3.refusesFailures(t, proc, fop, async served => ({
       args: argsOf(opaque(await served.handle('')), text('new')),
       arm: () => unseen(served.dir),
@@ -77,7 +79,7 @@ export async function refusesToMake(t: Test, making: Making): Promise<void> {
   });
 }
 
-/** Names of 255 bytes and of every byte are made as they are. */
+/** Tests that names of 254 and 255 bytes, and one name for every byte, are made unchanged. */
 export async function makesEveryName(t: Test, { proc, argsOf }: Making): Promise<void> {
   const served = await serveNfs(t);
   await expectMade(t, served, proc, argsOf, 'x'.repeat(255));
@@ -109,10 +111,10 @@ async function brickRefuses(t: Test, { proc, argsOf }: Making) {
     { name: 'EXIST: a file', make: 'file', status: ERR.EXIST },
     { name: 'EXIST: a symlink to nothing', make: 'dangling', status: ERR.EXIST },
     { name: 'EXIST before ACCES', make: 'there', status: ERR.EXIST, auth: stranger },
-    { name: 'ACCES: a stranger', make: 'new', status: ERR.ACCES, auth: stranger },
+    { name: 'ACCES: neither owner nor group', make: 'new', status: ERR.ACCES, auth: stranger },
     { name: 'ACCES: not in the group', in: 'group', make: 'new', status: ERR.ACCES, auth: stranger },
     { name: 'ACCES: no right to search', in: 'search', make: 'new', status: ERR.ACCES, auth: stranger },
-    { name: 'ACCES: nobody', make: 'new', status: ERR.ACCES, auth: authSys(65534, 65534) },
+    { name: 'ACCES: the user nobody', make: 'new', status: ERR.ACCES, auth: authSys(65534, 65534) },
   ];
   for (const { name, in: parent = '', make, status, auth } of cases) {
     await t.test(name, async t => {
@@ -138,7 +140,7 @@ async function noDirectory(t: Test, { proc, argsOf }: Making) {
   t.strictSame(nfs3.namesIn(served.dir), ['file', 'link', 'target']);
 }
 
-/** Removed behind the server's back, with what it has made in there. */
+/** The directory is removed behind the server's back, with what the procedure has made in it. */
 async function goneDirectory(t: Test, { proc, argsOf }: Making) {
   const served = await serveNfs(t);
   mkdirSync(join(served.dir, 'a'));

@@ -1,4 +1,4 @@
-/** What REMOVE and RMDIR have in common at the wire: their results, and what they refuse. */
+/** What REMOVE and RMDIR have in common on the wire: their results, and what they refuse. */
 import { chmodSync, chownSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
@@ -14,7 +14,7 @@ export interface Removing {
   readonly make: (path: string) => void;
 }
 
-/** REMOVE3args and RMDIR3args: the directory's handle, the name. */
+/** REMOVE3args and RMDIR3args: the directory's handle and the name. */
 export const argsOf = (dir: string, name: string) => `${opaque(dir)} ${text(name)}`;
 
 const GETATTR = 1;
@@ -34,19 +34,19 @@ export async function expectRemoved(
   t.throws(() => lstatSync(join(path, name)), { code: 'ENOENT' });
 }
 
-/** The object of a handle is gone. */
+/** Tests that the object of a handle is gone. */
 export async function expectStale(t: Test, served: ServedNfs, handle: string): Promise<void> {
   await expectNfs3(t, served, GETATTR, opaque(handle), ERR.STALE);
 }
 
-/** All that both refuse, each with its failure arm, and that nothing is gone. */
+/** Tests everything that both procedures refuse, with the failure arm of each, and that nothing is removed. */
 export async function refusesToRemove(t: Test, removing: Removing): Promise<void> {
   const { proc, fop, make } = removing;
-  await t.test('permissions', t => permissions(t, removing));
-  await t.test('what is no directory: NOTDIR', t => noDirectory(t, removing));
-  await t.test('read-only: ROFS', t => readOnly(t, removing));
-  await t.test('names of every byte', t => removesEveryName(t, removing));
-  await t.test('names that cannot be', async t => {
+  await t.test('permissions of the directory decide', t => permissions(t, removing));
+  await t.test('an object that is not a directory is refused with NOTDIR', t => noDirectory(t, removing));
+  await t.test('a read-only volume refuses with ROFS', t => readOnly(t, removing));
+  await t.test('names of every byte are removed', t => removesEveryName(t, removing));
+  await t.test('invalid names are refused', async t => {
     const served = await serveNfs(t);
     const root = opaque(await served.handle(''));
     const dots = { dot: ERR.INVAL, dotDot: ERR.EXIST };
@@ -59,15 +59,15 @@ export async function refusesToRemove(t: Test, removing: Removing): Promise<void
       dots,
     );
   });
-  await t.test('handles that are none', async t => {
+  await t.test('invalid handles are refused', async t => {
     await nfs3.refusesHandles(t, await serveNfs(t), proc, dir => `${dir} ${text('x')}`, nfs3.NO_WCC);
   });
-  await t.test('arguments that are none', async t => {
+  await t.test('invalid arguments are refused', async t => {
     const served = await serveNfs(t);
     make(join(served.dir, 'x'));
     await nfs3.refusesGarbage(t, served, proc, argsOf(await served.handle(''), 'x'));
   });
-  await t.test('what a brick fails with', async t => {
+  await t.test('errors of the brick have their statuses', async t => {
     await nfs3.refusesFailures(t, proc, fop, async served => {
       make(join(served.dir, 'x'));
       return { args: argsOf(await served.handle(''), 'x'), arm: () => unseen(served.dir) };
@@ -75,22 +75,25 @@ export async function refusesToRemove(t: Test, removing: Removing): Promise<void
   });
 }
 
-/** `owner` of the directory and of the thing, `mode` of the directory; and whether uid 1000 of groups 1001, 2000 may. */
+/**
+ * Uid, gid and mode of the directory, and the owner of the object in it. The caller is uid 1000 with the groups 1001
+ * and 2000. Without a status the removal succeeds.
+ */
 const PERMISSIONS = [
-  { name: 'the owner of the directory', dir: [1000, 0, 0o755], thing: 0 },
-  { name: 'a member of its group', dir: [0, 2000, 0o775], thing: 0 },
-  { name: 'everybody', dir: [0, 0, 0o777], thing: 0 },
-  { name: 'sticky, and the thing is theirs', dir: [0, 0, 0o1777], thing: 1000 },
-  { name: 'sticky, and the directory is theirs', dir: [1000, 0, 0o1777], thing: 0 },
-  { name: "ACCES: a stranger's directory", dir: [0, 0, 0o755], thing: 1000, status: ERR.ACCES },
-  { name: 'ACCES: a group without a right to write', dir: [0, 2000, 0o757], thing: 1000, status: ERR.ACCES },
-  { name: 'ACCES: its owner without a right to write', dir: [1000, 0, 0o577], thing: 1000, status: ERR.ACCES },
-  { name: 'ACCES: no right to search', dir: [0, 0, 0o776], thing: 1000, status: ERR.ACCES },
-  { name: 'PERM: sticky, and the thing is not theirs', dir: [0, 0, 0o1777], thing: 0, status: ERR.PERM },
+  { name: 'the owner of the directory', dir: [1000, 0, 0o755], object: 0 },
+  { name: 'a member of its group', dir: [0, 2000, 0o775], object: 0 },
+  { name: 'everybody', dir: [0, 0, 0o777], object: 0 },
+  { name: "sticky, and the object is the caller's", dir: [0, 0, 0o1777], object: 1000 },
+  { name: "sticky, and the directory is the caller's", dir: [1000, 0, 0o1777], object: 0 },
+  { name: "ACCES: another user's directory", dir: [0, 0, 0o755], object: 1000, status: ERR.ACCES },
+  { name: 'ACCES: a group without the right to write', dir: [0, 2000, 0o757], object: 1000, status: ERR.ACCES },
+  { name: 'ACCES: an owner without the right to write', dir: [1000, 0, 0o577], object: 1000, status: ERR.ACCES },
+  { name: 'ACCES: no right to search', dir: [0, 0, 0o776], object: 1000, status: ERR.ACCES },
+  { name: "PERM: sticky, and the object is not the caller's", dir: [0, 0, 0o1777], object: 0, status: ERR.PERM },
 ] as const;
 
 async function permissions(t: Test, { proc, make }: Removing) {
-  for (const { name, dir, thing, ...refused } of PERMISSIONS) {
+  for (const { name, dir, object, ...refused } of PERMISSIONS) {
     await t.test(name, async t => {
       const served = await serveNfs(t);
       chmodSync(served.dir, 0o755);
@@ -98,7 +101,7 @@ async function permissions(t: Test, { proc, make }: Removing) {
       const [uid, gid, mode] = dir;
       mkdirSync(path);
       make(join(path, 'x'));
-      chownSync(join(path, 'x'), thing, thing);
+      chownSync(join(path, 'x'), object, object);
       chownSync(path, uid, gid);
       chmodSync(path, mode);
       const auth = authSys(1000, 1001, [2000]);

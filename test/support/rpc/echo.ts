@@ -1,4 +1,4 @@
-/** A program for tests of the RPC core: it gives back what it is sent, now, later, or never. */
+/** A program for tests of the RPC core. It sends back what it receives: at once, later, or never. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nothing, payload, string } from '#protocols/xdr/codec.ts';
 import type { Actor, Program } from '#src/rpcsvc/actor.ts';
@@ -17,8 +17,8 @@ const actor = (of: Partial<Actor<unknown>>): Actor<unknown> => ({
 const bytes = payload(4 * 1024 * 1024);
 
 /**
- * Procedures: 0 nothing; 1 echo; 2 echo later; 3 throws; 4 rejects; 5 never answers; 6 wants AUTH_SYS; 7 bad result; 8
- * answers with more than a datagram holds.
+ * Procedures: 0 does nothing; 1 echoes; 2 echoes later; 3 throws; 4 rejects; 5 never answers; 6 requires AUTH_SYS; 7
+ * has a result that cannot be encoded; 8 answers with more than a datagram holds.
  */
 export const echo: Program = {
   name: 'ECHO',

@@ -1,4 +1,4 @@
-/** A real RPC service on a port of its own, and a client that speaks bytes. */
+/** A real RPC service on a port of its own, and a client that sends and receives bytes. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Test } from 'tap';
@@ -74,7 +74,7 @@ export class RecordClient {
   }
 }
 
-/** A record in one fragment (RFC 5531, 11). */
+/** A record with the mark of its only or last fragment, or of an earlier one (RFC 5531, 11). */
 export function mark(record: Buffer, last = true): Buffer {
   const head = Buffer.alloc(4);
   head.writeUInt32BE((last ? 0x8000_0000 : 0) + record.length);
@@ -87,7 +87,7 @@ export interface ServedPrograms {
   readonly clients: Clients;
   readonly service: Service;
   readonly connect: () => RecordClient;
-  /** One call on a connection kept for it. */
+  /** Sends a call on a connection kept for this, and waits for the next reply. */
   readonly exchange: (record: Buffer) => Promise<Buffer>;
 }
 
