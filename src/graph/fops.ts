@@ -12,6 +12,7 @@ import type {
   DirList,
   Found,
   Made,
+  Opened,
   ReadlinkReply,
   ReadReply,
   Removed,
@@ -22,7 +23,6 @@ import type {
   Written,
 } from './fops/replies.ts';
 import type { CreateHow, Device, SetAttr, Stable, Time, Xattrs } from './fops/requests.ts';
-import type { Iatt } from './iatt.ts';
 import type { Fd, Inode } from './inode.ts';
 import type { Xdata } from './xdata.ts';
 
@@ -38,7 +38,7 @@ export interface Fops {
    */
   lookup(frame: Frame, parent: Inode, name: string, xdata?: Xdata): Promise<Found>;
   /** Finds the object with this gfid, for a handle whose inode is not in the table. ESTALE if it no longer exists. */
-  discover(frame: Frame, gfid: Buffer, hint: Buffer | undefined, xdata?: Xdata): Promise<Iatt>;
+  discover(frame: Frame, gfid: Buffer, hint: Buffer | undefined, xdata?: Xdata): Promise<Found>;
   stat(frame: Frame, inode: Inode, xdata?: Xdata): Promise<StatReply>;
   fstat(frame: Frame, fd: Fd, xdata?: Xdata): Promise<StatReply>;
   /** The target of a symbolic link, as latin1. */
@@ -70,7 +70,8 @@ export interface Fops {
   truncate(frame: Frame, inode: Inode, size: number, xdata?: Xdata): Promise<WccReply>;
   ftruncate(frame: Frame, fd: Fd, size: number, xdata?: Xdata): Promise<WccReply>;
 
-  open(frame: Frame, inode: Inode, flags: number, xdata?: Xdata): Promise<Fd>;
+  /** Opens a file with flags of open(2). The caller makes the fd: `new Fd(inode, flags, opened.notes)`. */
+  open(frame: Frame, inode: Inode, flags: number, xdata?: Xdata): Promise<Opened>;
   readv(frame: Frame, fd: Fd, size: number, offset: number, xdata?: Xdata): Promise<ReadReply>;
   /** Writes `data`, whose buffer belongs to the caller again once this is answered. */
   writev(frame: Frame, fd: Fd, data: Buffer, offset: number, stable: Stable, xdata?: Xdata): Promise<Written>;
@@ -86,7 +87,8 @@ export interface Fops {
   /** The offset, at or after `offset`, at which data (or a hole) begins next. ENXIO past the end. */
   seek(frame: Frame, fd: Fd, offset: number, what: 'data' | 'hole', xdata?: Xdata): Promise<number>;
 
-  opendir(frame: Frame, inode: Inode, xdata?: Xdata): Promise<Fd>;
+  /** Opens a directory. The caller makes the fd: `new Fd(inode, 0, opened.notes)`. */
+  opendir(frame: Frame, inode: Inode, xdata?: Xdata): Promise<Opened>;
   /**
    * Lists the entries after `cookie` (0n: from the start), including `.` and `..`: at most `size` bytes as
    * {@link direntBytes} counts them, but at least one entry.

@@ -1,4 +1,5 @@
 /** An inode's attributes, as they pass through the graph. */
+import type { Note } from './note.ts';
 
 /** The file types, with the numbers of NFS's ftype3 (RFC 1813, 2.5). */
 export const FileType = { REG: 1, DIR: 2, BLK: 3, CHR: 4, LNK: 5, SOCK: 6, FIFO: 7 } as const;
@@ -46,6 +47,8 @@ export interface Iatt {
    * if the brick keeps none.
    */
   readonly memo?: Memo;
+  /** What layers keep of the object: put into `inode.slots` once the object has its inode. */
+  readonly notes?: Note;
 }
 
 /** See {@link Iatt.memo}. */

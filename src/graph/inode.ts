@@ -1,4 +1,5 @@
 import type { FileType } from './iatt.ts';
+import { keepNotes, type Note } from './note.ts';
 
 /** An object of a volume, identified by its gfid. The {@link InodeTable} (table.ts) creates and keeps inodes. */
 export class Inode {
@@ -23,11 +24,14 @@ export class Inode {
 
   /** The anonymous fd of this inode; there is one. */
   get fd(): Fd {
-    return (this.#fd ??= new Fd(this, 0, true));
+    return (this.#fd ??= new Fd(this, 0, undefined, true));
   }
 }
 
-/** An open file or directory. */
+/**
+ * An open file or directory. The caller of `open` or `opendir` makes it, with the notes that the layers answered, and
+ * has it released by `releaseOf` (subtree.ts) when it is no longer used.
+ */
 export class Fd {
   readonly inode: Inode;
   /** The flags of open(2); meaningless if the fd is anonymous. */
@@ -37,9 +41,10 @@ export class Fd {
   /** One slot per xlator of the graph, indexed by `Xlator.slot`. */
   readonly slots: unknown[] = [];
 
-  constructor(inode: Inode, flags: number, anonymous = false) {
+  constructor(inode: Inode, flags: number, notes?: Note, anonymous = false) {
     this.inode = inode;
     this.flags = flags;
     this.anonymous = anonymous;
+    keepNotes(this.slots, notes);
   }
 }

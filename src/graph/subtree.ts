@@ -1,4 +1,4 @@
-import type { Inode } from './inode.ts';
+import type { Fd, Inode } from './inode.ts';
 import { Xlator } from './xlator.ts';
 
 /** Lists `top` and all xlators below it, each once, parents before their children. */
@@ -21,5 +21,16 @@ export function forgetOf(top: Xlator): (inode: Inode) => void {
   const holders = subtree(top).filter(xlator => xlator.forget !== Xlator.prototype.forget);
   return inode => {
     for (const holder of holders) holder.forget(inode);
+  };
+}
+
+/**
+ * Returns the function that the maker of an fd calls when the fd is no longer used: it tells every xlator below `top`
+ * that overrides `release`.
+ */
+export function releaseOf(top: Xlator): (fd: Fd) => void {
+  const holders = subtree(top).filter(xlator => xlator.release !== Xlator.prototype.release);
+  return fd => {
+    for (const holder of holders) holder.release(fd);
   };
 }

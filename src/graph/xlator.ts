@@ -155,17 +155,21 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
     return undefined;
   }
 
-  /** Called when the inode has left the table, to release what `inode.slots[this.slot]` holds. */
+  /**
+   * Called when the inode has left the table, to release what `inode.slots[this.slot]` holds. Each xlator of the graph
+   * that overrides it is called, so that it need not pass the call on.
+   */
   forget(_inode: Inode): void {}
+
+  /**
+   * Called when an fd is no longer used, to release what `fd.slots[this.slot]` holds. As with {@link forget}, it need
+   * not be passed on. The anonymous fd of an inode is never released.
+   */
+  release(_fd: Fd): void {}
 
   /** The values that a state dump shows of this xlator, by name. Must be cheap and never wait for a disk. */
   dump(): DumpValues {
     return {};
-  }
-
-  /** Called when an fd that `open` or `opendir` returned is no longer used. */
-  release(fd: Fd): void {
-    this.#first?.release(fd);
   }
 
   /** Passes a fop to the first child. Every fop that is not overridden goes through here. */

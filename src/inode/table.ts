@@ -4,6 +4,7 @@ import { addDentry, dentryOf, isAbove, pathOf, removeDentry, superfluous } from 
 import { type Dentry, Entry } from './entry.ts';
 import { GFID_LENGTH, GfidIndex } from './gfid-index.ts';
 import type { Inode } from '../graph/inode.ts';
+import { keepNotes } from '../graph/note.ts';
 import { Lru } from './lru.ts';
 
 /** The gfid of every volume's root: 00…01. */
@@ -88,7 +89,7 @@ export class InodeTable {
   /**
    * Returns the inode of `iatt.gfid` and creates it if it is not in the table. With `parent` and `name` the dentry is
    * recorded as well and replaces the one that had this name. `.`, `..` and a dentry that would place a directory below
-   * itself are not recorded.
+   * itself are not recorded. The notes of `iatt` are put into the inode's slots.
    */
   link(iatt: Iatt, parent?: Inode, name?: string): Inode {
     let entry = this.#index.find(iatt.gfid, 0);
@@ -105,6 +106,7 @@ export class InodeTable {
       this.#index.add(entry);
       this.#lru.add(entry);
     }
+    if (iatt.notes !== undefined) keepNotes(entry.slots, iatt.notes);
     if (entry.nlookup < 0x3fff_ffff) entry.nlookup++;
     if (parent && name !== undefined) this.#note(parent as Entry, name, entry);
     if (this.#index.size - this.#inUse > this.#limit) this.#prune(entry);

@@ -3,11 +3,11 @@ import { FsError } from '#src/errno.ts';
 import { Graph } from '#src/graph/graph.ts';
 import { bool, integer } from '#src/graph/options.ts';
 import { planGraph, printPlan, type Registry } from '#src/graph/plan.ts';
-import { forgetOf, subtree } from '#src/graph/subtree.ts';
+import { forgetOf, releaseOf, subtree } from '#src/graph/subtree.ts';
 import { parseVolfile } from '#src/volfile/volfile.ts';
 import { newHangingMemory, newStageMemory } from '#src/graph/live/brick-watch.ts';
 import { type GraphEvent, Xlator } from '#src/graph/xlator.ts';
-import { Inode } from '#src/graph/inode.ts';
+import { Fd, Inode } from '#src/graph/inode.ts';
 import { envOf, frame, graphOf, keptLog, stackOf, TEST_XLATORS } from '../support/graph.ts';
 import { gfidOf } from '../support/iatt.ts';
 
@@ -327,12 +327,16 @@ t.test('a leaf refuses what it has not, with a promise', async t => {
   await t.rejects(reply, { code: 'EOPNOTSUPP', message: 'test/leaf implements no stat and has no child' });
 });
 
-t.test('subtree: each once, parents first; forget: those who care', async t => {
+t.test('subtree: each once, parents first; forget and release: each xlator that has them, once', async t => {
   const forgotten: string[] = [];
+  const released: string[] = [];
   class Holder extends Xlator {
     static readonly children: readonly [number, number] = [0, 2];
     override forget() {
       forgotten.push(this.name);
+    }
+    override release() {
+      released.push(this.name);
     }
   }
   const registry = { ...recorder().registry, 'test/leaf': async () => Holder };
@@ -343,6 +347,8 @@ t.test('subtree: each once, parents first; forget: those who care', async t => {
   );
   forgetOf(graph.top)(new Inode(gfidOf(7), 1));
   t.strictSame(forgotten, ['brick']);
+  releaseOf(graph.top)(new Fd(new Inode(gfidOf(7), 1), 0));
+  t.strictSame(released, ['brick']);
 });
 
 t.test(

@@ -2,7 +2,6 @@ import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
-import { Fd } from '#src/graph/inode.ts';
 import { Stable } from '#src/graph/fops.ts';
 import { planGraph } from '#src/graph/plan.ts';
 import { envOf, frame, graphOf, TEST_XLATORS, volumeOf } from '../support/graph.ts';
@@ -23,7 +22,7 @@ t.test('the example of the README, as it stands there', async t => {
   });
 
   const { iatt } = await top.create(frame, root, 'f', { mode: 'guarded', attr: {} });
-  const fd = new Fd(table.link(iatt), 0, true);
+  const { fd } = table.link(iatt);
   const text = Buffer.from('Veni, vidi, XYZ.');
   await top.writev(frame, fd, text, 0, Stable.UNSTABLE);
   t.equal(text.toString(), 'Veni, vidi, XYZ.', 'what it was given is as it was');

@@ -36,6 +36,20 @@ t.test('an inode is one object, found by its gfid wherever that stands', async t
   t.throws(() => table.link(iattOf({ gfid: Buffer.alloc(3) })), RangeError);
 });
 
+t.test('the notes of attributes are put into the slots of the inode, each time they come', t => {
+  const { table } = tableWith(10);
+  const layout = { name: 'layout' };
+  const next = { slot: 4, value: 'below', next: undefined };
+  const inode = table.link(iattOf({ gfid: gfidOf(7), notes: { slot: 1, value: layout, next } }));
+  t.equal(inode.slots[1], layout);
+  t.equal(inode.slots[4], 'below');
+  table.link(file(7));
+  t.equal(inode.slots[1], layout, 'attributes without notes leave them as they are');
+  t.equal(table.link(iattOf({ gfid: gfidOf(7), notes: { slot: 4, value: 'newer', next: undefined } })), inode);
+  t.strictSame([inode.slots[1], inode.slots[4]], [layout, 'newer']);
+  t.end();
+});
+
 t.test('the gfid of a handle stays apart from the record it came in', async t => {
   const { table } = tableWith(10);
   const record = Buffer.concat([Buffer.alloc(9), gfidOf(7)]);

@@ -1,7 +1,7 @@
 /** A brick that keeps everything in memory: a leaf for graphs in tests, and the dumb model of one. */
 import { randomBytes } from 'node:crypto';
 import { type Errno, FsError } from '#src/errno.ts';
-import { Fd, type Inode } from '#src/graph/inode.ts';
+import type { Fd, Inode } from '#src/graph/inode.ts';
 import {
   type CreateHow,
   type Device,
@@ -10,6 +10,7 @@ import {
   FopError,
   type Found,
   type Made,
+  type Opened,
   type ReadReply,
   type Removed,
   type Renamed,
@@ -98,8 +99,8 @@ export class Memory extends Xlator<typeof options> {
     return { iatt: iattOf(this.#child(directory, name)), parent: iattOf(directory) };
   }
 
-  override async discover(_frame: Frame, gfid: Buffer): Promise<Iatt> {
-    return iattOf(this.#of(gfid));
+  override async discover(_frame: Frame, gfid: Buffer): Promise<Found> {
+    return { iatt: iattOf(this.#of(gfid)) };
   }
 
   override async stat(_frame: Frame, inode: Inode): Promise<Iatt> {
@@ -236,9 +237,9 @@ export class Memory extends Xlator<typeof options> {
     return this.truncate(frame, fd.inode, size);
   }
 
-  override async open(_frame: Frame, inode: Inode, flags: number): Promise<Fd> {
+  override async open(_frame: Frame, inode: Inode, _flags: number): Promise<Opened> {
     this.#file(inode);
-    return new Fd(inode, flags);
+    return {};
   }
 
   override async readv(_frame: Frame, fd: Fd, size: number, offset: number): Promise<ReadReply> {
@@ -283,9 +284,9 @@ export class Memory extends Xlator<typeof options> {
     return what === 'data' ? offset : length;
   }
 
-  override async opendir(_frame: Frame, inode: Inode): Promise<Fd> {
+  override async opendir(_frame: Frame, inode: Inode): Promise<Opened> {
     this.#directory(inode);
-    return new Fd(inode, 0);
+    return {};
   }
 
   override async readdir(_frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<DirList> {

@@ -25,7 +25,7 @@ export const lookup = nfs3Actor({
       status: nfsstat3.NFS3_OK,
       object: nfs.handleOf(at, iatt),
       obj_attributes: toFattr3(nfs, iatt),
-      dir_attributes: toFattr3(nfs, parent),
+      dir_attributes: parent && toFattr3(nfs, parent),
     };
   },
 

@@ -3,6 +3,7 @@
  * has none.
  */
 import type { Iatt, Wcc } from '../iatt.ts';
+import type { Note } from '../note.ts';
 import type { Xdata } from '../xdata.ts';
 import type { Stable } from './requests.ts';
 
@@ -12,8 +13,8 @@ export interface StatReply extends Iatt {
 
 export interface Found {
   readonly iatt: Iatt;
-  /** The attributes of the directory after the fop. */
-  readonly parent: Iatt;
+  /** The attributes of the directory after the fop; absent in the answer of `discover`. */
+  readonly parent?: Iatt;
   readonly xdata?: Xdata;
 }
 
@@ -39,6 +40,12 @@ export interface WccReply extends Wcc {
 export interface Made {
   readonly iatt: Iatt;
   readonly parent: Wcc;
+  readonly xdata?: Xdata;
+}
+
+/** What layers keep of an open file or directory: put into the fd that the caller makes. */
+export interface Opened {
+  readonly notes?: Note;
   readonly xdata?: Xdata;
 }
 

@@ -131,4 +131,6 @@ export function watched(brick: Xlator, watch: BrickWatch): void {
   brick.volumeId = () => (watch.ready && !watch.hangs ? watch.during(volumeId) : refuse());
   const forget = brick.forget.bind(brick);
   brick.forget = inode => watch.during(() => forget(inode));
+  const release = brick.release.bind(brick);
+  brick.release = fd => watch.during(() => release(fd));
 }

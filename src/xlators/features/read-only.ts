@@ -53,7 +53,7 @@ export class ReadOnly extends Xlator<typeof options> {
     return this.#refuse(fop, args[0], found) as ReturnType<Fops[F]>;
   }
 
-  override open(frame: Frame, inode: Inode, flags: number, xdata?: Xdata): Promise<Fd> {
+  override open(frame: Frame, inode: Inode, flags: number, xdata?: Xdata): ReturnType<Fops['open']> {
     if (this.#on && flags & CHANGING_FLAGS) return this.#refuse('open', frame, [inode]);
     return this.wind('open', frame, inode, flags, xdata);
   }

@@ -128,7 +128,7 @@ export class ServedNfsCall implements NfsCall {
     const { frame } = access;
     return volume.top
       .discover(frame, gfid, hint)
-      .then(iatt => new ResolvedHandle(volume, volume.table.link(iatt), access));
+      .then(({ iatt }) => new ResolvedHandle(volume, volume.table.link(iatt), access));
   }
 }
 

@@ -1,5 +1,5 @@
 /** storage/posix: a directory of this machine, served with the caller's rights. How it works is in ../README.md. */
-import { Fd, type Inode } from '../../../graph/inode.ts';
+import type { Fd, Inode } from '../../../graph/inode.ts';
 import * as fops from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
@@ -27,6 +27,9 @@ import { commit, write, writeStable } from './data/write.ts';
 import * as xattrs from './xattrs.ts';
 
 type Xattrs = fops.Xattrs;
+
+/** Descriptors belong to inodes, so there is nothing to note of an open file. */
+const OPENED: fops.Opened = {};
 
 /*
  * Fops are async functions so that what the parts throw becomes a rejection; nearly all of them answer without waiting.
@@ -105,15 +108,11 @@ export class Posix extends Xlator<PosixOptions> {
     };
   }
 
-  override release(_fd: Fd): void {
-    // Descriptors belong to inodes, not to those who opened them.
-  }
-
   override async lookup(frame: Frame, parent: Inode, name: string): Promise<fops.Found> {
     return lookup.lookup(this.#brick, frame, parent, name);
   }
 
-  override async discover(_frame: Frame, gfid: Buffer, hint: Buffer | undefined): Promise<Iatt> {
+  override async discover(_frame: Frame, gfid: Buffer, hint: Buffer | undefined): Promise<fops.Found> {
     return lookup.discover(this.#brick, gfid, hint);
   }
 
@@ -202,9 +201,9 @@ export class Posix extends Xlator<PosixOptions> {
     return this.setattr(frame, fd.inode, { size });
   }
 
-  override async open(frame: Frame, inode: Inode, flags: number): Promise<Fd> {
+  override async open(frame: Frame, inode: Inode, flags: number): Promise<fops.Opened> {
     openFor(this.#brick, frame, inode, flags);
-    return new Fd(inode, flags);
+    return OPENED;
   }
 
   override async readv(frame: Frame, fd: Fd, size: number, offset: number): Promise<fops.ReadReply> {
@@ -246,9 +245,9 @@ export class Posix extends Xlator<PosixOptions> {
     return space.seek(this.#brick, frame, fd.inode, offset, what);
   }
 
-  override async opendir(frame: Frame, inode: Inode): Promise<Fd> {
+  override async opendir(frame: Frame, inode: Inode): Promise<fops.Opened> {
     openFor(this.#brick, frame, inode, 0, FileType.DIR);
-    return new Fd(inode, 0);
+    return OPENED;
   }
 
   override async readdir(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<fops.DirList> {

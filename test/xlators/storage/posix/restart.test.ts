@@ -43,7 +43,7 @@ eachMode(t, 'after a restart, all fops work on handles alone', async (t, s) => {
   t.ok((await fops.lookup(root, fresh(b), 'f')).iatt.gfid.equals(f.gfid));
   t.ok((await fops.lookup(root, fresh(b), '..')).iatt.gfid.equals(a.gfid));
   t.equal((await fops.readdir(root, fresh(b).fd, 100, 0n)).entries.length, 3);
-  t.ok((await fops.discover(root, f.gfid, f.hint)).gfid.equals(f.gfid));
+  t.ok((await fops.discover(root, f.gfid, f.hint)).iatt.gfid.equals(f.gfid));
   t.ok(await fops.create(root, fresh(b), 'g', { mode: 'guarded', attr: {} }));
   t.ok(await fops.rename(root, fresh(b), 'g', fresh(a), 'h'));
   t.ok(await fops.link(root, fresh(f), fresh(a), 'l'));

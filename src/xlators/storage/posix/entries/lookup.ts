@@ -77,8 +77,8 @@ export function above({ objects }: Brick, frame: Frame, dir: PosixObject, fd: nu
   return noteWay(objects, objects.met(parent));
 }
 
-export function discover({ objects }: Brick, gfid: Buffer, hint: Buffer | undefined): Iatt {
-  return iattOf(objects.find(gfid, hint));
+export function discover({ objects }: Brick, gfid: Buffer, hint: Buffer | undefined): Found {
+  return { iatt: iattOf(objects.find(gfid, hint)) };
 }
 
 export function getattr({ objects }: Brick, inode: Inode): Iatt {

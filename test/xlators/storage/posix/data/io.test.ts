@@ -12,7 +12,7 @@ import {
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { FopError, Stable } from '#src/graph/fops.ts';
-import { Inode } from '#src/graph/inode.ts';
+import { Fd, Inode } from '#src/graph/inode.ts';
 import { silent } from '#src/log.ts';
 import { create } from '#src/xlators/storage/posix/entries/create.ts';
 import { ROOT_GFID } from '#src/xlators/storage/posix/objects/gfid.ts';
@@ -128,7 +128,8 @@ eachMode(t, 'open asks once more, and truncates', async (t, s) => {
   const file = inodeOf((await fops.create(user, top, 'f', guarded({ mode: 0o640, size: 9 }))).iatt);
   const { O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = process.getBuiltinModule('node:fs').constants;
   t.equal(await codeOf(fops.open(other, file, O_RDONLY)), 'EACCES');
-  const fd = await fops.open(user, file, O_RDWR | O_TRUNC);
+  const flags = O_RDWR | O_TRUNC;
+  const fd = new Fd(file, flags, (await fops.open(user, file, flags)).notes);
   t.equal((await fops.fstat(user, fd)).size, 0);
   t.equal(await codeOf(fops.open(other, file, O_WRONLY)), 'EACCES');
   t.equal(await codeOf(fops.open(root, top, O_RDONLY)), 'EISDIR');

@@ -27,11 +27,11 @@ eachMode(t, 'a name is found, with the attributes that stat(2) has', async (t, s
   t.equal(iatt.nlink, 1);
   t.equal(BigInt(iatt.mtime) * 1_000_000_000n + BigInt(iatt.mtimeNsec), is.mtimeNs);
   t.equal(BigInt(iatt.ctime) * 1_000_000_000n + BigInt(iatt.ctimeNsec), is.ctimeNs);
-  t.equal(parent.ino, statSync(place.path('.'), { bigint: true }).ino);
+  t.equal(parent!.ino, statSync(place.path('.'), { bigint: true }).ino);
   t.equal(iatt.gfid.length, 16);
   t.ok((await fops.lookup(root, top, 'file')).iatt.gfid.equals(iatt.gfid), 'it is the same one again');
   t.same(await fops.stat(root, inodeOf(iatt)), iatt);
-  t.same(await fops.discover(root, iatt.gfid, iatt.hint), iatt);
+  t.same(await fops.discover(root, iatt.gfid, iatt.hint), { iatt });
 });
 
 eachMode(t, 'what is not there, and what is no directory', async (t, settings) => {
