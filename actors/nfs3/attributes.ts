@@ -1,10 +1,10 @@
 /** Attributes between the graph's words and the wire's. */
 import { time_how } from '#protocols/nfs3/constants.ts';
 import type { fattr3, nfstime3, post_op_attr, sattr3, set_time } from '#protocols/nfs3/types.ts';
-import { FsError } from '#src/errno.ts';
 import { FopError, type SetAttr, type Time } from '#src/graph/fops.ts';
 import type { Iatt } from '#src/graph/iatt.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
+import { UnaskedError } from './unasked.ts';
 
 const UINT32_MAX = 0xffff_ffff;
 const LOW_32 = 0xffff_ffffn;
@@ -55,7 +55,7 @@ export function postOpAfter(nfs: NfsCall, at: Resolved | undefined, error: unkno
 
 /** Above 10^9 lie also utimensat(2)'s own codes for "now" and "leave it", which must not come from outside. */
 function toTime({ seconds, nseconds }: nfstime3): Time {
-  if (nseconds >= 1_000_000_000) throw new FsError('EINVAL', `a time with ${nseconds} nanoseconds`);
+  if (nseconds >= 1_000_000_000) throw new UnaskedError('EINVAL', `a time with ${nseconds} nanoseconds`);
   return { sec: seconds, nsec: nseconds };
 }
 
@@ -82,7 +82,7 @@ export function toSetAttr(sattr: sattr3): SetAttr {
 export function toFileAttr(sattr: sattr3): SetAttr {
   const attr = toSetAttr(sattr);
   if (sattr.size === undefined) return attr;
-  if (sattr.size > Number.MAX_SAFE_INTEGER) throw new FsError('EFBIG', 'a size above 2^53 - 1');
+  if (sattr.size > Number.MAX_SAFE_INTEGER) throw new UnaskedError('EFBIG', 'a size above 2^53 - 1');
   attr.size = sattr.size;
   return attr;
 }

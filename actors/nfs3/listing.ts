@@ -7,6 +7,7 @@ import { FileType, type Iatt } from '#src/graph/iatt.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 import { fileidOf } from './attributes.ts';
 import { StatusError } from './status.ts';
+import { UnaskedError } from './unasked.ts';
 
 /** A brick's cookies are positions: 63 bits. */
 const COOKIE_MAX = 0x7fff_ffff_ffff_ffffn;
@@ -36,7 +37,7 @@ export async function pageOf<Entry>(
   bytes: { asked: number; room: number },
   take: (entry: Dirent, dir: Iatt) => Entry | undefined,
 ): Promise<Page<Entry>> {
-  if (at.inode.type !== FileType.DIR) throw new FsError('ENOTDIR');
+  if (at.inode.type !== FileType.DIR) throw new UnaskedError('ENOTDIR');
   const cookieMax = at.frame.narrowCookies ? NARROW_MAX : COOKIE_MAX;
   if (cookie > cookieMax) throw new StatusError(nfsstat3.NFS3ERR_BAD_COOKIE, `cookie ${cookie}`);
   if (bytes.room < LIST_BYTES) throw tooSmall(bytes.room);

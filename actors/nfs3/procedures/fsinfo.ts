@@ -2,7 +2,8 @@ import { FSF3, nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { FSINFO3args, FSINFO3res } from '#protocols/nfs3/filesystem.ts';
 import { auth_flavor } from '#protocols/rpc.ts';
 import { nfs3Actor } from '../actor.ts';
-import { postOp, postOpAfter } from '../attributes.ts';
+import { postOpAfter } from '../attributes.ts';
+import { statfsWithAttributes } from '../statfs.ts';
 
 /** RFC 1813, 3.3.19: transfers of a multiple of this suit the server best. Pages of the brick's cache. */
 const MULTIPLE_BYTES = 4096;
@@ -21,10 +22,11 @@ export const fsinfo = nfs3Actor({
 
   async run(nfs, at) {
     const { readSize, writeSize, readdirSize } = nfs.options;
-    const { fileSizeMax, timeGranularity } = await at.volume.top.statfs(at.frame, at.inode);
+    const { statfs, obj_attributes } = await statfsWithAttributes(nfs, at);
+    const { fileSizeMax, timeGranularity } = statfs;
     return {
       status: nfsstat3.NFS3_OK,
-      obj_attributes: await postOp(nfs, at),
+      obj_attributes,
       rtmax: readSize,
       rtpref: readSize,
       rtmult: MULTIPLE_BYTES,

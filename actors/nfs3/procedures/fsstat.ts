@@ -1,7 +1,8 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { FSSTAT3args, FSSTAT3res } from '#protocols/nfs3/filesystem.ts';
 import { nfs3Actor } from '../actor.ts';
-import { postOp, postOpAfter } from '../attributes.ts';
+import { postOpAfter } from '../attributes.ts';
+import { statfsWithAttributes } from '../statfs.ts';
 
 export const fsstat = nfs3Actor({
   name: 'FSSTAT',
@@ -12,16 +13,16 @@ export const fsstat = nfs3Actor({
   handle: args => args.fsroot,
 
   async run(nfs, at) {
-    const stats = await at.volume.top.statfs(at.frame, at.inode);
+    const { statfs, obj_attributes } = await statfsWithAttributes(nfs, at);
     return {
       status: nfsstat3.NFS3_OK,
-      obj_attributes: await postOp(nfs, at),
-      tbytes: stats.bytesTotal,
-      fbytes: stats.bytesFree,
-      abytes: stats.bytesAvailable,
-      tfiles: stats.filesTotal,
-      ffiles: stats.filesFree,
-      afiles: stats.filesAvailable,
+      obj_attributes,
+      tbytes: statfs.bytesTotal,
+      fbytes: statfs.bytesFree,
+      abytes: statfs.bytesAvailable,
+      tfiles: statfs.filesTotal,
+      ffiles: statfs.filesFree,
+      afiles: statfs.filesAvailable,
       invarsec: 0,
     };
   },

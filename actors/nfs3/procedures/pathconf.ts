@@ -1,8 +1,9 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { PATHCONF3args, PATHCONF3res } from '#protocols/nfs3/filesystem.ts';
 import { nfs3Actor } from '../actor.ts';
-import { postOp, postOpAfter } from '../attributes.ts';
+import { postOpAfter } from '../attributes.ts';
 import { NAME_BYTES_MAX } from '../names.ts';
+import { statfsWithAttributes } from '../statfs.ts';
 
 export const pathconf = nfs3Actor({
   name: 'PATHCONF',
@@ -13,10 +14,11 @@ export const pathconf = nfs3Actor({
   handle: args => args.object,
 
   async run(nfs, at) {
-    const { linkMax, nameMax, caseInsensitive } = await at.volume.top.statfs(at.frame, at.inode);
+    const { statfs, obj_attributes } = await statfsWithAttributes(nfs, at);
+    const { linkMax, nameMax, caseInsensitive } = statfs;
     return {
       status: nfsstat3.NFS3_OK,
-      obj_attributes: await postOp(nfs, at),
+      obj_attributes,
       linkmax: Math.min(linkMax, 0xffff_ffff),
       name_max: Math.min(nameMax, NAME_BYTES_MAX),
       no_trunc: true,

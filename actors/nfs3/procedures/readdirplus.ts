@@ -1,7 +1,6 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { entry3Bytes, type entryplus3, entryplus3Bytes, LIST_BYTES } from '#protocols/nfs3/directory.ts';
 import { READDIRPLUS3args, READDIRPLUS3res } from '#protocols/nfs3/directory.ts';
-import { FsError } from '#src/errno.ts';
 import { type Dirent, direntBytes } from '#src/graph/fops.ts';
 import type { Iatt } from '#src/graph/iatt.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
@@ -9,6 +8,7 @@ import { IO_BYTES_MAX } from '#src/xlators/nfs/server/options.ts';
 import { nfs3Actor } from '../actor.ts';
 import { fileidOf, postOpAfter, toFattr3 } from '../attributes.ts';
 import { COOKIEVERF, listedFileid, pageOf } from '../listing.ts';
+import { UnaskedError } from '../unasked.ts';
 
 /** An entry's bytes over those of them that `dircount` counts, at most: for a name of one byte. */
 const BYTES_PER_DIR_BYTE = direntBytes(1, true) / entry3Bytes('x');
@@ -53,7 +53,7 @@ export const readdirplus = nfs3Actor({
   replyBytes: ({ maxcount }) => Math.min(maxcount, IO_BYTES_MAX),
 
   async run(nfs, at, { cookie, dircount, maxcount }) {
-    if (!nfs.options.readdirplus) throw new FsError('ENOTSUPP', 'nfs.rdirplus is off');
+    if (!nfs.options.readdirplus) throw new UnaskedError('ENOTSUPP', 'nfs.rdirplus is off');
     const room = Math.min(maxcount, nfs.options.readdirSize);
     let left = room - LIST_BYTES;
     let dirLeft = dircount;

@@ -1,9 +1,9 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { READLINK3args, READLINK3res } from '#protocols/nfs3/object.ts';
-import { FsError } from '#src/errno.ts';
 import { FileType } from '#src/graph/iatt.ts';
 import { nfs3Actor } from '../actor.ts';
 import { postOpAfter, toFattr3 } from '../attributes.ts';
+import { UnaskedError } from '../unasked.ts';
 
 export const readlink = nfs3Actor({
   name: 'READLINK',
@@ -14,7 +14,7 @@ export const readlink = nfs3Actor({
   handle: args => args.symlink,
 
   async run(nfs, at) {
-    if (at.inode.type !== FileType.LNK) throw new FsError('EINVAL', 'no symlink');
+    if (at.inode.type !== FileType.LNK) throw new UnaskedError('EINVAL', 'no symlink');
     const { target, iatt } = await at.volume.top.readlink(at.frame, at.inode);
     return { status: nfsstat3.NFS3_OK, symlink_attributes: toFattr3(nfs, iatt), data: target };
   },

@@ -1,10 +1,10 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { WRITE3args, WRITE3res } from '#protocols/nfs3/file.ts';
-import { FsError } from '#src/errno.ts';
 import { Stable } from '#src/graph/fops.ts';
 import { nfs3Actor } from '../actor.ts';
 import { checkRegular } from '../names.ts';
 import { toWccData, wccAfter } from '../wcc.ts';
+import { UnaskedError } from '../unasked.ts';
 
 export const write = nfs3Actor({
   name: 'WRITE',
@@ -17,8 +17,8 @@ export const write = nfs3Actor({
 
   async run(nfs, at, { offset, count, stable, data }) {
     checkRegular(at);
-    if (count > data.length) throw new FsError('EINVAL', `WRITE of ${count} bytes with ${data.length}`);
-    if (offset + count > Number.MAX_SAFE_INTEGER) throw new FsError('EFBIG', 'WRITE beyond 2^53 - 1');
+    if (count > data.length) throw new UnaskedError('EINVAL', `WRITE of ${count} bytes with ${data.length}`);
+    if (offset + count > Number.MAX_SAFE_INTEGER) throw new UnaskedError('EFBIG', 'WRITE beyond 2^53 - 1');
     const size = count > nfs.options.writeSize ? nfs.options.writeSize : count;
     const bytes = size < data.length ? data.subarray(0, size) : data;
     // Copy the verifier before writing. If it changes meanwhile, the new one would claim that lost data are safe.

@@ -178,6 +178,36 @@ for (const actor of actors) {
     );
   });
 
+  t.test(`${name}: after a failure the graph is asked for no more than the attributes of the answer`, async () => {
+    const statfs = number === NFSPROC3.FSINFO || number === NFSPROC3.FSSTAT || number === NFSPROC3.PATHCONF;
+    await fc.assert(
+      fc.asyncProperty(arbitraryOf(args), types, async (value, type) => {
+        const good = await answer({ type }, value);
+        if (good.result.status !== nfsstat3.NFS3_OK) return; // refused before the graph was asked
+        const asked: Fop[] = [];
+        const fail = (fop: Fop): never => {
+          asked.push(fop);
+          throw new FsError('EACCES');
+        };
+        const { result } = await answer({ type, answer: fail }, value);
+        const attributes = Object.keys(result).filter(name => /wcc$|attributes$/.test(name)).length;
+        assert(asked.length <= (statfs ? 2 : 1) + attributes, `asked for ${asked}`);
+      }),
+    );
+  });
+
+  t.test(`${name}: what is wrong with the arguments of a call about an object that is gone: STALE`, async () => {
+    const stale = (): never => {
+      throw new FsError('ESTALE');
+    };
+    await fc.assert(
+      fc.asyncProperty(arbitraryOf(args), types, async (value, type) => {
+        const { result } = await answer({ type, answer: stale }, value);
+        assert.equal(result.status, nfsstat3.NFS3ERR_STALE);
+      }),
+    );
+  });
+
   t.test(`${name}: a mistake of ours is logged, and answered SERVERFAULT`, async t => {
     const value = fc.sample(arbitraryOf(args), 1)[0]!;
     const bug = new TypeError('not a function');
