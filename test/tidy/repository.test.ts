@@ -1,5 +1,4 @@
 /** Rules on the repository itself. */
-import { globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import t from 'tap';
 import { mount1 } from '#actors/mount1/program.ts';
@@ -12,20 +11,10 @@ import { rpcbind3, rpcbind4 } from '#actors/portmap/rpcbind.ts';
 import { silent } from '#src/log.ts';
 import { PortTable } from '#src/rpcsvc/portmap/table.ts';
 import { XLATORS } from '#src/xlators/registry.ts';
+import { code, find, pages, read, sources } from './tree.ts';
 
-const root = join(import.meta.dirname, '..');
-const find = (...patterns: string[]) => globSync(patterns, { cwd: root }).sort();
-const read = (file: string) => readFileSync(join(root, file), 'utf8');
-/** Without comments. */
-const code = (file: string) => read(file).replaceAll(/\/\*[^]*?\*\/|\/\/.*$/gm, '');
-const sources = find('src/**/*.ts', 'protocols/**/*.ts', 'actors/**/*.ts');
 const tests = find('test/**/*.test.ts', 'test/**/*.itest.ts');
 const testTexts = tests.map(read);
-
-t.test('no source file is long', async t => {
-  const long = sources.filter(file => read(file).split('\n').length > 400);
-  t.strictSame(long, []);
-});
 
 t.test('nothing is left over: no TODO, no debug output, no skipped test', async t => {
   const left = /\b(TODO|FIXME|XXX|HACK)\b|console\.(log|error|debug)\(|\bdebugger\b/;
@@ -37,7 +26,7 @@ t.test('nothing is left over: no TODO, no debug output, no skipped test', async 
   );
   const skipped = /\bt\.(skip|todo|only)\(|\.(skip|only|todo)\(['"`]/;
   t.strictSame(
-    tests.filter(file => skipped.test(read(file)) && !file.endsWith('tidy.test.ts')),
+    tests.filter(file => skipped.test(read(file)) && !file.endsWith('tidy/repository.test.ts')),
     [],
   );
 });
@@ -125,7 +114,7 @@ t.test('folders of source say what belongs in them', async t => {
 });
 
 t.test('READMEs name files that exist', async t => {
-  for (const file of find('README.md', '*/README.md', 'src/**/README.md', 'test/**/README.md')) {
+  for (const file of pages) {
     for (const [, target] of read(file).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) {
       t.ok(find(join(dirname(file), target!)).length > 0, `${file}: ${target}`);
     }
