@@ -191,7 +191,7 @@ for (const actor of actors) {
         };
         const { result } = await answer({ type, answer: fail }, value);
         const attributes = Object.keys(result).filter(name => /wcc$|attributes$/.test(name)).length;
-        assert(asked.length <= (statfs ? 2 : 1) + attributes, `asked for ${asked}`);
+        assert(asked.length <= (statfs ? 2 : 1) + attributes, `asked for ${asked.join()}`);
       }),
     );
   });
