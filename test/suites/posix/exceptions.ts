@@ -1,9 +1,9 @@
-/** What NFSv3 cannot give: docs/nfsv3-limits.md says the same in prose, and a test compares the two. */
+/** What NFSv3 cannot give. docs/nfsv3-limits.md says the same in prose, and a test compares the two. */
 export type Expect = 'local' | 'nfs' | 'nfs-fallback';
 
 export interface Exception {
   readonly id: string;
-  /** Where it holds: over NFSv3 at all, or only on a server without CAP_DAC_READ_SEARCH. */
+  /** Where it applies: to every NFSv3 mount, or only to a server without CAP_DAC_READ_SEARCH. */
   readonly on: 'nfs' | 'nfs-fallback';
   readonly what: string;
   readonly reason: string;
@@ -13,7 +13,7 @@ export const EXCEPTIONS = [
   {
     id: 'times',
     on: 'nfs',
-    what: 'Times before 1970 and from 2106 on are not kept',
+    what: 'Times before 1970, and those from February 2106 on, are not kept',
     reason: 'nfstime3 counts seconds since 1970 in an unsigned 32-bit number (RFC 1813, 2.6)',
   },
   {
@@ -25,34 +25,33 @@ export const EXCEPTIONS = [
   {
     id: 'removed-directory',
     on: 'nfs',
-    what: 'In a directory that was removed while somebody is in it, or has it open, calls say ESTALE, not ENOENT',
+    what: 'In a directory that was removed while a process has it open or works in it, calls fail with ESTALE, not ENOENT',
     reason:
-      'the handle is all that the server knows of it, and NFS3ERR_STALE is what it says of one that is gone (RFC 1813, 2.6)',
+      'the server knows the directory by its handle alone, and answers NFS3ERR_STALE for a handle whose object is gone (RFC 1813, 2.6)',
   },
   {
     id: 'rights-at-open',
     on: 'nfs',
-    what: "Who has somebody else's file open loses it when its mode is taken away; the owner does not",
-    reason: 'each READ and WRITE is checked anew, with an exception for the owner alone (RFC 1813, 4.4)',
+    what: "A process that has another user's file open can no longer use it once the file's mode forbids it; the owner still can",
+    reason: 'the server checks each READ and WRITE again, and makes an exception for the owner alone (RFC 1813, 4.4)',
   },
   {
     id: 'access-bits',
     on: 'nfs',
-    what: 'access(2) says EACCES to W_OK for a directory that cannot be searched, and to X_OK for what is neither file nor directory',
-    reason: 'ACCESS tells what can be done with an object, not what its mode says (RFC 1813, 3.3.4)',
+    what: 'access(2) fails with EACCES for W_OK on a directory that cannot be searched, and for X_OK on an object that is neither a file nor a directory',
+    reason: 'ACCESS tells what the caller can do with an object, not what its mode says (RFC 1813, 3.3.4)',
   },
   {
     id: 'read-only-access',
     on: 'nfs',
-    what: 'On an export that only the server has read-only, opening for writing, truncate(2) and access(2) say EACCES, not EROFS',
-    reason: 'ACCESS answers with bits, and has none for the reason (RFC 1813, 3.3.4)',
+    what: 'On an export that is read-only on the server alone, opening for writing, truncate(2) and access(2) fail with EACCES, not EROFS',
+    reason: 'ACCESS answers with bits, and has no bit for the reason (RFC 1813, 3.3.4)',
   },
   {
     id: 'touch-of-one',
     on: 'nfs',
-    what: 'Who may write a file may set one of its times to UTIME_NOW and leave the other, and is told EACCES if he may not; locally only the owner may (EPERM)',
-    reason:
-      'SETATTR of the mtime alone is also what a client sends for a writer that truncates an empty file (RFC 1813, 3.3.2)',
+    what: 'A caller that may write to a file may set one of its times to UTIME_NOW and keep the other, and other callers get EACCES; locally only the owner may do so, and others get EPERM',
+    reason: 'a client also sends SETATTR with the mtime alone when a writer truncates an empty file (RFC 1813, 3.3.2)',
   },
 ] as const satisfies readonly Exception[];
 

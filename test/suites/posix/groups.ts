@@ -1,4 +1,4 @@
-/** All groups, in the order in which they run. */
+/** All groups of cases, in the order in which they run. */
 import { access } from './cases/attributes/access.ts';
 import { chmod } from './cases/attributes/chmod.ts';
 import { chown } from './cases/attributes/chown.ts';

@@ -22,7 +22,7 @@ const results = [
   { id: 'g/late', problems: [], except: 'times' },
 ] as const;
 
-t.test('locally nothing is excepted', t => {
+t.test('on a local file system no failure is excepted', t => {
   const { printer, said } = recorder();
   const ledger = new Ledger('local', printer);
   for (const result of results) ledger.take(result);
@@ -38,7 +38,7 @@ t.test('locally nothing is excepted', t => {
   t.end();
 });
 
-t.test('over NFS what the list says is', t => {
+t.test('over NFS the exceptions of the list are excepted', t => {
   const { printer, said } = recorder();
   const ledger = new Ledger('nfs', printer);
   for (const result of results) ledger.take(result);

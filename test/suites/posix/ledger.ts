@@ -1,11 +1,11 @@
-/** Judges results by the list of exceptions, counts and prints them. */
+/** Judges results by the list of exceptions, counts them and prints them. */
 import { EXCEPTIONS, type Expect, holds } from './exceptions.ts';
 import type { Result } from './runner.ts';
 
 export interface Printer {
   readonly passed: (id: string) => void;
   readonly failed: (id: string, problems: readonly string[]) => void;
-  /** It failed, as NFSv3 has it. */
+  /** The case failed in a way that NFSv3 cannot avoid. */
   readonly excepted: (id: string, exception: string, problems: readonly string[]) => void;
   readonly skipped: (id: string, why: string) => void;
   readonly note: (text: string) => void;
@@ -23,9 +23,9 @@ export class Ledger {
   readonly #expect: Expect;
   readonly #printer: Printer;
   readonly #skippedBecause = new Map<string, number>();
-  /** By exception: how many cases failed, and which passed. */
+  /** For each exception, how many of its cases failed, and which passed. */
   readonly #seen = new Map<string, { failed: number; passed: string[] }>();
-  /** By group. */
+  /** For each group, how many of its cases ran. */
   readonly #ran = new Map<string, number>();
 
   constructor(expect: Expect, printer: Printer) {
@@ -67,7 +67,7 @@ export class Ledger {
     this.#printer.note(text);
   }
 
-  /** The sums. An exception that no case needs any more is a failure: it is to be taken off the list. */
+  /** Prints the sums. An exception whose cases all pass is a failure, so that it is taken off the list. */
   end(): void {
     for (const [id, { failed, passed }] of this.#seen) {
       const names = passed.slice(0, LISTED_MAX).join(', ');

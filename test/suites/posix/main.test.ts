@@ -6,7 +6,7 @@ import t from 'tap';
 const MAIN = join(import.meta.dirname, 'main.ts');
 const main = (...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' });
 
-t.test('a part of the suite runs on whatever holds the test directory, and leaves nothing', t => {
+t.test('some groups of the suite pass on the file system of the test directory, and leave nothing behind', t => {
   const dir = t.testdir();
   const { status, stdout } = main(dir, '--only', 'symlink/to', '--jobs', '2');
   t.equal(status, 0);
@@ -15,9 +15,9 @@ t.test('a part of the suite runs on whatever holds the test directory, and leave
   t.end();
 });
 
-t.test('a case that fails is said, here as TAP, and is in the exit code', t => {
+t.test('a failing case is reported, here as TAP, and sets the exit code', t => {
   const dir = t.testdir();
-  // Not another file system at all.
+  // This is not another file system, so the case fails.
   const { status, stdout } = main(
     dir,
     '--other',
@@ -38,7 +38,7 @@ t.test('a case that fails is said, here as TAP, and is in the exit code', t => {
   t.end();
 });
 
-t.test('a run of nothing is no success', t => {
+t.test('a run without any case is not a success', t => {
   t.equal(main(t.testdir(), '--only', 'no such group').status, 3);
   t.end();
 });

@@ -3,8 +3,8 @@
  *
  *     node test/suites/posix/main.ts DIR [options]
  *
- * Prints a line for each case that failed and a summary; the exit code is 0 if none failed, 1 if some did, 2 if the
- * options are wrong, 3 if no case ran.
+ * Prints a line for each case that failed, and a summary. The exit code is 0 if no case failed, 1 if some did, 2 if the
+ * options are wrong, and 3 if no case ran.
  */
 import { fork } from 'node:child_process';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
@@ -21,16 +21,16 @@ import { stock } from './support/stock.ts';
 
 const USAGE = `usage: main.ts DIR [options]
   --expect local|nfs|nfs-fallback  which exceptions hold (default local: none)
-  --only PATTERN     cases whose id begins with PATTERN; * is anything; may be repeated
-  --jobs N           so many processes, each with its part of the cases (default 1)
+  --only PATTERN     run only cases whose id begins with PATTERN; * matches anything; may be repeated
+  --jobs N           run N processes, each with its part of the cases (default 1)
   --other DIR        a directory of another file system, for EXDEV
   --read-only DIR    a directory of a file system that refuses changes, with a copy of what --stock makes in it
-  --stock            make in DIR what is wanted in --read-only's, and do nothing else
+  --stock            make in DIR what the directory of --read-only must hold, and do nothing else
   --small DIR        a directory of a file system of at most 64 MiB, which will be filled, for ENOSPC
   --quota DIR        a directory with a quota of at most 64 MiB, which will be reached, for EDQUOT
-  --strict           what is skipped makes the exit code 1
-  --keep             leave what was made
-  --verbose          a line for each case
+  --strict           exit with 1 if any case was skipped
+  --keep             do not remove what the cases made
+  --verbose          print a line for each case
   --list             print the cases' ids and do nothing
   --tap              print TAP`;
 
@@ -66,7 +66,7 @@ try {
 }
 const { values, positionals } = parsed;
 
-/** What `--only` says, as a test of ids. */
+/** A test of ids for the patterns of `--only`. */
 function chosen(patterns: readonly string[]): (id: string) => boolean {
   if (patterns.length === 0) return () => true;
   const tests = patterns.map(
@@ -82,7 +82,7 @@ function* results(settings: Settings): Iterable<Result> {
   for (const group of GROUPS) yield* runner.run(group, wanted);
 }
 
-/** A part of the cases in a process of its own: ids, working directory and umask belong to processes. */
+/** Runs a part of the cases in a process of its own, because ids, working directory and umask belong to a process. */
 async function part(settings: Settings, take: (result: Result) => void): Promise<void> {
   const child = fork(import.meta.filename, process.argv.slice(2), {
     env: { ...process.env, [PART]: JSON.stringify(settings) },
@@ -110,10 +110,11 @@ async function sendPart(settings: Settings): Promise<void> {
 }
 
 async function runAll(): Promise<number> {
-  if (positionals.length !== 1) wrong('one directory is wanted');
-  if (!['local', 'nfs', 'nfs-fallback'].includes(values.expect)) wrong(`--expect ${values.expect}?`);
+  if (positionals.length !== 1) wrong('expected one directory');
+  if (!['local', 'nfs', 'nfs-fallback'].includes(values.expect))
+    wrong(`--expect ${values.expect}: expected local, nfs or nfs-fallback`);
   const jobs = Number(values.jobs);
-  if (!(jobs >= 1 && jobs <= 64)) wrong(`--jobs ${values.jobs}?`);
+  if (!(jobs >= 1 && jobs <= 64)) wrong(`--jobs ${values.jobs}: expected a number from 1 to 64`);
 
   const real = (path: string | undefined) => (path === undefined ? undefined : realpathSync(path));
   const dir = mkdtempSync(join(realpathSync(positionals[0]!), 'posix-'));
@@ -126,7 +127,7 @@ async function runAll(): Promise<number> {
   };
   const ledger = new Ledger(values.expect as Expect, values.tap ? tapPrinter() : linePrinter(values.verbose));
   const take = (result: Result): void => ledger.take(result);
-  if (!isRoot) ledger.note('not root: cases that need devices or other people are skipped');
+  if (!isRoot) ledger.note('not root: cases that need devices or other users are skipped');
   const settings = (index: number): Settings => ({ dir, places, keep: values.keep, part: [index, jobs] });
   if (jobs === 1) for (const result of results(settings(0))) take(result);
   else await Promise.all(Array.from({ length: jobs }, (_, index) => part(settings(index), take)));
@@ -144,6 +145,6 @@ if (values.list) {
       if (wanted(id)) console.log(one.except === undefined ? id : `${id} [${one.except}]`);
     }
   }
-} else if (values.stock) stock(realpathSync(positionals[0] ?? wrong('one directory is wanted')));
+} else if (values.stock) stock(realpathSync(positionals[0] ?? wrong('expected one directory')));
 else if (settings !== undefined) await sendPart(JSON.parse(settings) as Settings);
 else process.exitCode = await runAll();

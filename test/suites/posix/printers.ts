@@ -30,7 +30,7 @@ export const tapPrinter = (): Printer => {
       line('not ok', id);
       console.log(`  ---\n  problems: ${JSON.stringify(problems)}\n  ...`);
     },
-    // What is excepted is no test to be done: it was done, and went as the list says.
+    // An excepted case is not a TAP "todo": it ran, and went as the list of exceptions says.
     excepted: (id, exception) => line('ok', `${id}: excepted, ${exception}`),
     skipped: (id, why) => line('ok', id, ` # SKIP ${why}`),
     note: text => console.log(`# ${oneLine(text)}`),

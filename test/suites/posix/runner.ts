@@ -7,40 +7,40 @@ import { as, isRoot, self } from './support/people.ts';
 
 export interface Result {
   readonly id: string;
-  /** What was found wrong; undefined if it did not run. */
+  /** The problems that were found. Undefined if the case did not run. */
   readonly problems?: readonly string[];
-  /** Why it did not. */
+  /** Why the case did not run. */
   readonly lacks?: string;
   readonly except?: ExceptionId;
 }
 
 export interface Settings {
-  /** Where the cases' directories are made. */
+  /** The directory in which the cases' own directories are made. */
   readonly dir: string;
   readonly places: Places;
-  /** Whether the directories stay. */
+  /** Whether the directories stay afterwards. */
   readonly keep: boolean;
-  /** Of so many equal parts of the cases, which one is run: from 0. */
+  /** Which of `count` equal parts of the cases is run, counted from 0. */
   readonly part: readonly [index: number, count: number];
 }
 
 export class Runner {
   readonly #settings: Settings;
-  /** Of the cases so far, whether run here or not. */
+  /** The number of cases so far, whether run by this process or not. */
   #number = 0;
 
   constructor(settings: Settings) {
     this.#settings = settings;
   }
 
-  /** Runs those cases of the group that `wanted` takes. */
+  /** Runs the cases of the group that `wanted` accepts. */
   *run(group: Group, wanted: (id: string) => boolean): Iterable<Result> {
     const [index, count] = this.#settings.part;
     for (const one of group.cases()) {
       const id = `${group.name}/${one.name}`;
       if (!wanted(id)) continue;
       this.#number++;
-      // What fills a file system is alone on it.
+      // A case that fills a file system must run there alone, so all of these belong to the same part.
       const fills = one.needs?.some(need => need === 'small' || need === 'quota') ?? false;
       if ((fills ? 0 : this.#number % count) !== index) continue;
       const lacks = this.#lacks(one);
@@ -88,7 +88,7 @@ export class Runner {
   }
 }
 
-/** A whole tree, whatever its modes. */
+/** Removes a whole tree, whatever the modes of its directories. */
 export function remove(path: string): call.Outcome {
   const first = call.rmdir(path);
   if (first === 'ENOTDIR') return call.unlink(path);

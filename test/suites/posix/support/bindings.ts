@@ -1,4 +1,4 @@
-/** System calls that the suite makes and the server does not. Each answers -1 on failure, with the reason in errno. */
+/** System calls that the suite makes and the server does not. Each returns -1 on failure, with the reason in errno. */
 import koffi from 'koffi';
 
 const libc = koffi.load(null);
@@ -25,8 +25,8 @@ export const truncate = declare<[path: Buffer, size: number]>('int truncate(cons
 export const write = declare<[fd: number, from: Buffer, count: number]>('int64_t write(int, const void *, size_t)');
 
 /**
- * By number, since libc's own change the ids of all threads: this one's alone are to change, so that it finds its way
- * back and the thread pool stays what it was.
+ * Called by number, because the functions of libc change the ids of all threads. Only those of this thread may change,
+ * so that it can change them back and the thread pool keeps its own.
  */
 const NR =
   process.arch === 'x64'
@@ -42,5 +42,5 @@ export const setresuid = (real: number, effective: number, saved: number): numbe
   syscallIds(NR.setresuid, real, effective, saved);
 export const setresgid = (real: number, effective: number, saved: number): number =>
   syscallIds(NR.setresgid, real, effective, saved);
-/** `gids` holds `count` 32-bit numbers. */
+/** Sets the groups of this thread. `gids` holds `count` 32-bit numbers. */
 export const setgroups = (count: number, gids: Buffer): number => syscallGroups(NR.setgroups, count, gids);

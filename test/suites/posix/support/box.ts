@@ -1,23 +1,26 @@
-/** A case's directory, and what the case says about it. */
+/** The directory of a case, and what the case reports about it. */
 import { ERRNO, type Errno } from '#src/errno.ts';
 import * as call from './calls.ts';
 import type { Attributes, Outcome } from './calls.ts';
 import { make, type Kind, type Maker } from './kinds.ts';
 import { as, type Person, self } from './people.ts';
 
-/** Longer than the coarsest step of a file system's clock: 10 ms, where the kernel ticks a hundred times a second. */
+/**
+ * Longer than the coarsest step of a file system's clock, which is 10 ms where the kernel ticks a hundred times a
+ * second.
+ */
 const TICK_MS = 12;
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 export class Box {
-  /** Absolute. */
+  /** The absolute path of the case's directory. */
   readonly dir: string;
   /** Other places that were named on the command line. */
   readonly places: Places;
   readonly problems: string[] = [];
-  /** Descriptors to be closed at the end. */
+  /** Descriptors to close at the end. */
   readonly #open: number[] = [];
-  /** Whose the directory is, and what is made in it. */
+  /** The person that owns the directory and what is made in it. */
   by: Person = self;
 
   constructor(dir: string, places: Places) {
@@ -30,7 +33,7 @@ export class Box {
     return `${this.dir}/${name}`;
   }
 
-  /** Says that it is wrong. */
+  /** Reports a problem. */
   wrong(what: string): void {
     this.problems.push(what);
   }
@@ -44,7 +47,7 @@ export class Box {
     this.is(actual, 'OK', what);
   }
 
-  /** What a step of the preparations answered; the case ends here if that is an error. */
+  /** The answer of a preparing step. An error ends the case. */
   must<T>(answer: T, what = 'preparing'): Exclude<T, Errno | { error: Errno }> {
     if (typeof answer === 'string' && answer in ERRNO) throw new Broken(what, answer);
     if (typeof answer === 'object' && answer !== null && 'error' in answer)
@@ -52,10 +55,10 @@ export class Box {
     return answer as Exclude<T, Errno | { error: Errno }>;
   }
 
-  /** An object of that kind. Its path. */
+  /** Makes an object of that kind, and returns its path. */
   make(kind: Kind, name: string = kind, how: Maker = {}): string {
     const path = this.at(name);
-    // A plain user cannot make devices, nor give anything away.
+    // The suite's own user makes it, because a plain user can neither make devices nor give files away.
     as(self, () => make(path, kind, { uid: this.by.uid, gid: this.by.gid, ...how }));
     return path;
   }
@@ -75,7 +78,7 @@ export class Box {
     return this.must(call.lstat(path), `lstat of ${this.#short(path)}`);
   }
 
-  /** But for the atime, which may move whenever something is read. */
+  /** Checks that the attributes are the same, except for the atime, which may change whenever something is read. */
   unchanged(path: string, before: Attributes, what: string): void {
     this.is({ ...this.lstat(path), atime: 0n }, { ...before, atime: 0n }, what);
   }
@@ -112,7 +115,7 @@ export class Box {
     }
   }
 
-  /** Until the file system's clock has moved on. */
+  /** Waits until the file system's clock has moved on. */
   tick(): void {
     Atomics.wait(sleeper, 0, 0, TICK_MS);
   }
@@ -126,7 +129,7 @@ export class Box {
   }
 }
 
-/** A preparation that failed: nothing can be said of the case. */
+/** A preparation that failed, so that the case shows nothing. */
 export class Broken extends Error {
   constructor(what: string, code: string) {
     super(`${what} failed: ${code}`);
@@ -136,9 +139,9 @@ export class Broken extends Error {
 export interface Places {
   /** A directory of another file system. */
   readonly other?: string | undefined;
-  /** A directory of a file system that refuses changes, with what stock.ts makes in it. */
+  /** A directory of a file system that refuses changes. It holds what stock.ts makes. */
   readonly readOnly?: string | undefined;
-  /** A directory of a small file system, that may be filled. */
+  /** A directory of a small file system, which may be filled. */
   readonly small?: string | undefined;
   /** A directory whose quota may be reached. */
   readonly quota?: string | undefined;

@@ -1,6 +1,6 @@
 /**
- * System calls by path, as the suite makes them: each answers `OK` or the errno's name, and those that have something to
- * say answer that instead of `OK`. Paths are latin1 strings, one character a byte.
+ * System calls by path, as the suite makes them. Each returns `OK` or the name of the errno. Those with a result return
+ * the result in place of `OK`. Paths are latin1 strings, one character per byte.
  */
 import { fstatSync, lstatSync, statSync, type BigIntStats } from 'node:fs';
 import { ERRNO, type Errno, errnoOf } from '#src/errno.ts';
@@ -11,7 +11,7 @@ import * as libc from '#src/sys/libc.ts';
 import * as more from './bindings.ts';
 
 export type Outcome = 'OK' | Errno;
-/** A time in nanoseconds since 1970, or one of utimensat's special ones. */
+/** A time in nanoseconds since 1970, or a special value of utimensat. */
 export type When = bigint | 'now' | 'omit';
 
 const O_TRUNC = 0o1000;
@@ -24,7 +24,7 @@ const c = (path: string): Buffer => Buffer.from(`${path}\0`, 'latin1');
 const lastErrno = (): Errno => {
   const number = libc.errno();
   const code = CODES.get(number);
-  if (code === undefined) throw new Error(`errno ${number}, which has no name`);
+  if (code === undefined) throw new Error(`errno ${number} has no name`);
   return code;
 };
 const outcome = (result: number): Outcome => (result < 0 ? lastErrno() : 'OK');
@@ -34,14 +34,14 @@ export const open = (path: string, flags: number, mode = 0o644): number | Errno 
   value(libc.openat(AT_FDCWD, c(path), flags, mode));
 export const creat = (path: string, mode = 0o644): number | Errno => open(path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 export const close = (fd: number): Outcome => outcome(libc.close(fd));
-/** Opens and closes. */
+/** Opens a file and closes it. */
 export function tryOpen(path: string, flags: number, mode = 0o644): Outcome {
   const fd = open(path, flags, mode);
   return typeof fd === 'number' ? close(fd) : fd;
 }
 
 export const mkdir = (path: string, mode = 0o755): Outcome => outcome(libc.mkdirat(AT_FDCWD, c(path), mode));
-/** `mode` with the type. */
+/** Makes a node. `mode` includes the type. */
 export const mknod = (path: string, mode: number, device = 0): Outcome =>
   outcome(libc.mknodat(AT_FDCWD, c(path), mode, device));
 export const symlink = (target: string, path: string): Outcome => outcome(libc.symlinkat(c(target), AT_FDCWD, c(path)));
@@ -51,7 +51,7 @@ export const rename = (from: string, to: string): Outcome => outcome(libc.rename
 export const unlink = (path: string): Outcome => outcome(libc.unlinkat(AT_FDCWD, c(path), 0));
 export const rmdir = (path: string): Outcome => outcome(libc.unlinkat(AT_FDCWD, c(path), AT_REMOVEDIR));
 
-/** The target of a symlink; what is no symlink has none: `{ error }`. */
+/** The target of a symlink, or `{ error }`, also for an object that is not a symlink. */
 export function readlink(path: string): { target: string } | { error: Errno } {
   const into = Buffer.alloc(5000);
   const length = libc.readlinkat(AT_FDCWD, c(path), into, into.length);
@@ -60,7 +60,7 @@ export function readlink(path: string): { target: string } | { error: Errno } {
 
 export const chmod = (path: string, mode: number): Outcome => outcome(libc.chmod(c(path), mode));
 export const fchmod = (fd: number, mode: number): Outcome => outcome(more.fchmod(fd, mode));
-/** Of uid and gid, -1 stays as it is. */
+/** Changes uid and gid. -1 leaves one unchanged. */
 export const chown = (path: string, uid: number, gid: number): Outcome =>
   outcome(more.chown(c(path), uid >>> 0, gid >>> 0));
 export const lchown = (path: string, uid: number, gid: number): Outcome =>
@@ -73,22 +73,22 @@ function timespecs(times: readonly [When, When] | undefined): Buffer {
   const buffer = Buffer.alloc(32);
   (times ?? ['now', 'now']).forEach((time, index) => {
     const isTime = typeof time === 'bigint';
-    // tv_nsec counts upwards, also before 1970.
+    // tv_nsec is never negative, also for times before 1970.
     const nsec = isTime ? ((time % NANO) + NANO) % NANO : BigInt(time === 'now' ? UTIME_NOW : UTIME_OMIT);
     buffer.writeBigInt64LE(isTime ? (time - nsec) / NANO : 0n, index * 16);
     buffer.writeBigInt64LE(nsec, index * 16 + 8);
   });
   return buffer;
 }
-/** atime and mtime. */
+/** Sets atime and mtime. */
 export const utimens = (path: string, times?: readonly [When, When], follow = true): Outcome =>
   outcome(libc.utimensat(AT_FDCWD, c(path), timespecs(times), follow ? 0 : AT_SYMLINK_NOFOLLOW));
 export const futimens = (fd: number, times?: readonly [When, When]): Outcome =>
   outcome(more.futimens(fd, timespecs(times)));
 
-/** By the real ids. */
+/** Checks access by the real ids. */
 export const access = (path: string, mode: number): Outcome => outcome(more.access(c(path), mode));
-/** By the effective ones. */
+/** Checks access by the effective ids. */
 export const eaccess = (path: string, mode: number): Outcome =>
   outcome(libc.faccessat2(AT_FDCWD, c(path), mode, AT_EACCESS));
 export const chdir = (path: string): Outcome => outcome(more.chdir(c(path)));
@@ -98,7 +98,7 @@ export interface Space {
   readonly blocks: bigint;
   readonly free: bigint;
   readonly available: bigint;
-  /** Inodes. */
+  /** The number of inodes. */
   readonly files: bigint;
   readonly filesFree: bigint;
 }
@@ -115,7 +115,7 @@ export function statfs(path: string): Space | Errno {
   };
 }
 
-/** All names, `.` and `..` included, as often as they are listed. */
+/** All names including `.` and `..`, as often as they are listed. */
 export function readdir(path: string): string[] | Errno {
   const fd = open(path, O_RDONLY | O_DIRECTORY);
   if (typeof fd !== 'number') return fd;
@@ -129,7 +129,7 @@ export function readdirFd(fd: number): string[] | Errno {
   const entries = entriesOf(fd);
   return typeof entries === 'string' ? entries : entries.map(([name]) => name);
 }
-/** Names and the inode numbers that the listing says. */
+/** All names with the inode numbers of the listing. */
 export function inodes(path: string): [name: string, ino: bigint][] | Errno {
   const fd = open(path, O_RDONLY | O_DIRECTORY);
   if (typeof fd !== 'number') return fd;
@@ -149,7 +149,7 @@ function entriesOf(fd: number): [string, bigint][] | Errno {
     entries.push([reader.name, reader.ino]);
   }
 }
-/** Puts a directory's descriptor back to its start. */
+/** Sets the position of a directory's descriptor back to its start. */
 export const rewind = (fd: number): Outcome => outcome(libc.lseek(fd, 0, 0));
 
 export const read = (fd: number, count: number): string | { error: Errno } => {
@@ -162,7 +162,7 @@ export const pread = (fd: number, count: number, offset: number): string | { err
   const length = libc.pread(fd, into, count, offset);
   return length < 0 ? { error: lastErrno() } : into.toString('latin1', 0, length);
 };
-/** How many bytes were written. */
+/** Returns how many bytes were written. */
 export const write = (fd: number, text: string | Buffer): number | Errno => {
   const bytes = Buffer.from(text as string, 'latin1');
   return value(more.write(fd, bytes, bytes.length));
@@ -174,9 +174,9 @@ export const pwrite = (fd: number, text: string, offset: number): number | Errno
 export const fsync = (fd: number): Outcome => outcome(more.fsync(fd));
 
 export interface Attributes {
-  /** S_IFMT's bits. */
+  /** The bits of S_IFMT. */
   readonly type: number;
-  /** The other twelve. */
+  /** The other twelve bits. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -185,7 +185,7 @@ export interface Attributes {
   readonly dev: bigint;
   readonly rdev: bigint;
   readonly size: number;
-  /** Nanoseconds since 1970. */
+  /** In nanoseconds since 1970. */
   readonly atime: bigint;
   readonly mtime: bigint;
   readonly ctime: bigint;

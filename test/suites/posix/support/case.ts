@@ -1,18 +1,18 @@
-/** What a test of the suite is. Groups make theirs from tables. */
+/** What a case of the suite is. Each group makes its cases from tables. */
 import type { ExceptionId } from '../exceptions.ts';
 import type { Box } from './box.ts';
 import type { Person } from './people.ts';
 
-/** What a case cannot do without: see main.ts for where it comes from. */
+/** What a case needs besides its directory. main.ts says where each comes from. */
 export type Need = 'root' | 'other' | 'read-only' | 'small' | 'quota';
 
 export interface Case {
-  /** Below its group's: words with slashes between them. */
+  /** The id below that of the group: words with slashes between them. */
   readonly name: string;
   readonly needs?: readonly Need[];
-  /** Who does it, in a directory of his own; the suite's own user if not said. Another person needs root. */
+  /** The person that acts, in a directory of its own. The default is the suite's own user. Other persons need root. */
   readonly by?: Person;
-  /** What NFSv3 cannot give: see exceptions.ts. */
+  /** The exception by which the case may fail over NFSv3. See exceptions.ts. */
   readonly except?: ExceptionId;
   readonly run: (box: Box) => void;
 }
@@ -24,7 +24,7 @@ export interface Group {
 
 export const group = (name: string, cases: () => Iterable<Case>): Group => ({ name, cases });
 
-/** Each case once by the suite's own user, and once by a plain one. */
+/** Yields each case twice: for the suite's own user, and for a plain one. */
 export function* byBoth(cases: Iterable<Case>, plain: Person): Iterable<Case> {
   for (const one of cases) {
     yield one;

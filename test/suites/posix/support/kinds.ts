@@ -5,12 +5,12 @@ import * as call from './calls.ts';
 import { isRoot } from './people.ts';
 
 export type Plain = 'regular' | 'directory' | 'fifo' | 'socket' | 'block' | 'char';
-/** A symlink's name says where it leads to: to nothing, to itself, or to one of the others. */
+/** A symlink. Its name says where it leads: to nothing, to itself, or to an object of another kind. */
 export type Link = 'link to nothing' | 'link to itself' | `link to ${Plain}`;
 export type Kind = Plain | Link;
 
 export const PLAIN: readonly Plain[] = ['regular', 'directory', 'fifo', 'socket', 'block', 'char'];
-/** All that a name can have but a directory. */
+/** All kinds of symlink. */
 export const LINKS: readonly Link[] = [
   'link to nothing',
   'link to itself',
@@ -28,23 +28,23 @@ export const TYPE: Record<Plain, number> = {
 };
 export const typeOf = (kind: Kind): number => (isLink(kind) ? S_IFLNK : TYPE[kind]);
 export const isLink = (kind: Kind): kind is Link => kind.startsWith('link to ');
-/** What remains after a symlink was followed; undefined where it leads nowhere. */
+/** The kind that remains after symlinks were followed. Undefined where they lead nowhere. */
 export function followed(kind: Kind): Plain | undefined {
   if (!isLink(kind)) return kind;
   const to = kind.slice('link to '.length) as Plain | 'nothing' | 'itself';
   return to === 'nothing' || to === 'itself' ? undefined : to;
 }
-/** Only root may make a device. */
+/** Whether only root can make an object of this kind: a device. */
 export const needsRoot = (kind: Kind): boolean => /block|char/.test(kind);
 export const needsOf = (...kinds: readonly Kind[]): { needs?: readonly ['root'] } =>
   kinds.some(needsRoot) ? { needs: ['root'] } : {};
 
-/** Of a driver that nobody has, so that opening one says ENXIO. */
+/** A device number without a driver, so that opening the device fails with ENXIO. */
 export const BLOCK_DEVICE = makedev(240, 7);
-/** /dev/null. */
+/** The device number of /dev/null. */
 export const CHAR_DEVICE = makedev(1, 3);
 
-/** The kernel's dev_t for a major of at most 12 and a minor of at most 8 bits. */
+/** The kernel's dev_t for a major number of at most 12 bits and a minor number of at most 8. */
 export function makedev(major: number, minor: number): number {
   return (major << 8) | minor;
 }
@@ -59,7 +59,7 @@ const check = (what: string, answer: call.Outcome): void => {
   if (answer !== 'OK') throw new Error(`preparing: ${what}: ${answer}`);
 };
 
-/** Makes one, with mode and owner as asked for; what a symlink leads to stands beside it, as `NAME.target`. */
+/** Makes an object with the mode and owner asked for. The target of a symlink is made beside it, as `NAME.target`. */
 export function make(path: string, kind: Kind, { mode = 0o644, uid = -1, gid = -1 }: Maker): void {
   if (isLink(kind)) {
     const to = followed(kind);

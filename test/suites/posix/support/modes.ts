@@ -1,17 +1,17 @@
-/** Modes that let one class of people have certain bits, and the other classes just the others. */
+/** Modes that give one class of people certain bits, and the other classes exactly the others. */
 import { member, owner, type Person, root, stranger, TEAM } from './people.ts';
 
 export interface ModeFor {
   readonly person: Person;
-  /** What the person's class has. */
+  /** The bits of the person's class. */
   readonly bits: number;
   readonly mode: number;
-  /** Whose the object is to be. */
+  /** The owner that the object is to have. */
   readonly uid: number;
   readonly gid: number;
 }
 
-/** The sets of bits within `within` that each person can have; root is given all or nothing, which is the same for him. */
+/** Every set of bits within `within` for each person. Root gets all or none, which makes no difference to root. */
 export function* modesFor(within: number): Iterable<ModeFor> {
   const classes: readonly [Person, number][] = [
     [owner, 6],
@@ -21,7 +21,8 @@ export function* modesFor(within: number): Iterable<ModeFor> {
   for (const [person, shift] of classes) {
     for (let bits = 0; bits <= 7; bits++) {
       if ((bits & within) !== bits) continue;
-      // A server that asked the wrong class would say the opposite.
+      // The other classes get the opposite bits, so that a server that checks the wrong class gives the opposite
+      // answer.
       const mode = (0o777 & ~(bits * 0o111) & ~(7 << shift)) | (bits << shift);
       yield { person, bits, mode, uid: owner.uid, gid: TEAM };
     }

@@ -1,4 +1,4 @@
-/** Each call that takes a path, in a form that takes nothing else: for tables of calls × paths. */
+/** Every call that takes a path, in a form that takes nothing else, for tables of calls × paths. */
 import { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY, S_IFIFO, S_IFSOCK } from '#src/sys/constants.ts';
 import type { Box } from './box.ts';
 import * as call from './calls.ts';
@@ -6,13 +6,15 @@ import type { Outcome } from './calls.ts';
 
 export interface PathCall {
   readonly name: string;
-  /** What it does to the directory that the name is in, which it must therefore be able to write. */
+  /**
+   * What the call does to the directory of the name, which the caller must be able to write to unless it is `nothing`.
+   */
   readonly does: 'nothing' | 'makes' | 'removes';
-  /** What the name leads to, for the call to succeed; undefined: nothing. */
+  /** The kind of object that the name must lead to. Undefined if the name must not exist. */
   readonly wants?: 'regular' | 'directory' | 'link to regular';
-  /** Whether it looks behind a symlink that the path ends in. */
+  /** Whether the call follows a symlink at the end of the path. */
   readonly follows: boolean;
-  /** Prepares what it takes beside the path. */
+  /** Prepares what the call needs besides the path. */
   readonly prepare?: (box: Box) => void;
   readonly run: (path: string, box: Box) => Outcome;
 }

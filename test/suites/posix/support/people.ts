@@ -1,4 +1,6 @@
-/** Who makes a call. The ids of the calling thread change, real ones included: access(2) asks for those. */
+/**
+ * The people that make calls. Their ids become those of the calling thread, real ids included, which access(2) checks.
+ */
 import { getegid, geteuid, getgroups } from 'node:process';
 import { errno } from '#src/sys/libc.ts';
 import { setgroups, setresgid, setresuid } from './bindings.ts';
@@ -10,9 +12,9 @@ export interface Person {
   readonly groups: readonly number[];
 }
 
-/** The group of files that `member` has rights over. */
+/** The group of the files that `member` has rights to. */
 export const TEAM = 2000;
-/** … one that `owner` is in, too. */
+/** Another group of `owner`. */
 export const OTHER_TEAM = 2001;
 
 export const self: Person = { name: 'self', uid: geteuid!(), gid: getegid!(), groups: getgroups!() };
@@ -20,7 +22,7 @@ export const isRoot: boolean = self.uid === 0;
 
 export const root: Person = { name: 'root', uid: 0, gid: 0, groups: [] };
 export const owner: Person = { name: 'owner', uid: 1001, gid: 1001, groups: [TEAM, OTHER_TEAM] };
-/** Owns files of groups that it is not in. */
+/** A user that owns files whose groups it is not in. */
 export const loner: Person = { name: 'loner', uid: 1001, gid: 1001, groups: [] };
 export const member: Person = { name: 'member', uid: 1002, gid: 1002, groups: [TEAM] };
 export const stranger: Person = { name: 'stranger', uid: 1003, gid: 1003, groups: [] };
@@ -31,7 +33,7 @@ let current = self;
 function become(person: Person): void {
   const groups = Buffer.alloc(person.groups.length * 4);
   person.groups.forEach((gid, index) => groups.writeUInt32LE(gid, index * 4));
-  // The saved uid stays 0: the effective one can go back to it, and with that come root's rights.
+  // The saved uid stays 0, so that the effective uid can return to 0 and regain the rights of root.
   const failed =
     setresuid(NOBODY_CHANGES, 0, NOBODY_CHANGES) < 0 ||
     setgroups(person.groups.length, groups) < 0 ||
@@ -41,7 +43,7 @@ function become(person: Person): void {
   current = person;
 }
 
-/** What `work` does is done by that person. */
+/** Runs `work` as that person. */
 export function as<T>(person: Person, work: () => T): T {
   if (person === current) return work();
   const before = current;

@@ -1,9 +1,12 @@
-/** What the cases of a read-only file system want to find there. It is made while the file system could still be written. */
+/**
+ * What the cases about a read-only file system need to find there. It is made while the file system can still be
+ * written to.
+ */
 import { mkdirSync } from 'node:fs';
 import { KINDS, make, needsRoot } from './kinds.ts';
 import { isRoot, owner } from './people.ts';
 
-/** One of each kind, once root's and once of `owner`, and a directory with something in it. */
+/** Makes one object of each kind for root and one for `owner`, and a directory that is not empty. */
 export function stock(dir: string): void {
   for (const whose of ['root', 'owner'] as const) {
     mkdirSync(`${dir}/${whose}`, { mode: 0o755 });

@@ -1,4 +1,4 @@
-/** access(2), by real and effective ids: each set of bits × each question × each class of people. */
+/** access(2) with real and effective ids: each set of bits × each question × each class of people. */
 import * as call from '../../support/calls.ts';
 import { type Case, group } from '../../support/case.ts';
 import { followed, KINDS, needsOf } from '../../support/kinds.ts';
@@ -13,10 +13,11 @@ const letters = (bits: number): string =>
 function* matrix(): Iterable<Case> {
   for (const kind of ['regular', 'directory', 'fifo'] as const) {
     for (const { person, bits, mode, uid, gid } of modesFor(0o7)) {
-      // Root may read and write all, but executes only what somebody may.
-      const has = person.uid !== 0 ? bits : kind === 'directory' || (mode & 0o111) !== 0 ? 7 : 6;
-      // ACCESS speaks of what can be done: nothing in a directory that cannot be passed; and nobody executes a fifo.
-      const told = kind === 'regular' || (kind === 'fifo' ? (has & EXECUTE) === 0 : (has & 3) !== WRITE);
+      // Root may read and write everything, but may execute only a file with an execute bit.
+      const granted = person.uid !== 0 ? bits : kind === 'directory' || (mode & 0o111) !== 0 ? 7 : 6;
+      // ACCESS tells what can be done: nothing can be changed in a directory that cannot be searched, and no fifo can
+      // be executed.
+      const told = kind === 'regular' || (kind === 'fifo' ? (granted & EXECUTE) === 0 : (granted & 3) !== WRITE);
       yield {
         name: `a ${kind}/${person.name} with ${letters(bits)}`,
         by: person,
@@ -28,7 +29,7 @@ function* matrix(): Iterable<Case> {
             'chmod',
           );
           for (let asked = 0; asked <= 7; asked++) {
-            const wanted = (has & asked) === asked ? 'OK' : 'EACCES';
+            const wanted = (granted & asked) === asked ? 'OK' : 'EACCES';
             box.is(call.access(path, asked), wanted, `access ${letters(asked)}`);
             box.is(call.eaccess(path, asked), wanted, `AT_EACCESS ${letters(asked)}`);
           }
@@ -50,7 +51,7 @@ function* byKind(): Iterable<Case> {
         box.is(call.access(path, 0), there, 'F_OK');
         box.is(call.access(path, 6), there, 'R_OK|W_OK');
         const may = there !== 'OK' ? there : target === 'directory' ? 'OK' : 'EACCES';
-        // A directory that its owner may read is made searchable, too.
+        // A directory that its owner may read is made searchable as well.
         box.is(call.access(path, EXECUTE), may, 'X_OK');
         box.is(call.access(path, 8), 'EINVAL', 'an unknown question');
       },

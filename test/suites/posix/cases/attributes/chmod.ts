@@ -9,7 +9,7 @@ const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
 const MODES = [0, 0o777, 0o640, 0o111, 0o1777, 0o2755, 0o4755, 0o2644, 0o6750, 0o7777];
 const PEOPLE = [root, owner, loner, member, stranger];
 
-/** Only the owner and root may; one outside of the file's group does not keep setgid. */
+/** Only the owner and root may change a mode. An owner outside of the file's group does not keep setgid. */
 function* byPerson(): Iterable<Case> {
   for (const kind of ['regular', 'directory'] as const) {
     for (const person of PEOPLE) {

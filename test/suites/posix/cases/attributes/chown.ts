@@ -14,18 +14,21 @@ const REQUESTS: readonly { name: string; uid: number; gid: number }[] = [
   { name: 'to a stranger', uid: stranger.uid, gid: SAME },
   { name: 'to root', uid: 0, gid: SAME },
   { name: 'to the caller', uid: -2, gid: SAME },
-  { name: 'to the owner himself', uid: owner.uid, gid: SAME },
+  { name: 'to the owner as before', uid: owner.uid, gid: SAME },
   { name: 'to another group of the owner', uid: SAME, gid: OTHER_TEAM },
   { name: 'to the same group', uid: SAME, gid: TEAM },
-  { name: 'to the own group', uid: SAME, gid: owner.gid },
-  { name: 'to a strange group', uid: SAME, gid: stranger.gid },
+  { name: "to the owner's first group", uid: SAME, gid: owner.gid },
+  { name: "to a stranger's group", uid: SAME, gid: stranger.gid },
   { name: "to root's group", uid: SAME, gid: 0 },
-  { name: 'to the owner and another group of his', uid: owner.uid, gid: OTHER_TEAM },
+  { name: 'to the owner as before and another of its groups', uid: owner.uid, gid: OTHER_TEAM },
   { name: 'to a stranger and another group', uid: stranger.uid, gid: OTHER_TEAM },
   { name: 'to large numbers', uid: 0xffff_fffe, gid: 0xffff_fff0 },
 ];
 
-/** Linux's rule (POSIX: _POSIX_CHOWN_RESTRICTED): the owner may choose among his groups, root may all. */
+/**
+ * The rule of Linux (POSIX: _POSIX_CHOWN_RESTRICTED): the owner may choose among its own groups, and root may do
+ * anything.
+ */
 function allowed(person: Person, uid: number, gid: number): boolean {
   if (person.uid === 0) return true;
   if (person.uid !== owner.uid) return false;
@@ -104,7 +107,10 @@ function* byKind(): Iterable<Case> {
   }
 }
 
-/** A change of owner takes the set-id bits of what can be executed. Setgid without x is no set-id bit, but an old lock. */
+/**
+ * A change of owner clears the set-id bits of an executable file. Setgid without a group execute bit is kept: it once
+ * meant mandatory locking.
+ */
 function* setIdBits(): Iterable<Case> {
   const MODES: readonly { mode: number; after: number }[] = [
     { mode: 0o4755, after: 0o755 },
@@ -118,7 +124,7 @@ function* setIdBits(): Iterable<Case> {
     { name: 'by root', by: root, uid: stranger.uid, gid: SAME },
     { name: 'of the group by root', by: root, uid: SAME, gid: OTHER_TEAM },
     { name: 'of the group by the owner', by: owner, uid: SAME, gid: OTHER_TEAM },
-    { name: 'to what it is by the owner', by: owner, uid: owner.uid, gid: TEAM },
+    { name: 'to the same owner and group by the owner', by: owner, uid: owner.uid, gid: TEAM },
   ];
   for (const { name, by, uid, gid } of requests) {
     for (const { mode, after } of MODES) {
@@ -138,7 +144,7 @@ function* setIdBits(): Iterable<Case> {
   }
 }
 
-/** New owners have their rights at once, and the old ones have lost theirs. */
+/** New owners have their rights at once, and the old ones lose theirs. */
 function* effect(): Iterable<Case> {
   for (const kind of ['regular', 'directory'] as const) {
     yield {

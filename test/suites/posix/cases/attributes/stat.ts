@@ -28,7 +28,7 @@ function* byKind(): Iterable<Case> {
         if (kind !== target) box.is(behind, box.lstat(`${path}.target`), 'what it leads to');
         if (target === 'block' || target === 'socket') return;
         const fd = box.open(path, O_RDONLY | O_NONBLOCK);
-        // A fifo's atime may move at its opening.
+        // Opening a fifo may change its atime.
         const { atime: _, ...opened } = box.must(call.fstat(fd));
         const { atime: __, ...found } = behind;
         box.is(opened, found, 'fstat');
@@ -41,7 +41,7 @@ function* byKind(): Iterable<Case> {
         const path = box.make(kind, 'x');
         const { ino } = box.lstat(path);
         const other = box.make('regular', 'y');
-        box.is(box.lstat(other).ino === ino, false, 'whether another has the same');
+        box.is(box.lstat(other).ino === ino, false, 'whether another object has the same number');
         box.ok(call.rename(path, box.at('z')), 'rename');
         box.is(box.lstat(box.at('z')).ino, ino, 'after a rename');
       },

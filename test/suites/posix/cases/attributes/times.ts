@@ -1,6 +1,6 @@
 /**
- * What each call marks on the object, its directory and whatever else it touches: `c` for ctime, `m` for mtime; and that
- * a call that fails marks nothing.
+ * The times that each call changes on the object, its directory and everything else it touches: `c` stands for ctime,
+ * `m` for mtime. A call that fails changes no time.
  */
 import { constants } from 'node:fs';
 import { O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY, S_IFIFO } from '#src/sys/constants.ts';
@@ -16,9 +16,9 @@ interface Timed {
   readonly name: string;
   readonly prepare?: (box: Box) => void;
   readonly run: (box: Box) => Outcome | number;
-  /** OK, or the number of bytes, if not said. */
+  /** The expected outcome: OK or any number of bytes by default. */
   readonly outcome?: Outcome;
-  /** By name, after the call; `.` is the directory. What is not named must not change. */
+  /** The times that change, by name after the call. `.` is the directory. The times of other names must not change. */
   readonly marks: Readonly<Record<string, Marks>>;
 }
 
@@ -32,7 +32,7 @@ const fileAndMore = (box: Box): void => {
   for (const name of ['d', 'e']) box.make('directory', name);
   box.make('link to nothing', 'l');
 };
-/** Opens, does it, closes. */
+/** Opens the file, runs `work` on its descriptor, and closes it. */
 const withFd = (flags: number, work: (fd: number, box: Box) => Outcome | number) => (box: Box) => {
   const fd = box.open(f(box), flags);
   const answer = work(fd, box);
@@ -42,7 +42,7 @@ const withFd = (flags: number, work: (fd: number, box: Box) => Outcome | number)
 
 const SUCCEEDING: readonly Timed[] = [
   {
-    name: 'open O_CREAT of something new',
+    name: 'open O_CREAT of a new file',
     run: box => call.tryOpen(box.at('n'), O_CREAT | O_EXCL | O_WRONLY),
     marks: { '.': 'mc', n: 'mc' },
   },
@@ -86,10 +86,10 @@ const SUCCEEDING: readonly Timed[] = [
   },
   { name: 'rename onto itself', prepare: file, run: box => call.rename(f(box), f(box)), marks: {} },
   { name: 'chmod', prepare: file, run: box => call.chmod(f(box), 0o600), marks: { f: 'c' } },
-  { name: 'chmod to what it is', prepare: file, run: box => call.chmod(f(box), 0o644), marks: { f: 'c' } },
+  { name: 'chmod to the same mode', prepare: file, run: box => call.chmod(f(box), 0o644), marks: { f: 'c' } },
   { name: 'chmod of a directory', prepare: fileAndMore, run: box => call.chmod(box.at('d'), 0o700), marks: { d: 'c' } },
   {
-    name: 'chown to what it is',
+    name: 'chown to the same owner',
     prepare: file,
     run: box => call.chown(f(box), box.by.uid, box.by.gid),
     marks: { f: 'c' },
@@ -105,7 +105,7 @@ const SUCCEEDING: readonly Timed[] = [
   { name: 'ftruncate to less', prepare: file, run: withFd(O_RDWR, fd => call.ftruncate(fd, 0)), marks: { f: 'mc' } },
   { name: 'open O_TRUNC', prepare: file, run: box => call.tryOpen(f(box), O_WRONLY | O_TRUNC), marks: { f: 'mc' } },
   {
-    name: 'creat of what is there',
+    name: 'creat of an existing file',
     prepare: file,
     run: box => call.close(box.must(call.creat(f(box)))),
     marks: { f: 'mc' },
@@ -118,15 +118,15 @@ const SUCCEEDING: readonly Timed[] = [
     marks: { f: 'mc' },
   },
   {
-    name: 'pwrite behind the end',
+    name: 'pwrite after the end',
     prepare: file,
     run: withFd(O_WRONLY, fd => call.pwrite(fd, 'new', 9999)),
     marks: { f: 'mc' },
   },
-  { name: 'write of nothing', prepare: file, run: withFd(O_WRONLY, fd => call.write(fd, '')), marks: {} },
+  { name: 'write of no bytes', prepare: file, run: withFd(O_WRONLY, fd => call.write(fd, '')), marks: {} },
   { name: 'open and close', prepare: file, run: box => call.tryOpen(f(box), O_RDWR), marks: {} },
   {
-    name: 'open O_CREAT of what is there',
+    name: 'open O_CREAT of an existing file',
     prepare: file,
     run: box => call.tryOpen(f(box), O_RDWR | O_CREAT),
     marks: {},
@@ -171,19 +171,19 @@ const FAILING: readonly Timed[] = [
   failing('link', 'EEXIST', box => call.link(f(box), box.at('l'))),
   failing('link of a directory', 'EPERM', box => call.link(box.at('d'), box.at('n'))),
   failing('unlink', 'EISDIR', box => call.unlink(box.at('d'))),
-  failing('unlink of nothing', 'ENOENT', box => call.unlink(box.at('n'))),
+  failing('unlink of a name that is not there', 'ENOENT', box => call.unlink(box.at('n'))),
   failing('rmdir', 'ENOTEMPTY', box => call.rmdir(box.at('d'))),
   failing('rmdir of a file', 'ENOTDIR', box => call.rmdir(f(box))),
   failing('rename onto a directory', 'EISDIR', box => call.rename(f(box), box.at('d'))),
   failing('rename onto a full directory', 'ENOTEMPTY', box => call.rename(box.at('e'), box.at('d'))),
   failing('rename into itself', 'EINVAL', box => call.rename(box.at('d'), box.at('d/n'))),
-  failing('rename of nothing', 'ENOENT', box => call.rename(box.at('n'), f(box))),
+  failing('rename of a name that is not there', 'ENOENT', box => call.rename(box.at('n'), f(box))),
   failing('truncate of a directory', 'EISDIR', box => call.truncate(box.at('d'), 0)),
-  failing('truncate to less than nothing', 'EINVAL', box => call.truncate(f(box), -1)),
+  failing('truncate to a negative size', 'EINVAL', box => call.truncate(f(box), -1)),
   failing('open of a directory to write', 'EISDIR', box => call.tryOpen(box.at('d'), O_WRONLY)),
 ];
 
-/** … and those of people who may not. */
+/** Calls that fail because the caller lacks the rights. */
 const FORBIDDEN: readonly Timed[] = [
   failing('creat in a forbidden directory', 'EACCES', box => call.tryOpen(box.at('d/n'), O_CREAT | O_WRONLY)),
   failing('mkdir in a forbidden directory', 'EACCES', box => call.mkdir(box.at('d/n'))),
@@ -204,7 +204,7 @@ const FORBIDDEN: readonly Timed[] = [
   },
 }));
 
-/** Times of everything in the case's directory and below, but what symlinks lead to. */
+/** The times of everything in and below the case's directory, except for the targets of symlinks. */
 function times(box: Box): Map<string, { m: bigint; c: bigint }> {
   const found = new Map<string, { m: bigint; c: bigint }>();
   const note = (name: string): boolean => {
@@ -226,7 +226,8 @@ function marksOf(
   now: { m: bigint; c: bigint },
   source?: string,
 ): Marks {
-  // What has a new name is compared with what it was called before, and what is new with the directory of before.
+  // An object with a new name is compared with its times under the old name, and a new object with those of the
+  // directory before.
   const then = before.get(name) ?? before.get(source ?? '') ?? before.get('.')!;
   return `${now.m > then.m ? 'm' : ''}${now.c > then.c ? 'c' : ''}` as Marks;
 }

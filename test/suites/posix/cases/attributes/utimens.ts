@@ -17,7 +17,7 @@ interface Times {
   readonly times: readonly [When, When] | undefined;
 }
 const TIMES: readonly Times[] = [
-  { name: 'nothing said', times: undefined },
+  { name: 'no times', times: undefined },
   { name: 'now, now', times: ['now', 'now'] },
   { name: 'now, omit', times: ['now', 'omit'] },
   { name: 'omit, now', times: ['omit', 'now'] },
@@ -29,7 +29,7 @@ const TIMES: readonly Times[] = [
   { name: 'omit, time', times: ['omit', SOME] },
 ];
 
-/** Whether a time is what was asked for; `now` must be no earlier than the last change before. */
+/** Checks that a time is as asked for. A time set to `now` must be later than the last change before. */
 function check(box: Box, what: string, actual: bigint, asked: When, before: bigint, ctimeBefore: bigint): void {
   if (asked === 'omit') box.is(actual, before, what);
   else if (asked === 'now') {
@@ -44,7 +44,7 @@ function* byPerson(): Iterable<Case> {
         const owns = person === root || person === owner;
         const justNow = times === undefined || times.every(time => time === 'now');
         const nothing = times?.every(time => time === 'omit') ?? false;
-        // "Now" for both is what a writer of the file could have done by writing.
+        // A caller that may write to the file could set both times to "now" by writing.
         const oneNow = times?.includes('now') === true && times.includes('omit');
         const wanted: Outcome = owns || nothing ? 'OK' : !justNow ? 'EPERM' : person === member ? 'OK' : 'EACCES';
         yield {
@@ -116,7 +116,7 @@ function* byKind(): Iterable<Case> {
 }
 
 const NSECS = [0n, 1n, 999_999_999n];
-/** At the ends of what a file system can hold, Linux cuts fractions off. */
+/** Linux cuts off the fraction of the last second that the file system can hold. */
 const WHOLE = [0n];
 const SECONDS: readonly { name: string; sec: bigint; nsecs: readonly bigint[]; except?: ExceptionId }[] = [
   { name: '1970', sec: 0n, nsecs: WHOLE },

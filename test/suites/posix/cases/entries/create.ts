@@ -1,4 +1,4 @@
-/** Making things: modes and umask, whose the new object is, and what is there already. */
+/** Making objects: mode and umask, the owner and group of the new object, and names that exist. */
 import { O_CREAT, O_EXCL, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG, S_IFSOCK } from '#src/sys/constants.ts';
 import { umask } from '#src/sys/libc.ts';
 import * as call from '../../support/calls.ts';
@@ -20,7 +20,7 @@ interface Maker {
   readonly name: string;
   readonly kind: Plain | Link;
   readonly run: (path: string, mode: number) => Outcome;
-  /** Of the mode asked for. */
+  /** The bits that are kept of the mode asked for. */
   readonly keeps: number;
 }
 
@@ -37,7 +37,7 @@ const MAKERS: readonly Maker[] = [
     keeps: 0o7777,
     run: (path, mode) => call.tryOpen(path, O_CREAT | O_EXCL | O_WRONLY, mode),
   },
-  // Whether mkdir takes bits beyond these is up to the system; Linux does not take the set-id ones.
+  // POSIX leaves it to the system whether mkdir accepts other bits. Linux ignores the set-id bits.
   { name: 'mkdir', kind: 'directory', keeps: 0o1777, run: call.mkdir },
   { name: 'mkfifo', kind: 'fifo', keeps: 0o7777, run: (path, mode) => call.mknod(path, S_IFIFO | mode) },
   { name: 'mknod of a file', kind: 'regular', keeps: 0o7777, run: (path, mode) => call.mknod(path, S_IFREG | mode) },
@@ -107,7 +107,7 @@ function* existing(): Iterable<Case> {
           const path = box.make(kind, 'x');
           const before = box.lstat(path);
           box.is(maker.run(path, 0o600), 'EEXIST', maker.name);
-          box.is(box.lstat(path), before, 'what was there');
+          box.is(box.lstat(path), before, 'the existing object');
         },
       };
     }
@@ -124,7 +124,10 @@ function* existing(): Iterable<Case> {
   }
 }
 
-/** The group is the directory's if that has S_ISGID, which directories inherit; the setgid bit of files goes unless deserved. */
+/**
+ * A new object gets the group of a directory with S_ISGID, and a new directory inherits the bit. A file keeps setgid
+ * only if its owner is in the group.
+ */
 function* owners(): Iterable<Case> {
   for (const maker of MAKERS) {
     for (const person of [root, owner, loner, member, stranger]) {
@@ -178,7 +181,8 @@ function* devices(): Iterable<Case> {
     name: 'a large device number',
     needs: ['root'],
     run: box => {
-      // Twelve bits of major, twenty of minor: the minor's upper ones stand above the major.
+      // A major number of twelve bits and a minor number of twenty. The upper bits of the minor number are above the
+      // major number.
       const device = 0xabc * 0x10_0000 + (0xfff << 8) + 0xff;
       box.ok(call.mknod(box.at('dev'), S_IFCHR | 0o600, device), 'mknod');
       box.is(box.lstat(box.at('dev')).rdev, BigInt(device), 'number');
@@ -192,7 +196,7 @@ function* others(): Iterable<Case> {
     run: box => {
       const before = box.lstat(box.dir).nlink;
       box.ok(call.mkdir(box.at('d')), 'mkdir');
-      box.is(box.lstat(box.dir).nlink, before + 1, 'links with one more');
+      box.is(box.lstat(box.dir).nlink, before + 1, 'links with one more directory');
       box.ok(call.rmdir(box.at('d')), 'rmdir');
       box.is(box.lstat(box.dir).nlink, before, 'links afterwards');
     },
@@ -212,7 +216,7 @@ function* others(): Iterable<Case> {
     },
   };
   yield {
-    name: 'mkdir/in an own group',
+    name: 'mkdir/in a group of the owner',
     by: { ...owner, gid: OTHER_TEAM },
     run: box => {
       box.ok(call.mkdir(box.at('d')), 'mkdir');

@@ -85,7 +85,7 @@ function* others(): Iterable<Case> {
     },
   };
   yield {
-    name: 'both names see what is done to one',
+    name: 'changes through one name are seen through the other',
     run: box => {
       const path = box.make('regular', 'f');
       box.ok(call.link(path, box.at('g')), 'link');
@@ -95,10 +95,11 @@ function* others(): Iterable<Case> {
       box.is(box.lstat(path).mode, 0o600, 'mode');
     },
   };
-  // fs.protected_hardlinks lets people link what they may read and write; POSIX, what they may reach.
+  // fs.protected_hardlinks allows links to files that the caller may read and write. POSIX allows links to everything
+  // within reach.
   for (const person of [owner, member, stranger]) {
     yield {
-      name: `somebody else's by ${person.name}`,
+      name: `another user's file by ${person.name}`,
       by: person,
       run: box => {
         const path = box.make('regular', 'f', { mode: 0o666, uid: 0, gid: TEAM });

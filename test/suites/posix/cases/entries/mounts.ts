@@ -11,7 +11,7 @@ import { stocked } from '../../support/stock.ts';
 
 const { O_CREAT, O_EXCL, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 
-/** A name on the other file system that nobody else uses. */
+/** A name on the other file system that no other case uses. */
 const elsewhere = (box: Box): string => `${box.places.other}/${box.dir.slice(box.dir.lastIndexOf('/') + 1)}`;
 
 function* across(): Iterable<Case> {
@@ -50,14 +50,14 @@ function* across(): Iterable<Case> {
 interface Refused {
   readonly name: string;
   readonly run: (path: string, beside: string) => Outcome;
-  /** What it wants to find; undefined: each kind. */
+  /** The kinds of object that the call needs to find. Undefined stands for every kind. */
   readonly kinds?: readonly Kind[];
   readonly outcome?: Outcome;
-  /** ACCESS cannot tell "read-only" from "forbidden". */
+  /** Whether the client asks ACCESS, which cannot tell "read-only" from "forbidden". */
   readonly byAccess?: true;
 }
 const FILES: readonly Kind[] = ['regular', 'link to regular'];
-/** Where two errors are true, a client that knows of one need not ask. */
+/** Where two errors are possible, a client may report the one that it knows of without asking the server. */
 const NO_DIRECTORY = KINDS.filter(kind => kind !== 'directory');
 const REFUSED: readonly Refused[] = [
   { name: 'open to write', run: path => call.tryOpen(path, O_WRONLY), kinds: FILES, byAccess: true },
@@ -73,7 +73,7 @@ const REFUSED: readonly Refused[] = [
   { name: 'rename', run: (path, beside) => call.rename(path, beside) },
   { name: 'link', run: (path, beside) => call.link(path, beside), kinds: NO_DIRECTORY },
   {
-    name: 'open O_CREAT of what is there',
+    name: 'open O_CREAT of an existing file',
     run: path => call.tryOpen(path, O_RDONLY | O_CREAT),
     kinds: FILES,
     outcome: 'OK',
@@ -84,8 +84,8 @@ const REFUSED: readonly Refused[] = [
   { name: 'mkfifo', run: (_, beside) => call.mknod(beside, S_IFIFO | 0o600), kinds: ['regular'] },
   { name: 'mknod', run: (_, beside) => call.mknod(beside, S_IFSOCK | 0o600), kinds: ['regular'] },
   { name: 'symlink', run: (_, beside) => call.symlink('x', beside), kinds: ['regular'] },
-  { name: 'mkdir of what is there', run: path => call.mkdir(path), outcome: 'EEXIST' },
-  { name: 'symlink of what is there', run: path => call.symlink('x', path), outcome: 'EEXIST' },
+  { name: 'mkdir of an existing name', run: path => call.mkdir(path), outcome: 'EEXIST' },
+  { name: 'symlink of an existing name', run: path => call.symlink('x', path), outcome: 'EEXIST' },
 ];
 
 function* readOnly(): Iterable<Case> {
@@ -121,7 +121,7 @@ function* readOnly(): Iterable<Case> {
         box.exists(path);
         const target = followed(kind);
         if (target === 'regular' || target === 'directory') box.ok(call.tryOpen(path, O_RDONLY), 'open');
-        // What is written there does not land on the file system.
+        // What is written to a fifo or a device does not go to the file system.
         if (target === 'fifo' || target === 'char') box.ok(call.tryOpen(path, O_RDWR | O_NONBLOCK), 'open to write');
         if (target === 'directory') box.is(box.names(path), [], 'names');
       },

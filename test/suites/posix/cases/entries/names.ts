@@ -1,4 +1,4 @@
-/** Names of every byte, and names and paths as long as they may be. */
+/** Names with every byte, and names and paths of the greatest length. */
 import { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } from '#src/sys/constants.ts';
 import type { Box } from '../../support/box.ts';
 import * as call from '../../support/calls.ts';
@@ -10,7 +10,7 @@ const NAME_MAX = 255;
 const PATH_MAX = 4096;
 const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
 
-/** A name made, found, listed, moved and taken away. */
+/** Makes a name, finds it, lists it, renames it and removes it. */
 function lifeOf(box: Box, name: string): void {
   const path = box.at(name);
   box.ok(call.tryOpen(path, O_CREAT | O_EXCL | O_WRONLY), 'open');
@@ -29,7 +29,7 @@ function* bytes(): Iterable<Case> {
     yield {
       name: `byte ${byte.toString(16).padStart(2, '0')}`,
       run: box => {
-        // Alone, and where a codec could trip over it.
+        // The byte alone, and where a codec might mistreat it.
         for (const name of [character, `a${character}`, `${character}b`]) {
           box.ok(call.tryOpen(box.at(name), O_CREAT | O_EXCL | O_WRONLY), 'open');
         }
@@ -73,7 +73,7 @@ function* names(): Iterable<Case> {
     },
   };
   yield {
-    name: 'composed and decomposed are two',
+    name: 'composed and decomposed UTF-8 are two names',
     run: box => {
       for (const name of [latin1('é'), latin1('e\u0301')]) box.write(box.at(name), name);
       box.is(box.names().length, 2, 'names');
@@ -81,7 +81,7 @@ function* names(): Iterable<Case> {
   };
 }
 
-/** Directories in the case's own, so that a name in the last one has a path of just `length` bytes. Answers the name. */
+/** Makes nested directories such that a name in the last one has a path of exactly `length` bytes. Returns the name. */
 function deep(box: Box, length: number): string {
   let path = box.dir;
   // Each step leaves room for a slash and a name of at least one byte.
@@ -99,7 +99,8 @@ function* paths(): Iterable<Case> {
       run: box => {
         const path = deep(box, PATH_MAX - 1);
         const [directory, name] = [path.slice(0, path.lastIndexOf('/')), path.slice(path.lastIndexOf('/') + 1)];
-        // What is needed there is made by a shorter way, since a target stands beside it under a longer name.
+        // What the call needs there is made through a shorter path, because the target of a symlink stands beside it
+        // under a longer name.
         box.ok(call.symlink(directory, box.at('short')), 'symlink');
         if (one.wants !== undefined) {
           const made = box.make(one.wants, 'made');
@@ -113,7 +114,7 @@ function* paths(): Iterable<Case> {
     };
   }
   yield {
-    name: 'deeper than a path can say',
+    name: 'directories deeper than the longest path',
     run: box => {
       const name = 'd'.repeat(NAME_MAX);
       const depth = 20;
@@ -128,7 +129,7 @@ function* paths(): Iterable<Case> {
         box.ok(call.chdir('..'), `chdir up ${i}`);
         box.ok(call.rmdir(name), `rmdir ${i}`);
       }
-      box.is(box.lstat('.').ino, box.lstat(box.dir).ino, 'where that leads');
+      box.is(box.lstat('.').ino, box.lstat(box.dir).ino, 'inode of the directory at the top');
       call.chdir('/');
     },
   };

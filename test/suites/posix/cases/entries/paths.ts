@@ -1,4 +1,4 @@
-/** Paths that lead nowhere: every call says why, and nothing has changed. */
+/** Paths that lead nowhere: every call gives the reason, and nothing changes. */
 import type { Box } from '../../support/box.ts';
 import * as call from '../../support/calls.ts';
 import type { Outcome } from '../../support/calls.ts';
@@ -10,9 +10,9 @@ import { owner } from '../../support/people.ts';
 interface BadPath {
   readonly name: string;
   readonly kinds?: readonly Kind[];
-  /** Makes what there is of it. */
+  /** Makes the part of the path that exists, and returns the path. */
   readonly path: (box: Box) => string;
-  /** undefined: says nothing of this call. */
+  /** The expected error. Undefined if the table says nothing about this call. */
   readonly error: (one: PathCall) => Outcome | undefined;
 }
 
@@ -21,7 +21,7 @@ const PATH_MAX = 4096;
 /** How many symlinks Linux follows in one path. */
 const LINKS_MAX = 40;
 
-/** A chain of symlinks, each to the next, that ends at a regular file. Answers the first. */
+/** A chain of symlinks, each leading to the next, that ends at a regular file. Returns the first. */
 function chain(box: Box, length: number): string {
   box.make('regular', 'end');
   for (let i = 0; i < length; i++) box.ok(call.symlink(i === 0 ? 'end' : `l${i - 1}`, box.at(`l${i}`)), 'symlink');
@@ -41,11 +41,11 @@ const onlyFollowing = (error: Outcome) => (one: PathCall) => (one.follows ? erro
 
 const BAD_PATHS: readonly BadPath[] = [
   { name: 'empty', path: () => '', error: always('ENOENT') },
-  { name: 'through nothing', path: box => box.at('missing/x'), error: always('ENOENT') },
-  { name: 'through nothing and back', path: box => box.at('missing/../x'), error: always('ENOENT') },
+  { name: 'through a missing name', path: box => box.at('missing/x'), error: always('ENOENT') },
+  { name: 'through a missing name and back', path: box => box.at('missing/../x'), error: always('ENOENT') },
   { name: 'nothing', path: box => box.at('missing'), error: one => (one.does === 'makes' ? undefined : 'ENOENT') },
   {
-    name: 'nothing, with a slash',
+    name: 'a missing name with a slash',
     path: box => box.at('missing/'),
     error: one => (one.does === 'makes' ? undefined : 'ENOENT'),
   },
@@ -65,13 +65,13 @@ const BAD_PATHS: readonly BadPath[] = [
     name: `a ${kind}, with a slash`,
     kinds: [kind],
     path: (box: Box) => `${box.make(kind)}/`,
-    // What making and removing say is in the tables of those calls.
+    // The tables of the calls that make and remove have their own answers.
     error: (one: PathCall): Outcome | undefined => (one.does === 'nothing' ? 'ENOTDIR' : undefined),
   })),
   {
     name: 'a link to itself',
     path: box => box.make('link to itself'),
-    // Creating does not look behind a link that is there.
+    // A call that creates does not follow an existing symlink.
     error: onlyFollowing('ELOOP'),
   },
   {
@@ -113,7 +113,7 @@ function* bad(): Iterable<Case> {
   }
 }
 
-/** What leads to the same, written otherwise. */
+/** Different paths to the same object. */
 const GOOD_PATHS: readonly { name: string; path: (dir: string, name: string, box: Box) => string }[] = [
   { name: 'dots', path: (dir, name) => `${dir}/./d/.././${name}` },
   { name: 'slashes', path: (dir, name) => `${dir}///${name}` },

@@ -1,4 +1,4 @@
-/** Listings: complete, each name once, also of large directories and while they change. */
+/** Listings: complete, each name once, also in large directories and while they change. */
 import { O_DIRECTORY, O_RDONLY } from '#src/sys/constants.ts';
 import * as call from '../../support/calls.ts';
 import { byBoth, type Case, group } from '../../support/case.ts';
@@ -73,7 +73,7 @@ function* changes(): Iterable<Case> {
     },
   };
   yield {
-    name: 'by one who reads and removes',
+    name: 'while the reader removes the names',
     run: box => {
       const count = 300;
       for (const name of numbered(count)) box.make('link to nothing', name);

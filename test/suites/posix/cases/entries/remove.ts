@@ -1,4 +1,4 @@
-/** unlink(2) and rmdir(2): what goes, what stays, and who may in a sticky directory. */
+/** unlink(2) and rmdir(2): what is removed, what stays, and who may remove in a sticky directory. */
 import * as call from '../../support/calls.ts';
 import type { Outcome } from '../../support/calls.ts';
 import { byBoth, type Case, group } from '../../support/case.ts';
@@ -15,7 +15,7 @@ function* byKind(): Iterable<Case> {
         const before = box.names();
         const kept = kind === 'directory';
         box.is(call.unlink(path), kept ? 'EISDIR' : 'OK', 'unlink');
-        // What a symlink leads to stays.
+        // The target of a symlink stays.
         box.is(box.names(), kept ? before : before.filter(name => name !== 'x'), 'names');
         if (!kept) box.is(call.unlink(path), 'ENOENT', 'unlink again');
       },
@@ -95,7 +95,7 @@ interface Taking {
   readonly name: string;
   readonly kind: Kind;
   readonly run: (path: string, beside: string) => Outcome;
-  /** Whether the name remains. */
+  /** Whether the name still exists afterwards. */
   readonly stays?: boolean;
 }
 const TAKING: readonly Taking[] = [
@@ -107,7 +107,7 @@ const TAKING: readonly Taking[] = [
   { name: 'rename of a directory', kind: 'directory', run: (path, beside) => call.rename(path, `${beside}2`) },
 ];
 
-/** In a sticky directory: only who owns the thing, the directory, or the machine. */
+/** In a sticky directory only the owner of the object, the owner of the directory and root may remove. */
 function* sticky(): Iterable<Case> {
   for (const taking of TAKING) {
     for (const person of [root, owner, member, stranger]) {

@@ -10,7 +10,7 @@ type Target = Kind | 'nothing' | 'full directory';
 const TARGETS: readonly Target[] = ['nothing', 'full directory', ...KINDS];
 const needs = (from: Kind, to: Target) => needsOf(from, to === 'nothing' || to === 'full directory' ? 'regular' : to);
 
-/** rename never looks behind a symlink. */
+/** The outcome of a rename, which never follows a symlink. */
 function expected(from: Kind, to: Target): Outcome {
   if (to === 'nothing') return 'OK';
   const toDirectory = to === 'directory' || to === 'full directory';
@@ -60,7 +60,7 @@ function* ontoKinds(): Iterable<Case> {
   }
 }
 
-/** Two names of one object: nothing is done. */
+/** A rename between two names of one object does nothing. */
 function* ontoItself(): Iterable<Case> {
   for (const kind of KINDS) {
     yield {
@@ -86,14 +86,14 @@ function* ontoItself(): Iterable<Case> {
       },
     };
     yield {
-      name: `a ${kind} over one of two names of something`,
+      name: `a ${kind} over one of two names of an object`,
       ...needsOf(kind),
       run: box => {
         const path = box.make(kind, 'x');
         const there = box.make('regular', 'y');
         box.ok(call.link(there, box.at('z')), 'link');
         box.ok(call.rename(path, there), 'rename');
-        box.is(box.lstat(box.at('z')).nlink, 1, 'links of what was there');
+        box.is(box.lstat(box.at('z')).nlink, 1, 'links of the replaced object');
       },
     };
   }
@@ -165,7 +165,10 @@ function* inTree(): Iterable<Case> {
   };
 }
 
-/** Both directories want to be written, and a directory that changes its parent as well, for its `..`. */
+/**
+ * Both directories must be writable, and a directory that moves to another parent must be as well, because its `..`
+ * changes.
+ */
 function* rights(): Iterable<Case> {
   for (const person of [owner, member, stranger]) {
     for (const kind of ['regular', 'directory'] as const) {

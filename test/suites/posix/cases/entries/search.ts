@@ -1,4 +1,7 @@
-/** Who may go through a directory and change what is in it: each call × each class of people × each set of its bits. */
+/**
+ * Which callers may search a directory and change what is in it: each call × each class of people × each set of its
+ * bits.
+ */
 import * as call from '../../support/calls.ts';
 import { type Case, group } from '../../support/case.ts';
 import { PATH_CALLS } from '../../support/path-calls.ts';
@@ -18,7 +21,7 @@ function* inside(): Iterable<Case> {
         by: person,
         run: box => {
           const dir = box.make('directory', 'd', { mode: 0o777, uid, gid });
-          // The object is the caller's own: the directory alone decides.
+          // The object belongs to the caller, so that the directory alone decides.
           if (one.wants !== undefined) box.make(one.wants, 'd/x');
           one.prepare?.(box);
           box.ok(
@@ -37,7 +40,7 @@ function* inside(): Iterable<Case> {
   }
 }
 
-/** Listing wants r, whatever may be done with the names. */
+/** Listing needs the r bit, and no other. */
 function* listing(): Iterable<Case> {
   const READ = 4;
   for (const { person, bits, mode, uid, gid } of modesFor(0o7)) {

@@ -38,7 +38,7 @@ function* targets(): Iterable<Case> {
       },
     };
   }
-  yield { name: 'to nothing at all', run: box => box.is(call.symlink('', box.at('l')), 'ENOENT', 'symlink') };
+  yield { name: 'to an empty target', run: box => box.is(call.symlink('', box.at('l')), 'ENOENT', 'symlink') };
   yield {
     name: `to ${TARGET_MAX + 1} bytes`,
     run: box => {
@@ -62,9 +62,9 @@ function* readlinks(): Iterable<Case> {
   }
 }
 
-/** A symlink is read against the directory that it stands in. */
+/** A relative target is resolved against the directory of the symlink. */
 const WAYS: readonly { name: string; target: (dir: string) => string }[] = [
-  { name: 'a name beside', target: () => 'f' },
+  { name: 'a name in the same directory', target: () => 'f' },
   { name: 'a path', target: () => './sub/../f' },
   { name: 'up and down', target: () => '../d/f' },
   { name: 'an absolute path', target: dir => `${dir}/d/f` },
@@ -87,7 +87,7 @@ function* followed(): Iterable<Case> {
     };
   }
   yield {
-    name: 'whoever it belongs to',
+    name: 'whatever its owner is',
     by: member,
     run: box => {
       box.make('regular', 'f');

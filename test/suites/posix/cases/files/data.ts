@@ -1,4 +1,4 @@
-/** What is read is what was written: holes, offsets past 4 GiB, appending, and the set-id bits that a write takes away. */
+/** Reads return what was written: holes, offsets past 4 GiB, appending, and the set-id bits that a write clears. */
 import { constants } from 'node:fs';
 import * as call from '../../support/calls.ts';
 import { byBoth, type Case, group } from '../../support/case.ts';
@@ -42,7 +42,7 @@ function* offsets(): Iterable<Case> {
         const before = Math.min(offset, 8);
         box.is(call.pread(again, before + 4, offset - before), '\0'.repeat(before) + 'text', 'pread from before');
         box.is(call.pread(again, 10, offset + 4), '', 'pread at the end');
-        box.is(call.pread(again, 10, offset + 9999), '', 'pread behind the end');
+        box.is(call.pread(again, 10, offset + 9999), '', 'pread after the end');
       },
     };
   }
@@ -59,7 +59,7 @@ function* offsets(): Iterable<Case> {
       box.close(fd);
       const read = box.must(call.pread(box.open(path, O_RDONLY), 400_000, 0)) as string;
       box.is(read.length, wanted.length, 'length');
-      box.is(Buffer.from(read, 'latin1').equals(wanted), true, 'whether it is the same');
+      box.is(Buffer.from(read, 'latin1').equals(wanted), true, 'whether the content is the same');
     },
   };
   yield {
@@ -75,14 +75,14 @@ function* offsets(): Iterable<Case> {
       box.ok(call.fsync(fd), 'fsync');
       box.close(fd);
       const read = box.must(call.pread(box.open(path, O_RDONLY), 1_100_000, 0)) as string;
-      box.is(Buffer.from(read, 'latin1').equals(wanted), true, 'whether it is the same');
+      box.is(Buffer.from(read, 'latin1').equals(wanted), true, 'whether the content is the same');
     },
   };
 }
 
 function* flags(): Iterable<Case> {
   yield {
-    name: 'O_APPEND writes at the end, wherever it was read',
+    name: 'O_APPEND writes at the end, wherever the file was read',
     run: box => {
       box.write(box.at('f'), 'one');
       const fd = box.open(box.at('f'), O_RDWR | O_APPEND);
@@ -129,7 +129,7 @@ function* flags(): Iterable<Case> {
   };
 }
 
-/** Writing, and cutting, takes the set-id bits; root, who may set them, keeps them. */
+/** Writing and truncating clear the set-id bits, except for root, which may set them. */
 function* setIdBits(): Iterable<Case> {
   const MODES: readonly { mode: number; after: number }[] = [
     { mode: 0o4777, after: 0o777 },
@@ -165,7 +165,7 @@ function* setIdBits(): Iterable<Case> {
     }
   }
   yield {
-    name: 'set-id bits/a write of nothing',
+    name: 'set-id bits/a write of no bytes',
     by: stranger,
     run: box => {
       const path = box.make('regular', 'x', { mode: 0o6777, uid: owner.uid, gid: TEAM });
@@ -185,7 +185,7 @@ function write(path: string, flags: number, text: string): call.Outcome {
   return typeof count === 'number' ? closed : count;
 }
 
-/** Rights are settled when a file is opened. */
+/** Rights are checked when a file is opened, and not again. */
 function* rights(): Iterable<Case> {
   for (const person of [owner, member, stranger]) {
     const name = person === owner ? 'its owner' : person.name;

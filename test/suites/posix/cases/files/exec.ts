@@ -1,4 +1,4 @@
-/** Programs: who may execute them, and what may be done to one that runs (ETXTBSY). */
+/** Programs: who may execute them, and what may be done to a running one (ETXTBSY). */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { constants, readFileSync } from 'node:fs';
 import { errnoOf } from '#src/errno.ts';
@@ -12,7 +12,7 @@ const { O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 const EXECUTE = 1;
 const READ = 4;
 
-/** The content alone: owner and mode stay as they are. */
+/** Copies the content alone. Owner and mode stay as they are. */
 function copy(from: string, path: string): void {
   const fd = call.creat(path);
   if (typeof fd !== 'number') throw new Error(`creat ${path}: ${fd}`);
@@ -22,7 +22,7 @@ function copy(from: string, path: string): void {
   call.close(fd);
 }
 
-/** Runs it to its end: `OK`, or why it could not be. */
+/** Runs a program to its end. Returns `OK`, or why it could not be run. */
 function run(path: string): call.Outcome {
   const { error, status } = spawnSync(path, { stdio: 'ignore' });
   if (error !== undefined) return errnoOf(error) ?? 'EIO';
@@ -42,7 +42,7 @@ function* rights(): Iterable<Case> {
           box.ok(call.chmod(path, mode), 'chmod');
         });
         box.is(run(path), allowed ? 'OK' : 'EACCES', 'execve');
-        // What may be executed only, may not be read, whatever the system must do to execute it.
+        // A program that may only be executed may not be read, although the system must read it to run it.
         const mayRead = person.uid === 0 || (bits & READ) !== 0;
         box.is(call.tryOpen(path, O_RDONLY), mayRead ? 'OK' : 'EACCES', 'open');
       },
@@ -61,14 +61,14 @@ const BUSY: readonly { name: string; run: (path: string) => call.Outcome; outcom
   { name: 'unlink', run: path => call.unlink(path), outcome: 'OK' },
 ];
 
-/** A program that runs until it is told to end. */
+/** Starts a program that runs until it is told to end. */
 function running(box: Box): { path: string; child: ChildProcess } {
   const path = box.at('sleep');
   copy('/bin/sleep', path);
   box.ok(call.chmod(path, 0o755), 'chmod');
   const child = spawn(path, ['60'], { stdio: 'ignore' });
   child.on('error', () => {});
-  if (child.pid === undefined) box.wrong('it does not run');
+  if (child.pid === undefined) box.wrong('the program does not run');
   return { path, child };
 }
 
@@ -82,7 +82,7 @@ function* busy(): Iterable<Case> {
           box.is(run(path), outcome, name);
           const rest = [path, `${path}2`].find(path => typeof call.lstat(path) !== 'string');
           if (rest !== undefined)
-            box.is(readFileSync(rest).equals(readFileSync('/bin/sleep')), true, 'whether it is whole');
+            box.is(readFileSync(rest).equals(readFileSync('/bin/sleep')), true, 'whether the program is whole');
         } finally {
           child.kill('SIGKILL');
         }

@@ -1,4 +1,7 @@
-/** A file system without space (ENOSPC) or inodes, a quota that is reached (EDQUOT), and both healed. */
+/**
+ * A file system without free space (ENOSPC) or free inodes, a quota that is reached (EDQUOT), and how writes work again
+ * once there is space.
+ */
 import { constants } from 'node:fs';
 import { S_IFIFO } from '#src/sys/constants.ts';
 import type { Box } from '../../support/box.ts';
@@ -11,10 +14,12 @@ const { O_CREAT, O_RDWR, O_WRONLY } = constants;
 const PIECE = Buffer.alloc(1024 * 1024, 'full');
 const PIECES_MAX = 128;
 const NAMES_MAX = 5000;
-/** A file system may give what was removed back a little later. */
+/** A file system may take a moment to give back the space of a removed file. */
 const HEALS_WITHIN_S = 20;
 
-/** Writes until it is refused. What write, fsync or close said, and how many bytes were synced before. */
+/**
+ * Writes until a write is refused. Returns the outcome of write, fsync or close, and how many bytes were synced before.
+ */
 function fill(box: Box, path: string, piece = PIECE): { outcome: Outcome; synced: number } {
   const fd = box.must(call.open(path, O_CREAT | O_WRONLY), 'open');
   let synced = 0;
@@ -22,7 +27,7 @@ function fill(box: Box, path: string, piece = PIECE): { outcome: Outcome; synced
   for (let i = 0; i < PIECES_MAX && outcome === 'OK'; i++) {
     const wrote = call.write(fd, piece);
     if (typeof wrote === 'string') outcome = wrote;
-    // A short write is followed by one that says why.
+    // After a short write, fsync or the next write tells the reason.
     else outcome = call.fsync(fd);
     if (outcome === 'OK' && typeof wrote === 'number') synced += wrote;
   }
@@ -30,7 +35,7 @@ function fill(box: Box, path: string, piece = PIECE): { outcome: Outcome; synced
   return { outcome: outcome === 'OK' ? closed : outcome, synced };
 }
 
-/** Fills to the last block: large pieces first, then small ones. */
+/** Fills the file system to its last block: first with large pieces, then with small ones. */
 function fillUp(box: Box): { outcome: Outcome; synced: number } {
   const first = fill(box, box.at('large'));
   for (let i = 0; i < 16; i++) {
@@ -44,9 +49,9 @@ function checkWhole(box: Box, path: string, synced: number): void {
   for (let at = 0; at < synced; at += PIECE.length) {
     const length = Math.min(PIECE.length, synced - at);
     const read = box.must(call.pread(fd, length, at));
-    if (read !== PIECE.toString('latin1', 0, length)) return box.wrong(`what was synced at ${at} is not there`);
+    if (read !== PIECE.toString('latin1', 0, length)) return box.wrong(`the synced data at ${at} is not there`);
   }
-  // A file that is open keeps its blocks when its name goes.
+  // A file that is open keeps its blocks after its name is removed.
   box.close(fd);
 }
 
@@ -59,7 +64,7 @@ function written(path: string): Outcome {
   return synced === 'OK' ? closed : synced;
 }
 
-/** Until a write works again. */
+/** Waits until a write works again. */
 function heals(box: Box, path: string): void {
   const until = Date.now() + HEALS_WITHIN_S * 1000;
   let outcome: Outcome = 'OK';
@@ -83,7 +88,8 @@ function* space(need: Need, wanted: Outcome, person: Person): Iterable<Case> {
       if (synced === 0) box.wrong('nothing was written before');
       checkWhole(box, box.at('f'), synced);
       const removed = call.unlink(box.at('f'));
-      // btrfs, whose quota this may be, wants room for a removal as well, and at its very end refuses it: locally, too.
+      // A full quota of btrfs, which this may be, can refuse a removal as well, which needs space of its own. Locally,
+      // too.
       if (wanted === 'EDQUOT' && removed === 'EDQUOT') return;
       box.is(removed, 'OK', 'unlink');
       heals(box, box.at('g'));
@@ -91,16 +97,16 @@ function* space(need: Need, wanted: Outcome, person: Person): Iterable<Case> {
   };
 }
 
-/** What has blocks needs none to be written again; a file system that never writes in place has no such case. */
+/** A write over existing blocks needs no space, except on a file system that never writes in place. */
 function* inPlace(person: Person): Iterable<Case> {
   yield {
-    name: `ENOSPC/a write over what is there, and cutting it by ${person.name}`,
+    name: `ENOSPC/writing over existing data and truncating it by ${person.name}`,
     needs: ['small'],
     by: person,
     run: box => {
       box.is(fill(box, box.at('f')).outcome, 'ENOSPC', 'write, fsync or close');
       const fd = box.open(box.at('f'), O_RDWR);
-      box.is(call.pwrite(fd, 'FULL', 0), 4, 'pwrite over what is there');
+      box.is(call.pwrite(fd, 'FULL', 0), 4, 'pwrite over existing data');
       box.ok(call.fsync(fd), 'fsync');
       box.close(fd);
       box.ok(call.truncate(box.at('f'), 4096), 'truncate');
@@ -109,7 +115,7 @@ function* inPlace(person: Person): Iterable<Case> {
   };
 }
 
-/** Without a block: what needs one is refused, and nothing half-made is left. */
+/** Without a free block, calls that need one are refused, and nothing half-made is left. */
 function* withoutBlocks(): Iterable<Case> {
   const CALLS: readonly { name: string; run: (path: string) => Outcome; outcome: Outcome }[] = [
     { name: 'mkdir', run: path => call.mkdir(path), outcome: 'ENOSPC' },
@@ -119,7 +125,7 @@ function* withoutBlocks(): Iterable<Case> {
     { name: 'mkfifo', run: path => call.mknod(path, S_IFIFO | 0o600), outcome: 'OK' },
   ];
   yield {
-    name: 'ENOSPC/calls that need a block, and others',
+    name: 'ENOSPC/calls that need a block are refused, others are not',
     needs: ['small'],
     run: box => {
       box.is(fillUp(box).outcome, 'ENOSPC', 'write, fsync or close');
@@ -159,7 +165,7 @@ function* withoutInodes(): Iterable<Case> {
       box.ok(call.link(box.at('l0'), box.at('link')), 'link');
       box.ok(call.rename(box.at('l1'), box.at('renamed')), 'rename');
       const statfs = box.must(call.statfs(box.dir));
-      box.is(statfs.filesFree, 0n, 'free inodes that statfs says');
+      box.is(statfs.filesFree, 0n, 'free inodes by statfs');
       box.ok(call.unlink(box.at('l2')), 'unlink');
       box.ok(call.mkdir(box.at('d')), 'mkdir afterwards');
     },

@@ -1,4 +1,4 @@
-/** open(2): each kind of object × each set of flags, and who may. */
+/** open(2): each kind of object × each set of flags, and which callers may open. */
 import { constants } from 'node:fs';
 import { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK } from '#src/sys/constants.ts';
 import { O_RDONLY, O_RDWR, O_WRONLY } from '#src/sys/constants.ts';
@@ -27,7 +27,7 @@ const FLAGS: Record<string, number> = {
   'O_CREAT|O_EXCL|O_TRUNC': O_CREAT | O_EXCL | O_TRUNC,
 };
 
-/** What open says of an object that the caller has all rights to. */
+/** The outcome of open for an object that the caller has all rights to. */
 function expected(kind: Kind | 'nothing', way: number, flags: number): Outcome {
   if (kind === 'nothing') return (flags & O_CREAT) === 0 ? 'ENOENT' : 'OK';
   if ((flags & O_CREAT) !== 0 && (flags & O_EXCL) !== 0) return 'EEXIST';
@@ -36,7 +36,7 @@ function expected(kind: Kind | 'nothing', way: number, flags: number): Outcome {
   if (target === undefined) return kind === 'link to itself' ? 'ELOOP' : (flags & O_CREAT) === 0 ? 'ENOENT' : 'OK';
   if (target === 'directory') return way !== O_RDONLY || (flags & (O_CREAT | O_TRUNC)) !== 0 ? 'EISDIR' : 'OK';
   if ((flags & O_DIRECTORY) !== 0) return 'ENOTDIR';
-  // Nobody reads from it, no driver has it, and sockets are not opened.
+  // No process reads from the fifo, no driver has the block device, and sockets cannot be opened.
   if (target === 'fifo') return way === O_WRONLY ? 'ENXIO' : 'OK';
   return target === 'socket' || target === 'block' ? 'ENXIO' : 'OK';
 }
@@ -109,9 +109,9 @@ function* rights(): Iterable<Case> {
   }
 }
 
-/** What a descriptor may do was settled when it was opened. */
+/** What a descriptor may do is decided when it is opened. */
 function* descriptors(): Iterable<Case> {
-  for (const [name, mode] of Object.entries({ 'read-only': 0o444, 'of nobody': 0 })) {
+  for (const [name, mode] of Object.entries({ 'read-only': 0o444, 'without any rights': 0 })) {
     yield {
       name: `created ${name}, then written`,
       by: owner,
@@ -127,14 +127,14 @@ function* descriptors(): Iterable<Case> {
     };
   }
   yield {
-    name: 'wrong way',
+    name: 'descriptors used in the wrong direction',
     run: box => {
       box.write(box.at('f'), 'text');
       const reads = box.open(box.at('f'), O_RDONLY);
-      box.is(call.write(reads, 'x'), 'EBADF', 'write to what is open for reading');
+      box.is(call.write(reads, 'x'), 'EBADF', 'write to a descriptor open for reading');
       box.is(call.ftruncate(reads, 0), 'EINVAL', 'ftruncate of it');
       const writes = box.open(box.at('f'), O_WRONLY);
-      box.is(call.read(writes, 1), { error: 'EBADF' }, 'read from what is open for writing');
+      box.is(call.read(writes, 1), { error: 'EBADF' }, 'read from a descriptor open for writing');
       const directory = box.open(box.dir, O_RDONLY);
       box.is(call.read(directory, 1), { error: 'EISDIR' }, 'read from a directory');
       box.is(box.content(box.at('f')), 'text', 'content');

@@ -76,7 +76,11 @@ function* sizes(): Iterable<Case> {
           if (size > 65536) box.is(call.pread(fd, 8, size - 4), '\0\0\0\0', 'end');
           box.ok(call.ftruncate(fd, 3), 'ftruncate to 3');
           box.ok(call.ftruncate(fd, 10), 'ftruncate to 10');
-          box.is(call.pread(fd, 20, 0), TEXT.slice(0, Math.min(size, 3)).padEnd(10, '\0'), 'after cutting and growing');
+          box.is(
+            call.pread(fd, 20, 0),
+            TEXT.slice(0, Math.min(size, 3)).padEnd(10, '\0'),
+            'after shrinking and growing',
+          );
         },
       };
     }
@@ -119,7 +123,7 @@ function* rights(): Iterable<Case> {
   }
 }
 
-/** Clients leave the size out where it is the same, and send the mtime alone. */
+/** A client leaves out the size if it does not change, and sends the mtime alone. */
 function* empty(): Iterable<Case> {
   for (const person of [owner, member, stranger]) {
     const wanted = person === stranger ? 'EACCES' : 'OK';

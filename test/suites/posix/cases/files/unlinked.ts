@@ -1,4 +1,4 @@
-/** Files that are open, or directories that somebody is in, when their last name goes. */
+/** Open files, and directories in use, whose last name is removed. */
 import { constants } from 'node:fs';
 import * as call from '../../support/calls.ts';
 import { byBoth, type Case, group } from '../../support/case.ts';
@@ -33,11 +33,11 @@ function* files(): Iterable<Case> {
         box.ok(call.fchmod(fd, 0o600), 'fchmod');
         box.is(box.must(call.fstat(fd)).mode, 0o600, 'mode');
         box.close(fd);
-        box.is(box.names(), how === 'unlinked' ? ['f2'] : ['f'], 'names at the end');
+        box.is(box.names(), how === 'unlinked' ? ['f2'] : ['f'], 'names after the close');
       },
     };
     yield {
-      name: `a file ${how}/names meanwhile`,
+      name: `a file ${how}/names while it is open`,
       run: box => {
         const path = prepare(box);
         box.open(path, O_RDWR);
@@ -76,8 +76,8 @@ function* files(): Iterable<Case> {
         for (const name of ['d/f', 'd/f2']) box.write(box.at(name), TEXT);
         const fd = box.open(box.at('d/f'), O_RDONLY);
         box.ok(take(box.at('d/f')), how);
-        if (how === 'unlinked') box.ok(call.unlink(box.at('d/f2')), 'unlink of the other');
-        else box.ok(call.unlink(box.at('d/f')), 'unlink of the other');
+        if (how === 'unlinked') box.ok(call.unlink(box.at('d/f2')), 'unlink of the other file');
+        else box.ok(call.unlink(box.at('d/f')), 'unlink of the other file');
         box.ok(call.rmdir(box.at('d')), 'rmdir');
         box.is(call.pread(fd, 100, 0), TEXT, 'pread');
       },
@@ -137,7 +137,7 @@ function* files(): Iterable<Case> {
     },
   };
   yield {
-    name: 'a file emptied by somebody else while it is open',
+    name: 'a file truncated through another descriptor while it is open',
     run: box => {
       box.write(box.at('f'), TEXT);
       const fd = box.open(box.at('f'), O_RDWR);
@@ -181,7 +181,7 @@ function* directories(): Iterable<Case> {
     },
   };
   yield {
-    name: 'a directory moved while somebody is in it',
+    name: 'a directory moved while it is the working directory',
     run: box => {
       const dir = box.make('directory', 'd');
       box.make('directory', 'e');
