@@ -64,7 +64,7 @@ export class Graph implements AsyncDisposable {
    */
   static async load(source: GraphSource & { readonly env: GraphEnv }): Promise<Graph> {
     const graph = await Graph.prepare(await planGraph(source), source.env);
-    graph.up();
+    void graph.up();
     return graph;
   }
 
@@ -90,10 +90,11 @@ export class Graph implements AsyncDisposable {
     return graph;
   }
 
-  /** Sends `parent-up` down; as bricks come up, `child-up` comes back. */
-  up(): void {
+  /** Sends `parent-up` down; as bricks come up, `child-up` comes back. Resolves when the top is ready. */
+  up(): Promise<void> {
     asServer();
     this.top.notify('parent-up');
+    return this.top.ready();
   }
 
   /**

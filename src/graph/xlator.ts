@@ -139,6 +139,14 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   }
 
   /**
+   * Resolves when what is below answers, as far as that can be expected: a brick that is known to hang is not waited
+   * for. A new graph takes the place of another when its top is ready, or after a while.
+   */
+  ready(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /**
    * Returns 16 bytes that identify the tree below among all others. They stay the same for as long as it is that tree,
    * whatever its path and however often the brick or the machine is restarted (for a GlusterFS brick they are its
    * volume-id). File handles are bound to them. A brick checks whether its tree is still at the path in the volfile. If

@@ -131,12 +131,19 @@ export class RemoteStage {
     return dump ?? [[`stage.${this.number}`, { silent: true }]];
   }
 
+  /** Makes the stage bring up the graph of another volfile, beside the one that serves. @throws {VolfileError} */
   prepare(next: NewVolfile): Promise<void> {
     return this.#calls.call('prepare', next);
   }
 
-  decide(go: boolean): Promise<void> {
-    return this.#calls.call('decide', go);
+  /** Makes the prepared graph serve. */
+  commit(): Promise<void> {
+    return this.#calls.call('commit');
+  }
+
+  /** Takes down the prepared graph, if there is one. */
+  drop(): Promise<void> {
+    return this.#calls.call('drop');
   }
 
   async stop(): Promise<void> {

@@ -1,13 +1,11 @@
 /** One event loop with all it needs to answer calls: its own graph, programs and connections. */
 import { Graph } from '../graph/graph.ts';
-import type { Gate } from '../graph/live/gate.ts';
 import type { GraphSource } from '../graph/plan.ts';
 import { planGraph } from '../graph/plan.ts';
-import { LiveGraph } from '../graph/live/reload.ts';
+import { LiveGraph, type NextGraph } from '../graph/live/live-graph.ts';
 import { VolfileError } from '../volfile/volfile-error.ts';
 import type { WatchMemory } from '../graph/live/brick-watch.ts';
 import type { Log } from '../log.ts';
-import type { Call, Program } from '../rpcsvc/actor.ts';
 import { AuthRegistry } from '../rpcsvc/auth/registry.ts';
 import { type Answer, answering } from '../rpcsvc/udp/datagram.ts';
 import { Clients } from '../rpcsvc/limits/client-limits.ts';
@@ -20,6 +18,7 @@ import { type ClientStats, Stage } from '../rpcsvc/stage.ts';
 import { type NfsHost, NfsServer } from '../xlators/nfs/server/nfs-server.ts';
 import { XLATORS } from '../xlators/registry.ts';
 import type { ServerConfig } from './config.ts';
+import { gated } from './gated.ts';
 import { clientLimits } from './limits.ts';
 import { objectAt, type ObjectQuestion, type ObjectReport } from './control/object.ts';
 import { type DumpSection, stageDump } from './control/stage-dump.ts';
@@ -46,12 +45,13 @@ export interface StageStats {
 
 const NO_REPLIES: ReplyCacheStats = { kept: 0, bytes: 0, bytesMax: 0, hits: 0 };
 
-/** A new volfile that is ready to take over, and waits to be told. */
+/** How long a new volfile's bricks may take to come up before it takes over all the same. */
+const UP_MS = 5000;
+
+/** A new volfile's graph that is ready to take over, and its programs. */
 interface Prepared {
-  readonly reloaded: Promise<Graph>;
-  /** Resolves when new calls go to it. */
-  readonly swapped: Promise<void>;
-  decide(go: boolean): void;
+  readonly next: NextGraph;
+  readonly programs: ProgramRegistry;
 }
 
 /** The parts of the rest of the server that a stage uses. */
@@ -72,9 +72,6 @@ export class ServerStage {
   readonly #host: NfsHost;
   readonly #config: ServerConfig;
   #prepared: Prepared | undefined;
-  /** What {@link LiveGraph} asks before it swaps. */
-  #mayTakeOver: (() => Promise<boolean>) | undefined;
-  #hasTakenOver: () => void = () => {};
 
   private constructor(number: number, graph: Graph, config: ServerConfig, host: StageHost, log: Log) {
     this.number = number;
@@ -82,7 +79,7 @@ export class ServerStage {
     this.#host = host;
     const drcBytes = nfsOf(graph).settings['nfs.drc'] ? nfsOf(graph).settings['nfs.drc-size'] : 0;
     this.service = {
-      programs: this.#take(graph),
+      programs: this.#programsOf(graph),
       auth: new AuthRegistry(),
       log: new PeerLog(log),
       ...(drcBytes > 0 && { replies: new ReplyCache(drcBytes) }),
@@ -91,7 +88,7 @@ export class ServerStage {
     this.answer = answering(this.#udp, this.#stopping.signal);
     const clients = new Clients(clientLimits(nfsOf(graph).settings, config.stages));
     this.#stage = new Stage(this.service, clients, config.limits, host.left);
-    this.#live = new LiveGraph(graph, { graceMs: config.graceMs, swap: next => this.#swap(next) });
+    this.#live = new LiveGraph(graph, { graceMs: config.graceMs, upMs: UP_MS });
   }
 
   /** @throws {VolfileError} */
@@ -106,7 +103,7 @@ export class ServerStage {
     const graph = await Graph.prepare(await planGraph(sourceOf(config, config.text)), env);
     try {
       const stage = new ServerStage(number, graph, config, host, log);
-      graph.up();
+      void graph.up();
       return stage;
     } catch (error) {
       await graph.stop();
@@ -156,46 +153,41 @@ export class ServerStage {
 
   /** Brings up another volfile's graph beside the present one. @throws {VolfileError} nothing has changed */
   async prepare({ text, bricks }: NewVolfile): Promise<void> {
-    const ready = Promise.withResolvers<void>();
-    const decision = Promise.withResolvers<boolean>();
-    const swapped = Promise.withResolvers<void>();
-    this.#hasTakenOver = swapped.resolve;
-    this.#mayTakeOver = () => {
-      ready.resolve();
-      return decision.promise;
-    };
-    const reloaded = this.#live.reload(sourceOf(this.#config, text), { watch: { ...this.graph.env.watch!, bricks } });
-    reloaded.catch(ready.reject);
-    await ready.promise;
-    this.#prepared = { reloaded, swapped: swapped.promise, decide: decision.resolve };
+    const watch = { ...this.graph.env.watch!, bricks };
+    const next = await this.#live.prepare(sourceOf(this.#config, text), { watch });
+    try {
+      this.#prepared = { next, programs: this.#programsOf(next.graph) };
+    } catch (error) {
+      await next.drop();
+      throw error;
+    }
   }
 
-  /** The prepared graph takes over (`go`), or is dropped. The old graph's calls finish in the background. */
-  async decide(go: boolean): Promise<void> {
-    const prepared = this.#prepared;
-    if (prepared === undefined) return;
+  /** The prepared graph takes over. The calls in the old one finish in the background. */
+  commit(): void {
+    if (this.#prepared === undefined) return; // the stage is stopping
+    const { next, programs } = this.#prepared;
     this.#prepared = undefined;
-    prepared.decide(go);
-    if (go) await prepared.swapped;
-    else await prepared.reloaded.catch(() => {});
+    this.service.programs = programs;
+    this.#udp.programs = overUdp(programs);
+    void next.commit();
+  }
+
+  /** The prepared graph, if there is one, is taken down again. */
+  async drop(): Promise<void> {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    await prepared?.next.drop();
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.decide(false);
+    await this.drop();
     await this.#stage.stop(this.#config.graceMs);
     await this.#live.stop();
   }
 
-  async #swap(next: Graph): Promise<void> {
-    const programs = this.#take(next);
-    if (!(await this.#mayTakeOver!())) throw new VolfileError(next.top.where, 'another stage could not load it');
-    this.service.programs = programs;
-    this.#udp.programs = overUdp(programs);
-    this.#hasTakenOver();
-  }
-
-  #take(graph: Graph): ProgramRegistry {
+  #programsOf(graph: Graph): ProgramRegistry {
     const nfs = nfsOf(graph);
     nfs.attach(this.#host);
     return new ProgramRegistry(nfs.programs().map(program => gated(program, graph.gate)));
@@ -210,18 +202,6 @@ function overUdp(programs: ProgramRegistry): ProgramRegistry {
 export function nfsOf({ top }: Graph): NfsServer {
   if (top instanceof NfsServer) return top;
   throw VolfileError.expected(top.where, 'nfs/server as the last volume, the top of the graph', top.type);
-}
-
-/** The graph of a program's calls is not taken down before they are answered. */
-function gated(program: Program, gate: Gate): Program {
-  const leave = () => gate.leave();
-  return {
-    ...program,
-    contextOf(call: Call) {
-      if (gate.enter()) call.afterSend(leave);
-      return program.contextOf(call);
-    },
-  };
 }
 
 function sourceOf({ file, overrides }: ServerConfig, text: string): GraphSource {

@@ -111,8 +111,8 @@ export class Stages {
     const next = { text, bricks: this.#hangs.numbersFor(planned.plan) };
     const prepared = await Promise.allSettled(stages.map(stage => stage.prepare(next)));
     const failed = prepared.find(result => result.status === 'rejected');
-    // A stage that was replaced meanwhile rejects, and has nothing to decide.
-    await Promise.allSettled(stages.map(stage => stage.decide(failed === undefined)));
+    // A stage that was replaced meanwhile rejects, and has nothing to commit or drop.
+    await Promise.allSettled(stages.map(stage => (failed === undefined ? stage.commit() : stage.drop())));
     if (failed) throw failed.reason;
     this.#text = text;
     this.#planned = planned;

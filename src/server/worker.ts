@@ -59,7 +59,8 @@ export async function runWorker(programsOf: (server: NfsServer) => Program[]): P
     stats: async () => (await started.promise).stats(),
     dump: async (): Promise<DumpSection[]> => (await started.promise).dump(),
     prepare: async (next: NewVolfile) => (await started.promise).prepare(next),
-    decide: async (go: boolean) => (await started.promise).decide(go),
+    commit: async () => (await started.promise).commit(),
+    drop: async () => (await started.promise).drop(),
     stop: async () => {
       try {
         await (await started.promise).stop();

@@ -1,0 +1,173 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { Gate } from '#src/graph/live/gate.ts';
+import { Graph } from '#src/graph/graph.ts';
+import { LiveGraph } from '#src/graph/live/live-graph.ts';
+import { type GraphEvent, Xlator } from '#src/graph/xlator.ts';
+import { envOf, keptLog } from '../../support/graph.ts';
+
+t.test('a gate', async t => {
+  const gate = new Gate();
+  t.ok(gate.enter());
+  t.ok(gate.enter());
+  gate.leave();
+  t.equal(gate.inside, 1);
+  let closed: number | undefined;
+  const closing = gate.close(60_000).then(left => (closed = left));
+  t.notOk(gate.enter(), 'closed for those who come');
+  await turn();
+  t.equal(closed, undefined, 'while one is inside');
+  gate.leave();
+  t.equal(await closing, 0);
+  t.equal(await gate.close(60_000), 0);
+  t.throws(() => gate.leave());
+});
+
+t.test('a gate does not wait for ever', async t => {
+  const gate = new Gate();
+  gate.enter();
+  t.equal(await gate.close(5), 1);
+});
+
+function setup(t: Test, { graceMs = 60_000, upMs = 60_000 } = {}) {
+  const events: string[] = [];
+  /** Bricks of these names are never ready. */
+  const silent = new Set<string>();
+  class Brick extends Xlator {
+    static readonly children = [0, 0] as const;
+    override async init() {
+      if (this.name === 'bad') throw new Error('it is bad');
+      events.push(`init ${this.name}`);
+    }
+    override async fini() {
+      events.push(`fini ${this.name}`);
+    }
+    override notify(event: GraphEvent) {
+      events.push(`${event} ${this.name}`);
+    }
+    override async ready() {
+      if (silent.has(this.name)) return new Promise<void>(() => {});
+      await turn();
+      events.push(`ready ${this.name}`);
+    }
+  }
+  const { log, lines } = keptLog();
+  const source = (name: string) => ({
+    text: `volume ${name}\n type test/brick\nend-volume`,
+    file: `${name}.vol`,
+    registry: { 'test/brick': async () => Brick },
+  });
+  const start = async () => {
+    const live = new LiveGraph(await Graph.load({ ...source('one'), env: envOf({ log }) }), { graceMs, upMs });
+    t.teardown(() => live.stop());
+    await turn();
+    events.length = 0;
+    return live;
+  };
+  return { events, silent, source, start, lines };
+}
+
+t.test('the new graph is up before it takes over, the old one goes when its calls are done', async t => {
+  const { events, source, start } = setup(t);
+  const live = await start();
+  const one = live.current;
+  one.gate.enter();
+  const next = await live.prepare(source('two'));
+  t.strictSame(events, ['init two', 'parent-up two', 'ready two']);
+  t.equal(live.current, one, 'it has not taken over yet');
+  const replaced = next.commit();
+  t.equal(live.current, next.graph, 'it takes over at once');
+  t.notOk(one.gate.enter());
+  t.ok(live.current.gate.enter());
+  live.current.gate.leave();
+  await turn();
+  t.equal(events.at(-1), 'ready two', 'the old graph waits for its call');
+  one.gate.leave();
+  await replaced;
+  t.equal(events.at(-1), 'fini one');
+  await live[Symbol.asyncDispose]();
+  t.equal(events.at(-1), 'fini two');
+});
+
+t.test('a graph that does not come up is not waited for longer than upMs', async t => {
+  const { events, silent, source, start } = setup(t, { upMs: 5 });
+  silent.add('two');
+  const live = await start();
+  const next = await live.prepare(source('two'));
+  t.strictSame(events, ['init two', 'parent-up two']);
+  await next.commit();
+  t.equal(live.current, next.graph);
+});
+
+t.test('a bad one changes nothing and says why', async t => {
+  const { events, source, start } = setup(t);
+  const live = await start();
+  const one = live.current;
+  await t.rejects(live.prepare(source('bad')), {
+    message: 'bad.vol:1: volume "bad" (test/brick) cannot start: it is bad',
+  });
+  await t.rejects(live.prepare({ ...source('two'), text: 'volume' }), { message: /^two\.vol:1: expected/ });
+  t.strictSame(events, []);
+  t.equal(live.current, one);
+  t.ok(one.gate.enter());
+  one.gate.leave();
+});
+
+t.test('a prepared graph that is dropped is taken down, and the present one goes on', async t => {
+  const { events, source, start } = setup(t);
+  const live = await start();
+  const one = live.current;
+  const next = await live.prepare(source('two'));
+  await next.drop();
+  t.equal(live.current, one);
+  t.strictSame(events, ['init two', 'parent-up two', 'ready two', 'fini two']);
+  t.ok(one.gate.enter());
+  one.gate.leave();
+});
+
+t.test('calls that hang do not keep the old graph up for ever', async t => {
+  const { events, source, start, lines } = setup(t, { graceMs: 5 });
+  const live = await start();
+  live.current.gate.enter();
+  await (await live.prepare(source('two'))).commit();
+  t.equal(events.at(-1), 'fini one');
+  t.match(lines, [{ msg: '1 calls did not finish within 5 ms' }]);
+});
+
+t.test('reloads are made one after the other', async t => {
+  const { events, source, start } = setup(t);
+  const live = await start();
+  const [two, three] = [live.prepare(source('two')), live.prepare(source('three'))];
+  const next = await two;
+  await turn();
+  t.equal(events.at(-1), 'ready two', 'the third waits for what becomes of the second');
+  await next.commit();
+  await (await three).commit();
+  t.strictSame(
+    events.filter(event => /^(init|fini)/.test(event)),
+    ['init two', 'fini one', 'init three', 'fini two'],
+  );
+});
+
+t.test('a stop drops what is prepared, and no graph is prepared after it', async t => {
+  const { events, source, start } = setup(t);
+  const live = await start();
+  await live.prepare(source('two'));
+  const waiting = live.prepare(source('three'));
+  const stopped = live.stop();
+  await t.rejects(waiting, /stopping/);
+  await t.rejects(live.prepare(source('four')), /stopping/);
+  await stopped;
+  t.strictSame(events, ['init two', 'parent-up two', 'ready two', 'fini two', 'fini one']);
+});
+
+t.test('a stop takes down a graph that is coming up', async t => {
+  const { events, source, start } = setup(t);
+  const live = await start();
+  const coming = live.prepare(source('two'));
+  while (!events.includes('parent-up two')) await turn();
+  const stopped = live.stop();
+  await t.rejects(coming, /stopping/);
+  await stopped;
+  t.strictSame(events.slice(-2), ['fini two', 'fini one']);
+});
