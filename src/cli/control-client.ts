@@ -1,26 +1,26 @@
-/** Asks a running server, through its control socket. */
+/** Asks a running server questions through its control socket. */
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultStateDirs, stateDirsIn } from '../server/state.ts';
-import { integerOf, textOf } from './arguments.ts';
+import { integerOf, textOf } from './flag-values.ts';
 import { controlName, controlPort } from './control-name.ts';
 import { CliError, reasonOf, usageError } from './failure.ts';
 
 const TIMEOUT_MS = 10_000;
 const REPLY_CHARS_MAX = 64 * 1024 * 1024;
 
-/** Which server is asked. */
+/** The flags that tell which server to ask. */
 export const WHICH_OPTIONS = {
   port: {
     type: 'string',
     alias: 'P',
     coerce: integerOf('--port', 0, 65_535),
-    describe: 'the port of the server that is asked, when there are several',
+    describe: 'the port of the server to ask, if several are running',
   },
-  control: { type: 'string', coerce: textOf('--control'), describe: 'its control socket' },
+  control: { type: 'string', coerce: textOf('--control'), describe: 'the path of its control socket' },
   'state-dir': { type: 'string', coerce: textOf('--state-dir'), describe: 'its state directory' },
   json: { type: 'boolean', default: false, describe: 'print JSON' },
 } as const;
@@ -31,7 +31,7 @@ export interface Which {
   readonly 'state-dir'?: string | undefined;
 }
 
-/** @throws {CliError} no server is there, or it cannot answer */
+/** Returns the server's answer. @throws {CliError} there is no server, or it cannot answer */
 export async function ask<R>(which: Which, method: string, params: object = {}): Promise<R> {
   const socket = await open(which);
   try {
@@ -53,7 +53,7 @@ async function lineOf(socket: Socket): Promise<string> {
   for await (const chunk of socket) {
     text += chunk as string;
     if (text.endsWith('\n')) return text;
-    if (text.length > REPLY_CHARS_MAX) throw new CliError('the server answers too much');
+    if (text.length > REPLY_CHARS_MAX) throw new CliError('the answer of the server is too long');
   }
   throw new CliError('the server closed the control socket without an answer');
 }
@@ -68,7 +68,7 @@ async function open(which: Which): Promise<Socket> {
   return openAt(paths.find(path => existsSync(path)) ?? paths[0]!);
 }
 
-/** The one server of these state directories. Sockets that a killed server left do not count. */
+/** Connects to the only server of these state directories. Sockets that a killed server left behind do not count. */
 async function openOnly(dirs: readonly string[]): Promise<Socket> {
   const found: { path: string; socket: Socket }[] = [];
   const paths = dirs.flatMap(dir => namesIn(dir).map(name => join(dir, name)));
@@ -80,10 +80,12 @@ async function openOnly(dirs: readonly string[]): Promise<Socket> {
   if (found.length === 1) return found[0]!.socket;
   for (const { socket } of found) socket.destroy();
   if (found.length === 0) {
-    throw new CliError(`no server runs with the state directory ${dirs[0]} (--state-dir, --control)`);
+    throw new CliError(
+      `no server is running with the state directory ${dirs[0]}; name another with --state-dir or --control`,
+    );
   }
   const ports = found.map(({ path }) => controlPort(path)).join(', ');
-  throw usageError(`several servers run, on the ports ${ports}: say which with --port`);
+  throw usageError(`several servers are running, on the ports ${ports}; choose one with --port`);
 }
 
 function namesIn(dir: string): string[] {
@@ -92,7 +94,7 @@ function namesIn(dir: string): string[] {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT') return [];
-    throw new CliError(`cannot look into the state directory ${dir}: ${reasonOf(cause)}`, 1, { cause });
+    throw new CliError(`cannot read the state directory ${dir}: ${reasonOf(cause)}`, 1, { cause });
   }
 }
 
@@ -103,7 +105,7 @@ async function openAt(path: string): Promise<Socket> {
     return socket;
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' || code === 'ECONNREFUSED' ? 'no server answers there' : reasonOf(cause);
+    const why = code === 'ENOENT' || code === 'ECONNREFUSED' ? 'no server is listening there' : reasonOf(cause);
     throw new CliError(`control socket ${path}: ${why}`, 1, { cause });
   }
 }

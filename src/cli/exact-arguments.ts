@@ -1,4 +1,4 @@
-/** Reads the command line as it was given. Node decodes it, which loses bytes that are not valid UTF-8. */
+/** Reads the command line byte by byte. Node decodes it, and loses bytes that are not valid UTF-8. */
 import { readFileSync } from 'node:fs';
 import { textOfBytes } from '../wire-text.ts';
 
@@ -10,7 +10,7 @@ export const ARGUMENTS = 'BRICKNFS_ARGUMENTS';
 
 const LOST = '\ufffd';
 
-/** Returns `argv`, which is the end of the process's command line, without loss: see wire-text.ts. */
+/** Returns `argv`, the end of the process's command line, with every byte kept as wire-text.ts does. */
 export function exactArguments(argv: readonly string[]): readonly string[] {
   if (!argv.some(argument => argument.includes(LOST))) return argv;
   const passed = process.env[ARGUMENTS];
@@ -22,7 +22,7 @@ export function exactArguments(argv: readonly string[]): readonly string[] {
     return argv;
   }
   const bytes = words.map(word => Buffer.from(word, 'latin1'));
-  // A process can overwrite its command line. Then only Node's arguments are left.
+  // A process can overwrite its command line. Only Node's arguments are left then.
   const isSame = bytes.length === argv.length && bytes.every((word, i) => word.toString('utf8') === argv[i]);
   return isSame ? bytes.map(textOfBytes) : argv;
 }

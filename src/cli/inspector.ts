@@ -1,4 +1,4 @@
-/** Keeps debuggers from being opened in this process, since any local user could run code as the server through one. */
+/** Keeps this process free of debuggers, through which any local user could run code as the server's user. */
 import { url } from 'node:inspector';
 import process from 'node:process';
 import { ARGUMENTS, exactArguments } from './exact-arguments.ts';
@@ -20,13 +20,13 @@ export function excludeDebugger(): void {
   }
   if (url() === undefined) return;
   process.stderr.write(
-    'bricknfs: Node.js is told to open a debugger, through which others could run their code here; ' +
+    'bricknfs: Node.js is told to open a debugger, through which other users could run code in this process; ' +
       'start it without --inspect, also in NODE_OPTIONS\n',
   );
   process.exit(EXIT.USAGE);
 }
 
-/** Returns NODE_OPTIONS if it makes Node.js load code of others; `undefined` otherwise. */
+/** Returns NODE_OPTIONS if it makes Node.js load code that is not part of bricknfs; `undefined` otherwise. */
 export function foreignCode(options = process.env['NODE_OPTIONS'] ?? ''): string | undefined {
   return /(?:^|[\s"])(?:--import|--require|-r|--(?:experimental[-_])?loader)\b/.test(options) ? options : undefined;
 }

@@ -1,8 +1,8 @@
 import type { LogOptions } from '../log.ts';
-import { once, textOf } from './arguments.ts';
+import { once, textOf } from './flag-values.ts';
 import { usageError } from './failure.ts';
 
-/** pino's levels, and gNFS's words for them. */
+/** The levels of pino, by pino's words and by GlusterFS's. */
 const LEVELS: Readonly<Record<string, string>> = {
   trace: 'trace',
   debug: 'debug',
@@ -24,9 +24,19 @@ function level(value: unknown): string | undefined {
 }
 
 export const LOG_OPTIONS = {
-  'log-level': { alias: 'L', type: 'string', coerce: level, describe: 'what is logged: trace … fatal, or none [info]' },
-  'log-file': { alias: 'l', type: 'string', coerce: textOf('--log-file'), describe: 'log into this file' },
-  'log-pretty': { type: 'boolean', default: false, describe: 'log for people, not one JSON line each' },
+  'log-level': {
+    alias: 'L',
+    type: 'string',
+    coerce: level,
+    describe: 'the least level that is logged: trace, debug, info, warn, error, fatal or none [info]',
+  },
+  'log-file': {
+    alias: 'l',
+    type: 'string',
+    coerce: textOf('--log-file'),
+    describe: 'log into this file [standard error]',
+  },
+  'log-pretty': { type: 'boolean', default: false, describe: 'log readable text, not JSON' },
 } as const;
 
 export interface LogArguments {

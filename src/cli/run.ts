@@ -1,4 +1,4 @@
-/** The command line: finds the command, runs it, and makes one line and an exit code of what goes wrong. */
+/** Runs a command line: finds the command, calls it, and turns an error into one line and an exit code. */
 import yargs, { type Argv } from 'yargs';
 import { didYouMean } from '../volfile/did-you-mean.ts';
 import type { Command, LoadParts } from './commands/command.ts';
@@ -8,7 +8,7 @@ import { VERSION } from './version.ts';
 
 const YARGS_ERROR = 'YError';
 
-/** Runs what `argv` says; answers the exit code. Never rejects. */
+/** Runs the command line and returns the exit code. It never rejects. */
 export async function runCli(argv: readonly string[], loadParts: LoadParts): Promise<number> {
   try {
     return await run(argv, loadParts);
@@ -25,7 +25,7 @@ async function run(argv: readonly string[], loadParts: LoadParts): Promise<numbe
   let exitCode: number = EXIT.OK;
   const cli = yargs()
     .scriptName('bricknfs')
-    .usage('$0 COMMAND\n\nAn NFSv3 server in user space. `bricknfs COMMAND --help` tells more.')
+    .usage('$0 COMMAND\n\nAn NFSv3 server in user space. `bricknfs COMMAND --help` describes a command.')
     .version(VERSION)
     .parserConfiguration({
       'boolean-negation': false,
@@ -52,39 +52,41 @@ async function run(argv: readonly string[], loadParts: LoadParts): Promise<numbe
         command = await one.load();
         return withOptions(y, one, command);
       },
-      async ({ dirs, _: words, ...options }) => {
-        // What stands behind `--` comes with the command's name.
-        const behind = words.slice(1).map(String);
-        const all = [...((dirs as string[] | undefined) ?? []), ...behind];
-        exitCode = await command!.run(options as never, all, loadParts);
+      async ({ _: words, ...options }) => {
+        const { argument } = one;
+        const given = argument === undefined ? [] : [options[argument.name] ?? []].flat();
+        const afterDashes = words.slice(1); // the first word is the command's name
+        exitCode = await command!.run(options as never, [...given, ...afterDashes].map(String), loadParts);
       },
     );
   }
   try {
     await cli.parseAsync(withOptionalValues(argv));
   } catch (error) {
-    // yargs wraps an error that a coercion throws in one of its own.
+    // yargs wraps an error that a coercion throws in an error of its own.
     throw (error as Error).name === YARGS_ERROR ? refusal((error as Error).message, argv, asked, command) : error;
   }
   return exitCode;
 }
 
-/** Options whose value may be missing. Only a number after such an option is its value. */
+/** Flags whose value may be missing. The next word is the value only if it is a number. */
 const MAY_LACK_VALUE: ReadonlySet<string> = new Set(['--portmapper']);
 
-/** Keeps yargs from taking the word after such an option as its value: `--portmapper DIR`. */
+/** Keeps yargs from taking any other word after such a flag as its value, as in `--portmapper DIR`. */
 function withOptionalValues(argv: readonly string[]): string[] {
   return argv.map((word, i) => (MAY_LACK_VALUE.has(word) && !/^\d+$/.test(argv[i + 1] ?? '') ? `${word}=` : word));
 }
 
-function withOptions(y: Argv, { usage, describe }: CommandEntry, { options, examples }: Command): Argv {
+function withOptions(y: Argv, { usage, describe, argument }: CommandEntry, { options, examples }: Command): Argv {
   y.usage(`bricknfs ${usage}\n\n${describe}`).options(options);
-  if (usage.includes('[dirs..]')) y.positional('dirs', { type: 'string', array: true, describe: 'what to serve' });
+  if (argument !== undefined) {
+    y.positional(argument.name, { type: 'string', array: usage.includes('..'), describe: argument.describe });
+  }
   for (const [line, what] of examples) y.example(line, what);
   return y;
 }
 
-/** What yargs finds wrong, in our words: with the flag as it was written, and the one that was meant. */
+/** Rewords an error of yargs: it names the flag as it was written, and the one that was probably meant. */
 function refusal(message: string, argv: readonly string[], asked?: CommandEntry, command?: Command): CliError {
   const [, unknown] = /^Unknown arguments?: (.*)$/s.exec(message) ?? [];
   if (unknown === undefined) return usageError(message);
@@ -93,9 +95,9 @@ function refusal(message: string, argv: readonly string[], asked?: CommandEntry,
   if (flag !== undefined || argv.some(arg => /^-[^-]/.test(arg) && arg.includes(word))) {
     const written = flag === undefined ? `-${word}` : `--${word}`;
     const flags = Object.keys(command?.options ?? {}).map(name => `--${name}`);
-    return usageError(`unknown option ${written}${didYouMean(written, flags)}; --help shows them all`);
+    return usageError(`unknown option ${written}${didYouMean(written, flags)}; --help lists all options`);
   }
-  if (asked) return usageError(`${nameOf(asked)} takes no argument "${word}"; --help shows what it takes`);
+  if (asked) return usageError(`${nameOf(asked)} takes no argument "${word}"; see --help`);
   const known = COMMANDS.map(nameOf);
   return usageError(`expected a command (${known.join(', ')}), found "${word}"${didYouMean(word, known)}`);
 }

@@ -1,12 +1,12 @@
-/** Defines what each signal does to a server. Signals that are not named here have their default effect. */
+/** Defines what each signal does to a server. Signals that are not named here keep their default effect. */
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { unblock } from '../sys/process/signals.ts';
 
-/** Signals that end the server; a second one kills it. SIGXCPU is sent at the soft limit of CPU time. */
+/** Signals that stop the server; a second one kills it. SIGXCPU is sent at the soft limit of CPU time. */
 const STOPPING = ['SIGTERM', 'SIGINT', 'SIGXCPU'] as const;
 
-/** Signals that would kill the server silently and have no meaning for it. */
+/** Signals that have no meaning for the server and would kill it silently by default. */
 const IGNORED = ['SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR', 'SIGSTKFLT'] as const;
 
 export interface SignalHandlers {
@@ -14,13 +14,13 @@ export interface SignalHandlers {
   hangup(): void;
   /** Called on SIGUSR1: write a state dump. */
   dump(): void;
-  /** Called once for each signal that arrives and has no meaning. */
+  /** Called once for each signal without a meaning that arrives. */
   ignored(signal: NodeJS.Signals): void;
 }
 
-/** Handles the process's signals, beginning with its construction. */
+/** Handles the signals of the process from the moment it is constructed. */
 export class Signals {
-  /** The signal that asks the server to end. */
+  /** Resolves with the first signal that asks the server to stop. */
   readonly stop: Promise<NodeJS.Signals>;
   readonly #terminals = [0, 1, 2].filter(fd => isatty(fd));
   readonly #early = new Set<(handlers: SignalHandlers) => void>();
@@ -63,8 +63,8 @@ export class Signals {
   }
 
   /**
-   * Whether the terminal that the server was started from has closed. The kernel then sends SIGHUP, as people do for a
-   * reload. They are told apart by a call on the terminal, which fails once it has hung up.
+   * Whether the terminal that the server was started from has closed. The kernel sends SIGHUP then; otherwise SIGHUP
+   * asks for a reload. A call on the terminal tells the two apart: it fails once the terminal has hung up.
    */
   #terminalIsGone(): boolean {
     return this.#terminals.length > 0 && !this.#terminals.some(fd => isatty(fd));

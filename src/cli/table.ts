@@ -1,4 +1,4 @@
-/** Columns for people: as wide as they need, numbers to the right. */
+/** Lays out rows in columns. Columns are as wide as needed, and columns of numbers are aligned to the right. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const numeric = head.map((_, i) => rows.length > 0 && rows.every(row => typeof row[i] === 'number'));
   const lines = [head, ...rows.map(row => row.map(String))].map(row => row.map(printable));
@@ -9,7 +9,7 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
     .join('');
 }
 
-/** What a client has sent must not steer a terminal. */
+/** Makes control characters visible, so that text of a client cannot control the terminal. */
 export function printable(text: string): string {
   return text.replace(/\p{C}/gu, char => `\\u{${char.codePointAt(0)!.toString(16)}}`);
 }

@@ -12,8 +12,8 @@ const bad: readonly (readonly [args: readonly string[], line: string])[] = [
     ['sreve'],
     'bricknfs: expected a command (serve, check, exports, mounts, status, explain), found "sreve" (did you mean "serve"?)',
   ],
-  [['serve', '--prot', '1'], 'bricknfs: unknown option --prot (did you mean "--port"?); --help shows them all'],
-  [['check', 'x.vol'], 'bricknfs: check takes no argument "x.vol"; --help shows what it takes'],
+  [['serve', '--prot', '1'], 'bricknfs: unknown option --prot (did you mean "--port"?); --help lists all options'],
+  [['check', 'x.vol'], 'bricknfs: check takes no argument "x.vol"; see --help'],
   [['serve', '--port', '70000'], 'bricknfs: expected a whole number from 0 to 65535 for --port, found "70000"'],
   [['serve', '-P', '1', '-P', '2'], 'bricknfs: expected --port once, found it 2 times'],
   [['serve', '--squash', 'some'], 'bricknfs: expected one of none, root, all for --squash, found "some"'],
@@ -32,13 +32,10 @@ const bad: readonly (readonly [args: readonly string[], line: string])[] = [
     ['serve', '--name', '..', data],
     'bricknfs: expected a volume name of 1 to 255 bytes, without slashes, control characters and spaces at its ends, found ".."; --name gives another',
   ],
-  [
-    ['serve', '-f', `${data}/x.vol`],
-    `bricknfs: cannot read the volfile ${data}/x.vol: there is no such file or directory (ENOENT)`,
-  ],
+  [['serve', '-f', `${data}/x.vol`], `bricknfs: cannot read the volfile ${data}/x.vol: it does not exist (ENOENT)`],
   [
     ['serve', '-f', 'x.vol', '--squash', 'all'],
-    'bricknfs: expected no --squash with a volfile: it is option nfs3.VOLUME.squash of nfs/server',
+    'bricknfs: expected no --squash with a volfile: set option nfs3.VOLUME.squash of nfs/server in it',
   ],
   [
     ['serve', '--xlator-option', 'none.port=1', data, '--state-dir', state],
@@ -80,5 +77,8 @@ t.test('--help has examples for each command', async t => {
 t.test('no server to ask', async t => {
   const { code, stderr } = await bricknfs(['status', '--state-dir', state]);
   t.equal(code, 1);
-  t.equal(stderr, `bricknfs: no server runs with the state directory ${state} (--state-dir, --control)\n`);
+  t.equal(
+    stderr,
+    `bricknfs: no server is running with the state directory ${state}; name another with --state-dir or --control\n`,
+  );
 });

@@ -130,7 +130,7 @@ t.test('several servers of one user, each with the state directory of its port: 
   );
   const { code, stderr } = await bricknfs(['exports'], options);
   t.equal(code, 2);
-  t.match(stderr, /^bricknfs: several servers run, on the ports \d+, \d+: say which with --port\n$/);
+  t.match(stderr, /^bricknfs: several servers are running, on the ports \d+, \d+; choose one with --port\n$/);
   const named = await bricknfs(['exports', '--port', servers[1]!], options);
   t.match(named.stdout, '/data');
   t.ok(existsSync(join(home, 'bricknfs', `port-${servers[0]}`, 'handle.key')));
@@ -138,7 +138,7 @@ t.test('several servers of one user, each with the state directory of its port: 
   await second!.exited;
   t.match((await bricknfs(['exports'], options)).stdout, '/data');
   const again = await bricknfs(['exports', '--port', servers[1]!], options);
-  t.match(again.stderr, /no server answers there/);
+  t.match(again.stderr, /no server is listening there/);
   first!.child.kill('SIGTERM');
 });
 

@@ -20,7 +20,7 @@ const dumpsIn = (dir: string) => readdirSync(dir).filter(name => DUMP.test(name)
 async function dump({ child, stderr }: Running): Promise<string> {
   const before = stderr.text.length;
   child.kill('SIGUSR1');
-  await stderr.until(new RegExp(`^[^]{${before}}.*"file":"([^"]*)","msg":"SIGUSR1: the state is in this file"`));
+  await stderr.until(new RegExp(`^[^]{${before}}.*"file":"([^"]*)","msg":"SIGUSR1: the state dump is in this file"`));
   return /"file":"([^"]*)","msg":"SIGUSR1/.exec(stderr.text.slice(before))![1]!;
 }
 
@@ -89,7 +89,7 @@ t.test('where it cannot be written the log says so, and the server goes on', asy
   const server = await serving(t, ['--port', '0', '--stages', '1', '--state-dir', state, data]);
   rmSync(state, { recursive: true });
   server.child.kill('SIGUSR1');
-  await server.stderr.until(/"level":50.*"msg":"SIGUSR1: the state cannot be written: ENOENT/);
+  await server.stderr.until(/"level":50.*"msg":"SIGUSR1: cannot write the state dump: ENOENT/);
   server.child.kill('SIGTERM');
   t.equal(await server.exited, 0);
 });

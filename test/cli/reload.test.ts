@@ -36,7 +36,7 @@ t.test('SIGHUP loads a good volfile in all stages, and a bad one in none', async
 
   writeFileSync(file, volfile(data, 'second', 'option nfs3.second.squash some'));
   child.kill('SIGHUP');
-  const [, message] = await stderr.until(/"msg":"the volfile is not loaded, nothing has changed: (.*)"/);
+  const [, message] = await stderr.until(/"msg":"the volfile was not reloaded, and nothing has changed: (.*)"/);
   t.equal(
     JSON.parse(`"${message}"`),
     `${file}:14: expected one of none, root, all for option nfs3.second.squash, found "some"`,

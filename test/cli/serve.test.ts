@@ -33,7 +33,7 @@ t.test('a second server on the same port says so', async t => {
   const { port, child, exited } = await serving(t, ['--port', '0', '--stages', '1', '--state-dir', state, data]);
   const { code, stderr } = await bricknfs(['serve', '--port', `${port}`, '--stages', '1', '--state-dir', state, data]);
   t.equal(code, 1);
-  const what = 'another program has it; stop that one, or choose another port with --port PORT';
+  const what = 'another program uses it; stop that program, or choose another port with --port PORT';
   t.equal(stderr, `bricknfs: cannot listen on port ${port} of 127.0.0.1: ${what}\n`);
   child.kill('SIGINT');
   t.equal(await exited, 0);
@@ -57,7 +57,7 @@ t.test('--daemon: the command ends when the server serves, or with the reason wh
   const { code, stdout } = await bricknfs([...common, '0', '-p', pidFile]);
   t.equal(code, 0);
   const log = join(state, 'bricknfs.log');
-  const [, pid] = /^bricknfs is serving in the background as process (\d+), its log is (.*)$/m.exec(stdout)!;
+  const [, pid] = /^bricknfs is serving in the background as process (\d+); its log is (.*)$/m.exec(stdout)!;
   t.teardown(() => {
     if (existsSync(pidFile)) process.kill(Number(pid), 'SIGKILL');
   });

@@ -80,7 +80,7 @@ t.test('SIGHUP opens the log file anew, for all threads', async t => {
   renameSync(log, `${log}.2`);
   mkdirSync(log);
   child.kill('SIGHUP');
-  await until(`${log}.2`, /"msg":"the log file .*\/log cannot be opened anew, the old one is written on: EISDIR/);
+  await until(`${log}.2`, /"msg":"cannot reopen the log file .*\/log, so the old file stays in use: EISDIR/);
   await until(`${log}.2`, /has taken over"}\n$/);
   child.kill('SIGTERM');
   t.equal(await exited, 0);

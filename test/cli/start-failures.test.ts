@@ -23,22 +23,22 @@ const cases: readonly (readonly [args: string[], code: number, line: string])[] 
   [
     ['serve', '--port', `${port}`, '--state-dir', state, data],
     1,
-    `cannot listen on port ${port} of 127.0.0.1: another program has it; stop that one, or choose another port with --port PORT`,
+    `cannot listen on port ${port} of 127.0.0.1: another program uses it; stop that program, or choose another port with --port PORT`,
   ],
   [
     serve(`--portmapper=${port}`, data),
     1,
-    `cannot listen on port ${port} of 127.0.0.1: another program has it; stop that one, or choose another port with --portmapper=PORT`,
+    `cannot listen on port ${port} of 127.0.0.1: another program uses it; stop that program, or choose another port with --portmapper=PORT`,
   ],
   [
     serve('--host', ELSEWHERE, data),
     1,
-    `cannot listen on ${ELSEWHERE}: it is no address of this machine; choose one with --host (0.0.0.0 or :: for all)`,
+    `cannot listen on ${ELSEWHERE}: this machine does not have that address; choose one with --host (0.0.0.0 or :: for all)`,
   ],
   [
     ['serve', '--state-dir', state, '-f', join(more, 'none.vol')],
     2,
-    `cannot read the volfile ${more}/none.vol: there is no such file or directory (ENOENT)`,
+    `cannot read the volfile ${more}/none.vol: it does not exist (ENOENT)`,
   ],
   [['serve', '--state-dir', state, '-f', more], 2, `cannot read the volfile ${more}: it is a directory (EISDIR)`],
   [
@@ -51,7 +51,7 @@ const cases: readonly (readonly [args: string[], code: number, line: string])[] 
   [
     serve('--log-file', join(more, 'none/log'), data),
     1,
-    `cannot write the log file ${more}/none/log: there is no such file or directory (ENOENT); choose another with --log-file`,
+    `cannot write the log file ${more}/none/log: it does not exist (ENOENT); choose another with --log-file`,
   ],
   [
     serve('--log-file', more, data),
@@ -66,18 +66,22 @@ const cases: readonly (readonly [args: string[], code: number, line: string])[] 
   [
     serve('--control', long, data),
     1,
-    `no control socket at ${long}: expected a path of at most 98 bytes, found one of 125; choose another with --control`,
+    `cannot open the control socket ${long}: expected a path of at most 98 bytes, found one of 125; choose another with --control`,
   ],
   [
     serve('--control', join(more, 'none/socket'), data),
     1,
-    `no control socket at ${more}/none/socket: there is no such file or directory (ENOENT); choose another with --control`,
+    `cannot open the control socket ${more}/none/socket: it does not exist (ENOENT); choose another with --control`,
   ],
-  [serve('--control', join(more, 'file'), data), 1, `no control socket at ${more}/file: expected a socket or nothing`],
+  [
+    serve('--control', join(more, 'file'), data),
+    1,
+    `cannot open the control socket ${more}/file: expected a socket or nothing`,
+  ],
   [
     serve('--daemon', '--control', join(more, 'none/socket'), data),
     1,
-    `no control socket at ${more}/none/socket: there is no such file or directory (ENOENT); choose another with --control`,
+    `cannot open the control socket ${more}/none/socket: it does not exist (ENOENT); choose another with --control`,
   ],
   [serve('--portmapper', join(more, 'none')), 2, `cannot serve ${more}/none: there is no such directory`],
 ];
@@ -130,27 +134,19 @@ t.test('as a plain user', { skip: !isReadable && 'it takes root, and a directory
           [
             ['serve', '--port', '111', '--state-dir', own, data],
             1,
-            'cannot listen on port 111 of 127.0.0.1: ports below 1024 are for root; choose another with --port PORT',
+            'cannot listen on port 111 of 127.0.0.1: ports below 1024 are reserved for root; choose another with --port PORT',
           ] as const,
         ]
       : []),
     [['serve', '--port', '0', data], 1, noHome],
     [['status'], 1, noHome],
-    [
-      ['serve', '-f', join(secret, 'x.vol')],
-      2,
-      `cannot read the volfile ${secret}/x.vol: permission is denied (EACCES)`,
-    ],
+    [['serve', '-f', join(secret, 'x.vol')], 2, `cannot read the volfile ${secret}/x.vol: permission denied (EACCES)`],
     [
       ['serve', '--port', '0', '--state-dir', own, '-l', join(secret, 'log'), data],
       1,
-      `cannot write the log file ${secret}/log: permission is denied (EACCES); choose another with --log-file`,
+      `cannot write the log file ${secret}/log: permission denied (EACCES); choose another with --log-file`,
     ],
-    [
-      ['status', '--state-dir', secret],
-      1,
-      `cannot look into the state directory ${secret}: permission is denied (EACCES)`,
-    ],
+    [['status', '--state-dir', secret], 1, `cannot read the state directory ${secret}: permission denied (EACCES)`],
   ].map(([args, code, line]) => [args as string[], code as number, line as string] as const);
   for (const [args, code, line] of asUser) {
     const env = { PATH: process.env['PATH'], HOME: undefined, XDG_STATE_HOME: undefined };

@@ -74,8 +74,8 @@ t.test('control, new connections, SIGHUP and SIGTERM are not behind a stage that
   t.pass('a new connection is accepted');
   writeFileSync(file, volfile(data).replace('volume nfs', 'volume nfs\n  option nfs.mem-factor 0'));
   child.kill('SIGHUP');
-  await stderr.until(/"msg":"the volfile is not loaded, nothing has changed/);
+  await stderr.until(/"msg":"the volfile was not reloaded, and nothing has changed/);
   child.kill('SIGTERM');
   t.equal(await exited, 0);
-  t.match(stderr.text, /"msg":"not all calls were answered in time: they are dropped"/);
+  t.match(stderr.text, /"msg":"some calls were not answered in the grace period; they are dropped"/);
 });

@@ -1,25 +1,26 @@
-/** What is said at the start: how to mount, and what this server cannot do. */
+/** What a server prints when it starts: its exports, how to mount them, and what it cannot do. */
 import { hostname, networkInterfaces } from 'node:os';
+import { hostPort } from '../../rpcsvc/address.ts';
 import { isWildcard, parseIp } from '../../rpcsvc/ip.ts';
 import type { Server } from '../../server/server.ts';
 import { describeLimits, processCapabilities, tellsApart } from '../../sys/process/capabilities.ts';
 import { fromWire } from '../../wire-text.ts';
 import { accessOf, type Export } from '../../xlators/nfs/server/exports/exports.ts';
 import { openWarning } from './open-exports.ts';
-import { GENERATED } from './serve-options.ts';
+import { GENERATED } from './serve-config.ts';
 
-/** More exports are counted only. */
+/** How many exports are printed; further ones are only counted. */
 const SHOWN_MAX = 20;
 
 export interface MountAt {
   readonly host: string;
   readonly port: number;
-  /** As the client asks for it. */
+  /** The path in the mount command. */
   readonly path: string;
   readonly insecure: boolean;
 }
 
-/** A word for a shell. */
+/** Quotes a word for a shell, where that is needed. */
 export function quoted(word: string): string {
   return /^[\w./:@%+=,\-[\]]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
@@ -38,8 +39,8 @@ export function macMount({ host, port, path, insecure }: MountAt): string {
 }
 
 /**
- * The addresses by which others reach a server that listens at `address`: that one, or if it is a wildcard, those of
- * this machine. There is always at least one, and the first is the best to name.
+ * The addresses at which other hosts reach a server that listens at `address`: `address` itself or, if it is a
+ * wildcard, the addresses of this machine. There is always at least one, and the best to print comes first.
  */
 export function reachableHosts(address: string, interfaces = networkInterfaces()): string[] {
   const ip = parseIp(address);
@@ -52,16 +53,21 @@ export function reachableHosts(address: string, interfaces = networkInterfaces()
   return found.length > 0 ? found : [outward.length > 0 ? hostname() : '127.0.0.1'];
 }
 
-/** Everything but the ready line. */
+/** All lines but the last, see {@link readyLine}. */
 export function banner(server: Server): string {
   const { address, port } = server.address;
   const [host, ...others] = reachableHosts(address);
   const { exports } = server.planned;
   const lines = exports.slice(0, SHOWN_MAX).flatMap(on => exportLines(on, host!, port));
-  if (exports.length > SHOWN_MAX) lines.push(`… and ${exports.length - SHOWN_MAX} more: bricknfs exports`, '');
-  if (exports.length === 0)
-    lines.push('Nothing is exported: see nfs3.export-volumes, nfs3.VOLUME.export-dir and nfs.VOLUME.disable', '');
-  if (others.length > 0 && exports.length > 0) lines.push(`This machine is also ${others.join(', ')}`, '');
+  if (exports.length > SHOWN_MAX)
+    lines.push(`… and ${exports.length - SHOWN_MAX} more; bricknfs exports lists them all`, '');
+  if (exports.length === 0) {
+    lines.push(
+      'Nothing is exported. See the options nfs3.export-volumes, nfs3.VOLUME.export-dir and nfs.VOLUME.disable',
+    );
+    lines.push('');
+  }
+  if (others.length > 0 && exports.length > 0) lines.push(`Other addresses of this machine: ${others.join(', ')}`, '');
   const warning = warningOf(server);
   if (warning !== undefined) lines.push(warning, '');
   const limits = describeLimits(processCapabilities(), process.geteuid?.() ?? 0);
@@ -90,8 +96,8 @@ function exportLines(on: Export, host: string, port: number): string[] {
   ];
 }
 
-/** A stable line, for scripts that wait for it. */
+/** The last line. It never changes its form, so that scripts can wait for it. */
 export function readyLine(server: Server): string {
   const { address, port } = server.address;
-  return `bricknfs is serving on ${inBrackets(address)}:${port}\n`;
+  return `bricknfs is serving on ${hostPort(address, port)}\n`;
 }

@@ -4,22 +4,25 @@ import { bytesOfText } from '../../wire-text.ts';
 import { command } from './command.ts';
 import { exportTable } from './exports.ts';
 import { CliError, EXIT, usageError } from '../failure.ts';
-import { PLAN_OPTIONS, planVolfile } from '../volfile-options.ts';
+import { VOLFILE_OPTIONS, planVolfile } from '../volfile-argument.ts';
 
 export const check = command({
   options: {
-    ...PLAN_OPTIONS,
+    ...VOLFILE_OPTIONS,
     strict: {
       type: 'boolean',
       default: false,
-      describe: 'exit code 2 on any warning, such as an option that is ignored',
+      describe: 'exit with code 2 on any warning, such as an ignored option',
     },
     json: { type: 'boolean', default: false, describe: 'print JSON' },
   },
   examples: [
-    ['bricknfs check -f bricknfs.vol', 'exit code 0 if it can be served, or file:line of what is wrong, and 2'],
-    ['bricknfs check --strict -f bricknfs.vol', 'the same, and 2 if anything in it has no effect'],
-    ['bricknfs check -f bricknfs.vol --xlator-option nfs.nfs.port=3049', 'with an option in place of the file’s'],
+    [
+      'bricknfs check -f bricknfs.vol',
+      'exits with 0 if it can be served; otherwise prints file:line and what was expected, and exits with 2',
+    ],
+    ['bricknfs check --strict -f bricknfs.vol', 'also exits with 2 if something in it has no effect'],
+    ['bricknfs check -f bricknfs.vol --xlator-option nfs.nfs.port=3049', 'checks it with another value of an option'],
   ],
 
   async run(args) {
@@ -42,7 +45,7 @@ export const check = command({
   },
 });
 
-/** @throws {CliError} there are warnings */
+/** Returns the exit code. @throws {CliError} there are warnings */
 function strictly({ length }: readonly string[]): number {
   if (length === 0) return EXIT.OK;
   throw new CliError(`expected no warnings (--strict), found ${length}`, EXIT.USAGE);

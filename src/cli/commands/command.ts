@@ -6,10 +6,10 @@ export type LoadParts = () => Promise<Parts>;
 
 export type OptionsTable = Readonly<Record<string, Options>>;
 
-/** One command of the command line; its name is in commands.ts. */
+/** A command of the command line. Its name is in commands.ts. */
 export interface Command<O extends OptionsTable = OptionsTable> {
   readonly options: O;
-  /** A command line, and what it does. */
+  /** Command lines, each with what it does. */
   readonly examples: readonly (readonly [string, string])[];
   /**
    * Runs the command and returns the exit code. `words` are the arguments that are not options; `loadParts` is for a
@@ -18,7 +18,7 @@ export interface Command<O extends OptionsTable = OptionsTable> {
   run(args: InferredOptionTypes<O>, words: readonly string[], loadParts: LoadParts): Promise<number>;
 }
 
-/** So that `run` knows the types of its options. */
+/** Declares a command, so that the compiler derives the types of `args` from its options. */
 export function command<const O extends OptionsTable>(it: Command<O>): Command<O> {
   return it;
 }

@@ -1,10 +1,12 @@
-/** All commands. Each is loaded only when it is called, since most of them need few of the modules. */
+/** The list of all commands. Each is loaded only when it is called, since most commands need few modules. */
 import type { Command } from './command.ts';
 
 export interface CommandEntry {
   /** The command in the notation of yargs, with its positional arguments: `serve [dirs..]`. */
   readonly usage: string;
   readonly describe: string;
+  /** The positional argument in `usage`. */
+  readonly argument?: { readonly name: string; readonly describe: string };
   load(): Promise<Command>;
 }
 
@@ -12,8 +14,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     usage: 'serve [dirs..]',
     describe:
-      'Serves directories, or what a volfile describes, until SIGTERM or SIGINT. SIGHUP loads the volfile and opens the ' +
-      'log file anew, SIGUSR1 writes a state dump into the state directory.',
+      'Serves directories, or what a volfile describes, until SIGTERM or SIGINT. SIGHUP reloads the volfile and ' +
+      'reopens the log file, SIGUSR1 writes a state dump into the state directory.',
+    argument: { name: 'dirs', describe: 'the directories to serve' },
     load: async () => (await import('./serve.ts')).serve,
   },
   {
@@ -23,24 +26,28 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     usage: 'exports',
-    describe: 'What a running server exports, to which hosts and with which access.',
+    describe: 'Prints what a running server exports, to which hosts and with which access.',
     load: async () => (await import('./exports.ts')).exports,
   },
   {
     usage: 'mounts',
-    describe: 'Which clients have mounted what from a running server, as far as they have said (like showmount -a).',
+    describe:
+      'Prints which clients have mounted what from a running server, as far as the clients have told it (as ' +
+      'showmount -a does).',
     load: async () => (await import('./mounts.ts')).mounts,
   },
   {
     usage: 'status',
-    describe: 'The state of a running server: programs, stages, clients, operations and how long they take, memory.',
+    describe:
+      'Prints the state of a running server: programs, stages, clients, memory, operations and how long they take.',
     load: async () => (await import('./status.ts')).status,
   },
   {
     usage: 'explain',
     describe:
-      'Would this be allowed, by which rule, and as whom? Asks a running server, which looks at the path as well; ' +
-      'with -f VOLFILE only the rules are asked. Exit code 0 if it is allowed, 1 if it is refused.',
+      'Tells whether a client may use a path, by which rule, and with which ids. It asks a running server, which ' +
+      'also examines the path; with -f VOLFILE it examines only the rules. Exits with 0 if the use is allowed, and ' +
+      'with 1 if it is refused.',
     load: async () => (await import('./explain.ts')).explain,
   },
 ];

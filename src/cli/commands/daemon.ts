@@ -1,4 +1,4 @@
-/** Into the background: the command starts itself once more, and waits until that one serves. */
+/** Runs the server in the background: the command starts itself again there and waits until that process serves. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
@@ -10,15 +10,15 @@ import { bytesOfText } from '../../wire-text.ts';
 import { ARGUMENTS, exactArguments } from '../exact-arguments.ts';
 import { CliError, EXIT, reasonOf } from '../failure.ts';
 
-/** Set in the environment of the one in the background. */
+/** This environment variable tells the process in the background what it is. */
 const IN_BACKGROUND = 'BRICKNFS_IN_BACKGROUND';
 
 export const inBackground = (): boolean => process.send !== undefined && process.env[IN_BACKGROUND] === '1';
 
-/** What the one in the background tells. */
+/** The message that the process in the background sends to the one that started it. */
 type Told = { readonly ready: string } | { readonly failure: { readonly message: string; readonly exitCode: number } };
 
-/** The exit code: 0 once the other serves, else why it does not. */
+/** Starts the process in the background. Returns the exit code: 0 when that serves, otherwise that of its failure. */
 export async function daemonParent(config: ServerConfig): Promise<number> {
   const file = await logFileOf(config);
   const output = openLog(file);
@@ -32,7 +32,7 @@ export async function daemonParent(config: ServerConfig): Promise<number> {
   if (typeof told === 'object' && told !== null && 'ready' in told) {
     child.disconnect();
     child.unref();
-    const serving = `bricknfs is serving in the background as process ${child.pid}, its log is ${file}\n`;
+    const serving = `bricknfs is serving in the background as process ${child.pid}; its log is ${file}\n`;
     process.stdout.write(bytesOfText(told.ready + serving));
     return EXIT.OK;
   }
@@ -40,15 +40,17 @@ export async function daemonParent(config: ServerConfig): Promise<number> {
     process.stderr.write(`${told.failure.message}\n`);
     return told.failure.exitCode;
   }
-  throw new CliError(`the server ended at its start (${told ?? 'killed'}), see ${file}`);
+  throw new CliError(
+    `the server ended while it was starting (${told === null ? 'killed' : `exit code ${told}`}); see ${file}`,
+  );
 }
 
-/** Nothing, unless this is the one in the background. */
+/** Sends the message from the process in the background. Does nothing in any other process. */
 export function tellParent(told: Told): void {
   if (inBackground() && process.connected) process.send!(told, () => process.disconnect());
 }
 
-/** Opens the log file of a background server, which is its standard error from the start. */
+/** The path of the log file of a server in the background. The file is its standard error from the start. */
 export async function logFileOf({ log, stateDir }: ServerConfig): Promise<string> {
   return log.file === undefined ? join(await openStateDir(stateDir), 'bricknfs.log') : resolve(log.file);
 }

@@ -1,27 +1,35 @@
 import { isIP } from 'node:net';
 import { type Explanation, explainRules, type Question } from '../../server/control/explain.ts';
-import { integerOf, integersOf, textOf } from '../arguments.ts';
+import { integerOf, integersOf, textOf } from '../flag-values.ts';
 import { command } from './command.ts';
 import { ask, WHICH_OPTIONS } from '../control-client.ts';
 import { EXIT, usageError } from '../failure.ts';
-import { PLAN_OPTIONS, planVolfile } from '../volfile-options.ts';
+import { VOLFILE_OPTIONS, planVolfile } from '../volfile-argument.ts';
 
 const ID_MAX = 0xffff_ffff;
-/** What root's mount(8) takes. */
+/** The port that is assumed for the client: one that root's mount(8) uses. */
 const RESERVED_PORT = 1023;
 
 export const explain = command({
   options: {
     client: { type: 'string', coerce: textOf('--client'), describe: "the client's IP address" },
-    path: { type: 'string', coerce: textOf('--path'), describe: 'the path as it is mounted, or below' },
-    uid: { type: 'string', coerce: integerOf('--uid', 0, ID_MAX), describe: "the caller's user id" },
-    gid: { type: 'string', coerce: integerOf('--gid', 0, ID_MAX), describe: 'its group id [the uid]' },
-    groups: { type: 'string', coerce: integersOf('--groups', 0, ID_MAX), describe: 'its other groups, with commas' },
+    path: { type: 'string', coerce: textOf('--path'), describe: 'the path that the client mounts, or one below it' },
+    uid: { type: 'string', coerce: integerOf('--uid', 0, ID_MAX), describe: 'the user id of the caller' },
+    gid: {
+      type: 'string',
+      coerce: integerOf('--gid', 0, ID_MAX),
+      describe: 'the group id of the caller [the same as --uid]',
+    },
+    groups: {
+      type: 'string',
+      coerce: integersOf('--groups', 0, ID_MAX),
+      describe: 'its supplementary group ids, separated by commas',
+    },
     port: {
       type: 'string',
       alias: 'P',
       coerce: integerOf('--port', 0, 65_535),
-      describe: `the client's port [${RESERVED_PORT}, one that only root can use]`,
+      describe: `the client's port [${RESERVED_PORT}, which only root can use]`,
     },
     'server-port': {
       ...WHICH_OPTIONS.port,
@@ -31,11 +39,11 @@ export const explain = command({
     control: WHICH_OPTIONS.control,
     'state-dir': WHICH_OPTIONS['state-dir'],
     json: WHICH_OPTIONS.json,
-    ...PLAN_OPTIONS,
+    ...VOLFILE_OPTIONS,
   },
   examples: [
-    ['bricknfs explain --client 10.0.0.7 --path /data/reports --uid 1000', 'asks the one server that runs'],
-    ['bricknfs explain -f bricknfs.vol --client 10.0.0.7 --path /data --uid 0', 'asks the rules of a volfile'],
+    ['bricknfs explain --client 10.0.0.7 --path /data/reports --uid 1000', 'asks the only running server'],
+    ['bricknfs explain -f bricknfs.vol --client 10.0.0.7 --path /data --uid 0', 'examines the rules of a volfile'],
   ],
 
   async run(args) {
@@ -66,7 +74,7 @@ async function offline(volfile: string, overrides: readonly string[], question: 
   const known = exports.flatMap(({ paths }) => paths);
   const { explanation } = await explainRules(exportPaths, known, question);
   if (!explanation.allowed) return explanation;
-  const reason = `${question.client} may mount ${explanation.export}; what it may do there depends on the disk`;
+  const reason = `${question.client} may mount ${explanation.export}; permissions there decide what it may do`;
   return { ...explanation, reason };
 }
 
@@ -90,11 +98,11 @@ function accessText({ mode, by, where }: NonNullable<Explanation['access']>): st
 function identityReason({ squash, toldApart }: Explanation): string {
   if (toldApart === false) return "the server's own user, since it does not run as root";
   const { mode, applied, where } = squash!;
-  const how = applied ? `squash ${mode}, ${where}` : 'as it calls itself';
+  const how = applied ? `squash ${mode}, ${where}` : 'as the client states';
   return toldApart === undefined ? `${how}, if the server runs as root` : how;
 }
 
 function objectText({ exists, error, type, mode, uid, gid, granted }: NonNullable<Explanation['object']>): string {
-  if (error !== undefined) return exists ? `cannot be looked at (${error})` : `is not there (${error})`;
+  if (error !== undefined) return exists ? `cannot be examined (${error})` : `does not exist (${error})`;
   return `a ${type}, mode ${mode}, owner ${uid}:${gid}, ${granted}`;
 }

@@ -7,8 +7,8 @@ import { table } from '../table.ts';
 export const exports = command({
   options: WHICH_OPTIONS,
   examples: [
-    ['bricknfs exports', 'of the one server that runs'],
-    ['bricknfs exports --port 3049 --json', 'of the one on that port, for a program'],
+    ['bricknfs exports', 'asks the only running server'],
+    ['bricknfs exports --port 3049 --json', 'asks the server on that port, prints JSON'],
   ],
 
   async run(args) {

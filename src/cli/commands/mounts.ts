@@ -7,14 +7,14 @@ import { table } from '../table.ts';
 export const mounts = command({
   options: WHICH_OPTIONS,
   examples: [
-    ['bricknfs mounts', 'of the one server that runs'],
-    ['bricknfs mounts --json', 'for a program'],
+    ['bricknfs mounts', 'asks the only running server'],
+    ['bricknfs mounts --json', 'the same, prints JSON'],
   ],
 
   async run(args) {
     const found = await ask<MountEntry[]>(args, 'mounts');
     if (args.json) process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
-    else if (found.length === 0) process.stdout.write('nobody has mounted anything\n');
+    else if (found.length === 0) process.stdout.write('there are no mounts\n');
     else
       process.stdout.write(
         table(

@@ -1,24 +1,22 @@
-/**
- * Warns about a server that may give away more than its user knows: exports for everyone on which root is not squashed.
- */
+/** Warns about exports that may be open further than intended: to every host, with root not squashed. */
 import { isLoopback, parseIp } from '../../rpcsvc/ip.ts';
 import { fromWire } from '../../wire-text.ts';
 import type { Export } from '../../xlators/nfs/server/exports/exports.ts';
 
 export interface Listening {
-  /** The address that was bound. A host name counts as one that other hosts can reach. */
+  /** The address that the server listens on. A host name counts as one that other hosts can reach. */
   readonly address: string;
   /** Whether the server can act as its callers. If it cannot, all of them act as its own user. */
   readonly toldApart: boolean;
   readonly uid: number;
-  /** Whether directories are served with flags, or a volfile with its options. */
+  /** Whether the exports come from flags, so that the advice names flags; otherwise they come from a volfile. */
   readonly byFlags: boolean;
 }
 
 /** How many exports are named; further ones are only counted. */
 const SHOWN_MAX = 3;
 
-/** Returns one line that says what is open and what to add; `undefined` if nothing is open. */
+/** Returns one line with the open exports and what to add; `undefined` if none is open. */
 export function openWarning(exports: readonly Export[], listening: Listening): string | undefined {
   const ip = parseIp(listening.address);
   if (ip && isLoopback(ip)) return undefined;
@@ -31,10 +29,10 @@ export function openWarning(exports: readonly Export[], listening: Listening): s
   const squash = byFlags ? '--squash root' : 'nfs3.VOLUME.squash root';
   const as = toldApart ? 'as root' : `as uid ${uid}, the server's own user`;
   const add = toldApart ? `${allow} and ${squash}` : allow;
-  return `Warning: every host that reaches this server may use ${shown.join(', ')}${more}, ${as}; add ${add}`;
+  return `Warning: every host that reaches this server may use ${shown.join(', ')}${more} ${as}; add ${add}`;
 }
 
-/** A caller can act as root: it is not squashed, or the anonymous user is root. */
+/** Whether a caller can act as root: root is not squashed, or the anonymous user is root. */
 function hasRoot({ rules }: Export): boolean {
   return rules.squash.value === 'none' || rules.anonUid === 0;
 }

@@ -1,4 +1,4 @@
-/** The pid file of a server. It holds the process number while the server runs, so that others can send it signals. */
+/** Writes the pid file of a server, which other programs read in order to send signals to the server. */
 import { constants } from 'node:fs';
 import { type FileHandle, rm } from 'node:fs/promises';
 import { isStillAt, tryLock } from '../../sys/files/file-lock.ts';
@@ -38,7 +38,7 @@ export class PidFile {
         const file = await tryWrite(path); // oxlint-disable-line no-await-in-loop -- one try after the other
         if (file !== undefined) return new PidFile(path, file);
       }
-      throw new Error('other servers keep writing and removing it');
+      throw new Error('other processes write and remove it all the time');
     } catch (cause) {
       throw new CliError(`cannot write the pid file ${path}: ${(cause as Error).message}`, EXIT.FAILED, { cause });
     }
@@ -52,7 +52,7 @@ export class PidFile {
   }
 }
 
-/** Tries once to write the file. `undefined` if it was removed or replaced at that moment. */
+/** Tries once to write the file. Returns `undefined` if it was removed or replaced meanwhile. */
 async function tryWrite(path: string): Promise<FileHandle | undefined> {
   const file = await openOwn(path, { flags: O_RDWR | O_CREAT, mode: MODE });
   let written = false;
@@ -60,7 +60,7 @@ async function tryWrite(path: string): Promise<FileHandle | undefined> {
     const text = await contentOf(file);
     if (!tryLock(file)) {
       const owner = text === '' ? 'another bricknfs' : `bricknfs, process ${text},`;
-      throw new Error(`${owner} runs and has it; choose another with --pid-file`);
+      throw new Error(`${owner} is running and uses it; choose another file with --pid-file`);
     }
     if (!(await isStillAt(file, path))) return undefined;
     refuseOthers(text, (await file.stat()).mtimeMs);
@@ -83,14 +83,14 @@ async function contentOf(file: FileHandle): Promise<string> {
 function refuseOthers(text: string, writtenAt: number): void {
   if (text === '') return;
   if (!/^\d{1,10}$/.test(text)) {
-    throw new Error(
-      'expected a process number in it, or nothing, found something else; choose another with --pid-file',
-    );
+    throw new Error('the file contains something other than a process number; choose another file with --pid-file');
   }
   const pid = Number(text);
   if (pid === process.pid || !isProcess(pid)) return;
   // A process that started after the file was written merely reuses the number of one that has ended.
   const start = startOf(pid);
   if (start === undefined || start > writtenAt + SLACK_MS) return;
-  throw new Error(`process ${pid}, which it names, is running; stop that one, or choose another with --pid-file`);
+  throw new Error(
+    `the file names process ${pid}, which is running; stop that process, or choose another file with --pid-file`,
+  );
 }

@@ -1,4 +1,4 @@
-/** `bricknfs serve`: from the command line to a server, and from a signal to its end. */
+/** `bricknfs serve`: starts a server from the command line, and stops it on a signal. */
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LogFile } from '../../log-file.ts';
@@ -22,27 +22,36 @@ import { daemonParent, inBackground, logFileOf, tellParent } from './daemon.ts';
 import { foreignCode } from '../inspector.ts';
 import { CliError, EXIT, failureOf, reasonOf } from '../failure.ts';
 import { PidFile } from './pid-file.ts';
-import { type ServeArguments, readVolfile, SERVE_OPTIONS, serverConfig } from './serve-options.ts';
+import { serverConfig } from './serve-config.ts';
+import { type ServeArguments, SERVE_OPTIONS } from './serve-options.ts';
+import { readVolfile } from '../volfile-argument.ts';
 import { Signals } from '../signals.ts';
 import { VERSION } from '../version.ts';
 
 const STDERR = 2;
 const DEFAULT_DIR = 'export';
-/** Together less than what --grace is made shorter by, see serve-options.ts. */
+/** How long a stop may take after the grace period: with EXIT_MS, less than STOP_RESERVE_MS (serve-config.ts). */
 const LATE_MS = 300;
+/** How long the process may take to end by itself when the server has stopped. */
 const EXIT_MS = 100;
 
 export const serve = command({
   options: SERVE_OPTIONS,
   examples: [
-    ['bricknfs serve /srv/data', 'one directory, to this machine only'],
-    ['bricknfs serve --host 0.0.0.0 --allow 10.0.0.0/8 /srv/a /srv/b', 'two, to a network'],
-    ['bricknfs serve --port 3049 --read-only --squash all .', 'on another port, nothing can be changed'],
-    ['bricknfs serve -f bricknfs.vol --daemon -p /run/bricknfs.pid', 'a volfile, in the background'],
+    ['bricknfs serve /srv/data', 'serves one directory to this machine only'],
+    ['bricknfs serve --host 0.0.0.0 --allow 10.0.0.0/8 /srv/a /srv/b', 'serves two directories to a network'],
+    [
+      'bricknfs serve --port 3049 --read-only --squash all .',
+      'serves this directory on another port, and refuses changes',
+    ],
+    [
+      'bricknfs serve -f bricknfs.vol --daemon -p /run/bricknfs.pid',
+      'serves what a volfile describes, in the background',
+    ],
   ],
 
   async run(args, dirs, loadParts) {
-    dropReserve(); // before the threads of the pool are made, which keep the capabilities of that moment
+    dropReserve(); // first, since the threads of the pool keep the capabilities that the process has when they start
     const given = serverConfig(args, dirsOf(args, dirs));
     if (args['print-volfile']) {
       process.stdout.write(bytesOfText(given.text));
@@ -50,7 +59,7 @@ export const serve = command({
     }
     const forks = args.daemon && !inBackground();
     const signals = forks ? undefined : new Signals();
-    const { settings } = await planServer(given); // what is wrong with it is known before anything is touched
+    const { settings } = await planServer(given); // finds errors in the volfile before anything is changed
     const config = { ...given, stateDir: resolve(args['state-dir'] ?? defaultStateDir(settings['nfs.port'])) };
     if (signals === undefined) return daemonParent(config);
     try {
@@ -62,7 +71,7 @@ export const serve = command({
   },
 });
 
-/** Without any, `./export` is made. */
+/** The directories to serve. If none is given, `./export` is created and served. */
 function dirsOf(args: ServeArguments, dirs: readonly string[]): readonly string[] {
   if (args.volfile !== undefined || dirs.length > 0) return dirs;
   mkdirSync(DEFAULT_DIR, { recursive: true });
@@ -78,7 +87,7 @@ async function serveUntilStopped(
   const { log, file, options } = await openLog(config);
   fatalOnBugs(log);
   const foreign = foreignCode();
-  if (foreign !== undefined) log.warn({ NODE_OPTIONS: foreign }, 'NODE_OPTIONS loads code of others into the server');
+  if (foreign !== undefined) log.warn({ NODE_OPTIONS: foreign }, 'NODE_OPTIONS loads foreign code into the server');
   const server = await Server.start({ ...config, log: options }, parts, log);
   try {
     await register(server, log);
@@ -102,7 +111,8 @@ async function serveUntilStopped(
   });
 
   const why = await Promise.race([signals.stop, server.failed.catch((error: Error) => error)]);
-  if (why instanceof Error) log.fatal({ err: why }, 'a stage has died: the server ends, so that it is started again');
+  if (why instanceof Error)
+    log.fatal({ err: why }, 'a stage has died; the server stops, so that a supervisor can start it again');
   else log.info({ signal: why }, 'stopping');
   const exitCode = why instanceof Error ? EXIT.BUG : EXIT.OK;
   await finish(server, config, log, exitCode);
@@ -133,25 +143,25 @@ async function openLogFile(config: ServerConfig): Promise<LogFile | undefined> {
   return config.log.file === undefined ? undefined : LogFile.open(resolve(config.log.file));
 }
 
-/** What nobody catches is a bug: it is logged, and a supervisor starts the server again. */
+/** An exception that nothing catches is a bug: the server logs it and exits, so that a supervisor can restart it. */
 function fatalOnBugs(log: Log): void {
   process.on('uncaughtException', err => {
-    log.fatal({ err }, 'a bug: the server ends');
+    log.fatal({ err }, 'the server exits because of a bug');
     exitNow(EXIT.BUG);
   });
 }
 
-/** Stops it, and waits no longer than was promised. */
+/** Stops the server. Calls under way have the grace period to end; then they are dropped. */
 async function finish(server: Server, { graceMs }: ServerConfig, log: Log, exitCode: number): Promise<void> {
   const stopped = server.stop().then(() => true);
   const late = !(await within(graceMs + LATE_MS, stopped));
-  if (late) log.warn({ graceMs }, 'not all calls were answered in time: they are dropped');
+  if (late) log.warn({ graceMs }, 'some calls were not answered in the grace period; they are dropped');
   else log.info('stopped');
   if (late || server.hangs.length > 0) {
     await server.abandon();
     exitNow(exitCode);
   }
-  // Something may still keep the process from ending.
+  // A handle that is still open may keep the process from ending by itself.
   process.exitCode = exitCode;
   setTimeout(() => process.exit(), EXIT_MS).unref();
 }
@@ -164,7 +174,7 @@ async function hangup(server: Server, { volfile }: ServeArguments, file: LogFile
   } catch (err) {
     log.error(
       { err },
-      `the log file ${file!.path} cannot be opened anew, the old one is written on: ${(err as Error).message}`,
+      `cannot reopen the log file ${file!.path}, so the old file stays in use: ${(err as Error).message}`,
     );
   }
   if (volfile === undefined) return;
@@ -173,7 +183,7 @@ async function hangup(server: Server, { volfile }: ServeArguments, file: LogFile
     const warning = warningOf(server);
     if (warning !== undefined) log.warn(warning);
   } catch (error) {
-    log.error({ err: error }, `the volfile is not loaded, nothing has changed: ${(error as Error).message}`);
+    log.error({ err: error }, `the volfile was not reloaded, and nothing has changed: ${(error as Error).message}`);
   }
 }
 
@@ -182,9 +192,9 @@ function dumper(server: Server, log: Log): () => void {
   let writing = false;
   const write = async () => {
     try {
-      log.info({ file: await writeDump(server, VERSION) }, 'SIGUSR1: the state is in this file');
+      log.info({ file: await writeDump(server, VERSION) }, 'SIGUSR1: the state dump is in this file');
     } catch (err) {
-      log.error({ err }, `SIGUSR1: the state cannot be written: ${(err as Error).message}`);
+      log.error({ err }, `SIGUSR1: cannot write the state dump: ${(err as Error).message}`);
     }
     writing = false;
   };
@@ -202,7 +212,7 @@ async function register(server: Server, log: Log): Promise<void> {
   await registrar.register(server.ports);
 }
 
-/** Without it the server serves as well; but who names the socket wants it. */
+/** Opens the control socket. If that fails, the server serves without one, unless --control asks for it. */
 async function openControl(server: Server, { control }: ServeArguments, log: Log): Promise<void> {
   const path =
     control === undefined ? join(server.config.stateDir, controlName(server.address.port)) : resolve(control);
@@ -210,8 +220,11 @@ async function openControl(server: Server, { control }: ServeArguments, log: Log
     const socket = await ControlSocket.start(path, controlMethods(server, VERSION), log);
     server.beforeStop(() => socket.close());
   } catch (cause) {
-    const message = `no control socket at ${path}: ${reasonOf(cause)}; choose another with --control`;
+    const message = `cannot open the control socket ${path}: ${reasonOf(cause)}; choose another with --control`;
     if (control !== undefined) throw new CliError(message, EXIT.FAILED, { cause });
-    log.warn({ err: cause, path }, 'no control socket: status, exports, mounts and explain cannot ask this server');
+    log.warn(
+      { err: cause, path },
+      'there is no control socket, so status, exports, mounts and explain cannot ask this server',
+    );
   }
 }

@@ -7,8 +7,8 @@ import { bytes, duration, table } from '../table.ts';
 export const status = command({
   options: WHICH_OPTIONS,
   examples: [
-    ['bricknfs status', 'of the one server that runs'],
-    ['bricknfs status --port 3049 --json', 'of the one on that port, for a program'],
+    ['bricknfs status', 'asks the only running server'],
+    ['bricknfs status --port 3049 --json', 'asks the server on that port, prints JSON'],
   ],
 
   async run(args) {
@@ -22,13 +22,13 @@ export function statusText(status: StatusReport): string {
   const { address, pid, version, uptimeSeconds, volfile, memory } = status;
   const parts = [
     `bricknfs ${version} on ${address}, process ${pid}, up ${duration(uptimeSeconds)}, ${volfile}\n` +
-      `memory ${bytes(memory.rssBytes)}, of it heap ${bytes(memory.heapBytes)}, buffers ${bytes(memory.bufferBytes)}\n`,
+      `memory ${bytes(memory.rssBytes)}, with heap ${bytes(memory.heapBytes)}, buffers ${bytes(memory.bufferBytes)}\n`,
     table(
       ['PROGRAM', 'NUMBER', 'VERSION', 'TRANSPORT', 'PORT'],
       status.programs.map(({ name, program, version, netid, port }) => [name, program, version, netid, port]),
     ),
     table(
-      ['STAGE', 'CONNECTIONS', 'CALLS UNDER WAY', 'REPLIES KEPT', 'GIVEN AGAIN', 'HEAP', 'BUFFERS'],
+      ['STAGE', 'CONNECTIONS', 'CALLS UNDER WAY', 'REPLIES KEPT', 'SENT AGAIN', 'HEAP', 'BUFFERS'],
       status.stages.map(one => [
         one.stage,
         one.connections,
@@ -44,7 +44,7 @@ export function statusText(status: StatusReport): string {
     ),
     ...status.hangs.map(
       ({ brick, since }) =>
-        `the file system of ${brick} has not answered since ${since}: its clients are told to come again\n`,
+        `the file system of ${brick} has not answered since ${since}: its clients are told to try again later\n`,
     ),
     status.clients.length === 0
       ? 'no client is connected\n'
@@ -58,7 +58,7 @@ export function statusText(status: StatusReport): string {
 }
 
 function volumeText({ name, up, troubles, inodes, io }: VolumeReport): string {
-  const head = `volume ${name} is ${up ? 'up' : 'down'}: ${inodes.inodes} inodes remembered, ${inodes.inUse} in use\n`;
+  const head = `volume ${name} is ${up ? 'up' : 'down'}: ${inodes.inodes} inodes in memory, ${inodes.inUse} in use\n`;
   const counters = io.map(({ xlator, bytesRead, bytesWritten, fops }) => {
     const sums = `${xlator}: ${bytes(bytesRead)} read, ${bytes(bytesWritten)} written\n`;
     return fops.length === 0 ? sums : sums + fopTable(fops);

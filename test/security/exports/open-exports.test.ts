@@ -28,7 +28,7 @@ async function exportsOf({ allow, reject, squash = 'none', readOnly = false, mor
 }
 
 const ROOT = { address: '0.0.0.0', toldApart: true, uid: 0, byFlags: true } as const;
-const EVERYTHING = /^Warning: every host that reaches this server may use \/data, \/other, as root; /;
+const EVERYTHING = /^Warning: every host that reaches this server may use \/data, \/other as root; /;
 const cases: { name: string; flags: Flags; listening?: object; says: RegExp | undefined }[] = [
   { name: 'nothing said', flags: {}, says: /add --allow NETWORK and --squash root$/ },
   { name: 'nothing said, all addresses', flags: {}, listening: { address: '::' }, says: EVERYTHING },
@@ -48,17 +48,17 @@ const cases: { name: string; flags: Flags; listening?: object; says: RegExp | un
   {
     name: 'one of two',
     flags: { more: ' option rpc-auth.addr.other.allow 10.0.0.1' },
-    says: /may use \/data, as root/,
+    says: /may use \/data as root/,
   },
   {
     name: 'a directory for some, the volume for all',
     flags: { more: ' option nfs3.data.export-dir /a(10.0.0.1)\n option nfs3.other.squash root' },
-    says: /may use \/data, as root/,
+    says: /may use \/data as root/,
   },
   {
     name: 'four directories',
     flags: { more: ' option nfs3.data.export-dir /a,/b' },
-    says: /may use \/data, \/data\/a, \/data\/b and 1 more, as root/,
+    says: /may use \/data, \/data\/a, \/data\/b and 1 more as root/,
   },
   {
     name: 'of a volfile',
@@ -70,7 +70,7 @@ const cases: { name: string; flags: Flags; listening?: object; says: RegExp | un
     name: 'without root',
     flags: { squash: 'root' },
     listening: { toldApart: false, uid: 1000 },
-    says: /may use \/data, \/other, as uid 1000, the server's own user; add --allow NETWORK$/,
+    says: /may use \/data, \/other as uid 1000, the server's own user; add --allow NETWORK$/,
   },
 ];
 for (const { name, flags, listening, says } of cases) {

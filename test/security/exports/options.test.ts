@@ -347,7 +347,7 @@ t.test('loaded anew, each of them changes nothing', async t => {
     writeFileSync(file, text);
     child.kill('SIGHUP');
     for (;;) {
-      const told = /"msg":"(the volfile is not loaded, .*|the new volfile has taken over)"}\n/.exec(
+      const told = /"msg":"(the volfile was not reloaded, .*|the new volfile has taken over)"}\n/.exec(
         stderr.text.slice(from),
       );
       if (told) return JSON.parse(`"${told[1]}"`) as string;
@@ -371,7 +371,7 @@ t.test('loaded anew, each of them changes nothing', async t => {
       : volfile(one.lines);
     // oxlint-disable-next-line no-await-in-loop -- one after the other
     const message = await refusedAnew(text);
-    t.ok(message.startsWith('the volfile is not loaded, nothing has changed: '), `${one.name}: ${message}`);
+    t.ok(message.startsWith('the volfile was not reloaded, and nothing has changed: '), `${one.name}: ${message}`);
     t.match(message, one.says);
   }
   t.strictSame(await exported(), before);

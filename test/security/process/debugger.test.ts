@@ -54,7 +54,7 @@ for (const node of [['--disable-sigusr1'], []]) {
 t.test('a debugger that is asked for stops the start, and every other command', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const line =
-    'bricknfs: Node.js is told to open a debugger, through which others could run their code here; ' +
+    'bricknfs: Node.js is told to open a debugger, through which other users could run code in this process; ' +
     'start it without --inspect, also in NODE_OPTIONS';
   const serve = ['serve', '--port', '0', '--state-dir', state, data];
   const cases: readonly (readonly [args: readonly string[], options: Parameters<typeof bricknfs>[1]])[] = [

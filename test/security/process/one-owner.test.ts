@@ -80,7 +80,7 @@ t.test('one pid file for two servers: the second says so, and the first removes 
   const first = await serving(t, [...args, one]);
   const second = await bricknfs(['serve', ...args, two]);
   t.equal(second.code, 1);
-  t.match(second.stderr, new RegExp(`cannot write the pid file .*process ${first.child.pid}, runs and has it`));
+  t.match(second.stderr, new RegExp(`cannot write the pid file .*process ${first.child.pid}, is running and uses it`));
   t.equal(readFileSync(file, 'utf8'), `${first.child.pid}\n`);
   first.child.kill('SIGTERM');
   await first.exited;

@@ -159,7 +159,7 @@ for (const stages of [1, 2]) {
       writeFileSync(file, volfile(data, `option nfs.mem-factor ${version + 1}`));
       stderr.text = '';
       child.kill('SIGHUP');
-      await stderr.until(/"msg":"the (new volfile has taken over|volfile is not loaded.*)"/);
+      await stderr.until(/"msg":"the (new volfile has taken over|volfile was not reloaded.*)"/);
       t.match(stderr.text, /has taken over/, `reload ${version}`);
       // oxlint-enable no-await-in-loop
     }

@@ -194,16 +194,19 @@ t.test('pid file: what is not a pid file stays, a running process keeps its own'
     await t.rejects(PidFile.write(path), why);
     t.equal(readFileSync(path, 'utf8'), content);
   };
-  await refused('root:x:0:0:root:/root:/bin/bash\n', /cannot write the pid file .*expected a process number/);
-  await refused('12 34', /expected a process number/);
-  await refused('-1', /expected a process number/);
-  await refused('9'.repeat(40), /expected a process number/);
-  await refused(`${process.ppid}\n`, /process \d+, which it names, is running/);
+  await refused(
+    'root:x:0:0:root:/root:/bin/bash\n',
+    /cannot write the pid file .*something other than a process number/,
+  );
+  await refused('12 34', /something other than a process number/);
+  await refused('-1', /something other than a process number/);
+  await refused('9'.repeat(40), /something other than a process number/);
+  await refused(`${process.ppid}\n`, /names process \d+, which is running/);
 
   writeFileSync(path, '4194305\n'); // more than any pid
   const first = await PidFile.write(path);
   t.equal(readFileSync(path, 'utf8'), `${process.pid}\n`, 'that of a process that is gone is taken over');
-  await t.rejects(PidFile.write(path), new RegExp(`bricknfs, process ${process.pid}, runs and has it`));
+  await t.rejects(PidFile.write(path), new RegExp(`bricknfs, process ${process.pid}, is running and uses it`));
   t.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
 
   writeFileSync(path, '1\n'); // somebody has written to it

@@ -1,21 +1,21 @@
-/** Values of the command line, checked: what is wrong is told by the name of its flag. */
+/** Checks the values of flags. Each error names the flag that is wrong. */
 import { usageError } from './failure.ts';
 
-/** A flag that is there twice comes as an array. */
+/** The value of a flag that may be given once only: yargs makes an array of one that is repeated. */
 export function once(flag: string, value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (Array.isArray(value)) throw usageError(`expected ${flag} once, found it ${value.length} times`);
   return value as string;
 }
 
-/** A coercion for yargs: text that is given once and is not empty. */
+/** Makes a coercion for yargs: text that is given once and is not empty. */
 export const textOf = (flag: string) => (value: unknown) => {
   const text = once(flag, value);
   if (text === '') throw usageError(`expected a value for ${flag}, found nothing`);
   return text;
 };
 
-/** A coercion for yargs: a whole number. */
+/** Makes a coercion for yargs: a whole number. */
 export const integerOf = (flag: string, min: number, max: number) => (value: unknown) => {
   const text = once(flag, value);
   if (text === undefined) return undefined;
@@ -24,7 +24,7 @@ export const integerOf = (flag: string, min: number, max: number) => (value: unk
   throw usageError(`expected a whole number from ${min} to ${max} for ${flag}, found "${text}"`);
 };
 
-/** A coercion for yargs: numbers separated by commas. */
+/** Makes a coercion for yargs: whole numbers, separated by commas. */
 export const integersOf = (flag: string, min: number, max: number) => (value: unknown) => {
   const one = integerOf(flag, min, max);
   return textOf(flag)(value)
@@ -32,7 +32,7 @@ export const integersOf = (flag: string, min: number, max: number) => (value: un
     .map(part => one(part.trim())!);
 };
 
-/** A coercion for yargs: one of `words`. */
+/** Makes a coercion for yargs: one of `words`, in upper or lower case. */
 export const choiceOf =
   <const W extends string>(flag: string, words: readonly W[]) =>
   (value: unknown) => {
@@ -43,7 +43,7 @@ export const choiceOf =
     return found;
   };
 
-/** A coercion for yargs: a flag that may be repeated. */
+/** Makes a coercion for yargs: texts of a flag that may be repeated. */
 export const textsOf = (flag: string) => (value: unknown) => {
   const texts = value === undefined ? [] : ([value].flat() as string[]);
   if (texts.includes('')) throw usageError(`expected a value for ${flag}, found nothing`);
