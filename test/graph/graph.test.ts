@@ -373,7 +373,7 @@ t.test(
     const source = { text: 'volume brick\n  type test/brick\nend-volume\n', file: 'test.vol', registry };
     const graph = await Graph.prepare(await planGraph(source), envOf({ watch }));
     t.teardown(() => graph.stop());
-    graph.up();
+    void graph.up();
     t.equal(tries.length, 0, 'not while it hangs');
     hanging[0] = 0;
     const running = setTimeout(() => {}, 60_000); // the graph's own timer keeps no process

@@ -84,7 +84,7 @@ end-volume
   const verifier = new WriteVerifier();
   Buffer.from(VERIFIER, 'hex').copy(verifier.bytes);
   nfs.attach({ handleKey: HANDLE_KEY, verifier, mounts, programsOf });
-  graph.up();
+  void graph.up();
   const served = await servePrograms(t, nfs.programs(), LIMITS, options.replies);
   const volume = nfs.volumes.get('vol')!;
   return {
