@@ -1,12 +1,13 @@
 /**
- * Measures the server and nfs-ganesha row by row, in turns, on the same machine and the same file system, and prints a
- * table. Runs in namespaces of its own (see run): ganesha will not start without rpcbind.
+ * Measures the server and another one row by row, in turns, on the same machine and the same file system, and prints a
+ * table. The other one is nfs-ganesha, or the server of another checkout (--peer). Runs in namespaces of its own (see
+ * run): ganesha does not start without rpcbind.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
 import { GANESHA, ganeshaConfig } from './ganesha.ts';
@@ -14,6 +15,8 @@ import { ROWS } from './rows.ts';
 
 const START_MAX_MS = 20_000;
 const SERVER_PORT = 2049;
+const PEER_PORT = 2050;
+const HERE = resolve(import.meta.dirname, '../..');
 
 interface Contender {
   readonly name: string;
@@ -38,9 +41,11 @@ const { values } = parseArgs({
     rows: { type: 'string' },
     serve: { type: 'string', default: '' },
     only: { type: 'string' },
+    peer: { type: 'string' },
     json: { type: 'string' },
   },
 });
+if (values.peer !== undefined && values.only !== undefined) throw new Error('expected --peer or --only, found both');
 if (values.dir === undefined) throw new Error('expected --dir DIR, the directory to make the exports in');
 
 const started: ChildProcess[] = [];
@@ -79,15 +84,17 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-async function startServer(home: string): Promise<Contender> {
-  const dir = join(home, 'bricknfs');
+/** The server of a checkout, under the Node.js that this program runs under. */
+async function startServer(home: string, name: string, tree: string, port: number): Promise<Contender> {
+  const main = join(tree, 'src/main.ts');
+  if (!existsSync(main)) throw new Error(`expected a checkout of bricknfs, found no ${main}`);
+  const dir = join(home, name);
   mkdirSync(dir, { recursive: true });
-  const main = new URL('../../src/main.ts', import.meta.url).pathname;
-  const options = ['--port', `${SERVER_PORT}`, '--insecure', '--state-dir', join(home, 'state')];
+  const options = ['--port', `${port}`, '--insecure', '--state-dir', join(home, `${name}.state`)];
   const more = values.serve.split(' ').filter(word => word !== '');
-  const args = [main, 'serve', dir, ...options, ...more];
-  const child = await start(process.execPath, args, SERVER_PORT, join(home, 'bricknfs.log'));
-  return { name: 'bricknfs', port: SERVER_PORT, mountport: SERVER_PORT, dir, process: child };
+  const args = ['--disable-sigusr1', main, 'serve', dir, ...options, ...more];
+  const child = await start(process.execPath, args, port, join(home, `${name}.log`));
+  return { name, port, mountport: port, dir, process: child };
 }
 
 async function startGanesha(home: string): Promise<Contender> {
@@ -120,12 +127,17 @@ function median(outcomes: readonly Outcome[]): Outcome {
 const cell = ({ opsPerSecond, cpuUsPerOp }: Outcome) =>
   `${opsPerSecond.toLocaleString('en')}  ${cpuUsPerOp.toFixed(1)} µs`.padStart(22);
 
-async function compare(): Promise<void> {
-  const home = values.dir!;
+async function startAll(home: string): Promise<Contender[]> {
   mkdirSync(home, { recursive: true });
   const contenders: Contender[] = [];
-  if (values.only !== 'nfs-ganesha') contenders.push(await startServer(home));
-  if (values.only !== 'bricknfs') contenders.push(await startGanesha(home));
+  if (values.only !== 'nfs-ganesha') contenders.push(await startServer(home, 'bricknfs', HERE, SERVER_PORT));
+  if (values.peer !== undefined) contenders.push(await startServer(home, 'peer', resolve(values.peer), PEER_PORT));
+  else if (values.only !== 'bricknfs') contenders.push(await startGanesha(home));
+  return contenders;
+}
+
+async function compare(): Promise<void> {
+  const contenders = await startAll(values.dir!);
   const wanted = values.rows?.split(',');
   const rows = ROWS.filter(({ name }) => wanted === undefined || wanted.includes(name));
   const ratios = contenders.length === 2 ? ['calls/s ratio', 'CPU/call ratio'] : [];
@@ -135,7 +147,9 @@ async function compare(): Promise<void> {
   for (const { name, connections, inFlight } of rows) {
     const outcomes = contenders.map((): Outcome[] => []);
     for (let round = 0; round < Number(values.rounds); round++) {
-      for (const [i, contender] of contenders.entries()) outcomes[i]!.push(await measure(contender, name));
+      // The one that was last in a round is the first in the next, so that no one always follows the other.
+      const order = round % 2 === 0 ? [...contenders.keys()] : [...contenders.keys()].reverse();
+      for (const i of order) outcomes[i]!.push(await measure(contenders[i]!, name));
     }
     const medians = outcomes.map(median);
     all[name] = Object.fromEntries(contenders.map((one, i) => [one.name, medians[i]!]));
