@@ -1,6 +1,6 @@
 /** The programs that a server serves, grouped by the parts of the machine that they need. */
 import type { Call, Program } from '#src/rpcsvc/actor.ts';
-import type { PortTable } from '#src/rpcsvc/portmap/table.ts';
+import type { PortTable } from '#src/rpc/port-table.ts';
 import { ServedNfsCall } from '#src/xlators/nfs/server/served-nfs-call.ts';
 import type { NfsServer } from '#src/xlators/nfs/server/nfs-server.ts';
 import { ServedMountCall } from '#src/xlators/nfs/server/mount/served-mount-call.ts';

@@ -1,6 +1,6 @@
 import type { Call } from '#src/rpcsvc/actor.ts';
-import { isLoopback, parseIp } from '#src/rpcsvc/ip.ts';
-import type { Netid, PortTable } from '#src/rpcsvc/portmap/table.ts';
+import { isLoopback, parseIp } from '#src/rpc/ip.ts';
+import type { Netid, PortTable } from '#src/rpc/port-table.ts';
 
 /** The context of the built-in port mapper's actors. */
 export interface PortmapCall {

@@ -2,7 +2,7 @@ import { IPPROTO, mapping, PMAP_PROGRAM, PMAP_VERSION, pmaplist, PMAPPROC } from
 import { auth_flavor } from '#protocols/rpc.ts';
 import { bool, nothing, uint32 } from '#protocols/xdr/codec.ts';
 import type { Actor, Program } from '#src/rpcsvc/actor.ts';
-import { type Netid, NETIDS, type PortEntry, type PortTable } from '#src/rpcsvc/portmap/table.ts';
+import { type Netid, NETIDS, type PortEntry, type PortTable } from '#src/rpc/port-table.ts';
 import { nullActor } from '../null.ts';
 import { mayList, type PortmapCall } from './call.ts';
 

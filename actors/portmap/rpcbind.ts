@@ -14,9 +14,9 @@ import {
 } from '#protocols/rpcbind.ts';
 import { bool, nothing, uint32 } from '#protocols/xdr/codec.ts';
 import type { Actor, Program } from '#src/rpcsvc/actor.ts';
-import { ownAddresses, reachableUaddr } from '#src/rpcsvc/portmap/reachable.ts';
-import { isNetid, NETIDS, type PortEntry, type PortTable } from '#src/rpcsvc/portmap/table.ts';
-import { decodeTaddr, decodeUaddr, encodeTaddr, encodeUaddr } from '#src/rpcsvc/portmap/uaddr.ts';
+import { ownAddresses, reachableUaddr } from '#src/rpcsvc/reachable.ts';
+import { isNetid, NETIDS, type PortEntry, type PortTable } from '#src/rpc/port-table.ts';
+import { decodeTaddr, decodeUaddr, encodeTaddr, encodeUaddr } from '#src/rpc/uaddr.ts';
 import { nullActor } from '../null.ts';
 import { mayList, netidOf, type PortmapCall } from './call.ts';
 

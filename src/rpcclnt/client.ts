@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import { call_header, msg_type, NO_AUTH, type opaque_auth, reply_header, RPC_VERSION } from '#protocols/rpc.ts';
 import type { Codec } from '#protocols/xdr/codec.ts';
 import { XdrError, XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
-import { refusalOf, RpcError } from './client-error.ts';
-import { openStream, type RpcTarget, targetText } from './client-socket.ts';
-import { RecordError, RecordReader } from '../rpcsvc/record.ts';
+import { refusalOf, RpcError } from './error.ts';
+import { openStream, type RpcTarget, targetText } from './socket.ts';
+import { RecordError, RecordReader } from '../rpc/record.ts';
 
 const RECORD_BYTES_MAX = 4 * 1024 * 1024;
 const FRAGMENTS_MAX = 4096;

@@ -6,24 +6,14 @@ import { accept_stat, AUTH_BODY_MAX, auth_stat, msg_type, type opaque_auth } fro
 import { reject_stat, RPC_VERSION } from '#protocols/rpc.ts';
 import { XdrError, type XdrReader } from '#protocols/xdr/stream.ts';
 import { ownCopy } from '../kept-bytes.ts';
-import type { PeerLogger } from '../peer-log.ts';
 import { accept, deny } from './answers.ts';
 import { type AuthRegistry, strengthOf } from './auth/registry.ts';
 import { AuthError } from './auth/scheme.ts';
 import { answerOnce } from './duplicates/duplicates.ts';
-import { isMissing, type ProgramRegistry } from './registry.ts';
-import type { ReplyCache } from './duplicates/reply-cache.ts';
+import { isMissing } from './registry.ts';
 import { argumentsOf, type Context, run, RpcCall } from './run-call.ts';
+import type { Service } from './service.ts';
 import type { LastAuth, Transport } from './transport.ts';
-
-/** What a service's calls are looked up in. `programs` is replaced when a new graph takes over. */
-export interface Service {
-  programs: ProgramRegistry;
-  readonly auth: AuthRegistry;
-  readonly log: PeerLogger;
-  /** Without one, a call that comes again is done again. */
-  readonly replies?: ReplyCache;
-}
 
 /**
  * Answers the call in `from`, now or later.

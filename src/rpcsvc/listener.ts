@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { PeerLogger } from '../peer-log.ts';
 import { duplicate } from '../sys/files/duplicate.ts';
-import { plainAddress } from './address.ts';
+import { plainAddress } from '../rpc/address.ts';
 
 export interface Accepted {
   /** Now the taker's, who closes it. */

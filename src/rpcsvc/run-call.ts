@@ -5,7 +5,7 @@ import { type Actor, type Call, type Peer, type Program, UnanswerableError } fro
 import { accept, acceptedHeader, replay } from './answers.ts';
 import type { Credentials } from './auth/scheme.ts';
 import type { CachedReply } from './duplicates/client-replies.ts';
-import type { Service } from './dispatch.ts';
+import type { Service } from './service.ts';
 import type { Transport } from './transport.ts';
 
 /** A call with what carries it out and the transport that its reply goes to. */

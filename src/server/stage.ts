@@ -9,7 +9,7 @@ import type { Log } from '../log.ts';
 import { AuthRegistry } from '../rpcsvc/auth/registry.ts';
 import { type Answer, answering } from '../rpcsvc/udp/datagram.ts';
 import { Clients } from '../rpcsvc/limits/client-limits.ts';
-import type { Service } from '../rpcsvc/dispatch.ts';
+import type { Service } from '../rpcsvc/service.ts';
 import type { Accepted } from '../rpcsvc/listener.ts';
 import { ProgramRegistry } from '../rpcsvc/registry.ts';
 import { ReplyCache, type ReplyCacheStats } from '../rpcsvc/duplicates/reply-cache.ts';

@@ -14,7 +14,7 @@ import { createmode3, nfsstat3 as S, stable_how, time_how } from '#protocols/nfs
 import { auth_flavor } from '#protocols/rpc.ts';
 import { encode } from '#protocols/xdr/codec.ts';
 import { ask } from '#src/cli/control-client.ts';
-import { RpcError } from '#src/rpcclnt/client-error.ts';
+import { RpcError } from '#src/rpcclnt/error.ts';
 import { RpcClient } from '#src/rpcclnt/client.ts';
 import type { StatusReport } from '#src/server/control/report.ts';
 import { folders, type Running, serving } from '../cli/harness.ts';

@@ -9,7 +9,7 @@ import t, { type Test } from 'tap';
 import { silent } from '#src/log.ts';
 import { PORT_MAPPERS } from '#src/rpcclnt/portmap/mapper.ts';
 import { PortmapRegistrar } from '#src/rpcclnt/portmap/registrar.ts';
-import type { PortEntry } from '#src/rpcsvc/portmap/table.ts';
+import type { PortEntry } from '#src/rpc/port-table.ts';
 import { serveMount } from '../support/mount.ts';
 import { enterNamespaces, HERE, remoteHost } from '../support/namespace.ts';
 import { entry, portMapper, tableOf } from '../support/portmap.ts';

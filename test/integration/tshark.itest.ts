@@ -15,7 +15,7 @@ import { netbuf, rpcb, RPCBPROC4, rpcb_entry_list_ptr, rpcblist_ptr, uaddr } fro
 import { auth_flavor, call_header, msg_type, NO_AUTH, type opaque_auth, RPC_VERSION } from '#protocols/rpc.ts';
 import { bool, encode, nothing, uint32 } from '#protocols/xdr/codec.ts';
 import { RpcClient, type RemoteProcedure } from '#src/rpcclnt/client.ts';
-import { RpcError } from '#src/rpcclnt/client-error.ts';
+import { RpcError } from '#src/rpcclnt/error.ts';
 import { folders, serving } from '../cli/harness.ts';
 import { MOUNT1, MOUNT2, MOUNT3, NFS3, PROCEDURES } from '../soak/procedures.ts';
 import { enterNamespaces } from '../support/namespace.ts';

@@ -1,7 +1,7 @@
 /** A table of ports, the built-in port mapper over it, and calls in hex. */
 import { portmap2 } from '#actors/portmap/portmap2.ts';
 import { rpcbind3, rpcbind4 } from '#actors/portmap/rpcbind.ts';
-import { type Netid, type PortEntry, PortTable } from '#src/rpcsvc/portmap/table.ts';
+import { type Netid, type PortEntry, PortTable } from '#src/rpc/port-table.ts';
 import { hex } from './hex.ts';
 
 export function entry(

@@ -9,7 +9,7 @@ import { nlm4 } from '#actors/nlm4/program.ts';
 import { portmap2 } from '#actors/portmap/portmap2.ts';
 import { rpcbind3, rpcbind4 } from '#actors/portmap/rpcbind.ts';
 import { silent } from '#src/log.ts';
-import { PortTable } from '#src/rpcsvc/portmap/table.ts';
+import { PortTable } from '#src/rpc/port-table.ts';
 import { XLATORS } from '#src/xlators/registry.ts';
 import { code, find, pages, read, sources } from './tree.ts';
 

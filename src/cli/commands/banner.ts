@@ -1,7 +1,7 @@
 /** What a server prints when it starts: its exports, how to mount them, and what it cannot do. */
 import { hostname, networkInterfaces } from 'node:os';
-import { hostPort } from '../../rpcsvc/address.ts';
-import { isWildcard, parseIp } from '../../rpcsvc/ip.ts';
+import { hostPort } from '../../rpc/address.ts';
+import { isWildcard, parseIp } from '../../rpc/ip.ts';
 import type { Server } from '../../server/server.ts';
 import { describeLimits, processCapabilities, tellsApart } from '../../sys/process/capabilities.ts';
 import { fromWire } from '../../wire-text.ts';

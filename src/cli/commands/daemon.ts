@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { LogFile } from '../../log-file.ts';
+import { LogFile } from '../log-file.ts';
 import type { ServerConfig } from '../../server/config.ts';
 import { openStateDir } from '../../server/state.ts';
 import { bytesOfText } from '../../wire-text.ts';

@@ -1,5 +1,5 @@
 /** Warns about exports that may be open further than intended: to every host, with root not squashed. */
-import { isLoopback, parseIp } from '../../rpcsvc/ip.ts';
+import { isLoopback, parseIp } from '../../rpc/ip.ts';
 import { fromWire } from '../../wire-text.ts';
 import type { Export } from '../../xlators/nfs/server/exports/exports.ts';
 

@@ -1,7 +1,7 @@
 /** `bricknfs serve`: starts a server from the command line, and stops it on a signal. */
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { LogFile } from '../../log-file.ts';
+import { LogFile } from '../log-file.ts';
 import { type Log, type LogOptions, makeLog } from '../../log.ts';
 import { PortmapRegistrar } from '../../rpcclnt/portmap/registrar.ts';
 import type { ServerConfig } from '../../server/config.ts';

@@ -6,10 +6,10 @@ import { bool, nothing } from '#protocols/xdr/codec.ts';
 import { IPPROTO, mapping, PMAP_PORT, PMAP_PROGRAM, PMAP_VERSION, pmaplist, PMAPPROC } from '#protocols/portmap.ts';
 import { rpcb, rpcblist_ptr, RPCB_PROGRAM, RPCB_V4, RPCBPROC4 } from '#protocols/rpcbind.ts';
 import { RpcClient, type RemoteProcedure } from '../client.ts';
-import { RpcError } from '../client-error.ts';
-import type { RpcTarget } from '../client-socket.ts';
-import { isNetid, type Netid, NETIDS, type PortEntry } from '../../rpcsvc/portmap/table.ts';
-import { decodeUaddr, encodeUaddr } from '../../rpcsvc/portmap/uaddr.ts';
+import { RpcError } from '../error.ts';
+import type { RpcTarget } from '../socket.ts';
+import { isNetid, type Netid, NETIDS, type PortEntry } from '../../rpc/port-table.ts';
+import { decodeUaddr, encodeUaddr } from '../../rpc/uaddr.ts';
 
 /**
  * Where this machine's port mapper may listen: rpcbind's unix socket, on which it knows the caller's uid, or its TCP

@@ -3,10 +3,10 @@ import { createSocket } from 'node:dgram';
 import { call_header, msg_type, NO_AUTH, RPC_VERSION } from '#protocols/rpc.ts';
 import { encode, nothing } from '#protocols/xdr/codec.ts';
 import { RpcClient } from '../client.ts';
-import { RpcError } from '../client-error.ts';
-import { formatIp, isWildcard, parseIp } from '../../rpcsvc/ip.ts';
+import { RpcError } from '../error.ts';
+import { formatIp, isWildcard, parseIp } from '../../rpc/ip.ts';
 import type { Registered } from './mapper.ts';
-import { NETIDS } from '../../rpcsvc/portmap/table.ts';
+import { NETIDS } from '../../rpc/port-table.ts';
 
 const NULL_PROCEDURE = 0;
 const XID = 1;

@@ -5,11 +5,11 @@
 import { PMAP_PROGRAM } from '#protocols/portmap.ts';
 import type { Log } from '../../log.ts';
 import { Serial } from '../../serial.ts';
-import type { RpcTarget } from '../client-socket.ts';
-import { isWildcard, parseIp } from '../../rpcsvc/ip.ts';
+import type { RpcTarget } from '../socket.ts';
+import { isWildcard, parseIp } from '../../rpc/ip.ts';
 import { isSame, openMapper, PORT_MAPPERS, type PortMapper, type Registered } from './mapper.ts';
 import { answers } from './probe.ts';
-import type { PortEntry } from '../../rpcsvc/portmap/table.ts';
+import type { PortEntry } from '../../rpc/port-table.ts';
 
 export interface RegistrarOptions {
   readonly log: Log;

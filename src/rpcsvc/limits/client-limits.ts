@@ -2,7 +2,7 @@
  * The limits on what one client, identified by its address, may have under way at a time over all its connections to
  * this stage.
  */
-import { Budget, Share, type Waiting } from './budget.ts';
+import { Budget, Share, type Waiting } from '../../rpc/budget.ts';
 
 export interface ClientLimits {
   /** Calls under way: of one client, and of all clients together. */

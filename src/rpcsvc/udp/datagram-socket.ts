@@ -11,8 +11,8 @@ import { close, errno } from '../../sys/libc.ts';
 import { DATAGRAM_BYTES_MAX, Message } from '../../sys/sockets/socket-message.ts';
 import * as sys from '../../sys/sockets/sockets.ts';
 import type { Sender } from './datagram.ts';
-import { parseIp } from '../ip.ts';
-import { decodeTaddr, encodeTaddr } from '../portmap/uaddr.ts';
+import { parseIp } from '../../rpc/ip.ts';
+import { decodeTaddr, encodeTaddr } from '../../rpc/uaddr.ts';
 
 /** The sender of a datagram and the local address that received it, which the reply needs. */
 export interface Origin extends Sender {

@@ -1,7 +1,8 @@
 /** A call in a datagram and its reply in another, without I/O. */
 import { XdrError, XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Peer } from '../actor.ts';
-import { dispatch, type Service } from '../dispatch.ts';
+import { dispatch } from '../dispatch.ts';
+import type { Service } from '../service.ts';
 import { Origin } from '../duplicates/origin.ts';
 import type { LastAuth } from '../transport.ts';
 

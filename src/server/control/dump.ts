@@ -5,7 +5,7 @@
 import { constants, readdirSync, readlinkSync } from 'node:fs';
 import { open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hostPort } from '../../rpcsvc/address.ts';
+import { hostPort } from '../../rpc/address.ts';
 import { descriptorLimit } from '../../sys/process/descriptor-limit.ts';
 import type { Server } from '../server.ts';
 import type { DumpSection } from './stage-dump.ts';

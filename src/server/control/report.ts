@@ -1,6 +1,6 @@
 /** What the server tells of itself, to the control socket: plain data. */
 import { fromWire } from '../../wire-text.ts';
-import { hostPort } from '../../rpcsvc/address.ts';
+import { hostPort } from '../../rpc/address.ts';
 import type { ReplyCacheStats } from '../../rpcsvc/duplicates/reply-cache.ts';
 import type { FopStats, IoStatsSnapshot } from '../../xlators/debug/io-stats-snapshot.ts';
 import { percentileUs } from '../../xlators/debug/io-stats-snapshot.ts';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { RecordError, RecordReader } from '#src/rpcsvc/record.ts';
+import { RecordError, RecordReader } from '#src/rpc/record.ts';
 
 const LIMITS = { recordBytesMax: 4 * 1024 * 1024, fragmentsMax: 4096 };
 

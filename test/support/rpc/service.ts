@@ -6,7 +6,7 @@ import { silent } from '#src/log.ts';
 import type { Program } from '#src/rpcsvc/actor.ts';
 import { AuthRegistry } from '#src/rpcsvc/auth/registry.ts';
 import { Clients } from '#src/rpcsvc/limits/client-limits.ts';
-import type { Service } from '#src/rpcsvc/dispatch.ts';
+import type { Service } from '#src/rpcsvc/service.ts';
 import { Listener } from '#src/rpcsvc/listener.ts';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
 import type { ReplyCache } from '#src/rpcsvc/duplicates/reply-cache.ts';

@@ -4,7 +4,7 @@
  * does not exist is an answer as well. A look-up that fails is none, and means neither yes nor no.
  */
 import { lookup, Resolver } from 'node:dns/promises';
-import { formatIp, parseIp } from '../../../../rpcsvc/ip.ts';
+import { formatIp, parseIp } from '../../../../rpc/ip.ts';
 import { asServer } from '../../../../sys/process/identity.ts';
 import { within } from '../../../../within.ts';
 

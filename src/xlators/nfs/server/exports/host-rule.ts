@@ -1,5 +1,5 @@
 /** One word of a list of hosts, made out: what it matches. */
-import { type Ip, maskWords, parseIp, sameUnder } from '../../../../rpcsvc/ip.ts';
+import { type Ip, maskWords, parseIp, sameUnder } from '../../../../rpc/ip.ts';
 import type { HostNames } from './host-names.ts';
 
 export type HostRule =

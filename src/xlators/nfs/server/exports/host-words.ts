@@ -1,5 +1,5 @@
 /** Explains what is wrong with a word in a list of hosts that cannot be understood. */
-import { formatIp, type Ip, parseIp } from '../../../../rpcsvc/ip.ts';
+import { formatIp, type Ip, parseIp } from '../../../../rpc/ip.ts';
 import { masksOf } from './host-rule.ts';
 
 export const HOST_EXPECTED =

@@ -1,6 +1,6 @@
 /** Lists of hosts, as in `rpc-auth.addr.allow` and `export-dir`: who is in them, and by which word. */
 import { shown, VolfileError } from '../../../../volfile/volfile-error.ts';
-import { formatIp, parseIp } from '../../../../rpcsvc/ip.ts';
+import { formatIp, parseIp } from '../../../../rpc/ip.ts';
 import { hostNames, type HostNames } from './host-names.ts';
 import { type HostRule, matchHost, parseHostRule } from './host-rule.ts';
 import { HOST_EXPECTED, whyNoHost } from './host-words.ts';

@@ -1,6 +1,6 @@
 /** Buffers for reading into. */
 import koffi from 'koffi';
-import { BufferPool, type Pooled } from '../../../../buffer-pool.ts';
+import { BufferPool, type Pooled } from '../../../../sys/process/buffer-pool.ts';
 
 /** A buffer that is used again, and the iovec that names it to preadv2(2). */
 export interface PooledBuffer extends Pooled {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import t, { type Test } from 'tap';
-import { openStream, targetText } from '#src/rpcclnt/client-socket.ts';
+import { openStream, targetText } from '#src/rpcclnt/socket.ts';
 
 t.test('a target as people write it', async t => {
   t.equal(targetText({ path: '/run/rpcbind.sock' }), '/run/rpcbind.sock');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { Budget, Share } from '#src/rpcsvc/limits/budget.ts';
+import { Budget, Share } from '#src/rpc/budget.ts';
 
 const KiB = 1024;
 

@@ -12,7 +12,7 @@ import {
   maskWords,
   parseIp,
   sameUnder,
-} from '#src/rpcsvc/ip.ts';
+} from '#src/rpc/ip.ts';
 
 const cases: [text: string, family: 4 | 6, words: number[], formatted: string][] = [
   ['10.0.0.1', 4, [0x0a000001], '10.0.0.1'],

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { BufferPool, type Pooled } from '#src/buffer-pool.ts';
+import { BufferPool, type Pooled } from '#src/sys/process/buffer-pool.ts';
 
 const MiB = 1024 * 1024;
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { endianness } from 'node:os';
 import fc from 'fast-check';
 import t from 'tap';
-import { decodeTaddr, decodeUaddr, encodeTaddr, encodeUaddr } from '#src/rpcsvc/portmap/uaddr.ts';
-import { formatIp, parseIp } from '#src/rpcsvc/ip.ts';
+import { decodeTaddr, decodeUaddr, encodeTaddr, encodeUaddr } from '#src/rpc/uaddr.ts';
+import { formatIp, parseIp } from '#src/rpc/ip.ts';
 
 const cases = [
   { text: '10.1.2.3.8.1', host: '10.1.2.3', port: 2049 },

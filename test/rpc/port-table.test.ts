@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isNetid, type PortEntry, PortTable } from '#src/rpcsvc/portmap/table.ts';
+import { isNetid, type PortEntry, PortTable } from '#src/rpc/port-table.ts';
 
 const entry = (version: number, port: number, netid: PortEntry['netid'] = 'tcp'): PortEntry => ({
   name: 'TEST',

@@ -1,7 +1,7 @@
 /** The log file, which can be reopened while all threads write to it. */
 import { closeSync, openSync } from 'node:fs';
-import { duplicateOnto } from './sys/files/duplicate.ts';
-import { refuseForeignLink } from './sys/files/own-files.ts';
+import { duplicateOnto } from '../sys/files/duplicate.ts';
+import { refuseForeignLink } from '../sys/files/own-files.ts';
 
 /** The mode of the log file, which names paths and clients. */
 const OWNER_ONLY = 0o600;

@@ -1,6 +1,6 @@
 /** Universal addresses (RFC 5665, 5.2.3): the host's address, then the port's two bytes, all with dots. */
 import { endianness } from 'node:os';
-import { bytesOfIp, formatIp, type Ip, ipOfBytes, parseIp } from '../ip.ts';
+import { bytesOfIp, formatIp, type Ip, ipOfBytes, parseIp } from './ip.ts';
 
 export interface HostPort {
   /** As {@link formatIp} writes it. */

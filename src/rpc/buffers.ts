@@ -1,5 +1,5 @@
 /** The thread's pool of buffers for records and replies. */
-import { BufferPool, type Pooled } from '../buffer-pool.ts';
+import { BufferPool, type Pooled } from '../sys/process/buffer-pool.ts';
 
 const KiB = 1024;
 

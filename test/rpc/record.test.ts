@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import { Budget, Share } from '#src/rpcsvc/limits/budget.ts';
-import { RecordError, type RecordLimits, RecordReader } from '#src/rpcsvc/record.ts';
+import { Budget, Share } from '#src/rpc/budget.ts';
+import { RecordError, type RecordLimits, RecordReader } from '#src/rpc/record.ts';
 import { hex } from '../support/hex.ts';
 import { mark } from '../support/rpc/service.ts';
 

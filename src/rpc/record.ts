@@ -4,7 +4,7 @@
  * The bytes are read straight to where the record will stand, so a record in one fragment is never copied (but for the
  * beginning of a large one). Calls that are still under way hold the buffer that their arguments are views into.
  */
-import type { Share } from './limits/budget.ts';
+import type { Share } from './budget.ts';
 import { buffers } from './buffers.ts';
 
 /** The stream is no stream of records, or a record is over the limit: the connection cannot go on. */

@@ -4,8 +4,8 @@
  */
 import type { Socket } from 'node:net';
 import { XdrWriter } from '#protocols/xdr/stream.ts';
-import type { Share } from './limits/budget.ts';
-import type { Pooled } from '../buffer-pool.ts';
+import type { Share } from './budget.ts';
+import type { Pooled } from '../sys/process/buffer-pool.ts';
 import { buffers } from './buffers.ts';
 
 const LAST_FRAGMENT = 0x8000_0000;

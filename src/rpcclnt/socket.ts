@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
-import { RpcError } from './client-error.ts';
+import { RpcError } from './error.ts';
 
 /** A unix socket, or a TCP port. */
 export type RpcTarget =

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { parseIp } from '#src/rpcsvc/ip.ts';
-import { ownAddresses, reachableUaddr } from '#src/rpcsvc/portmap/reachable.ts';
-import type { PortEntry } from '#src/rpcsvc/portmap/table.ts';
+import { parseIp } from '#src/rpc/ip.ts';
+import { ownAddresses, reachableUaddr } from '#src/rpcsvc/reachable.ts';
+import type { PortEntry } from '#src/rpc/port-table.ts';
 
 const own = () => [
   { ip: parseIp('127.0.0.1')!, prefix: 8 },

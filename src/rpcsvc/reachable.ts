@@ -1,8 +1,8 @@
 /** Chooses the address of this machine by which a caller can reach a program that listens on all addresses. */
 import { networkInterfaces } from 'node:os';
-import { formatIp, type Ip, isLoopback, isWildcard, maskWords, parseIp, sameUnder } from '../ip.ts';
-import { decodeUaddr, encodeUaddr } from './uaddr.ts';
-import type { PortEntry } from './table.ts';
+import { formatIp, type Ip, isLoopback, isWildcard, maskWords, parseIp, sameUnder } from '../rpc/ip.ts';
+import { decodeUaddr, encodeUaddr } from '../rpc/uaddr.ts';
+import type { PortEntry } from '../rpc/port-table.ts';
 
 /** An address of this machine and the length of its network prefix in bits. */
 export interface OwnAddress {

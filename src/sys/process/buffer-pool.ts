@@ -3,7 +3,7 @@
  * it. Only a bounded number of bytes is kept after a burst, and buffers that were not needed for a while go back to the
  * system.
  */
-import { freeBytes, returnFreed } from './sys/process/memory.ts';
+import { freeBytes, returnFreed } from './memory.ts';
 
 /** An element of a pool: a buffer, with whatever else belongs to it. */
 export interface Pooled {
