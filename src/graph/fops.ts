@@ -6,7 +6,7 @@
  * argument of each fop is its {@link Xdata}, which most calls leave out.
  */
 import type { Frame } from './frame.ts';
-import type { Flock } from './fops/locks.ts';
+import type { Flock, LockType } from './fops/locks.ts';
 import type {
   AccessReply,
   DirList,
@@ -22,7 +22,8 @@ import type {
   WccReply,
   Written,
 } from './fops/replies.ts';
-import type { CreateHow, Device, SetAttr, Stable, Time, Xattrs } from './fops/requests.ts';
+import type { CreateHow, Device, NewAttr, SetAttr, Stable, Time, Xattrs } from './fops/requests.ts';
+import type { FileType } from './iatt.ts';
 import type { Fd, Inode } from './inode.ts';
 import type { Xdata } from './xdata.ts';
 
@@ -46,23 +47,36 @@ export interface Fops {
   /** The bits of `mask` ({@link Access}) that the caller is granted. */
   access(frame: Frame, inode: Inode, mask: number, xdata?: Xdata): Promise<AccessReply>;
 
-  /** Makes a device, socket or fifo. */
+  /** Makes a regular file, device, socket or fifo. */
   mknod(
     frame: Frame,
     parent: Inode,
     name: string,
-    type: number,
-    attr: SetAttr,
+    type: FileType,
+    attr: NewAttr,
     device: Device,
     xdata?: Xdata,
   ): Promise<Made>;
-  mkdir(frame: Frame, parent: Inode, name: string, attr: SetAttr, xdata?: Xdata): Promise<Made>;
-  symlink(frame: Frame, parent: Inode, name: string, target: string, attr: SetAttr, xdata?: Xdata): Promise<Made>;
-  create(frame: Frame, parent: Inode, name: string, how: CreateHow, xdata?: Xdata): Promise<Made>;
+  mkdir(frame: Frame, parent: Inode, name: string, attr: NewAttr, xdata?: Xdata): Promise<Made>;
+  symlink(frame: Frame, parent: Inode, name: string, target: string, attr: NewAttr, xdata?: Xdata): Promise<Made>;
+  /**
+   * Creates a file. With `flags` of open(2) it is open afterwards, as after {@link open} (`made.opened`); an existing
+   * file is opened only if the caller may do so, and with O_EXCL not at all unless `how` finds its own verifier.
+   */
+  create(frame: Frame, parent: Inode, name: string, how: CreateHow, flags?: number, xdata?: Xdata): Promise<Made>;
   link(frame: Frame, inode: Inode, parent: Inode, name: string, xdata?: Xdata): Promise<Made>;
   unlink(frame: Frame, parent: Inode, name: string, xdata?: Xdata): Promise<Removed>;
   rmdir(frame: Frame, parent: Inode, name: string, xdata?: Xdata): Promise<Removed>;
-  rename(frame: Frame, from: Inode, fromName: string, to: Inode, toName: string, xdata?: Xdata): Promise<Renamed>;
+  /** Renames as renameat2(2) does; `flags` are of {@link RenameFlag}. */
+  rename(
+    frame: Frame,
+    from: Inode,
+    fromName: string,
+    to: Inode,
+    toName: string,
+    flags?: number,
+    xdata?: Xdata,
+  ): Promise<Renamed>;
 
   /** Sets attributes. With `guard` only if the ctime of the object equals it, otherwise EAGAIN (NFS3ERR_NOT_SYNC). */
   setattr(frame: Frame, inode: Inode, attr: SetAttr, guard?: Time, xdata?: Xdata): Promise<WccReply>;
@@ -113,15 +127,21 @@ export interface Fops {
   xattrop(frame: Frame, inode: Inode, op: 'add32' | 'add64', xattrs: Xattrs, xdata?: Xdata): Promise<Xattrs>;
   fxattrop(frame: Frame, fd: Fd, op: 'add32' | 'add64', xattrs: Xattrs, xdata?: Xdata): Promise<Xattrs>;
 
-  /** Internal locks of cluster xlators: `domain` names the xlator; the owner is the lkOwner of the frame. */
+  /**
+   * Locks a range of a file for a cluster xlator, which `domain` names; the owner is the frame's `lkOwner`. Without
+   * `wait` it is EAGAIN if another owner's lock is in the way; a lock that is waited for is given up (EINTR) when the
+   * frame's `signal` is aborted.
+   */
   inodelk(frame: Frame, domain: string, inode: Inode, lock: Flock, wait: boolean, xdata?: Xdata): Promise<void>;
   finodelk(frame: Frame, domain: string, fd: Fd, lock: Flock, wait: boolean, xdata?: Xdata): Promise<void>;
+  /** Like {@link inodelk}, locks a name in a directory; `undefined` stands for all names. */
   entrylk(
     frame: Frame,
     domain: string,
     inode: Inode,
     name: string | undefined,
-    type: Flock['type'],
+    type: LockType,
+    wait: boolean,
     xdata?: Xdata,
   ): Promise<void>;
   fentrylk(
@@ -129,9 +149,15 @@ export interface Fops {
     domain: string,
     fd: Fd,
     name: string | undefined,
-    type: Flock['type'],
+    type: LockType,
+    wait: boolean,
     xdata?: Xdata,
   ): Promise<void>;
+  /**
+   * A client's lock (fcntl(2)). `get` answers a lock that is in the way, with its holder, or one of type `unlock` if
+   * there is none. `set` and `wait` answer the lock as it was set; `set` is EAGAIN if another one is in the way, `wait`
+   * waits as {@link inodelk} does.
+   */
   lk(frame: Frame, fd: Fd, command: 'get' | 'set' | 'wait', lock: Flock, xdata?: Xdata): Promise<Flock>;
 }
 

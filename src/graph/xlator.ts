@@ -67,6 +67,11 @@ export interface XlatorClass {
   readonly limitsAccess?: boolean;
   /** Whether a layer with these options refuses every change, so that what is above it is called read-only. */
   readonly readOnly?: (options: any) => boolean;
+  /**
+   * The brick gives its objects gfids of its own and refuses one that is chosen for it ({@link NewAttr}), so that it
+   * cannot be one of several replicas.
+   */
+  readonly namesItself?: boolean;
   /** The least and the greatest number of subvolumes; [1, 1] by default. */
   readonly children?: readonly [number, number];
 }

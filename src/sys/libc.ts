@@ -121,8 +121,8 @@ export const syncfsPooled = pooled<[fd: number]>('int syncfs(int)');
 /** Calls by number: for those that libc lacks, or (set*id) does for all threads at once. */
 const NR =
   process.arch === 'x64'
-    ? { getdents64: 217, setgroups: 116, setfsuid: 122, setfsgid: 123, capget: 125, capset: 126 }
-    : { getdents64: 61, setgroups: 159, setfsuid: 151, setfsgid: 152, capget: 90, capset: 91 };
+    ? { getdents64: 217, renameat2: 316, setgroups: 116, setfsuid: 122, setfsgid: 123, capget: 125, capset: 126 }
+    : { getdents64: 61, renameat2: 276, setgroups: 159, setfsuid: 151, setfsgid: 152, capget: 90, capset: 91 };
 const NR_FACCESSAT2 = 439;
 const NR_FCHMODAT2 = 452;
 
@@ -131,6 +131,9 @@ const syscallGroups = declare<[number, number, Ptr]>('long syscall(long, size_t,
 const syscallCaps = declare<[number, Ptr, Ptr]>('long syscall(long, void *, void *)');
 const syscallDents = declare<[number, number, Ptr, number]>('long syscall(long, int, void *, size_t)');
 const syscallAccess = declare<[number, number, Ptr, number, number]>('long syscall(long, int, const void *, int, int)');
+const syscallRename = declare<[number, number, Ptr, number, Ptr, number]>(
+  'long syscall(long, int, const void *, int, const void *, unsigned int)',
+);
 const syscallChmod = declare<[number, number, Ptr, number, number]>(
   'long syscall(long, int, const void *, unsigned int, int)',
 );
@@ -146,6 +149,9 @@ export const capget = (header: Ptr, data: Ptr): number => syscallCaps(NR.capget,
 /** Of this thread only. */
 export const capset = (header: Ptr, data: Ptr): number => syscallCaps(NR.capset, header, data);
 export const getdents64 = (fd: number, into: Ptr, size: number): number => syscallDents(NR.getdents64, fd, into, size);
+/** The wrapper in libc is younger than the call. */
+export const renameat2 = (fromFd: number, from: Ptr, toFd: number, to: Ptr, flags: number): number =>
+  syscallRename(NR.renameat2, fromFd, from, toFd, to, flags);
 export const faccessat2 = (dirfd: number, path: Ptr, mode: number, flags: number): number =>
   syscallAccess(NR_FACCESSAT2, dirfd, path, mode, flags);
 /** Linux 6.6; ENOSYS before. */

@@ -22,7 +22,7 @@ class Probe extends Xlator {
 const inode = new Inode(gfidOf(7), 1);
 const other = new Inode(gfidOf(8), 2);
 const { fd } = inode;
-const lock = { type: 'write', start: 0, end: 1 } as const;
+const lock = { type: 'write', start: 0n, length: 1n } as const;
 
 const xdata = new Map([['glusterfs.content', 4096]]);
 
@@ -37,11 +37,11 @@ const ARGS: { readonly [F in Fop]: readonly unknown[] } = {
   mknod: [inode, 'a', 7, {}, { major: 0, minor: 0 }],
   mkdir: [inode, 'a', {}],
   symlink: [inode, 'a', 'b', {}],
-  create: [inode, 'a', { mode: 'guarded', attr: {} }],
+  create: [inode, 'a', { mode: 'guarded', attr: {} }, 2],
   link: [inode, other, 'a'],
   unlink: [inode, 'a'],
   rmdir: [inode, 'a'],
-  rename: [inode, 'a', other, 'b'],
+  rename: [inode, 'a', other, 'b', 1],
   setattr: [inode, { mode: 0 }, { sec: 1, nsec: 2 }],
   fsetattr: [fd, { mode: 0 }],
   truncate: [inode, 5],
@@ -70,8 +70,8 @@ const ARGS: { readonly [F in Fop]: readonly unknown[] } = {
   fxattrop: [fd, 'add32', new Map()],
   inodelk: ['domain', inode, lock, true],
   finodelk: ['domain', fd, lock, true],
-  entrylk: ['domain', inode, 'a', 'read'],
-  fentrylk: ['domain', fd, 'a', 'read'],
+  entrylk: ['domain', inode, 'a', 'read', true],
+  fentrylk: ['domain', fd, 'a', 'read', true],
   lk: [fd, 'get', lock],
 };
 

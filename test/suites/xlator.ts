@@ -505,7 +505,7 @@ function extras(test: Tests): void {
     const { top, frame } = hand;
     const inode = await hand.file('f');
     const { fd } = inode;
-    const lock = { type: 'write', start: 0, end: Infinity } as const;
+    const lock = { type: 'write', start: 0n, length: 0n } as const;
     const unlock = { ...lock, type: 'unlock' } as const;
     const owned = { ...frame, lkOwner: Buffer.from('owner') };
     const counters = new Map([['user.counter', Buffer.from([0, 0, 0, 1])]]);
@@ -516,10 +516,10 @@ function extras(test: Tests): void {
       () => top.inodelk(owned, 'suite', inode, unlock, false),
       () => top.finodelk(owned, 'suite', fd, lock, false),
       () => top.finodelk(owned, 'suite', fd, unlock, false),
-      () => top.entrylk(owned, 'suite', hand.root, 'f', 'write'),
-      () => top.entrylk(owned, 'suite', hand.root, 'f', 'unlock'),
-      () => top.fentrylk(owned, 'suite', hand.root.fd, 'f', 'write'),
-      () => top.fentrylk(owned, 'suite', hand.root.fd, 'f', 'unlock'),
+      () => top.entrylk(owned, 'suite', hand.root, 'f', 'write', false),
+      () => top.entrylk(owned, 'suite', hand.root, 'f', 'unlock', false),
+      () => top.fentrylk(owned, 'suite', hand.root.fd, 'f', 'write', false),
+      () => top.fentrylk(owned, 'suite', hand.root.fd, 'f', 'unlock', false),
       () => top.xattrop(frame, inode, 'add32', counters),
       () => top.fxattrop(frame, fd, 'add32', counters),
     ];

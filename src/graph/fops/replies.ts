@@ -40,6 +40,8 @@ export interface WccReply extends Wcc {
 export interface Made {
   readonly iatt: Iatt;
   readonly parent: Wcc;
+  /** The answer of `create` with flags: the file is open. */
+  readonly opened?: Opened;
   readonly xdata?: Xdata;
 }
 

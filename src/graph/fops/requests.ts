@@ -14,15 +14,27 @@ export interface SetAttr {
   mtime?: Time | 'now';
 }
 
+/** The attributes of a new object. */
+export interface NewAttr extends SetAttr {
+  /**
+   * The gfid that the object is to have: 16 random bytes, the same for all its replicas. EEXIST if another object has
+   * it, EINVAL if it cannot be a gfid, EOPNOTSUPP if the brick's gfids are its own (see `XlatorClass.namesItself`).
+   */
+  gfid?: Buffer;
+}
+
 /**
  * How a file is created (RFC 1813, 3.3.8). If the file exists, `unchecked` sets only its size; any other existing
  * object is answered unchanged, as with knfsd. `exclusive` stores `verifier` (8 bytes), so that a repetition of the
  * call succeeds.
  */
 export type CreateHow =
-  | { readonly mode: 'unchecked'; readonly attr: SetAttr }
-  | { readonly mode: 'guarded'; readonly attr: SetAttr }
-  | { readonly mode: 'exclusive'; readonly verifier: Buffer };
+  | { readonly mode: 'unchecked'; readonly attr: NewAttr }
+  | { readonly mode: 'guarded'; readonly attr: NewAttr }
+  | { readonly mode: 'exclusive'; readonly verifier: Buffer; readonly gfid?: Buffer };
+
+/** The flags of a rename (renameat2(2)); any others are EINVAL. */
+export const RenameFlag = { NOREPLACE: 1, EXCHANGE: 2 } as const;
 
 /** The numbers of a device. */
 export interface Device {

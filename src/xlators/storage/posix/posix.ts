@@ -38,6 +38,8 @@ export class Posix extends Xlator<PosixOptions> {
   static readonly options = posixOptions;
   static readonly foreign = posixForeign;
   static readonly children = [0, 0] as const;
+  /** A gfid carries the kernel's handle of the object. */
+  static readonly namesItself = true;
 
   #open: OpenBrick | undefined;
   #brick!: Brick;
@@ -136,14 +138,14 @@ export class Posix extends Xlator<PosixOptions> {
     frame: Frame,
     parent: Inode,
     name: string,
-    type: number,
-    attr: fops.SetAttr,
+    type: FileType,
+    attr: fops.NewAttr,
     device: fops.Device,
   ): Promise<fops.Made> {
     return this.#made(create.mknod(this.#brick, frame, parent, name, type, attr, device));
   }
 
-  override async mkdir(frame: Frame, parent: Inode, name: string, attr: fops.SetAttr): Promise<fops.Made> {
+  override async mkdir(frame: Frame, parent: Inode, name: string, attr: fops.NewAttr): Promise<fops.Made> {
     return this.#made(create.mkdir(this.#brick, frame, parent, name, attr));
   }
 
@@ -152,13 +154,20 @@ export class Posix extends Xlator<PosixOptions> {
     parent: Inode,
     name: string,
     target: string,
-    attr: fops.SetAttr,
+    attr: fops.NewAttr,
   ): Promise<fops.Made> {
     return this.#made(create.symlink(this.#brick, frame, parent, name, target, attr));
   }
 
-  override async create(frame: Frame, parent: Inode, name: string, how: fops.CreateHow): Promise<fops.Made> {
-    return this.#made(create.create(this.#brick, frame, parent, name, how));
+  override async create(
+    frame: Frame,
+    parent: Inode,
+    name: string,
+    how: fops.CreateHow,
+    flags?: number,
+  ): Promise<fops.Made> {
+    const made = create.create(this.#brick, frame, parent, name, how, flags);
+    return this.#made(made, flags === undefined ? undefined : OPENED);
   }
 
   override async link(frame: Frame, inode: Inode, parent: Inode, name: string): Promise<fops.Made> {
@@ -175,8 +184,15 @@ export class Posix extends Xlator<PosixOptions> {
     return this.#removed(entries.rmdir(this.#brick, frame, parent, name));
   }
 
-  override async rename(frame: Frame, from: Inode, fromName: string, to: Inode, toName: string): Promise<fops.Renamed> {
-    const moved = entries.rename(this.#brick, frame, from, fromName, to, toName);
+  override async rename(
+    frame: Frame,
+    from: Inode,
+    fromName: string,
+    to: Inode,
+    toName: string,
+    flags = 0,
+  ): Promise<fops.Renamed> {
+    const moved = entries.rename(this.#brick, frame, from, fromName, to, toName, flags);
     if (moved.freed !== undefined) await moved.freed;
     if (!this.#brick.syncMetadata) return moved.wcc;
     return this.#durable(moved.wcc, moved.to, moved.from);
@@ -303,8 +319,8 @@ export class Posix extends Xlator<PosixOptions> {
     return this.xattrop(frame, fd.inode, op, changes);
   }
 
-  #made({ value, wcc, dir, made }: Changed<Iatt>): fops.Made | Promise<fops.Made> {
-    const answer = { iatt: value, parent: wcc };
+  #made({ value, wcc, dir, made }: Changed<Iatt>, opened?: fops.Opened): fops.Made | Promise<fops.Made> {
+    const answer = opened === undefined ? { iatt: value, parent: wcc } : { iatt: value, parent: wcc, opened };
     if (!this.#brick.syncMetadata) return answer;
     return made === undefined
       ? this.#durable(answer, dir)

@@ -1,5 +1,5 @@
 /** New objects. They belong to the caller; one that cannot be made as asked for is not left behind. */
-import type { CreateHow, Device, Made, SetAttr } from '../../../../graph/fops.ts';
+import type { CreateHow, Device, Made, NewAttr, SetAttr } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
@@ -74,9 +74,23 @@ interface Existing {
   readonly existing: PosixObject;
 }
 
-export function create(brick: Brick, frame: Frame, parent: Inode, name: string, how: CreateHow): Changed<Made['iatt']> {
+/** A gfid carries the kernel's handle of the object, so that none can be chosen for it. */
+function refuseChosen(gfid: Buffer | undefined): void {
+  if (gfid !== undefined) throw fsError('EOPNOTSUPP', 'the gfids of this brick are its own');
+}
+
+/** Creates a file. With `flags` of open(2) an existing file is opened for the caller too. */
+export function create(
+  brick: Brick,
+  frame: Frame,
+  parent: Inode,
+  name: string,
+  how: CreateHow,
+  flags?: number,
+): Changed<Made['iatt']> {
   const mode = how.mode === 'exclusive' ? HALF_MADE : (how.attr.mode ?? FILE_MODE) & 0o7777;
   return making(brick, frame, parent, name, 0, fd => {
+    refuseChosen(how.mode === 'exclusive' ? how.gfid : how.attr.gfid);
     for (let tries = 0; tries < RETRIES; tries++) {
       const made = createNew(brick, fd, name, mode);
       if (made) {
@@ -84,7 +98,7 @@ export function create(brick: Brick, frame: Frame, parent: Inode, name: string, 
         else undoing(brick, fd, name, made, 0, () => keepVerifier(brick.objects.fd(made), how.verifier));
         return made;
       }
-      const found = existing(brick, frame, fd, name, how);
+      const found = existing(brick, frame, fd, name, how, flags);
       if (found) return { existing: found };
     }
     throw fsError('EJUKEBOX', 'the name comes and goes');
@@ -105,8 +119,9 @@ function createNew({ objects }: Brick, fd: number, name: string, mode: number): 
   return meeting(fd, name, 0, () => objects.made(own));
 }
 
-export function mkdir(brick: Brick, frame: Frame, parent: Inode, name: string, attr: SetAttr): Changed<Made['iatt']> {
+export function mkdir(brick: Brick, frame: Frame, parent: Inode, name: string, attr: NewAttr): Changed<Made['iatt']> {
   return making(brick, frame, parent, name, AT_REMOVEDIR, fd => {
+    refuseChosen(attr.gfid);
     const mode = (attr.mode ?? DIR_MODE) & 0o7777;
     if (mkdirat(fd, cName(name), mode & ~SET_ID) < 0) throw lastError('mkdir');
     const made = meet(brick, fd, name, AT_REMOVEDIR);
@@ -126,9 +141,10 @@ export function symlink(
   parent: Inode,
   name: string,
   target: string,
-  attr: SetAttr,
+  attr: NewAttr,
 ): Changed<Made['iatt']> {
   return making(brick, frame, parent, name, 0, fd => {
+    refuseChosen(attr.gfid);
     if (symlinkat(cText2(target), fd, cName(name)) < 0) throw lastError('symlink');
     const made = meet(brick, fd, name, 0);
     finish(brick, frame, made, fd, name, { ...attr, mode: undefined });
@@ -148,21 +164,34 @@ export function mknod(
   frame: Frame,
   parent: Inode,
   name: string,
-  type: number,
-  attr: SetAttr,
-  { major, minor }: Device,
+  type: FileType,
+  attr: NewAttr,
+  device: Device,
 ): Changed<Made['iatt']> {
   return making(brick, frame, parent, name, 0, fd => {
-    const kind = NODES[type];
-    if (kind === undefined) throw fsError('EINVAL', 'mknod makes devices, sockets and fifos');
-    const isDevice = type === FileType.BLK || type === FileType.CHR;
-    const mode = kind | ((attr.mode ?? FILE_MODE) & 0o7777);
-    const device = isDevice ? deviceNumber(major, minor) : 0;
-    if (mknodat(fd, cName(name), mode, device) < 0) throw lastError('mknod');
-    const made = meet(brick, fd, name, 0);
+    refuseChosen(attr.gfid);
+    const mode = (attr.mode ?? FILE_MODE) & 0o7777;
+    const made = type === FileType.REG ? createNew(brick, fd, name, mode) : node(brick, fd, name, type, mode, device);
+    if (made === undefined) throw fsError('EEXIST', 'mknod');
     finish(brick, frame, made, fd, name, attr);
     return made;
   });
+}
+
+function node(
+  brick: Brick,
+  fd: number,
+  name: string,
+  type: FileType,
+  mode: number,
+  { major, minor }: Device,
+): PosixObject {
+  const kind = NODES[type];
+  if (kind === undefined) throw fsError('EINVAL', 'mknod makes files, devices, sockets and fifos');
+  const isDevice = type === FileType.BLK || type === FileType.CHR;
+  const device = isDevice ? deviceNumber(major, minor) : 0;
+  if (mknodat(fd, cName(name), kind | mode, device) < 0) throw lastError('mknod');
+  return meet(brick, fd, name, 0);
 }
 
 /** The kernel's: 12 bits of major, 20 of minor. */

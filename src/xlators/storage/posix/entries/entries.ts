@@ -1,5 +1,5 @@
 /** Names of objects: given, taken away, changed. */
-import type { Made, Renamed } from '../../../../graph/fops.ts';
+import { type Made, type Renamed, RenameFlag } from '../../../../graph/fops.ts';
 import type { Errno } from '../../../../errno.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Iatt } from '../../../../graph/iatt.ts';
@@ -8,7 +8,7 @@ import { close as closePooled } from 'node:fs';
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, S_IFDIR, S_IFMT } from '../../../../sys/constants.ts';
 import { fsError, lastError } from '../../../../sys/failure.ts';
 import { asCaller } from '../../../../sys/process/identity.ts';
-import { linkat, renameat, unlinkat } from '../../../../sys/libc.ts';
+import { linkat, renameat, renameat2, unlinkat } from '../../../../sys/libc.ts';
 import { cName, cName2, procFd } from '../../../../sys/files/names.ts';
 import { stat, statName } from '../../../../sys/files/statx.ts';
 import { iattOf } from '../attributes.ts';
@@ -127,7 +127,16 @@ export interface Moved {
   readonly freed: Left['freed'];
 }
 
-export function rename(brick: Brick, frame: Frame, from: Inode, fromName: string, to: Inode, toName: string): Moved {
+/** Renames as renameat2(2) does with `flags`: one of {@link RenameFlag}, or 0. */
+export function rename(
+  brick: Brick,
+  frame: Frame,
+  from: Inode,
+  fromName: string,
+  to: Inode,
+  toName: string,
+  flags: number,
+): Moved {
   const { objects } = brick;
   const fromDir = objects.of(from);
   const fromFd = objects.stat(fromDir);
@@ -138,7 +147,8 @@ export function rename(brick: Brick, frame: Frame, from: Inode, fromName: string
     const toFd = objects.stat(toDir);
     toBefore = iattOf(toDir);
     asCaller(frame.identity);
-    const { gone, freed } = renameNow(brick, [fromDir, fromFd, fromName], [toDir, toFd, toName]);
+    const run = flags === RenameFlag.EXCHANGE ? exchangeNow : renameNow;
+    const { gone, freed } = run(brick, [fromDir, fromFd, fromName], [toDir, toFd, toName], flags);
     const wcc = {
       from: { before: fromBefore, after: iattNow(fromDir, fromFd) },
       to: { before: toBefore, after: iattNow(toDir, toFd) },
@@ -157,8 +167,14 @@ export function rename(brick: Brick, frame: Frame, from: Inode, fromName: string
 
 type Entry = readonly [dir: PosixObject, fd: number, name: string];
 
-function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toFd, toName]: Entry): Left {
+function renameNow(
+  brick: Brick,
+  [fromDir, fromFd, fromName]: Entry,
+  [toDir, toFd, toName]: Entry,
+  flags: number,
+): Left {
   const { objects } = brick;
+  if (flags !== 0 && flags !== RenameFlag.NOREPLACE) throw fsError('EINVAL', `rename with flags ${flags}`);
   // RFC 1813, 3.3.14.
   if (isDot(fromName) || isDot(toName)) throw fsError('EINVAL', 'rename of . or ..');
   objects.index?.room();
@@ -167,16 +183,18 @@ function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toF
   const ino = statName(fromFd, fromBytes) === 0 ? stat.inoKey : -1;
   const moved = ino === -1 ? undefined : mover(brick, fromFd, fromBytes, ino);
   const leaver = leaving(brick, toFd, toBytes);
-  const renamed = renameat(fromFd, fromBytes, toFd, toBytes) === 0;
+  const answer =
+    flags === 0
+      ? renameat(fromFd, fromBytes, toFd, toBytes)
+      : renameat2(fromFd, fromBytes, toFd, toBytes, RenameFlag.NOREPLACE);
+  const renamed = answer === 0;
   const error = renamed ? undefined : lastError('rename');
   const replaced = renamed && leaver !== undefined && leaver.ino !== ino;
   const what = left(brick, leaver, replaced);
   if (error) throw error;
   if (objects.index === undefined || leaver?.ino === ino) return what; // two names of one file: nothing was done
   objects.index.renamed(fromDir, fromName, toDir, toName);
-  if (!moved) return what;
-  moved.placeParent = undefined;
-  if (moved.mount.copiesUp && statName(toFd, toBytes) === 0 && stat.inoKey === ino) iattOf(moved);
+  arrived(moved, toFd, toBytes);
   return what;
 }
 
@@ -184,4 +202,32 @@ function renameNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toF
 function mover({ objects }: Brick, fd: number, name: Buffer, ino: number | bigint): PosixObject | undefined {
   const mount = objects.mounts.peek();
   return mount?.copiesUp ? objects.seen(fd, name) : mount?.inodes.get(ino);
+}
+
+/** The objects of two names change places; none loses its name. */
+function exchangeNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toFd, toName]: Entry): Left {
+  const { objects } = brick;
+  if (isDot(fromName) || isDot(toName)) throw fsError('EINVAL', 'rename of . or ..');
+  objects.index?.room();
+  const fromBytes = cName(fromName);
+  const toBytes = cName2(toName);
+  const one = moverOf(brick, fromFd, fromBytes);
+  const other = moverOf(brick, toFd, toBytes);
+  if (renameat2(fromFd, fromBytes, toFd, toBytes, RenameFlag.EXCHANGE) < 0) throw lastError('rename');
+  if (objects.index === undefined) return NOTHING;
+  objects.index.exchanged(fromDir, fromName, toDir, toName);
+  arrived(one, toFd, toBytes);
+  arrived(other, fromFd, fromBytes);
+  return NOTHING;
+}
+
+/** The object called `name`, as {@link mover} has it. */
+const moverOf = (brick: Brick, fd: number, name: Buffer): PosixObject | undefined =>
+  statName(fd, name) < 0 ? undefined : mover(brick, fd, name, stat.inoKey);
+
+/** `object` was moved: it is noted anew at the next occasion, and its birth time if it was copied up by this. */
+function arrived(object: PosixObject | undefined, fd: number, name: Buffer): void {
+  if (object === undefined) return;
+  object.placeParent = undefined;
+  if (object.mount.copiesUp && statName(fd, name) === 0 && stat.inoKey === object.ino) iattOf(object);
 }

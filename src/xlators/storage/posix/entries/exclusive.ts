@@ -2,14 +2,17 @@
 import type { CreateHow } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { ERRNO } from '../../../../errno.ts';
-import { S_IFMT, S_IFREG } from '../../../../sys/constants.ts';
+import { O_EXCL, O_TRUNC, S_IFMT, S_IFREG } from '../../../../sys/constants.ts';
 import { fsError, systemError } from '../../../../sys/failure.ts';
 import { setTimes } from '../../../../sys/files/attributes.ts';
 import { asCaller, uidOf } from '../../../../sys/process/identity.ts';
 import { errno } from '../../../../sys/libc.ts';
 import { cName } from '../../../../sys/files/names.ts';
 import { stat, statName } from '../../../../sys/files/statx.ts';
+import { typeOfMode } from '../attributes.ts';
 import type { Brick } from '../brick.ts';
+import { mayOpen } from '../data/open.ts';
+import { refuseOthers } from '../data/read.ts';
 import type { PosixObject } from '../objects/object.ts';
 import { truncateTo } from '../setattr.ts';
 
@@ -43,13 +46,17 @@ const isHalfMade = ({ identity }: Frame): boolean =>
   stat.uid === uidOf(identity) &&
   stat.ctime * 1000 + stat.ctimeNsec / 1e6 < STARTED_MS;
 
-/** What `how` makes of the object that has the name already; `undefined` if it is gone again. */
+/**
+ * Creates a file under a name that is taken, as `how` says, and opens it if there are `flags`. `undefined` if the object
+ * that had the name is gone.
+ */
 export function existing(
   brick: Brick,
   frame: Frame,
   fd: number,
   name: string,
   how: CreateHow,
+  flags?: number,
 ): PosixObject | undefined {
   const { objects } = brick;
   asCaller(frame.identity);
@@ -60,15 +67,22 @@ export function existing(
     throw systemError(number, 'create');
   }
   const isFile = (stat.mode & S_IFMT) === S_IFREG;
-  if (how.mode === 'guarded' || (how.mode === 'exclusive' && !isFile)) throw fsError('EEXIST', 'create');
+  const isNew = how.mode === 'guarded' || (how.mode === 'unchecked' && flags !== undefined && (flags & O_EXCL) !== 0);
+  if (isNew || (how.mode === 'exclusive' && !isFile)) throw fsError('EEXIST', 'create');
   const object = objects.seen(fd, bytes);
+  if (flags !== undefined) {
+    refuseOthers(typeOfMode(stat.mode));
+    mayOpen(object, objects.fd(object), frame.identity, flags);
+  }
   if (how.mode === 'exclusive') {
     if (hasVerifier(how.verifier)) return object;
     if (!isHalfMade(frame)) throw fsError('EEXIST', 'create');
     keepVerifier(objects.fd(object), how.verifier);
-  } else if (how.attr.size !== undefined && isFile) {
+  } else {
     // Of an existing file only the size is set, the way open(2) with O_CREAT has it. Anything else is left as it is.
-    truncateTo(brick, object, objects.fd(object), frame.identity, how.attr.size);
+    const truncates = flags !== undefined && (flags & O_TRUNC) !== 0;
+    const size = how.attr.size ?? (truncates ? 0 : undefined);
+    if (size !== undefined && isFile) truncateTo(brick, object, objects.fd(object), frame.identity, size);
   }
   objects.stat(object);
   return object;

@@ -180,6 +180,17 @@ export class PlaceIndex {
     this.#done(() => this.#move.run(to.gfid, bytesOf(toName), from.gfid, bytesOf(fromName)));
   }
 
+  exchanged(one: PosixObject, oneName: string, other: PosixObject, otherName: string): void {
+    const [first, second] = [bytesOf(oneName), bytesOf(otherName)];
+    this.#done(() => {
+      this.#db.exec('SAVEPOINT exchange'); // this may run inside of a transaction, and all of it is written or nothing
+      this.#move.run(one.gfid, UNNAMEABLE, one.gfid, first);
+      this.#move.run(one.gfid, first, other.gfid, second);
+      this.#move.run(other.gfid, second, one.gfid, UNNAMEABLE);
+      this.#db.exec('RELEASE exchange');
+    });
+  }
+
   /**
    * The gfid of an inode without a handle, whom `stat` tells of and who hides who it is (`Mount.hidesWho`): the one that
    * it was given when it was first met, by whichever stage, unless its birth time has changed since. Of a directory that
@@ -361,6 +372,8 @@ export class PlaceIndex {
   }
 }
 
+/** What no entry of a directory can be called. */
+const UNNAMEABLE = Buffer.from('/');
 const bytesOf = (name: string) => Buffer.from(name, 'latin1');
 const nameOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
 const btimeNow = () => `${stat.btime}.${stat.btimeNsec}`;
