@@ -3,7 +3,8 @@ import { asServer } from '../sys/process/identity.ts';
 import { Gate } from './live/gate.ts';
 import { type GraphSource, type Plan, planGraph, type PlannedVolume } from './plan.ts';
 import { shown, VolfileError } from '../volfile/volfile-error.ts';
-import { BrickWatch, watched } from './live/brick-watch.ts';
+import { BrickWatch } from './live/brick-watch.ts';
+import { watched } from './live/watched.ts';
 import type { GraphEnv, Xlator } from './xlator.ts';
 
 /** Reports that an xlator threw while it was made or started: `file:line`, which one, and why. */
@@ -93,7 +94,7 @@ export class Graph implements AsyncDisposable {
   /** Sends `parent-up` down; as bricks come up, `child-up` comes back. Resolves when the top is ready. */
   up(): Promise<void> {
     asServer();
-    this.top.notify('parent-up');
+    this.top.notify({ kind: 'parent-up' });
     return this.top.ready();
   }
 
@@ -142,7 +143,7 @@ export class Graph implements AsyncDisposable {
         }
         this.#started.push(brick);
         brick.watch!.ready = true;
-        brick.notify('child-up');
+        brick.notify({ kind: 'child-up' });
       } catch (err) {
         this.env.log.warn({ err, xlator: brick.name }, `volume ${shown(brick.name)} cannot start yet`);
         this.#late.add(brick);

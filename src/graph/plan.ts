@@ -6,10 +6,8 @@ import { FILE_TYPE, loadUserXlator } from './user-xlator.ts';
 import { parseVolfile, printVolfile, type Stanza } from '../volfile/volfile.ts';
 import { shown, VolfileError } from '../volfile/volfile-error.ts';
 import { isForOthers, judgeUnknown } from './options/unknown-options.ts';
+import type { Registry } from './registry.ts';
 import type { Layer, XlatorClass } from './xlator.ts';
-
-/** Types of volfiles and how to get their classes. See `src/xlators/registry.ts`. */
-export type Registry = Readonly<Record<string, () => Promise<XlatorClass>>>;
 
 export interface GraphSource {
   /** The volfile. */

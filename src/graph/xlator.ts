@@ -1,5 +1,6 @@
 import { FsError } from '../errno.ts';
 import type { Fd, Inode } from './inode.ts';
+import type { GraphEvent } from './event.ts';
 import type { Log } from '../log.ts';
 import type { Fop, Fops } from './fops.ts';
 import { ARITY } from './fops/arity.ts';
@@ -46,13 +47,6 @@ export interface XlatorConfig<O extends OptionTable = OptionTable> {
 
 /** A part of a state dump. It is plain data, since it is posted between threads. */
 export type DumpValues = Readonly<Record<string, string | number | boolean>>;
-
-/**
- * The events between the xlators of a graph. `parent-up` passes down, the others pass up. `unstable-lost` says that
- * data written UNSTABLE may be lost (a sync failed, a brick reconnected), so that clients must be made to send it
- * again. `child-up` comes again when the brick has reconnected or serves another tree (see {@link Xlator.volumeId}).
- */
-export type GraphEvent = 'parent-up' | 'child-up' | 'child-down' | 'unstable-lost';
 
 export interface XlatorClass {
   new (config: XlatorConfig<any>): Xlator;
@@ -130,14 +124,14 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
    * on.
    */
   notify(event: GraphEvent, _from?: Xlator): void {
-    if (event !== 'parent-up') {
+    if (event.kind !== 'parent-up') {
       for (const parent of this.parents) parent.notify(event, this);
       return;
     }
     if (this.#parentUp) return; // several ways may lead from the top to this xlator
     this.#parentUp = true;
     if (this.children.length === 0) {
-      this.notify('child-up');
+      this.notify({ kind: 'child-up' });
     } else {
       for (const child of this.children) child.notify(event, this);
     }

@@ -1,4 +1,4 @@
-import type { Registry } from '../graph/plan.ts';
+import type { Registry } from '../graph/registry.ts';
 
 /** The types that a volfile may name; each is loaded when one does. The path is the type. */
 export const XLATORS = {

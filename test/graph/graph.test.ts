@@ -2,11 +2,13 @@ import t from 'tap';
 import { FsError } from '#src/errno.ts';
 import { Graph } from '#src/graph/graph.ts';
 import { bool, integer } from '#src/graph/options.ts';
-import { planGraph, printPlan, type Registry } from '#src/graph/plan.ts';
+import { planGraph, printPlan } from '#src/graph/plan.ts';
+import type { Registry } from '#src/graph/registry.ts';
 import { forgetOf, releaseOf, subtree } from '#src/graph/subtree.ts';
 import { parseVolfile } from '#src/volfile/volfile.ts';
 import { newHangingMemory, newStageMemory } from '#src/graph/live/brick-watch.ts';
-import { type GraphEvent, Xlator } from '#src/graph/xlator.ts';
+import type { GraphEvent } from '#src/graph/event.ts';
+import { Xlator } from '#src/graph/xlator.ts';
 import { Fd, Inode } from '#src/graph/inode.ts';
 import { envOf, frame, graphOf, keptLog, stackOf, TEST_XLATORS } from '../support/graph.ts';
 import { gfidOf } from '../support/iatt.ts';
@@ -43,7 +45,7 @@ function recorder() {
     }
 
     override notify(event: GraphEvent, from?: Xlator) {
-      events.push(`${event} ${this.name}${from ? ` from ${from.name}` : ''}`);
+      events.push(`${event.kind} ${this.name}${from ? ` from ${from.name}` : ''}`);
       super.notify(event, from);
     }
   }
@@ -111,7 +113,7 @@ t.test('child-down goes up', async t => {
   const { events, registry } = recorder();
   const graph = await graphOf(t, diamond, { registry });
   events.length = 0;
-  graph.xlators.get('left')!.notify('child-down', graph.xlators.get('brick'));
+  graph.xlators.get('left')!.notify({ kind: 'child-down' }, graph.xlators.get('brick'));
   t.strictSame(events, ['child-down left from brick', 'child-down top from left']);
 });
 

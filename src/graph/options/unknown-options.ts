@@ -4,7 +4,7 @@
  */
 import { closest } from '../../volfile/did-you-mean.ts';
 import { patternOf } from './option-names.ts';
-import type { Registry } from '../plan.ts';
+import type { Registry } from '../registry.ts';
 import type { UnknownOption } from './read-options.ts';
 import type { Stanza } from '../../volfile/volfile.ts';
 import { shown, VolfileError } from '../../volfile/volfile-error.ts';

@@ -3,7 +3,8 @@ import t, { type Test } from 'tap';
 import { Gate } from '#src/graph/live/gate.ts';
 import { Graph } from '#src/graph/graph.ts';
 import { LiveGraph } from '#src/graph/live/live-graph.ts';
-import { type GraphEvent, Xlator } from '#src/graph/xlator.ts';
+import type { GraphEvent } from '#src/graph/event.ts';
+import { Xlator } from '#src/graph/xlator.ts';
 import { envOf, keptLog } from '../../support/graph.ts';
 
 t.test('a gate', async t => {
@@ -43,7 +44,7 @@ function setup(t: Test, { graceMs = 60_000, upMs = 60_000 } = {}) {
       events.push(`fini ${this.name}`);
     }
     override notify(event: GraphEvent) {
-      events.push(`${event} ${this.name}`);
+      events.push(`${event.kind} ${this.name}`);
     }
     override async ready() {
       if (silent.has(this.name)) return new Promise<void>(() => {});

@@ -8,7 +8,8 @@ import { ROOT } from '../../../graph/identity.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { forgetOf, subtree } from '../../../graph/subtree.ts';
 import { VolfileError } from '../../../volfile/volfile-error.ts';
-import { type GraphEvent, Xlator } from '../../../graph/xlator.ts';
+import type { GraphEvent } from '../../../graph/event.ts';
+import { Xlator } from '../../../graph/xlator.ts';
 import { InodeTable } from '../../../inode/table.ts';
 import { PeerLog, type PeerLogger } from '../../../peer-log.ts';
 import type { Call, Program } from '../../../rpcsvc/actor.ts';
@@ -162,15 +163,15 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
 
   override notify(event: GraphEvent, from?: Xlator): void {
     const volume = from === undefined ? undefined : this.volumes.get(from.name);
-    if (event === 'child-up' && volume !== undefined) {
+    if (event.kind === 'child-up' && volume !== undefined) {
       if (!volume.up) this.log.debug({ volume: volume.name }, 'volume is up');
       volume.up = volume.tree !== undefined;
       void this.#cameUp(volume.name);
-    } else if (event === 'child-down' && volume !== undefined) {
+    } else if (event.kind === 'child-down' && volume !== undefined) {
       volume.up = false;
       this.log.warn({ volume: volume.name }, 'volume is down: its calls are answered "try again later"');
       this.#host?.verifier.change(); // what the brick had not synced may be gone when it comes back
-    } else if (event === 'unstable-lost') {
+    } else if (event.kind === 'unstable-lost') {
       this.log.warn({ volume: volume?.name }, 'unstable writes may be lost: clients are made to send them again');
       this.#host?.verifier.change();
     } else {

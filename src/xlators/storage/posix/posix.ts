@@ -75,7 +75,7 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   #openBrick(): Promise<OpenBrick> {
-    const lost = () => this.notify('unstable-lost');
+    const lost = () => this.notify({ kind: 'unstable-lost' });
     return openBrick(this.name, this.slot, this.options, this.env, this.log, lost, this.watch);
   }
 
@@ -86,7 +86,7 @@ export class Posix extends Xlator<PosixOptions> {
     this.#open = next;
     this.#brick = next.brick;
     const closed = before.close();
-    this.notify('child-up');
+    this.notify({ kind: 'child-up' });
     await closed;
   }
 

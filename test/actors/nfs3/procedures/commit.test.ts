@@ -114,7 +114,7 @@ t.test('the verifier changes when data may have been lost', async t => {
   makeFile(path);
   const args = `${opaque(await served.handle('file'))} ${WHOLE}`;
   const before = await served.exchange(call('nfs3', COMMIT, args));
-  served.nfs.notify('unstable-lost', served.volume.top);
+  served.nfs.notify({ kind: 'unstable-lost' }, served.volume.top);
   const after = await served.exchange(call('nfs3', COMMIT, args));
   t.equal(before.toString('hex', before.length - 8), VERIFIER);
   t.not(after.toString('hex', after.length - 8), VERIFIER);

@@ -68,7 +68,7 @@ onOwnMounts('an error of writing back is reported, and the verifier must change'
   const brick = await startBrick(t, place);
   const { fops, root: top } = brick;
   let lost = 0;
-  brick.posix.notify = event => (lost += event === 'unstable-lost' ? 1 : 0);
+  brick.posix.notify = event => (lost += event.kind === 'unstable-lost' ? 1 : 0);
   const file = inodeOf((await fops.create(root, top, 'f', { mode: 'guarded', attr: {} })).iatt);
   const data = Buffer.alloc(1 << 20, 1);
   for (let i = 0; i < 32; i++) await fops.writev(root, file.fd, data, i << 20, Stable.UNSTABLE);
@@ -85,7 +85,7 @@ onOwnMounts('… also if nobody asks: when the file is closed', async t => {
   const brick = await startBrick(t, place);
   const { fops, root: top } = brick;
   let lost = 0;
-  brick.posix.notify = event => (lost += event === 'unstable-lost' ? 1 : 0);
+  brick.posix.notify = event => (lost += event.kind === 'unstable-lost' ? 1 : 0);
   const file = inodeOf((await fops.create(root, top, 'f', { mode: 'guarded', attr: {} })).iatt);
   const data = Buffer.alloc(1 << 20, 1);
   for (let i = 0; i < 32; i++) await fops.writev(root, file.fd, data, i << 20, Stable.UNSTABLE);
