@@ -1,4 +1,4 @@
-/** The programs that a server serves, grouped by the parts of the machine that they need. */
+/** The RPC programs that a server serves. */
 import type { Call, Program } from '#src/rpcsvc/actor.ts';
 import type { PortTable } from '#src/rpc/port-table.ts';
 import { ServedNfsCall } from '#src/xlators/nfs/server/served-nfs-call.ts';
@@ -12,7 +12,7 @@ import { nlm4 } from './nlm4/program.ts';
 import { portmap2 } from './portmap/portmap2.ts';
 import { rpcbind3, rpcbind4 } from './portmap/rpcbind.ts';
 
-/** The programs of `nfs/server`. */
+/** The programs that serve the exports of `nfs/server`. */
 export function programsOf(server: NfsServer): Program[] {
   const mountCall = (call: Call) => new ServedMountCall(server, call);
   const mounts = [mount3(mountCall), mount2(mountCall), mount1(mountCall)];

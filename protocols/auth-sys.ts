@@ -2,7 +2,7 @@
 import { array, type Infer, string, struct, uint32 } from './xdr/codec.ts';
 
 export const MACHINENAME_MAX = 255;
-/** RFC 5531, appendix A: at most 16 groups; who is in more is looked up on the server when asked to. */
+/** RFC 5531, appendix A. A user in more groups is looked up on the server if it is configured to do so. */
 export const AUTH_SYS_GIDS_MAX = 16;
 
 export const authsys_parms = struct({

@@ -9,14 +9,15 @@ export const MOUNT_V3 = 3;
 
 export const MNTPATHLEN = 1024;
 export const MNTNAMLEN = 255;
-/** Bytes of version 3's handles at most, and of version 1's exactly. */
+/** The greatest length of a handle in version 3. */
 export const FHSIZE3 = 64;
+/** The length of every handle in version 1. */
 export const FHSIZE = 32;
 
 /** Paths of up to this length decode, so that one over MNTPATHLEN can be answered NAMETOOLONG, not GARBAGE_ARGS. */
 export const DIRPATH_BYTES_MAX = 4096;
 
-/** Lists have no bound in the RFC: these are ours, for what is decoded. */
+/** The RFC has no bounds for lists. These are the bounds of this implementation when it decodes. */
 export const MOUNTS_MAX = 65_536;
 export const EXPORTS_MAX = 65_536;
 export const GROUPS_MAX = 4096;
@@ -29,7 +30,7 @@ export type MOUNTPROC3 = (typeof MOUNTPROC3)[keyof typeof MOUNTPROC3];
 export const MOUNTPROC = MOUNTPROC3;
 export type MOUNTPROC = MOUNTPROC3;
 
-/** The procedures of version 2, which has one more. */
+/** Version 2 has one more procedure. */
 export const MOUNTPROC2 = { ...MOUNTPROC, PATHCONF: 7 } as const;
 export type MOUNTPROC2 = (typeof MOUNTPROC2)[keyof typeof MOUNTPROC2];
 
@@ -54,7 +55,7 @@ export const name = string(MNTNAMLEN);
 export const fhandle3 = opaque(FHSIZE3);
 export const fhandle = fixedOpaque(FHSIZE);
 
-/** The argument of MNT and UMNT: a `dirpath`, of which more decodes than may be, see {@link DIRPATH_BYTES_MAX}. */
+/** The argument of MNT and UMNT: a `dirpath` that may be too long, see {@link DIRPATH_BYTES_MAX}. */
 export const dirpath_arg = string(DIRPATH_BYTES_MAX);
 
 // MNT
@@ -78,7 +79,7 @@ export type mountres3 = Infer<typeof mountres3>;
 
 const fhstatus_ok = struct({ directory: fhandle });
 
-/** Version 1's answer to MNT. `status` is 0 or "a UNIX error number" (RFC 1094, A.4): any, so `directory` tells. */
+/** The result of version 1's MNT. `status` is "a UNIX error number" (RFC 1094, A.4), or 0 if there is a `directory`. */
 export interface fhstatus {
   readonly status: number;
   readonly directory?: Buffer;
@@ -115,8 +116,8 @@ export const exports = list(exportnode, EXPORTS_MAX);
 // PATHCONF
 
 /**
- * Bits of `pc_mask`: one says that no value is valid, and others are options that are on. Further bits name values that
- * are not valid.
+ * Bits of `pc_mask`. ERROR says that no value is valid, the other two are options that are on. A further bit for each
+ * value says that this value is not valid.
  */
 export const PC = { ERROR: 1 << 0, NO_TRUNC: 1 << 7, CHOWN_RESTRICTED: 1 << 9 } as const;
 

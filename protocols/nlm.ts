@@ -48,19 +48,22 @@ export const NLM4 = {
 export const nlm4_stats = enumOf(NLM4);
 export type nlm4_stats = Infer<typeof nlm4_stats>;
 
-/** What others are kept from by a share. */
+/** What a share denies to others: nothing, reading, writing, or both. */
 export const FSM = { DN: 0, DR: 1, DW: 2, DRW: 3 } as const;
 export const fsh4_mode = enumOf(FSM);
 export type fsh4_mode = Infer<typeof fsh4_mode>;
 
-/** What is done with the file under a share. */
+/** What a share allows its owner to do: nothing, reading, writing, or both. */
 export const FSA = { NONE: 0, R: 1, W: 2, RW: 3 } as const;
 export const fsh4_access = enumOf(FSA);
 export type fsh4_access = Infer<typeof fsh4_access>;
 
 export const netobj = opaque(MAXNETOBJ_SZ);
 
-/** A range is compared to the bit, with owners anywhere in 64 bits: bigints. A length of 0 is "to the end of the file". */
+/**
+ * Bigints, since locks may begin and end anywhere in 64 bits and are compared exactly. A length of 0 reaches to the
+ * end.
+ */
 const range = { l_offset: uint64, l_len: uint64 };
 
 export const nlm4_holder = struct({ exclusive: bool, svid: int32, oh: netobj, ...range });
@@ -113,7 +116,7 @@ export type nlm4_notify = Infer<typeof nlm4_notify>;
 
 // Results
 
-/** Its `stat` is a nlm4_stat, a struct of nothing but the status. */
+/** In the RFC `stat` is a struct whose only field is the status; the bytes are the same. */
 export const nlm4_res = struct({ cookie: netobj, stat: nlm4_stats });
 export type nlm4_res = Infer<typeof nlm4_res>;
 

@@ -1,7 +1,7 @@
 /** The port mapper, version 2 (RFC 1833, section 3). */
 import { type Infer, list, opaque, struct, uint32 } from './xdr/codec.ts';
 
-/** Port mapper and rpcbind are one program in several versions. */
+/** The port mapper and rpcbind are versions of one program. */
 export const PMAP_PROGRAM = 100000;
 export const PMAP_VERSION = 2;
 export const PMAP_PORT = 111;
@@ -11,9 +11,9 @@ export type PMAPPROC = (typeof PMAPPROC)[keyof typeof PMAPPROC];
 
 export const IPPROTO = { TCP: 6, UDP: 17 } as const;
 
-/** No bound in the RFC: ours, for what is decoded. */
+/** The RFC has no bound. This is the bound of this implementation when it decodes. */
 export const MAPPINGS_MAX = 16_384;
-/** Bytes that CALLIT carries: "args" must fit a datagram. */
+/** The greatest length of the arguments or results that CALLIT carries, which are sent in one datagram. */
 export const CALLIT_BYTES_MAX = 65_536;
 
 export const mapping = struct({ prog: uint32, vers: uint32, prot: uint32, port: uint32 });

@@ -38,7 +38,7 @@ export type opaque_auth = Infer<typeof opaque_auth>;
 
 export const NO_AUTH: opaque_auth = { flavor: auth_flavor.AUTH_NONE, body: Buffer.alloc(0) };
 
-/** The whole header of a call (`rpc_msg` with `call_body`), up to where the procedure's arguments begin. */
+/** The header of a call (`rpc_msg` with `call_body`), which the procedure's arguments follow. */
 export const call_header = struct({
   xid: uint32,
   mtype: enumOf({ CALL: msg_type.CALL }),
@@ -72,7 +72,7 @@ const rejected_reply = struct({
   }),
 });
 
-/** The whole header of a reply; after an accepted SUCCESS the procedure's results follow. */
+/** The header of a reply. If it says SUCCESS, the procedure's results follow. */
 export const reply_header = struct({
   xid: uint32,
   mtype: enumOf({ REPLY: msg_type.REPLY }),

@@ -1,4 +1,4 @@
-/** rpcbind, versions 3 and 4 (RFC 1833, section 2). Its number and port are the port mapper's. */
+/** rpcbind, versions 3 and 4 (RFC 1833, section 2). It has the number and port of the port mapper. */
 import { CALLIT_BYTES_MAX, MAPPINGS_MAX, PMAP_PROGRAM } from './portmap.ts';
 import { type Infer, int32, list, opaque, string, struct, uint32 } from './xdr/codec.ts';
 
@@ -19,7 +19,7 @@ export const RPCBPROC = {
 } as const;
 export type RPCBPROC = (typeof RPCBPROC)[keyof typeof RPCBPROC];
 
-/** Version 4's: CALLIT is called BCAST there, and four more. */
+/** Version 4 calls CALLIT BCAST, and has four more procedures. */
 export const RPCBPROC4 = {
   NULL: 0,
   SET: 1,
@@ -37,12 +37,12 @@ export const RPCBPROC4 = {
 } as const;
 export type RPCBPROC4 = (typeof RPCBPROC4)[keyof typeof RPCBPROC4];
 
-/** `r_nc_semantics` of the transports that have addresses here (RFC 1833, 2.1: connectionless, or with orderly release). */
+/** `r_nc_semantics` (RFC 1833, 2.1): connectionless, with connections, with orderly release besides, or raw. */
 export const NC_TPI = { CLTS: 1, COTS: 2, COTS_ORD: 3, RAW: 4 } as const;
 
-/** Strings have no bound in the RFC: this is ours. A universal address is at most a path of a unix socket. */
+/** The RFC has no bound for strings. The longest universal addresses are paths of unix sockets, which are shorter. */
 export const RPCB_STRING_MAX = 1024;
-/** Bytes of a transport's own address: a sockaddr_storage. */
+/** The greatest length of a transport's address: that of a sockaddr_storage. */
 export const TADDR_BYTES_MAX = 128;
 
 const text = string(RPCB_STRING_MAX);
@@ -53,7 +53,7 @@ export type rpcb = Infer<typeof rpcb>;
 /** `rp__list *`. */
 export const rpcblist_ptr = list(rpcb, MAPPINGS_MAX);
 
-/** A universal address; empty for "none" (RFC 1833, 2.2.1). */
+/** A universal address, or an empty string for none (RFC 1833, 2.2.1). */
 export const uaddr = text;
 
 /** A transport's own form of an address. */
@@ -99,7 +99,7 @@ export const rpcbs_rmtcalllist = struct({
 export type rpcbs_rmtcalllist = Infer<typeof rpcbs_rmtcalllist>;
 export const rpcbs_rmtcalllist_ptr = list(rpcbs_rmtcalllist, MAPPINGS_MAX);
 
-/** `int rpcbs_proc[RPCBSTAT_HIGHPROC]`: calls of each procedure, by its name instead of its number. */
+/** `int rpcbs_proc[RPCBSTAT_HIGHPROC]`: how often each procedure was called. Here the array has names for indexes. */
 export const rpcbs_proc = struct({
   NULL: int32,
   SET: int32,
@@ -126,6 +126,6 @@ export const rpcb_stat = struct({
 });
 export type rpcb_stat = Infer<typeof rpcb_stat>;
 
-/** `rpcb_stat rpcb_stat_byvers[RPCBVERS_STAT]`: of versions 2, 3 and 4. */
+/** `rpcb_stat rpcb_stat_byvers[RPCBVERS_STAT]`: the statistics of versions 2, 3 and 4. */
 export const rpcb_stat_byvers = struct({ v2: rpcb_stat, v3: rpcb_stat, v4: rpcb_stat });
 export type rpcb_stat_byvers = Infer<typeof rpcb_stat_byvers>;

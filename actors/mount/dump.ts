@@ -5,7 +5,7 @@ import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import type { MountEntry } from '#src/xlators/nfs/server/mount/mount-table.ts';
 import { stringBytes, wholeList } from './whole-list.ts';
 
-/** Who has mounted what, as far as clients have told (RFC 1813, 5.2.2). */
+/** Lists which clients have mounted what, as far as they have told the server (RFC 1813, 5.2.2). */
 export const dump: Actor<MountCall, void, mountbody[]> = {
   name: 'DUMP',
   args: nothing,

@@ -12,7 +12,7 @@ const nodeOf = ({ directory, groups }: ExportEntry): exportnode => ({
 const bytesOf = ({ ex_dir, ex_groups }: exportnode) =>
   ex_groups.reduce((bytes, { gr_name }) => bytes + 4 + stringBytes(gr_name), stringBytes(ex_dir) + 4);
 
-/** What there is to mount, and by whom (RFC 1813, 5.2.5). */
+/** Lists the exports, and which clients may mount each of them (RFC 1813, 5.2.5). */
 export const exportActor: Actor<MountCall, void, readonly exportnode[]> = {
   name: 'EXPORT',
   args: nothing,

@@ -4,8 +4,8 @@ import { fromWire } from '#src/wire-text.ts';
 import { failureOf, type MountFailure } from './status.ts';
 
 /**
- * What both versions of MNT do: finds the directory and, unless `refuse` has something against it, notes the mount.
- * `refuse` throws an FsError.
+ * Does what MNT does in all versions: finds the directory that the client asks for and enters the mount in the mount
+ * table. `refuse` may throw an FsError before that.
  */
 export async function mountDirectory(
   mount: MountCall,

@@ -5,7 +5,7 @@ import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 
 export type MountFailure = Exclude<mountstat3, typeof MNT3.OK>;
 
-/** RFC 1813, 5.1.5. There is no "try again later": what is not here is an input/output error. */
+/** RFC 1813, 5.1.5. MOUNT has no status for "try again later": an errno that is not listed is an input/output error. */
 const STATUS: Partial<Record<Errno, MountFailure>> = {
   EPERM: MNT3.ERR_PERM,
   ENOENT: MNT3.ERR_NOENT,
@@ -22,7 +22,7 @@ const STATUS: Partial<Record<Errno, MountFailure>> = {
   ENOTSUPP: MNT3.ERR_NOTSUPP,
 };
 
-/** The status of whatever a mount failed with, which is logged: as a refusal, or as the bug that it is. */
+/** Returns the status of an error, and logs it: as a refusal, or as a bug of this program if it has no errno. */
 export function failureOf({ call, log }: MountCall, path: string, error: unknown): MountFailure {
   const client = call.peer.address;
   const errno = errnoOf(error);

@@ -2,19 +2,21 @@ import { padOf } from '#protocols/xdr/stream.ts';
 import { UnanswerableError } from '#src/rpcsvc/actor.ts';
 import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 
-/** Bytes of an accepted reply's header (RFC 5531, 9), with no verifier. */
+/** Bytes of an accepted reply's header (RFC 5531, 9) with an empty verifier. */
 const HEADER_BYTES = 24;
 /**
- * The most bytes of a reply with a list. UDP: what clients make room for and mountd sends (UDPMSGSIZE of their RPC
- * libraries), and no more, since the sender may be forged. TCP: enough for the list of any usual mount table.
+ * The greatest length of a reply with a list. Over UDP it is what clients reserve and mountd sends (UDPMSGSIZE of their
+ * RPC libraries); no more, since the sender's address may be forged. Over TCP it holds the list of any usual mount
+ * table.
  */
 const REPLY_BYTES_MAX = { udp: 8800, tcp: 4 * 1024 * 1024 } as const;
+/** XDR puts a boolean before each element and behind the last: whether one more follows. */
 const MORE_BYTES = 4;
 
 /**
- * Returns the list if a reply can carry all of it; `bytesOf` returns the bytes of an element in it. A shorter list
- * would look complete to the client.
- * @throws {UnanswerableError} the list is too long
+ * Returns the list if a reply can carry all of it: a part of it would look complete to the client. `bytesOf` returns
+ * the length of an encoded element.
+ * @throws {UnanswerableError} if the list is too long
  */
 export function wholeList<T>(
   mount: MountCall,
@@ -34,5 +36,5 @@ export function wholeList<T>(
   return list;
 }
 
-/** The bytes of a string on the wire. */
+/** The length of an encoded string. */
 export const stringBytes = (text: string): number => 4 + text.length + padOf(text.length);

@@ -4,11 +4,13 @@ import type { Actor } from '#src/rpcsvc/actor.ts';
 import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { mountDirectory } from '../mount/mount.ts';
 
-/** "A UNIX error number" of its time: version 3 took them over, but for these two of its own (RFC 1094, A.4). */
+/**
+ * Version 1 answers "a UNIX error number" (RFC 1094, A.4). The statuses of version 3 are the same numbers, except two.
+ */
 const EIO = 5;
-const OWN_OF_V3: ReadonlySet<number> = new Set([MNT3.ERR_NOTSUPP, MNT3.ERR_SERVERFAULT]);
+const ONLY_IN_V3: ReadonlySet<number> = new Set([MNT3.ERR_NOTSUPP, MNT3.ERR_SERVERFAULT]);
 
-/** RFC 1094, A.5, for clients that mount with this version and go on with NFS version 3. */
+/** Mounts a directory (RFC 1094, A.5), for clients that use this version of MOUNT and then NFS version 3. */
 export const mnt: Actor<MountCall, string, fhstatus> = {
   name: 'MNT',
   args: dirpath_arg,
@@ -21,7 +23,7 @@ export const mnt: Actor<MountCall, string, fhstatus> = {
       const message = `version 1 of MOUNT carries handles of ${FHSIZE} bytes, this one has ${handle.length}`;
       throw new FsError('EACCES', `${message}: mount with mountvers=3`);
     });
-    if (typeof mounted === 'number') return { status: OWN_OF_V3.has(mounted) ? EIO : mounted };
+    if (typeof mounted === 'number') return { status: ONLY_IN_V3.has(mounted) ? EIO : mounted };
     return { status: 0, directory: mounted.handle };
   },
 };

@@ -9,7 +9,7 @@ import { umntall } from '../mount/umntall.ts';
 import { nullActor } from '../null.ts';
 import { mnt } from './mnt.ts';
 
-/** MOUNT, version 1: but for MNT's answer, version 3's procedures (RFC 1094, A.5). */
+/** MOUNT, version 1 (RFC 1094, A.5). Only MNT differs from version 3. */
 export const mount1 = (contextOf: (call: Call) => MountCall): Program<MountCall> => ({
   name: 'MOUNT1',
   number: MOUNT_PROGRAM,

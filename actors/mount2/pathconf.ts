@@ -4,12 +4,13 @@ import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { joinMountPath, splitMountPath } from '#src/xlators/nfs/server/mount/mount-path.ts';
 import { failureOf } from '../mount/status.ts';
 
-/** The limits that Linux has for every directory: MAX_CANON and MAX_INPUT, PATH_MAX, PIPE_BUF (limits.h). */
+/** MAX_CANON and MAX_INPUT. This limit and the next two are the same for every directory on Linux (limits.h). */
 const LINE_MAX = 255;
 const PATH_MAX = 4096;
 const PIPE_BUF = 4096;
-/** The greatest values of a C short and a C int. */
+/** The greatest value of a C short. */
 const SHORT_MAX = 0x7fff;
+/** The greatest value of a C int. */
 const INT_MAX = 0x7fff_ffff;
 
 const NOTHING_KNOWN: ppathcnf = {
@@ -26,8 +27,8 @@ const NOTHING_KNOWN: ppathcnf = {
 };
 
 /**
- * Answers with POSIX's limits of a directory that the caller may mount (X/Open XNFS, 7.3). The reply has no status, but
- * a bit for "failed".
+ * Returns the POSIX limits of a directory that the client may mount (X/Open XNFS, 7.3). The reply has no status, but a
+ * bit that says that all values are invalid.
  */
 export const pathconf: Actor<MountCall, string, ppathcnf> = {
   name: 'PATHCONF',

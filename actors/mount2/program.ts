@@ -4,7 +4,10 @@ import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { mount1 } from '../mount1/program.ts';
 import { pathconf } from './pathconf.ts';
 
-/** MOUNT, version 2: version 1 and PATHCONF. Solaris and AIX ask for it, and a range of versions should have no hole. */
+/**
+ * MOUNT, version 2: version 1 with PATHCONF. Solaris and AIX ask for it. A server can also only tell the lowest and the
+ * highest version that it has (RFC 5531, 9), so there should be none missing between 1 and 3.
+ */
 export function mount2(contextOf: (call: Call) => MountCall): Program<MountCall> {
   const { actors, ...like1 } = mount1(contextOf);
   return {

@@ -3,7 +3,7 @@ import type { Actor } from '#src/rpcsvc/actor.ts';
 import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { mountDirectory } from '../mount/mount.ts';
 
-/** RFC 1813, 5.2.1. */
+/** Mounts a directory: returns its handle and the auth flavors that the export takes (RFC 1813, 5.2.1). */
 export const mnt: Actor<MountCall, string, mountres3> = {
   name: 'MNT',
   args: dirpath_arg,

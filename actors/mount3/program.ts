@@ -9,7 +9,10 @@ import { umntall } from '../mount/umntall.ts';
 import { nullActor } from '../null.ts';
 import { mnt } from './mnt.ts';
 
-/** MOUNT, version 3. Clients mount before they know what auth flavors there are (RFC 2623, 2.3.2): AUTH_NONE will do. */
+/**
+ * MOUNT, version 3. AUTH_NONE is enough, since clients learn only from MNT which auth flavors an export takes (RFC
+ * 2623, 2.3.2).
+ */
 export const mount3 = (contextOf: (call: Call) => MountCall): Program<MountCall> => ({
   name: 'MOUNT3',
   number: MOUNT_PROGRAM,

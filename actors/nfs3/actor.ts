@@ -128,12 +128,12 @@ async function isGone({ volume, frame, inode }: Resolved): Promise<boolean> {
 }
 
 /**
- * Lets a call look up, make, move or remove a name only if its directory is in the export of its handle now. The handle
- * of a directory that was moved out of the export stays valid, as with knfsd's no_subtree_check, but nothing can be
- * reached from it.
+ * Lets a call look up, create, move or remove a name only if the directory is still in the export of its handle. The
+ * handle of a directory that was moved out of the export stays valid, as with knfsd's no_subtree_check, but gives
+ * access to nothing in it.
  * @throws {FsError} ESTALE, as with knfsd's subtree_check
  */
-export async function confine(nfs: NfsCall, at: Resolved): Promise<void> {
+async function confine(nfs: NfsCall, at: Resolved): Promise<void> {
   if ((await nfs.locate(at)) === 'outside') throw new FsError('ESTALE', 'the directory is no longer in the export');
 }
 

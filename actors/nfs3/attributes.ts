@@ -1,4 +1,4 @@
-/** Attributes between the graph's words and the wire's. */
+/** Translates attributes between the graph (`Iatt`, `SetAttr`) and the wire (`fattr3`, `sattr3`). */
 import { time_how } from '#protocols/nfs3/constants.ts';
 import type { fattr3, nfstime3, post_op_attr, sattr3, set_time } from '#protocols/nfs3/types.ts';
 import { FopError, type SetAttr, type Time } from '#src/graph/fops.ts';
@@ -9,12 +9,12 @@ import { UnaskedError } from './unasked.ts';
 const UINT32_MAX = 0xffff_ffff;
 const LOW_32 = 0xffff_ffffn;
 
-/** nfstime3 knows 1970 to 2106: what lies outside shows as the nearest end. */
+/** Converts a time. An nfstime3 reaches from 1970 to 2106; a time outside of that becomes the nearest end. */
 export function toTime3(sec: number, nsec: number): nfstime3 {
   return { seconds: sec < 0 ? 0 : sec > UINT32_MAX ? UINT32_MAX : sec, nseconds: nsec };
 }
 
-/** A file id as this client can take it: folded to 32 bits if so configured (nfs.enable-ino32). */
+/** Returns the file id of an inode number: all of it, or folded to 32 bits if nfs.enable-ino32 is on. */
 export function fileidOf(nfs: NfsCall, ino: bigint): bigint {
   return nfs.options.ino32 ? (ino >> 32n) ^ (ino & LOW_32) : ino;
 }
@@ -37,7 +37,7 @@ export function toFattr3(nfs: NfsCall, iatt: Iatt): fattr3 {
   };
 }
 
-/** An object's attributes now, if they can be had: they accompany an answer and must not make it fail. */
+/** Returns an object's present attributes, which accompany an answer. `undefined` if the brick fails to tell them. */
 export async function postOp(nfs: NfsCall, at: Resolved | undefined): Promise<post_op_attr> {
   if (at === undefined) return undefined;
   try {
@@ -47,13 +47,13 @@ export async function postOp(nfs: NfsCall, at: Resolved | undefined): Promise<po
   }
 }
 
-/** As {@link postOp} after a failure, which may know the attributes already. */
+/** Returns the attributes that accompany a failure: those in the error, or else as {@link postOp}. */
 export function postOpAfter(nfs: NfsCall, at: Resolved | undefined, error: unknown): Promise<post_op_attr> {
   const known = error instanceof FopError ? error.wcc.after : undefined;
   return known ? Promise.resolve(toFattr3(nfs, known)) : postOp(nfs, at);
 }
 
-/** Above 10^9 lie also utimensat(2)'s own codes for "now" and "leave it", which must not come from outside. */
+/** Converts a time that a client sets. utimensat(2) takes some values above 10^9 for "now" and "do not change". */
 function toTime({ seconds, nseconds }: nfstime3): Time {
   if (nseconds >= 1_000_000_000) throw new UnaskedError('EINVAL', `a time with ${nseconds} nanoseconds`);
   return { sec: seconds, nsec: nseconds };
@@ -64,13 +64,13 @@ function timeToSet(time: set_time): Time | 'now' | undefined {
   return time.set_it === time_how.SET_TO_SERVER_TIME ? 'now' : toTime(time.time);
 }
 
-/** The attributes of an object other than a regular file: of those `size` is of no meaning and left out. */
+/** Converts attributes to set, except the size, which only a regular file has. */
 export function toSetAttr(sattr: sattr3): SetAttr {
   const attr: SetAttr = {};
   const atime = timeToSet(sattr.atime);
   const mtime = timeToSet(sattr.mtime);
   if (sattr.mode !== undefined) attr.mode = sattr.mode & 0o7777;
-  // The highest id means "leave it", as with chown(2) and knfsd.
+  // The highest id means "do not change", as with chown(2) and in knfsd.
   if (sattr.uid !== undefined && sattr.uid !== UINT32_MAX) attr.uid = sattr.uid;
   if (sattr.gid !== undefined && sattr.gid !== UINT32_MAX) attr.gid = sattr.gid;
   if (atime !== undefined) attr.atime = atime;
@@ -78,7 +78,7 @@ export function toSetAttr(sattr: sattr3): SetAttr {
   return attr;
 }
 
-/** The attributes of a regular file, with its size. */
+/** Converts attributes to set on a regular file, the size included. */
 export function toFileAttr(sattr: sattr3): SetAttr {
   const attr = toSetAttr(sattr);
   if (sattr.size === undefined) return attr;

@@ -1,4 +1,4 @@
-/** What READDIR and READDIRPLUS share: a page of a directory that is exactly as long as the client allows. */
+/** The common part of READDIR and READDIRPLUS: one page of a listing, which is as long as the client allows. */
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { LIST_BYTES } from '#protocols/nfs3/directory.ts';
 import { errnoOf, FsError } from '#src/errno.ts';
@@ -9,13 +9,14 @@ import { fileidOf } from './attributes.ts';
 import { StatusError } from './status.ts';
 import { UnaskedError } from './unasked.ts';
 
-/** A brick's cookies are positions: 63 bits. */
+/** Cookies of a brick are positions in a directory, which have 63 bits. */
 const COOKIE_MAX = 0x7fff_ffff_ffff_ffffn;
+/** With nfs.enable-ino32 clients get cookies of 32 bits. */
 const NARROW_MAX = 0xffff_ffffn;
 
 /**
- * Always zero. RFC 1813, 3.3.16 lets a server refuse the cookies of a directory that has changed; ours stay good, so
- * there is nothing to verify, and a client that comes with another's verifier goes on all the same.
+ * The cookie verifier of every directory. RFC 1813, 3.3.16 lets a server refuse the cookies of a directory that has
+ * changed. The cookies of this server stay valid, so it does not look at the verifier that a client sends.
  */
 export const COOKIEVERF = Buffer.alloc(8);
 
@@ -26,8 +27,9 @@ export interface Page<Entry> {
 }
 
 /**
- * Entries behind `cookie` for as long as `take` makes one of them; `undefined` from it says that the page is full.
- * @throws {StatusError} TOOSMALL when not even the first fits, or not even the end of the list
+ * Lists the directory from behind `cookie` on. `take` makes an entry of the page from an entry of the directory, and
+ * returns `undefined` once the page is full. The brick is asked for `bytes.asked` bytes; the page has `bytes.room`.
+ * @throws {StatusError} TOOSMALL if the page has no room for the first entry, or for an empty list
  */
 export async function pageOf<Entry>(
   nfs: NfsCall,
@@ -46,7 +48,7 @@ export async function pageOf<Entry>(
     list = await at.volume.top[fop](at.frame, at.inode.fd, bytes.asked, cookie);
   } catch (error) {
     if (errnoOf(error) === 'EOVERFLOW') throw tooWide(nfs, at, String(error));
-    // A position that the brick's file system cannot have: a cookie that is none of ours.
+    // The brick's file system has no such position, so the cookie did not come from this server.
     if (cookie === 0n || errnoOf(error) !== 'EINVAL') throw error;
     throw new StatusError(nfsstat3.NFS3ERR_BAD_COOKIE, `cookie ${cookie}`);
   }
@@ -60,7 +62,7 @@ export async function pageOf<Entry>(
     }
     entries.push(entry);
   }
-  // Without an entry and without the end the client would repeat the call for ever.
+  // Given neither an entry nor the end, the client would repeat the call for ever.
   if (entries.length === 0 && !list.eof) throw new FsError('EIO', 'the listing has neither an entry nor an end');
   return { dir: list.iatt, entries, eof: list.eof };
 }
@@ -73,10 +75,13 @@ export function listedFileid(nfs: NfsCall, { place }: Resolved, { name, ino }: D
   return fileidOf(nfs, name === '..' && place !== 'below' ? dir.ino : ino);
 }
 
-/** RFC 1813, 3.3.16 has no word for a brick whose positions do not fit the client's cookies. */
+/** Logs that the directory has positions that do not fit into cookies, for which RFC 1813, 3.3.16 has no status. */
 function tooWide({ log, call }: NfsCall, { volume }: Resolved, reason: string): StatusError {
   const { address: client } = call.peer;
-  log.error({ client, volume: volume.name, reason }, 'a directory that cannot be listed: is nfs.enable-ino32 needed?');
+  log.error(
+    { client, volume: volume.name, reason },
+    'a directory cannot be listed: its positions do not fit into cookies, which have 32 bits if nfs.enable-ino32 is on',
+  );
   return new StatusError(nfsstat3.NFS3ERR_SERVERFAULT, reason);
 }
 

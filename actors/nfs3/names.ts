@@ -1,45 +1,48 @@
-/** What a client may call a thing: checked here, so that no name reaches the graph that is not one component. */
+/** Checks of names and types, made before the graph is asked: a name that reaches it is always one path component. */
 import { FileType } from '#src/graph/iatt.ts';
 import type { Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 import { UnaskedError } from './unasked.ts';
 
 export const NAME_BYTES_MAX = 255;
+/** PATH_MAX of Linux without the NUL at the end. */
+const TARGET_BYTES_MAX = 4095;
 const NO_NAME = /[/\0]/;
 
-/** A name to look up in `at`; `.` and `..` are names like others. RFC 1813, 3.2: ACCES for one that cannot be. */
+/** Checks a name to look up; `.` and `..` are allowed. An impossible name is ACCES (RFC 1813, 3.2). */
 export function checkName(at: Resolved, name: string): void {
   if (at.inode.type !== FileType.DIR) throw new UnaskedError('ENOTDIR');
   if (name.length > NAME_BYTES_MAX) throw new UnaskedError('ENAMETOOLONG');
-  if (name === '' || NO_NAME.test(name)) throw new UnaskedError('EACCES', 'a name that is empty, or has a / or a NUL');
+  if (name === '' || NO_NAME.test(name))
+    throw new UnaskedError('EACCES', 'the name is empty or contains a slash or NUL');
 }
 
-/** A name for something new in `at`: `.` and `..` are there already. */
+/** Checks the name of a new object; `.` and `..` always exist. */
 export function checkNewName(at: Resolved, name: string): void {
   checkName(at, name);
   if (name === '.' || name === '..') throw new UnaskedError('EEXIST');
 }
 
-/** A name that is to go: RFC 1813, 3.3.13 has a status for each of `.` and `..`. */
-export function checkDoomedName(at: Resolved, name: string): void {
+/** Checks a name to remove. RFC 1813, 3.3.13 has a status for `.` and another for `..`. */
+export function checkRemovedName(at: Resolved, name: string): void {
   checkName(at, name);
   if (name === '.') throw new UnaskedError('EINVAL');
   if (name === '..') throw new UnaskedError('EEXIST');
 }
 
-/** A name to rename from or to: rename(2) knows no `.` and `..`. */
+/** Checks the old or new name of a rename: rename(2) refuses `.` and `..`. */
 export function checkMovedName(at: Resolved, name: string): void {
   checkName(at, name);
   if (name === '.' || name === '..') throw new UnaskedError('EINVAL');
 }
 
-/** The target of a symlink: any bytes that a path can have, and some. */
+/** Checks the target of a symlink, which need not be a valid path. */
 export function checkTarget(target: string): void {
-  if (target.length > 4095) throw new UnaskedError('ENAMETOOLONG');
-  if (target === '' || target.includes('\0')) throw new UnaskedError('EINVAL', 'a symlink to nothing, or with a NUL');
+  if (target.length > TARGET_BYTES_MAX) throw new UnaskedError('ENAMETOOLONG');
+  if (target === '' || target.includes('\0')) throw new UnaskedError('EINVAL', 'the target is empty or contains NUL');
 }
 
-/** Only regular files have bytes to read and write. */
+/** Checks that the object is a regular file, which alone has data. */
 export function checkRegular({ inode }: Resolved): void {
   if (inode.type === FileType.REG) return;
-  throw new UnaskedError(inode.type === FileType.DIR ? 'EISDIR' : 'EINVAL', 'no regular file');
+  throw new UnaskedError(inode.type === FileType.DIR ? 'EISDIR' : 'EINVAL', 'not a regular file');
 }

@@ -25,7 +25,7 @@ import { setattr } from './procedures/setattr.ts';
 import { symlink } from './procedures/symlink.ts';
 import { write } from './procedures/write.ts';
 
-/** `satisfies` makes a missing procedure a type error. */
+/** By procedure number. A missing procedure is a type error. */
 const actors = {
   [NFSPROC3.NULL]: nullActor,
   [NFSPROC3.GETATTR]: getattr,
@@ -51,7 +51,7 @@ const actors = {
   [NFSPROC3.COMMIT]: commit,
 } satisfies Record<NFSPROC3, Actor<NfsCall>>;
 
-/** NFS version 3, for calls that `contextOf` gives their exports and inodes. */
+/** NFS version 3. `contextOf` makes the context of a call, which resolves its handles. */
 export function nfs3Program(contextOf: (call: Call) => NfsCall): Program<NfsCall> {
   return { name: 'NFS3', number: NFS_PROGRAM, version: NFS_V3, minAuth: auth_flavor.AUTH_SYS, actors, contextOf };
 }

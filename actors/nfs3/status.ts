@@ -3,7 +3,7 @@ import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import type { Failure } from '#protocols/nfs3/types.ts';
 import { type Errno, errnoOf } from '#src/errno.ts';
 
-/** A failure that has a status of NFS3's own and no errno: a listing too small, a type that MKNOD cannot make. */
+/** A failure with a status that no errno stands for, such as TOOSMALL or BADTYPE. */
 export class StatusError extends Error {
   override name = 'StatusError';
   readonly status: Failure;
@@ -41,7 +41,7 @@ const STATUS: Partial<Record<Errno, Failure>> = {
   ENOTSUP: nfsstat3.NFS3ERR_NOTSUPP,
   ENOTSUPP: nfsstat3.NFS3ERR_NOTSUPP,
 
-  // Trouble of ours that may pass: the client waits and asks again, and its programs see nothing of it.
+  // Trouble of the server that may pass: the client waits and tries again, and its programs do not notice.
   EJUKEBOX: nfsstat3.NFS3ERR_JUKEBOX,
   EAGAIN: nfsstat3.NFS3ERR_JUKEBOX,
   EWOULDBLOCK: nfsstat3.NFS3ERR_JUKEBOX,
@@ -64,12 +64,12 @@ const STATUS: Partial<Record<Errno, Failure>> = {
   ENETUNREACH: nfsstat3.NFS3ERR_JUKEBOX,
   ENETDOWN: nfsstat3.NFS3ERR_JUKEBOX,
 
-  // Refused for now by a state of the object (a running program, a mount point), not by broken hardware: as IO a
-  // client would take it for lost data.
+  // The state of the object (a running program, a mount point) forbids it now. With IO a client would conclude that
+  // data were lost.
   ETXTBSY: nfsstat3.NFS3ERR_ACCES,
   EBUSY: nfsstat3.NFS3ERR_ACCES,
 
-  // A symlink where none may be: an object of the wrong type, as Linux's server answers too.
+  // A symlink where none is allowed is an object of the wrong type; knfsd answers the same.
   ELOOP: nfsstat3.NFS3ERR_INVAL,
   ERANGE: nfsstat3.NFS3ERR_INVAL,
   EDOM: nfsstat3.NFS3ERR_INVAL,
@@ -79,8 +79,9 @@ const STATUS: Partial<Record<Errno, Failure>> = {
 };
 
 /**
- * The status for anything that was thrown; `undefined` when it is no error of the file system's: a bug of ours. An
- * errno that has no word in NFS3 (EBADF, EPROTO …) is an IO error: never STALE, at which a client may drop data.
+ * Returns the status for anything that was thrown; `undefined` for an error without an errno, which is a bug of this
+ * program. An errno without a status in NFS3 (EBADF, EPROTO) becomes IO, and not STALE, since clients drop unwritten
+ * data of an object that is stale.
  */
 export function statusOf(error: unknown): Failure | undefined {
   if (error instanceof StatusError) return error.status;

@@ -1,7 +1,7 @@
 import type { Call } from '#src/rpcsvc/actor.ts';
 import type { Refusals } from './refusals.ts';
 
-/** The context of NLM's actors. */
+/** What NLM's actors are given of a call. */
 export interface NlmCall {
   readonly call: Call;
   readonly refusals: Refusals;

@@ -2,7 +2,10 @@ import { NLM4, nlm4_res, nlm4_testargs } from '#protocols/nlm.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
 import type { NlmCall } from './call.ts';
 
-/** A server's word to a client that a lock it waits for is its now. Nobody waits for one here: denied, so it is freed. */
+/**
+ * Another server tells a client here that the lock which the client waited for was granted. No program here waits for
+ * one, so the answer is DENIED, and the other server releases the lock.
+ */
 export const granted: Actor<NlmCall, nlm4_testargs, nlm4_res> = {
   name: 'GRANTED',
   args: nlm4_testargs,

@@ -1,10 +1,11 @@
 /**
- * The procedures in halves: X_MSG asks, and the answer is a call of X_RES in the other direction (RFC 1813, 6.2). "The
- * void response implies no reply": to give one costs nothing, and tells callers who wait for it that they were heard.
+ * The asynchronous procedures: a client calls X_MSG, and the answer is a call of X_RES in the other direction (RFC
+ * 1813, 6.2). "The void response implies no reply", but here each call gets an empty reply: it costs nothing, and tells
+ * a client that waits for one that the call has arrived.
  *
- * No X_RES is ever called from here. It would go to whatever address a datagram bears, so that a forged one made this
- * server ask another machine's port mapper and call it, to say no more than that there are no locks. Linux uses the whole
- * procedures. A client that uses the halves waits for a call that does not come: the log tells what to mount it with.
+ * This server never calls X_RES. That call would go to the address in the datagram: with a forged one, a client could
+ * make this server ask another machine's port mapper and call the program there, only to say that there are no locks.
+ * Linux uses the synchronous procedures. A client that uses these waits in vain, so the log says how to mount there.
  */
 import {
   nlm4_cancargs,
@@ -36,7 +37,7 @@ export const cancelMsg = message('CANCEL_MSG', nlm4_cancargs);
 export const unlockMsg = message('UNLOCK_MSG', nlm4_unlockargs);
 export const grantedMsg = message('GRANTED_MSG', nlm4_testargs);
 
-// Answers to questions that were never asked: taken, and left at that.
+// Answers to calls that this server never makes: they are ignored.
 export const testRes = message('TEST_RES', nlm4_testres);
 export const lockRes = message('LOCK_RES', nlm4_res);
 export const cancelRes = message('CANCEL_RES', nlm4_res);

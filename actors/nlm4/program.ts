@@ -3,18 +3,23 @@ import { auth_flavor } from '#protocols/rpc.ts';
 import type { PeerLogger } from '#src/peer-log.ts';
 import type { Actor, Program } from '#src/rpcsvc/actor.ts';
 import { nullActor } from '../null.ts';
-import { lock, nmLock, share, test } from './asking.ts';
 import type { NlmCall } from './call.ts';
-import { cancel, freeAll, unlock, unshare } from './giving-back.ts';
+import { cancel } from './cancel.ts';
+import { freeAll } from './free-all.ts';
 import { granted } from './granted.ts';
+import { lock, nmLock } from './lock.ts';
 import * as messages from './messages.ts';
 import { Refusals } from './refusals.ts';
+import { share } from './share.ts';
+import { test } from './test.ts';
+import { unlock } from './unlock.ts';
+import { unshare } from './unshare.ts';
 
 /**
- * NLM, version 4: the front of a lock manager, which has no locks to give. It is there because Linux (since 6.1.28) asks
- * a server without one again and again, for ever, and the program that wanted a lock hangs: refused, it can go on.
+ * NLM, version 4, of a server that keeps no locks and refuses all of them. It is served because Linux (since 6.1.28)
+ * asks a server without NLM again and again, and the program that wanted the lock hangs; once refused, it goes on.
  *
- * Versions 1 and 3 belong to NFS version 2. Credentials make no difference to what is refused.
+ * Versions 1 and 3 belong to NFS version 2. No credentials are asked for, since they would make no difference.
  */
 export function nlm4(log: PeerLogger): Program<NlmCall> {
   const refusals = new Refusals(log);

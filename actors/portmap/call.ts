@@ -8,7 +8,7 @@ export interface PortmapCall {
   readonly table: PortTable;
 }
 
-/** The netid of the transport by which a call came. */
+/** Returns the netid of the transport over which a call came. */
 export function netidOf({ peer }: Call): Netid {
   const family = parseIp(peer.address)?.family ?? 4;
   if (peer.transport === 'tcp') return family === 4 ? 'tcp' : 'tcp6';
@@ -16,8 +16,8 @@ export function netidOf({ peer }: Call): Netid {
 }
 
 /**
- * Whether to answer with a list. Over UDP a sender can forge its address, and the victim then receives the large
- * answer. So over UDP lists are sent to callers on this machine only; others get them over TCP, which rpcinfo uses.
+ * Whether to answer with a list. Over UDP an attacker can forge the sender's address, and the owner of that address
+ * then receives the large answer. So over UDP only callers on this machine get lists. rpcinfo asks for them over TCP.
  */
 export function mayList({ peer }: Call): boolean {
   if (peer.transport === 'tcp') return true;

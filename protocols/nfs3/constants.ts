@@ -8,12 +8,13 @@ export const NFS3_COOKIEVERFSIZE = 8;
 export const NFS3_CREATEVERFSIZE = 8;
 export const NFS3_WRITEVERFSIZE = 8;
 
-/** Names and paths have no bound in the RFC. These let the too long ones decode, so that they get NAMETOOLONG. */
+/** The RFC has no bound. This one lets names of more than 255 bytes decode, so that they are answered NAMETOOLONG. */
 export const FILENAME_BYTES_MAX = 4096;
+/** As {@link FILENAME_BYTES_MAX}, for the target of a symlink. */
 export const PATH_BYTES_MAX = 16_384;
-/** READ's and WRITE's data: beyond any rtmax or wtmax; the record's own limit comes first. */
+/** The greatest length of the data of READ and WRITE. It is above every rtmax, wtmax and limit of a record. */
 export const DATA_BYTES_MAX = 0x400_0000;
-/** Entries of one READDIR: what 4 MiB can hold of the smallest. */
+/** The greatest number of entries of one READDIR: as many of the smallest as 4 MiB can hold. */
 export const ENTRIES_MAX = 0x2_0000;
 
 export const NFSPROC3 = {

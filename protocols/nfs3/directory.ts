@@ -40,20 +40,21 @@ export const READDIRPLUS3resok = struct({ dir_attributes: post_op_attr, cookieve
 export const READDIRPLUS3res = result3(READDIRPLUS3resok, struct({ dir_attributes: post_op_attr }));
 export type READDIRPLUS3res = Infer<typeof READDIRPLUS3res>;
 
+/** The length of a boolean or a count. */
 const UNIT = 4;
 const FATTR3_BYTES = 84;
-/** A present post_op_attr. */
+/** The length of a post_op_attr that has attributes. */
 const ATTR_BYTES = UNIT + FATTR3_BYTES;
 
-/** READDIR3resok (or READDIRPLUS3resok) with no entries: attributes, verifier, end of list, eof. */
+/** The length of a READDIR3resok or READDIRPLUS3resok without entries: attributes, verifier, end of the list, eof. */
 export const LIST_BYTES = ATTR_BYTES + 8 + UNIT + UNIT;
 
-/** An entry3 with the TRUE before it: what a name adds to a READDIR3resok. */
+/** The length of an entry3 with the TRUE before it, which is what an entry adds to a READDIR3resok. */
 export const entry3Bytes = (name: string): number => UNIT + 8 + UNIT + name.length + padOf(name.length) + 8;
 
 /**
- * An entryplus3 with the TRUE before it. `handleBytes` is 0 for an entry without attributes and handle; the part of
- * the entry that `dircount` counts is {@link entry3Bytes}.
+ * The length of an entryplus3 with the TRUE before it. `handleBytes` is 0 for an entry without attributes and handle.
+ * `dircount` counts only {@link entry3Bytes} of it.
  */
 export function entryplus3Bytes(name: string, handleBytes: number): number {
   const more = handleBytes === 0 ? UNIT + UNIT : ATTR_BYTES + UNIT + UNIT + handleBytes + padOf(handleBytes);

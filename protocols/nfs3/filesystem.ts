@@ -1,4 +1,4 @@
-/** What a file system is and can (RFC 1813, 3.3.18 to 3.3.20). */
+/** Procedures on a file system's size, abilities and limits (RFC 1813, 3.3.18 to 3.3.20). */
 import { bool, type Infer, size64, struct, uint32 } from '../xdr/codec.ts';
 import { nfs_fh3, nfstime3, post_op_attr, result3 } from './types.ts';
 

@@ -22,7 +22,7 @@ export const LOOKUP3res = result3(
 );
 export type LOOKUP3res = Infer<typeof LOOKUP3res>;
 
-/** CREATE, MKDIR, SYMLINK and MKNOD answer alike. */
+/** CREATE, MKDIR, SYMLINK and MKNOD have the same result. */
 const made = result3(
   struct({ obj: post_op_fh3, obj_attributes: post_op_attr, dir_wcc: wcc_data }),
   struct({ dir_wcc: wcc_data }),
@@ -52,8 +52,10 @@ export type SYMLINK3res = Infer<typeof SYMLINK3res>;
 
 const devicedata3 = struct({ dev_attributes: sattr3, spec: specdata3 });
 const pipedata3 = struct({ pipe_attributes: sattr3 });
-/** The types that MKNOD cannot make have the `default: void` arm, for NFS3ERR_BADTYPE (RFC 1813, 3.3.11). */
-/** Void by the RFC. Attributes that some clients send all the same are read and dropped. */
+/**
+ * The data of a type that MKNOD cannot make: nothing, by the RFC. Some clients send attributes nevertheless. They are
+ * decoded and dropped, so that the answer is NFS3ERR_BADTYPE (RFC 1813, 3.3.11) and not GARBAGE_ARGS.
+ */
 const noData: Codec<void> = {
   ...nothing,
   decode(from) {

@@ -1,4 +1,4 @@
-/** What NFS version 3's arguments and results are made of (RFC 1813, 2.5 and 2.6). */
+/** The types that occur in arguments and results of several procedures (RFC 1813, 2.5 and 2.6). */
 import {
   type Codec,
   enumOf,
@@ -16,7 +16,7 @@ import {
 } from '../xdr/codec.ts';
 import * as nfs from './constants.ts';
 
-/** The RFC wraps the handle in a struct of one field; on the wire that is the same. */
+/** In the RFC the handle is the only field of a struct; the bytes are the same. */
 export const nfs_fh3 = opaque(nfs.NFS3_FHSIZE);
 export const filename3 = string(nfs.FILENAME_BYTES_MAX);
 export const nfspath3 = string(nfs.PATH_BYTES_MAX);
@@ -91,7 +91,7 @@ export type Result3<Done, Failed> = ({ status: Ok } & Done) | ({ status: Failure
 
 const status3 = enumOf(nfs.nfsstat3);
 
-/** `union …3res switch (nfsstat3 status)`: one arm for NFS3_OK, one for all the rest. */
+/** The union over nfsstat3 that every result is: one arm for NFS3_OK, and one for all other statuses. */
 export function result3<Done extends object, Failed extends object | void>(
   ok: Codec<Done>,
   fail: Codec<Failed>,

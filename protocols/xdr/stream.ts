@@ -1,34 +1,34 @@
 /**
  * Reading and writing XDR units (RFC 4506): four bytes, big-endian.
  *
- * Decoding is suspicious, since the peer may be hostile: every length is checked against its bound and against the
- * bytes left before anything is taken. Encoding trusts its values, since they are ours.
+ * Decoding trusts nothing, since the peer may be hostile: every length is checked against its bound and against the
+ * bytes that are left. Encoding trusts its values, since they come from this program.
  */
 
-/** The bytes are not what the type says. The only error that decoding throws. */
+/** The bytes are not a value of the type. This is the only error that decoding throws. */
 export class XdrError extends Error {
   override name = 'XdrError';
 }
 
-/** Above this a payload is not copied into the stream but kept beside it, see {@link XdrWriter.payload}. */
+/** Longer payloads are not copied into the stream, see {@link XdrWriter.payload}. */
 export const PAYLOAD_COPY_MAX = 8192;
 
 const TWO_32 = 0x1_0000_0000;
 
-/** Bytes that fill the last unit of an opaque of `length` bytes. */
+/** Returns how many bytes pad an opaque of `length` bytes to whole units. */
 export const padOf = (length: number): number => -length & 3;
 
-/** A payload that goes out behind the first `at` bytes of its writer, uncopied; its padding is in the writer. */
+/** A payload to send behind the first `at` bytes of the writer. Its padding is in the writer. */
 export interface Splice {
   readonly at: number;
   readonly bytes: Buffer;
 }
 
-/** Writes units into one growing buffer. Meant to be kept and reused: `at = 0` starts anew. */
+/** Writes units into one growing buffer. A writer can be reused, see {@link XdrWriter.truncate}. */
 export class XdrWriter {
   buf: Buffer;
   at = 0;
-  /** Payloads kept by reference, in order. */
+  /** The payloads that were not copied, in order. */
   splices: Splice[] = [];
   #view: DataView;
 
@@ -45,7 +45,7 @@ export class XdrWriter {
     return at;
   }
 
-  /** The buffer as it is now, for codecs that write what they have reserved in one go. */
+  /** The present buffer, for codecs that write what they have reserved themselves. It changes with {@link reserve}. */
   get view(): DataView {
     return this.#view;
   }
@@ -80,7 +80,7 @@ export class XdrWriter {
     this.#view.setBigUint64(at, value);
   }
 
-  /** Bytes without a length, padded to whole units. */
+  /** Writes bytes without their length, padded to whole units. */
   bytes(bytes: Uint8Array): void {
     const length = bytes.length;
     const at = this.reserve(length + padOf(length));
@@ -98,7 +98,9 @@ export class XdrWriter {
     this.bytes(bytes);
   }
 
-  /** An opaque whose bytes, if they are many, stay where they are until the stream has been sent. */
+  /**
+   * Writes an opaque. If it is long, its bytes are not copied and must stay as they are until the stream has been sent.
+   */
   payload(bytes: Buffer): void {
     if (bytes.length <= PAYLOAD_COPY_MAX) {
       this.opaque(bytes);
@@ -110,7 +112,7 @@ export class XdrWriter {
     this.#pad(at);
   }
 
-  /** A string whose characters are bytes (latin1). */
+  /** Writes a string in which each character stands for one byte (latin1). */
   string(value: string): void {
     const length = value.length;
     this.uint32(length);
@@ -124,17 +126,17 @@ export class XdrWriter {
     this.#pad(at + length);
   }
 
-  /** Overwrites the unit at `at`, for lengths known only afterwards. */
+  /** Overwrites the unit at `at`, for a length that is known only afterwards. */
   patchUint32(at: number, value: number): void {
     this.#view.setUint32(at, value);
   }
 
-  /** Everything written, as one buffer of its own. */
+  /** Returns a copy of everything written. */
   toBuffer(): Buffer {
     return Buffer.concat(this.parts());
   }
 
-  /** Everything written, as the buffers to send in order: views, good until the writer is used again. */
+  /** Returns everything written as buffers to send in order. They are views, valid until the writer is used again. */
   parts(): Buffer[] {
     if (this.splices.length === 0) return [this.buf.subarray(0, this.at)];
     const parts: Buffer[] = [];
@@ -148,7 +150,7 @@ export class XdrWriter {
     return parts;
   }
 
-  /** Takes back everything from `at` on, and all splices but the first `splices`. */
+  /** Drops everything that was written from `at` on, and all but the first `splices` splices. */
   truncate(at: number, splices: number): void {
     this.at = at;
     this.splices.length = splices;
@@ -166,7 +168,7 @@ export class XdrWriter {
   }
 }
 
-/** Reads units from a part of a buffer. Meant to be kept and reused, see {@link XdrReader.reset}. */
+/** Reads units from a part of a buffer. A reader can be reused, see {@link XdrReader.reset}. */
 export class XdrReader {
   #buf: Buffer;
   #view: DataView;
@@ -180,7 +182,7 @@ export class XdrReader {
     this.#end = end;
   }
 
-  /** Starts over at `at` of `buf`; costs a new DataView only when the buffer is another one. */
+  /** Starts to read the bytes from `at` to `end` of `buf`. A new DataView is made only for another buffer. */
   reset(buf: Buffer, at: number, end: number): this {
     if (buf !== this.#buf) {
       this.#buf = buf;
@@ -191,7 +193,7 @@ export class XdrReader {
     return this;
   }
 
-  /** What is read from: from `at` on, `left` bytes. */
+  /** The buffer that is read from. {@link left} bytes are left to read, and begin at {@link at}. */
   get buffer(): Buffer {
     return this.#buf;
   }
@@ -218,7 +220,7 @@ export class XdrReader {
     return value === 1;
   }
 
-  /** A size or an offset. What is above 2^53 - 1 reads as Infinity, which no limit lets pass. */
+  /** Reads a size or an offset. A value above 2^53 - 1 becomes Infinity, which exceeds every limit. */
   size64(): number {
     const at = this.#take(8);
     const high = this.#view.getUint32(at);
@@ -229,13 +231,17 @@ export class XdrReader {
     return this.#view.getBigUint64(this.#take(8));
   }
 
-  /** Bytes and their padding. A view, not a copy: what is kept must be copied, or it pins the whole record. */
+  /**
+   * Reads bytes and their padding. Returns a view: to keep the bytes, copy them, or the whole record stays in memory.
+   */
   bytes(length: number): Buffer {
     const at = this.#take(length + padOf(length));
     return this.#buf.subarray(at, at + length);
   }
 
-  /** The length of an opaque, string or array of at most `max` units of at least `unit` bytes each. */
+  /**
+   * Reads the length of an opaque, string or array: at most `max` elements, each of which takes at least `unit` bytes.
+   */
   length(max: number, unit = 1): number {
     const length = this.uint32();
     if (length > max) throw new XdrError(`length ${length} is over the bound ${max}`);
@@ -247,7 +253,7 @@ export class XdrReader {
     return this.bytes(this.length(max));
   }
 
-  /** One character a byte (latin1): names are bytes, and every one of them survives. */
+  /** Reads a string in which each character stands for one byte (latin1), so any name keeps its bytes. */
   string(max: number): string {
     const length = this.length(max);
     const at = this.#take(length + padOf(length));

@@ -7,10 +7,10 @@ import { postOpAfter, toFattr3 } from '../attributes.ts';
 
 const { READ, WRITE, EXECUTE } = Access;
 
-/** What access(2) must grant for each bit of ACCESS3, and which of them change something. */
+/** For each bit of ACCESS3, what access(2) must grant. */
 type Needs = readonly (readonly [bit: number, mask: number])[];
 
-/** RFC 1813, 3.3.4: to change a directory one must also be able to pass through it. LOOKUP and DELETE are its own. */
+/** RFC 1813, 3.3.4. Entries can be changed only by a caller that may also search the directory. */
 const OF_DIRECTORIES: Needs = [
   [ACCESS3.READ, READ],
   [ACCESS3.LOOKUP, EXECUTE],
@@ -24,6 +24,7 @@ const OF_OTHERS: Needs = [
   [ACCESS3.EXTEND, WRITE],
   [ACCESS3.EXECUTE, EXECUTE],
 ];
+/** The bits that a read-only export does not grant. */
 const CHANGES = ACCESS3.MODIFY | ACCESS3.EXTEND | ACCESS3.DELETE;
 
 export const access = nfs3Actor({

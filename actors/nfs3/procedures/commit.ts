@@ -12,7 +12,7 @@ export const commit = nfs3Actor({
   changes: true,
   handle: args => args.file,
 
-  /** RFC 1813, 3.3.21 lets a server flush more than the range: the whole file is what fsync(2) can. */
+  /** Flushes the whole file, as fsync(2) does. RFC 1813, 3.3.21 lets a server flush more than the client asks for. */
   async run(nfs, at) {
     checkRegular(at);
     if (at.trust === 'sync') {
@@ -21,7 +21,7 @@ export const commit = nfs3Actor({
       return { status: nfsstat3.NFS3_OK, file_wcc, verf: nfs.writeVerifier };
     }
     const wcc = await at.volume.top.fsync(at.frame, at.inode.fd, false);
-    // Of after the flush: what was lost until now must not look committed.
+    // Read the verifier only after the flush, so that data lost before this moment does not look committed.
     return { status: nfsstat3.NFS3_OK, file_wcc: toWccData(nfs, wcc), verf: nfs.writeVerifier };
   },
 

@@ -3,7 +3,7 @@ import { CREATE3args, CREATE3res, type createhow3 } from '#protocols/nfs3/names.
 import type { CreateHow } from '#src/graph/fops.ts';
 import { nfs3Actor } from '../actor.ts';
 import { toFileAttr } from '../attributes.ts';
-import { madeRes, notMade } from '../created.ts';
+import { created, notCreated } from '../created.ts';
 import { checkNewName } from '../names.ts';
 
 function toCreateHow(how: createhow3): CreateHow {
@@ -29,8 +29,8 @@ export const create = nfs3Actor({
   async run(nfs, at, { where: { name }, how }) {
     checkNewName(at, name);
     const made = await at.volume.top.create(at.frame, at.inode, name, toCreateHow(how));
-    return madeRes(nfs, at, name, made);
+    return created(nfs, at, name, made);
   },
 
-  failed: notMade,
+  failed: notCreated,
 });

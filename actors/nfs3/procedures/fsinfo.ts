@@ -5,9 +5,12 @@ import { nfs3Actor } from '../actor.ts';
 import { postOpAfter } from '../attributes.ts';
 import { statfsWithAttributes } from '../statfs.ts';
 
-/** RFC 1813, 3.3.19: transfers of a multiple of this suit the server best. Pages of the brick's cache. */
+/** RFC 1813, 3.3.19: transfers should be a multiple of this. It is the page size of the brick's cache. */
 const MULTIPLE_BYTES = 4096;
-/** No HOMOGENEOUS: an export can reach into other file systems, and a file system's directories can differ in case. */
+/**
+ * HOMOGENEOUS is missing, since an export can contain mounts of other file systems, and a file system can have
+ * directories with and without case folding.
+ */
 const PROPERTIES = FSF3.LINK | FSF3.SYMLINK | FSF3.CANSETTIME;
 
 export const fsinfo = nfs3Actor({
@@ -15,7 +18,7 @@ export const fsinfo = nfs3Actor({
   args: FSINFO3args,
   res: FSINFO3res,
   idempotent: true,
-  // RFC 2623, 2.3.2: clients ask while they mount, before they know what the export wants.
+  // RFC 2623, 2.3.2: clients ask while they mount, before they know which auth flavor the export takes.
   minAuth: auth_flavor.AUTH_NONE,
   changes: false,
   handle: args => args.fsroot,

@@ -9,7 +9,7 @@ export const getattr = nfs3Actor({
   args: GETATTR3args,
   res: GETATTR3res,
   idempotent: true,
-  // RFC 2623, 2.3.2: clients ask for the root's attributes while they mount, before they know what the export wants.
+  // RFC 2623, 2.3.2: clients ask while they mount, before they know which auth flavor the export takes.
   minAuth: auth_flavor.AUTH_NONE,
   changes: false,
   handle: args => args.object,

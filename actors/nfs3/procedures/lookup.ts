@@ -18,7 +18,7 @@ export const lookup = nfs3Actor({
     checkName(at, name);
     const up = name === '..';
     const { iatt, parent } = await at.volume.top.lookup(at.frame, at.inode, up && at.place === 'top' ? '.' : name);
-    // This checks the object that was found, since the directory may have been moved since it was checked.
+    // The frame has checked the directory, but it may have been moved since: check the parent that was found, too.
     if (up && !(await nfs.holds(at, iatt))) throw new FsError('ESTALE', 'the parent directory is not in the export');
     nfs.link(at, name, iatt);
     return {

@@ -1,7 +1,7 @@
 import { MKDIR3args, MKDIR3res } from '#protocols/nfs3/names.ts';
 import { nfs3Actor } from '../actor.ts';
 import { toSetAttr } from '../attributes.ts';
-import { madeRes, notMade } from '../created.ts';
+import { created, notCreated } from '../created.ts';
 import { checkNewName } from '../names.ts';
 
 export const mkdir = nfs3Actor({
@@ -16,8 +16,8 @@ export const mkdir = nfs3Actor({
   async run(nfs, at, { where: { name }, attributes }) {
     checkNewName(at, name);
     const made = await at.volume.top.mkdir(at.frame, at.inode, name, toSetAttr(attributes));
-    return madeRes(nfs, at, name, made);
+    return created(nfs, at, name, made);
   },
 
-  failed: notMade,
+  failed: notCreated,
 });

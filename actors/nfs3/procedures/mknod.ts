@@ -3,7 +3,7 @@ import { MKNOD3args, MKNOD3res, type mknoddata3 } from '#protocols/nfs3/names.ts
 import type { Device, SetAttr } from '#src/graph/fops.ts';
 import { nfs3Actor } from '../actor.ts';
 import { toSetAttr } from '../attributes.ts';
-import { madeRes, notMade } from '../created.ts';
+import { created, notCreated } from '../created.ts';
 import { checkNewName } from '../names.ts';
 import { StatusError } from '../status.ts';
 
@@ -22,7 +22,7 @@ function nodeOf(what: mknoddata3): { attr: SetAttr; device: Device } {
     case ftype3.NF3REG:
     case ftype3.NF3DIR:
     case ftype3.NF3LNK:
-      // RFC 1813, 3.3.11: these have procedures of their own.
+      // RFC 1813, 3.3.11: other procedures make these.
       throw new StatusError(nfsstat3.NFS3ERR_BADTYPE, `MKNOD of type ${what.type}`);
   }
 }
@@ -40,8 +40,8 @@ export const mknod = nfs3Actor({
     checkNewName(at, name);
     const { attr, device } = nodeOf(what);
     const made = await at.volume.top.mknod(at.frame, at.inode, name, what.type, attr, device);
-    return madeRes(nfs, at, name, made);
+    return created(nfs, at, name, made);
   },
 
-  failed: notMade,
+  failed: notCreated,
 });

@@ -16,7 +16,7 @@ export const read = nfs3Actor({
 
   async run(nfs, at, { offset, count }) {
     checkRegular(at);
-    // RFC 1813, 3.3.6: past the end there is nothing to read, and that is the end; however far past.
+    // RFC 1813, 3.3.6: at any offset behind the end, READ succeeds with no data and eof.
     const from = offset > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : offset;
     const size = count > nfs.options.readSize ? nfs.options.readSize : count;
     const reply = await at.volume.top.readv(at.frame, at.inode.fd, size, from);

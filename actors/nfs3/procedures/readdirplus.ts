@@ -10,12 +10,17 @@ import { fileidOf, postOpAfter, toFattr3 } from '../attributes.ts';
 import { COOKIEVERF, listedFileid, pageOf } from '../listing.ts';
 import { UnaskedError } from '../unasked.ts';
 
-/** An entry's bytes over those of them that `dircount` counts, at most: for a name of one byte. */
+/** The largest ratio of an entry's bytes to the bytes that `dircount` counts; reached by a name of one byte. */
 const BYTES_PER_DIR_BYTE = direntBytes(1, true) / entry3Bytes('x');
-/** What the brick tells of the `..` of an export's top, and we do not. */
+/**
+ * The bytes of attributes that the brick returns for `..` in the top directory of an export, and clients do not get.
+ */
 const UNSHOWN_BYTES = direntBytes(2, true) - direntBytes(2, false);
 
-/** Entries are not linked into the inode table: a handle finds its object without, and a listing is no use of them. */
+/**
+ * Makes an entry of the reply. The object is not entered in the inode table: its handle finds it anyway, and most
+ * listed objects are never used.
+ */
 function entryOf(nfs: NfsCall, at: Resolved, dirent: Dirent, dir: Iatt): entryplus3 {
   const { name, cookie, iatt } = dirent;
   if (iatt === undefined || (name === '..' && at.place !== 'below')) {
@@ -34,8 +39,8 @@ const nameOnly = (name: string, cookie: bigint, fileid: bigint): entryplus3 => (
 });
 
 /**
- * Removes the attributes and the handle from `..` if it leads out of the export because the directory was moved while
- * it was listed.
+ * Removes the attributes and the handle of `..` if the directory was moved while it was listed, and `..` now leads out
+ * of the export.
  */
 async function keepIn(nfs: NfsCall, at: Resolved, entries: entryplus3[], up: Dirent | undefined, dir: Iatt) {
   if (up?.iatt === undefined || (await nfs.holds(at, up.iatt))) return;

@@ -14,7 +14,7 @@ export const readlink = nfs3Actor({
   handle: args => args.symlink,
 
   async run(nfs, at) {
-    if (at.inode.type !== FileType.LNK) throw new UnaskedError('EINVAL', 'no symlink');
+    if (at.inode.type !== FileType.LNK) throw new UnaskedError('EINVAL', 'not a symlink');
     const { target, iatt } = await at.volume.top.readlink(at.frame, at.inode);
     return { status: nfsstat3.NFS3_OK, symlink_attributes: toFattr3(nfs, iatt), data: target };
   },

@@ -1,7 +1,7 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { RMDIR3args, RMDIR3res } from '#protocols/nfs3/names.ts';
 import { nfs3Actor } from '../actor.ts';
-import { checkDoomedName } from '../names.ts';
+import { checkRemovedName } from '../names.ts';
 import { toWccData, wccAfter } from '../wcc.ts';
 
 export const rmdir = nfs3Actor({
@@ -14,7 +14,7 @@ export const rmdir = nfs3Actor({
   handle: args => args.object.dir,
 
   async run(nfs, at, { object: { name } }) {
-    checkDoomedName(at, name);
+    checkRemovedName(at, name);
     const { parent, gone } = await at.volume.top.rmdir(at.frame, at.inode, name);
     at.volume.table.removed(at.inode, name, gone);
     return { status: nfsstat3.NFS3_OK, dir_wcc: toWccData(nfs, parent) };

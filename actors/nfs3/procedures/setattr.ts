@@ -10,7 +10,7 @@ export const setattr = nfs3Actor({
   name: 'SETATTR',
   args: SETATTR3args,
   res: SETATTR3res,
-  // A repeat meets its own new ctime in the guard.
+  // The first call changes the ctime, so the guard would refuse a repeated call.
   idempotent: false,
   changes: true,
   handle: args => args.object,

@@ -1,7 +1,7 @@
 import { SYMLINK3args, SYMLINK3res } from '#protocols/nfs3/names.ts';
 import { nfs3Actor } from '../actor.ts';
 import { toSetAttr } from '../attributes.ts';
-import { madeRes, notMade } from '../created.ts';
+import { created, notCreated } from '../created.ts';
 import { checkNewName, checkTarget } from '../names.ts';
 
 export const symlink = nfs3Actor({
@@ -18,8 +18,8 @@ export const symlink = nfs3Actor({
     checkTarget(symlink_data);
     const attr = toSetAttr(symlink_attributes);
     const made = await at.volume.top.symlink(at.frame, at.inode, name, symlink_data, attr);
-    return madeRes(nfs, at, name, made);
+    return created(nfs, at, name, made);
   },
 
-  failed: notMade,
+  failed: notCreated,
 });

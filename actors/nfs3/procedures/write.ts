@@ -10,14 +10,15 @@ export const write = nfs3Actor({
   name: 'WRITE',
   args: WRITE3args,
   res: WRITE3res,
-  // The same bytes would be written again, but perhaps over newer ones of another call.
+  // A repeated call could overwrite newer data of another call.
   idempotent: false,
   changes: true,
   handle: args => args.file,
 
   async run(nfs, at, { offset, count, stable, data }) {
     checkRegular(at);
-    if (count > data.length) throw new UnaskedError('EINVAL', `WRITE of ${count} bytes with ${data.length}`);
+    if (count > data.length)
+      throw new UnaskedError('EINVAL', `WRITE of ${count} bytes, but with ${data.length} bytes of data`);
     if (offset + count > Number.MAX_SAFE_INTEGER) throw new UnaskedError('EFBIG', 'WRITE beyond 2^53 - 1');
     const size = count > nfs.options.writeSize ? nfs.options.writeSize : count;
     const bytes = size < data.length ? data.subarray(0, size) : data;
@@ -36,9 +37,9 @@ export const write = nfs3Actor({
   },
 
   /**
-   * Decides by the content of the file. If the call's data are there, nothing is left to do. If others are there
-   * although the file has not changed since the earlier WRITE, the call brings new data under an old xid. If the file
-   * has changed since, the call is a late copy of the earlier WRITE and would undo the change.
+   * Compares the call's data with the file. If they are equal, nothing is left to do. If they differ and the file has
+   * not changed since the earlier WRITE, then the call is a new one with the same xid. If they differ because the file
+   * has changed, the call is a late copy of the earlier WRITE and would undo that change.
    */
   async repeats(nfs, at, { offset, count, data }, earlier) {
     if (earlier.status !== nfsstat3.NFS3_OK) return false;

@@ -1,9 +1,9 @@
 import t from 'tap';
-import { checkDoomedName, checkMovedName, checkName, checkNewName, checkTarget } from '#actors/nfs3/names.ts';
+import { checkRemovedName, checkMovedName, checkName, checkNewName, checkTarget } from '#actors/nfs3/names.ts';
 
 const dir = { inode: { type: 2 } } as Parameters<typeof checkName>[0];
 const file = { inode: { type: 1 } } as Parameters<typeof checkName>[0];
-const checks = { look: checkName, make: checkNewName, remove: checkDoomedName, move: checkMovedName };
+const checks = { look: checkName, make: checkNewName, remove: checkRemovedName, move: checkMovedName };
 
 const cases: { name: string; look?: string; make?: string; remove?: string; move?: string }[] = [
   { name: 'a' },
