@@ -75,7 +75,7 @@ export const MOUNT2 = {
 } as const;
 export const MOUNT1 = mountVersion(mount.MOUNT_V1, mount.fhstatus);
 
-/** All of them. */
+/** The procedures of all programs. */
 export const PROCEDURES: readonly RemoteProcedure<any, any>[] = [
   ...Object.values(NFS3),
   ...Object.values(MOUNT3),

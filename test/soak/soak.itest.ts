@@ -1,7 +1,8 @@
 /**
- * Many mixed calls, one in ten of them wrong in some way, to a server of its own: each gets the answer that it must, the disk
- * holds what it must, and the server's memory stays flat (see model/run.ts). SOAK_CALLS says how many with each number of
- * stages (60,000), SOAK_SEED repeats a run, SOAK_SERVE adds words to the server's command line.
+ * Sends many mixed calls to a server of its own, one in ten of them wrong in some way. Each gets the answer that it
+ * must, the disk holds what it must, and the server's memory does not grow (see model/run.ts). SOAK_CALLS sets how many
+ * calls are made with each number of stages (default 60,000), SOAK_SEED repeats a run, and SOAK_SERVE adds words to the
+ * server's command line.
  */
 import t from 'tap';
 import { soak } from './model/run.ts';
@@ -10,11 +11,11 @@ import { summary } from './soak.ts';
 const CALLS = Number(process.env['SOAK_CALLS'] ?? 60_000);
 const SEED = Number(process.env['SOAK_SEED'] ?? Date.now() % 1_000_000);
 const WORDS = (process.env['SOAK_SERVE'] ?? '').split(' ').filter(word => word !== '');
-/** Full after a few thousand calls: what fills up later would look like growth. */
+/** A small reply cache is full after a few thousand calls. One that fills up later would look like growth. */
 const SMALL_CACHE = ['--xlator-option', 'nfs-server.nfs.drc-size=1MB'];
 /**
- * Without a bound, V8 lets garbage lie for as long as the machine has memory, and that is all that one would measure. With one,
- * what is kept is what shows, and a leak ends the server.
+ * Without a limit, V8 keeps garbage for as long as the machine has memory, and the test would measure nothing else.
+ * With a limit, the figures show what is in use, and a leak ends the server.
  */
 const HEAP = ['--max-old-space-size=96', '--max-semi-space-size=4'];
 
@@ -25,8 +26,11 @@ for (const stages of [1, 2]) {
     const outcome = await soak({ calls: CALLS, seed: SEED, stages, serve: [...SMALL_CACHE, ...WORDS], node: HEAP });
     for (const line of summary(outcome)) t.comment(line);
     const { failures, tally, exitCode } = outcome;
-    t.strictSame(failures, [], 'each call gets the answer that it must, and nothing grows');
-    t.ok(tally.calls >= CALLS && tally.malformed > CALLS / 20 && tally.retries > CALLS / 500, 'all of it was done');
-    t.equal(exitCode, 0, 'SIGTERM with calls under way: exit code');
+    t.strictSame(failures, [], 'each call gets the right answer, and nothing grows');
+    t.ok(
+      tally.calls >= CALLS && tally.malformed > CALLS / 20 && tally.retries > CALLS / 500,
+      'calls of all kinds were made',
+    );
+    t.equal(exitCode, 0, 'the exit code after SIGTERM with calls under way');
   });
 }

@@ -1,6 +1,6 @@
 /**
- * `node test/soak/soak.ts [CALLS] [--stages 1,2] [--seed N] [--serve OPTION]… [--node OPTION]…`: see model/run.ts. A million calls unless it says otherwise,
- * with each number of stages. Exits with 1 when anything was not as it must be.
+ * `node test/soak/soak.ts [CALLS] [--stages 1,2] [--seed N] [--serve OPTION]… [--node OPTION]…`: see model/run.ts. The
+ * default is a million calls with each number of stages. Exits with 1 if anything went wrong.
  */
 import { parseArgs } from 'node:util';
 import { type Outcome, soak } from './model/run.ts';
@@ -62,7 +62,7 @@ export function summary({
     `descriptors without connections: ${descriptors.before} at the start, ${descriptors.after} at the end`,
     `SIGTERM with calls under way: exit code ${exitCode} after ${stopMs} ms`,
     ...failures.map(text => `FAILED: ${text}`),
-    failures.length === 0 ? 'all as it must be' : `${failures.length} failures`,
+    failures.length === 0 ? 'no failures' : `${failures.length} failures`,
   ];
 }
 

@@ -1,10 +1,10 @@
-/** What an answer must be, to the byte where it is an error of RPC's. */
+/** What an answer must be. RPC errors are compared to the byte. */
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { accept_stat, msg_type, reject_stat, reply_stat } from '#protocols/rpc.ts';
 import { XdrReader } from '#protocols/xdr/stream.ts';
 import type { RemoteProcedure } from '#src/rpcclnt/client.ts';
 
-/** The server has not said what it should have. */
+/** An answer of the server differs from what it must be. */
 export class Mismatch extends Error {
   override name = 'Mismatch';
 }
@@ -19,7 +19,7 @@ export function holds(condition: boolean, what: string): asserts condition {
 
 const ACCEPTED = [msg_type.REPLY, reply_stat.MSG_ACCEPTED, 0, 0] as const;
 
-/** The words of a reply behind the xid: accepted, but not with SUCCESS. */
+/** The words of a reply after the xid, for a call that was accepted, but not with SUCCESS. */
 export const acceptedWith = (stat: accept_stat, ...more: number[]): readonly number[] => [...ACCEPTED, stat, ...more];
 
 export const authError = (why: number): readonly number[] => [
@@ -51,14 +51,14 @@ export function resultOf<R>(procedure: RemoteProcedure<any, R>, reply: Buffer): 
   } catch (error) {
     throw new Mismatch(`${procedure.name}: ${(error as Error).message} in ${reply.toString('hex', 0, 200)}`);
   }
-  same(from.left, 0, `${procedure.name}: bytes behind the results`);
+  same(from.left, 0, `${procedure.name}: bytes after the results`);
   return result;
 }
 
 const NAMES = new Map<number, string>(Object.entries(nfsstat3).map(([name, value]) => [value, name]));
 export const statusName = (status: number): string => NAMES.get(status) ?? `${status}`;
 
-/** NFS3 and MOUNT have their status in fields of different names. */
+/** The status of a result. NFS3 and MOUNT have it in fields of different names. */
 export function statusOf(result: unknown): number {
   const { status, fhs_status } = (result ?? {}) as { status?: number; fhs_status?: number };
   return status ?? fhs_status ?? 0;

@@ -1,4 +1,4 @@
-/** Somebody who calls: over a line that he shares with others, one call after the other, and counts them. */
+/** A caller makes one call after the other over a line that it shares with others, and counts them. */
 import { randomInt } from 'node:crypto';
 import { NFSPROC3 } from '#protocols/nfs3/constants.ts';
 import type { opaque_auth } from '#protocols/rpc.ts';
@@ -8,13 +8,13 @@ import { fragmented, marked, recordOf } from './line.ts';
 import { NFS3 } from '../procedures.ts';
 import type { Random } from './random.ts';
 
-/** Counts of all callers. */
+/** The counts of all callers together. */
 export class Tally {
   calls = 0;
   malformed = 0;
   retries = 0;
   readonly byProcedure = new Map<string, number>();
-  /** Malformed calls and misused connections. */
+  /** How often each kind of malformed call was sent, and each kind of misuse done to a connection. */
   readonly byKind = new Map<string, number>();
   readonly mismatches: string[] = [];
 
@@ -23,7 +23,7 @@ export class Tally {
     this.byProcedure.set(procedure, (this.byProcedure.get(procedure) ?? 0) + 1);
   }
 
-  /** `calls` is how many were made in this way. */
+  /** Counts calls of one kind. `calls` is how many were made in this way. */
   countMalformed(kind: string, calls = 1): void {
     this.calls += calls;
     this.malformed += calls;
@@ -37,7 +37,7 @@ export class Tally {
 }
 
 let lastXid = randomInt(0x1_0000_0000);
-/** No two calls of a run have the same, unless one is the other's retry. */
+/** A new xid. No two calls of a run have the same, unless one is the retry of the other. */
 export const nextXid = (): number => (lastXid = (lastXid + 1) >>> 0);
 
 /** Procedures whose replies are kept for retries. */
@@ -57,9 +57,9 @@ export const KEPT: ReadonlySet<RemoteProcedure<any, any>> = new Set<RemoteProced
 const FRAGMENTED = 0.03;
 const RETRIED = 0.02;
 
-/** What calls go over. */
+/** What calls are sent over. */
 export interface Exchange {
-  /** The reply to `xid`, without its mark; `stream` is the call with its marks. */
+  /** Returns the reply to `xid`, without its mark. `stream` is the call with its marks. */
   exchange(xid: number, stream: Buffer): Promise<Buffer>;
 }
 
@@ -70,7 +70,7 @@ export class Caller {
   readonly cred: opaque_auth;
   readonly #retried: number;
 
-  /** `retried` is how likely an answered call is made once more. */
+  /** `retried` is the probability that an answered call is sent once more. */
   constructor(line: Exchange, cred: opaque_auth, random: Random, tally: Tally, retried = RETRIED) {
     this.#retried = retried;
     this.line = line;
@@ -79,7 +79,10 @@ export class Caller {
     this.tally = tally;
   }
 
-  /** The results. @throws {Mismatch} it was refused, or is not what the procedure answers with */
+  /**
+   * Makes a call and returns its results. @throws {Mismatch} if it was refused, or is not answered with results of the
+   * procedure
+   */
   async call<A, R>(procedure: RemoteProcedure<A, R>, args: A, cred = this.cred): Promise<R> {
     const xid = nextXid();
     const record = recordOf(procedure, args, xid, cred);
@@ -89,7 +92,7 @@ export class Caller {
     return resultOf(procedure, reply);
   }
 
-  /** As {@link call}, with the status that it must have. */
+  /** Like {@link call}, and the results must have this status. */
   async expect<A, R>(procedure: RemoteProcedure<A, R>, args: A, status: number, cred = this.cred): Promise<R> {
     const result = await this.call(procedure, args, cred);
     sameStatus(result, status, procedure.name);
@@ -101,15 +104,15 @@ export class Caller {
     return this.line.exchange(xid, stream);
   }
 
-  /** RFC 1813, 4.5: who asks again is told the same, and nothing is done twice. */
+  /** Sends a call again: the answer must be the same, and nothing may be done twice (RFC 1813, 4.5). */
   async #retry(xid: number, record: Buffer, reply: Buffer, name: string): Promise<void> {
     const kept = Buffer.from(reply);
     const again = await this.line.exchange(xid, marked(record));
     this.tally.count(name);
     this.tally.retries++;
-    holds(again.equals(kept), `${name} sent again was answered with something else`);
+    holds(again.equals(kept), `${name} sent again was answered differently`);
   }
 }
 
-/** NFS3's procedures but NULL, which is about nothing. */
+/** NFS3's procedures except NULL, which is about no object. */
 export const ABOUT_SOMETHING = Object.values(NFS3).filter(({ proc }) => proc !== NFSPROC3.NULL);

@@ -1,4 +1,4 @@
-/** What peers do to connections: each on one of its own, and each with what must come of it. */
+/** What clients do to connections: each disruption has a connection of its own, and checks what must follow. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,15 +11,16 @@ import { nextXid, type Tally } from './caller.ts';
 import { Line, marked, recordOf, type Route } from './line.ts';
 import type { Random } from './random.ts';
 
-/** What is there for everybody, and is not changed. */
+/** Objects that all callers share. They stay unchanged, except for the scratch file. */
 export interface Shared {
   readonly root: Buffer;
-  /** A directory of many names, */
+  /** A directory of many names. */
   readonly dir: Buffer;
-  /** a file of many bytes, */
+  /** A file of many bytes. */
+  /** The content of the file. */
   readonly file: Buffer;
   readonly bytes: Buffer;
-  /** and one that is written to all the time. */
+  /** A file that is written to all the time. */
   readonly scratch: Buffer;
 }
 
@@ -42,7 +43,7 @@ async function closed(line: Line, what: string): Promise<void> {
   holds(first !== 'late', `${what}: the connection was left open for ${CLOSE_MS} ms`);
 }
 
-/** Calls that answer slowly or much. */
+/** Calls that are slow to answer or have large replies. */
 function someCalls({ random, cred, shared }: Ground, count: number): { xids: number[]; bytes: Buffer } {
   const xids: number[] = [];
   const records = Array.from({ length: count }, () => {
@@ -62,18 +63,18 @@ function someCalls({ random, cred, shared }: Ground, count: number): { xids: num
   return { xids, bytes: Buffer.concat(records.map(marked)) };
 }
 
-/** Is closed without an answer: what came is no RPC, and nothing behind it can be made out. */
+/** Bytes that are not RPC, so that nothing after them can be understood: the connection is closed without an answer. */
 function hopeless(what: string, make: (random: Random) => Buffer): Disruption {
   return async ({ routes, random }) => {
     const line = await Line.open(random.pick(routes));
     line.socket.write(make(random));
     await closed(line, what);
-    same(line.received, 0, `${what}: bytes of an answer`);
+    same(line.received, 0, `${what}: bytes were answered`);
     return 1;
   };
 }
 
-/** Answers with how many calls it made. @throws {Mismatch} */
+/** Disrupts once, and returns how many calls it made. @throws {Mismatch} */
 type Disruption = (ground: Ground) => Promise<number>;
 
 function word(value: number): Buffer {
@@ -124,7 +125,7 @@ export const DISRUPTIONS: Record<string, Disruption> = {
     if (random.chance(0.5)) leave(line, random);
     else line.socket.end();
     await closed(line, 'left in the middle of a record');
-    same(line.received, 0, 'left in the middle of a record: bytes of an answer');
+    same(line.received, 0, 'left in the middle of a record: bytes were answered');
     return 1;
   },
 
@@ -155,7 +156,7 @@ export const DISRUPTIONS: Record<string, Disruption> = {
     return xids.length;
   },
 
-  /** Who has said all he wants still gets what he asked for. */
+  /** A client that has closed its side for writing still gets the replies to its calls. */
   async 'half closed with calls under way'(ground) {
     const line = await Line.open(ground.random.pick(ground.routes));
     const { xids, bytes } = someCalls(ground, ground.random.between(1, 12));
@@ -166,7 +167,7 @@ export const DISRUPTIONS: Record<string, Disruption> = {
     return xids.length;
   },
 
-  /** It asks for more than the server keeps for one that does not read; then it reads after all, or goes. */
+  /** It asks for more than the server keeps for a client that does not read. Then it reads after all, or leaves. */
   async 'replies not read'({ routes, random, cred, shared }) {
     const line = await Line.open(random.pick(routes));
     line.socket.pause();
@@ -190,7 +191,7 @@ export const DISRUPTIONS: Record<string, Disruption> = {
         sameStatus(result, S.NFS3_OK, 'READ');
         const { offset } = asked[i]!;
         const expected = shared.bytes.subarray(offset, offset + CHUNK);
-        holds(result.status === S.NFS3_OK && result.data.equals(expected), 'replies not read at first: other bytes');
+        holds(result.status === S.NFS3_OK && result.data.equals(expected), 'replies not read at first: wrong bytes');
       });
       line.socket.destroy();
     }
@@ -214,15 +215,15 @@ export const DISRUPTIONS: Record<string, Disruption> = {
     return 1;
   },
 
-  async 'a connection for nothing'({ routes, random }) {
+  async 'an unused connection'({ routes, random }) {
     const line = await Line.open(random.pick(routes));
     if (random.chance(0.5)) await sleep(random.below(50));
     leave(line, random);
-    await closed(line, 'a connection for nothing');
+    await closed(line, 'an unused connection');
     return 1;
   },
 
-  /** MOUNT is served over UDP: junk has no answer, and what comes behind it has. */
+  /** MOUNT is served over UDP. Datagrams of junk get no answer, and the call after them gets one. */
   async 'datagrams of junk'({ routes, random, cred }) {
     const { port, from } = random.pick(routes);
     const socket = createSocket('udp4');
@@ -235,7 +236,7 @@ export const DISRUPTIONS: Record<string, Disruption> = {
     const answered = new Promise<Buffer>(resolve => {
       socket.on('message', message => message.length >= 24 && message.readUInt32BE() === xid && resolve(message));
     });
-    // UDP may lose it.
+    // UDP may lose a datagram, so the call is sent again.
     const ask = () => socket.send(recordOf(procedure, undefined, xid, cred), port, '127.0.0.1');
     ask();
     const again = setInterval(ask, 500);
@@ -252,7 +253,7 @@ export const DISRUPTIONS: Record<string, Disruption> = {
 const COSTLY = new Set(['replies not read', 'left in the middle of a large record']);
 const KINDS = Object.keys(DISRUPTIONS).flatMap(kind => Array<string>(COSTLY.has(kind) ? 1 : 6).fill(kind));
 
-/** One of any kind, unless it is said which. @throws {Mismatch} */
+/** Disrupts in the given way, or in a random one. @throws {Mismatch} */
 export async function disrupt(ground: Ground, tally: Tally, kind = ground.random.pick(KINDS)): Promise<void> {
   tally.countMalformed(kind, await DISRUPTIONS[kind]!(ground));
 }

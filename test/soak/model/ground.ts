@@ -1,4 +1,4 @@
-/** What a run begins with: connections, users with a directory each, and things for all. */
+/** What a run begins with: connections, users with a directory each, and objects for all. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MNT3 } from '#protocols/mount.ts';
@@ -15,7 +15,7 @@ import { type Node, Tree } from './tree.ts';
 import { NOTHING, type User, Worker } from './worker.ts';
 
 const CONNECTIONS = 12;
-/** Addresses of this machine that calls come from: clients that the stages share among them. */
+/** The number of addresses of this machine that calls come from. The server's stages share these clients among them. */
 const ADDRESSES = 6;
 const WORKERS_EACH = 4;
 const USERS: readonly User[] = [
@@ -34,7 +34,7 @@ export interface Populated {
   readonly ground: Ground;
 }
 
-/** Files behind the server's back, before it starts. */
+/** Makes files behind the server's back, before it starts. */
 export function prepareDisk(dir: string, random: Random): Buffer {
   const bytes = random.bytes(SHARED_BYTES);
   mkdirSync(join(dir, 'shared', 'many'), { recursive: true });
@@ -49,13 +49,13 @@ async function handleOf(caller: Caller, dir: Buffer, ...names: string[]): Promis
   for (const name of names) {
     // oxlint-disable-next-line no-await-in-loop -- each is in the one before
     const found = await caller.call(NFS3.LOOKUP, { what: { dir: handle, name } });
-    holds(found.status === S.NFS3_OK, `no ${name}`);
+    holds(found.status === S.NFS3_OK, `LOOKUP ${name} failed`);
     handle = Buffer.from(found.object);
   }
   return handle;
 }
 
-/** A directory that belongs to `user`. */
+/** Makes a directory that belongs to `user`. */
 export async function homeFor(root: Caller, top: Buffer, name: string, user: User, asRoot: boolean): Promise<Node> {
   const owner = asRoot ? { uid: user.uid, gid: user.gid } : {};
   const attributes = { ...NOTHING, mode: HOME_MODE };
@@ -123,6 +123,6 @@ export async function populate(
   return { lines, workers, mounters, ground };
 }
 
-/** Where the home of the `n`th worker is. */
+/** The path of the home directory of worker number `n`. */
 export const homePath = (dir: string, n: number): string =>
   join(dir, `home-${Math.floor(n / WORKERS_EACH)}-${n % WORKERS_EACH}`);

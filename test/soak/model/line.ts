@@ -1,4 +1,4 @@
-/** A connection that sends bytes as they are and gives each reply to the call with its xid. */
+/** A connection that sends bytes as they are, and hands each reply to the call with the same xid. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { authsys_parms } from '#protocols/auth-sys.ts';
@@ -9,10 +9,10 @@ import type { RemoteProcedure } from '#src/rpcclnt/client.ts';
 import type { Random } from './random.ts';
 
 const LAST_FRAGMENT = 0x8000_0000;
-/** The server takes 512 fragments of one record. */
+/** Fewer than the 512 fragments that the server accepts in one record. */
 const FRAGMENTS_MAX = 500;
 
-/** Where the server is, and from which of this machine's addresses it is called. */
+/** The port of the server, and the address of this machine from which it is called. */
 export interface Route {
   readonly port: number;
   readonly from: string;
@@ -54,7 +54,7 @@ function fragment(bytes: Buffer, last: boolean): Buffer {
 /** A record in one fragment. */
 export const marked = (record: Buffer): Buffer => fragment(record, true);
 
-/** A record as RFC 5531, 11 allows it as well: cut anywhere, with fragments of no bytes, or of one each. */
+/** A record cut into fragments at random places, some of them with one byte or none, as RFC 5531, 11 allows. */
 export function fragmented(record: Buffer, random: Random): Buffer {
   const parts: Buffer[] = [];
   const bytewise = record.length < FRAGMENTS_MAX && random.chance(0.3);
@@ -76,18 +76,18 @@ interface Waiting {
 
 export class Line {
   readonly socket: Socket;
-  /** Resolves with how many replies came that nobody waited for. */
+  /** Resolves when the connection is closed, with the number of replies that no call was waiting for. */
   readonly closed: Promise<number>;
   readonly #waiting = new Map<number, Waiting>();
   #rest: Buffer | undefined;
   #strays = 0;
-  /** Bytes of replies, with their marks. */
+  /** How many bytes of replies were received, including their marks. */
   received = 0;
 
   private constructor({ port, from }: Route) {
     this.socket = connect({ port, host: '127.0.0.1', localAddress: from });
     this.socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    this.socket.on('error', () => {}); // a reset is an end as well
+    this.socket.on('error', () => {}); // A reset is an end as well.
     this.closed = new Promise(resolve => {
       this.socket.once('close', () => {
         for (const waiting of this.#waiting.values()) waiting.reject(new Error('the server closed the connection'));
@@ -104,9 +104,9 @@ export class Line {
     return line;
   }
 
-  /** The reply to `xid`, without its mark. */
+  /** Waits for the reply to `xid`, and returns it without its mark. */
   reply(xid: number): Promise<Buffer> {
-    if (this.#waiting.has(xid)) throw new Error(`xid ${xid} is waited for already`);
+    if (this.#waiting.has(xid)) throw new Error(`xid ${xid} already has a call waiting`);
     return new Promise((resolve, reject) => this.#waiting.set(xid, { resolve, reject }));
   }
 

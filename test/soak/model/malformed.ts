@@ -1,4 +1,4 @@
-/** Every way in which a call can be wrong and still be a call, and the exact answer that the RFCs have for it. */
+/** Every way in which a call can be wrong and still be a call, with the exact answer that the RFCs require. */
 import { randomBytes } from 'node:crypto';
 import { MNT3 } from '#protocols/mount.ts';
 import { createmode3, ftype3, nfsstat3 as S, time_how } from '#protocols/nfs3/constants.ts';
@@ -13,7 +13,7 @@ import type { Random } from './random.ts';
 import type { Node, Tree } from './tree.ts';
 import { NOTHING } from './worker.ts';
 
-/** What a wrong call is made of. */
+/** What wrong calls are made from. */
 interface Material {
   readonly random: Random;
   readonly cred: opaque_auth;
@@ -32,7 +32,10 @@ type Make = (of: Material) => Wrong | undefined;
 
 const COOKIEVERF = Buffer.alloc(8);
 const GARBAGE = acceptedWith(accept_stat.GARBAGE_ARGS);
-/** A call's header has its words in this order: xid, CALL, RPC version, program, version, procedure, credentials. */
+/**
+ * Offsets of the words of a call's header, which come in this order: xid, CALL, RPC version, program, version,
+ * procedure, credentials.
+ */
 const WORD = { rpcvers: 8, prog: 12, vers: 16, proc: 20, cred: 24 } as const;
 
 const words =
@@ -51,7 +54,7 @@ function patched(of: Material, at: number, word: number, procedure: RemoteProced
   return record;
 }
 
-/** Arguments that every procedure takes: good ones about this handle. */
+/** Valid arguments about this handle, for any procedure. */
 function argsAbout(procedure: RemoteProcedure<any, any>, handle: Buffer, name: string, other: Buffer): unknown {
   const where = { dir: handle, name };
   switch (procedure) {
@@ -100,7 +103,7 @@ const about = (of: Material, procedure: RemoteProcedure<any, any>, handle: Buffe
 const withCred = (of: Material, cred: opaque_auth, procedure: RemoteProcedure<any, any> = NFS3.GETATTR) =>
   recordOf(procedure, { object: of.dir.handle }, of.xid, cred);
 
-// RFC 5531, 9: what is refused before anybody looks at the arguments.
+// Calls that are refused before their arguments are decoded (RFC 5531, 9).
 
 const ofTheHeader: Record<string, Make> = {
   'unknown program': of => ({
@@ -144,7 +147,7 @@ const ofCredentials: Record<string, Make> = {
       check: words(authError(auth_stat.AUTH_BADCRED)),
     };
   },
-  'credentials with more behind them': of => ({
+  'credentials with more bytes after them': of => ({
     record: withCred(of, { flavor: auth_flavor.AUTH_SYS, body: Buffer.concat([of.cred.body, Buffer.alloc(4)]) }),
     check: words(authError(auth_stat.AUTH_BADCRED)),
   }),
@@ -175,13 +178,13 @@ const ofCredentials: Record<string, Make> = {
   },
 };
 
-// Arguments that are none.
+// Arguments that cannot be decoded.
 
 function garbage(record: Buffer): Wrong {
   return { record, check: words(GARBAGE) };
 }
 
-/** A record cut off behind its header, and something else put there. */
+/** A record cut off after its header, with `parts` in place of the arguments. */
 function argsOf(of: Material, procedure: RemoteProcedure<any, any>, ...parts: (number | Buffer)[]): Buffer {
   const head = recordOf({ ...procedure, args: NFS3.NULL.args }, undefined, of.xid, of.cred);
   const bytes = parts.map(part => {
@@ -206,11 +209,11 @@ const ofArguments: Record<string, Make> = {
     const from = WORD.cred + 8 + of.cred.body.length + 8;
     return garbage(record.subarray(0, from + of.random.below(record.length - from)));
   },
-  'more behind the arguments': of => {
+  'more bytes after the arguments': of => {
     const record = about(of, of.random.pick(ABOUT_SOMETHING), of.dir.handle);
     return garbage(Buffer.concat([record, of.random.bytes(of.random.between(1, 100))]));
   },
-  'arguments of another length than they say': of => {
+  'arguments whose length is wrong': of => {
     const length = of.random.pick([65, 4096, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]);
     return garbage(argsOf(of, NFS3.GETATTR, length, of.dir.handle));
   },
@@ -238,7 +241,7 @@ const ofArguments: Record<string, Make> = {
     const how = of.random.pick([3, 4, 0xffff_ffff]);
     return garbage(argsOf(of, NFS3.SETATTR, opaque(of.dir.handle), 0, 0, 0, 0, how, 0, 0));
   },
-  'a boolean that is none': of => {
+  'a boolean of 2 or more': of => {
     const bool = of.random.pick([2, 256, 0xffff_ffff]);
     return garbage(argsOf(of, NFS3.SETATTR, opaque(of.dir.handle), bool, 0o644, 0, 0, 0, 0, 0, 0));
   },
@@ -246,7 +249,7 @@ const ofArguments: Record<string, Make> = {
     garbage(argsOf(of, of.random.pick([MOUNT1, MOUNT3]).MNT, opaque(Buffer.alloc(4097, '/a')))),
 };
 
-// Handles that are none of ours: RFC 1813, 2.6, BADHANDLE.
+// Handles that the server did not make (RFC 1813, 2.6, BADHANDLE).
 
 const foreign = new Handles(randomBytes(16));
 
@@ -269,11 +272,11 @@ const ofHandles: Record<string, Make> = {
     return foreign.encode(handle.readUInt32BE(4), handle.readUInt16BE(2), handle.subarray(8, 24), hint);
   }),
   'handle cut': badHandle(of => of.dir.handle.subarray(0, of.random.below(of.dir.handle.length))),
-  'handle with more behind it': badHandle(of => {
+  'handle with more bytes after it': badHandle(of => {
     const { handle } = of.dir;
     return Buffer.concat([handle, of.random.bytes(of.random.between(1, 64 - handle.length))]);
   }),
-  'handle made up': badHandle(of => of.random.bytes(of.random.between(0, 64))),
+  'random handle': badHandle(of => of.random.bytes(of.random.between(0, 64))),
   'second handle forged': of => {
     const procedure = of.random.pick([NFS3.RENAME, NFS3.LINK]);
     const bad = of.random.bytes(32);
@@ -282,7 +285,7 @@ const ofHandles: Record<string, Make> = {
   },
 };
 
-// Names that are none: RFC 1813, 3.2, ACCES and NAMETOOLONG, and what `.` and `..` are for each procedure.
+// Invalid names: ACCES and NAMETOOLONG (RFC 1813, 3.2), and what each procedure answers to `.` and `..`.
 
 const MAKING = [NFS3.CREATE, NFS3.MKDIR, NFS3.SYMLINK, NFS3.MKNOD];
 const NAMED = [...MAKING, NFS3.LOOKUP, NFS3.REMOVE, NFS3.RMDIR, NFS3.RENAME, NFS3.LINK] as RemoteProcedure<any, any>[];
@@ -306,7 +309,7 @@ function dots(name: string, procedures: readonly RemoteProcedure<any, any>[], ex
 }
 
 const ofNames: Record<string, Make> = {
-  'no name': badName(() => '', S.NFS3ERR_ACCES),
+  'an empty name': badName(() => '', S.NFS3ERR_ACCES),
   'name with a /': badName(random => random.pick(['/', 'a/b', '/etc/passwd', '../x', 'x/', './x']), S.NFS3ERR_ACCES),
   'name with a NUL': badName(random => random.pick(['\0', 'a\0', '\0a', 'a\0b']), S.NFS3ERR_ACCES),
   'name of 256 bytes and more': badName(random => 'x'.repeat(random.between(256, 4096)), S.NFS3ERR_NAMETOOLONG),
@@ -316,7 +319,7 @@ const ofNames: Record<string, Make> = {
   'rename . or ..': of => dots(of.random.pick(['.', '..']), [NFS3.RENAME], S.NFS3ERR_INVAL)(of),
 };
 
-// Numbers that nothing can be as large as.
+// Numbers that are larger than any object.
 
 const HUGE = [2 ** 53, 2 ** 60, 2 ** 63, 2 ** 63 + 2 ** 20, 2 ** 64 - 2 ** 12];
 
@@ -343,7 +346,8 @@ const ofNumbers: Record<string, Make> = {
     check(reply) {
       const found = resultOf(NFS3.READ, reply);
       sameStatus(found, S.NFS3_OK, 'READ');
-      if (found.status === S.NFS3_OK) holds(found.eof && found.count === 0 && found.data.length === 0, 'READ: the end');
+      if (found.status === S.NFS3_OK)
+        holds(found.eof && found.count === 0 && found.data.length === 0, 'READ: not the end of the file');
     },
   })),
   'READ of 4 GiB': ofFile((of, file) => ({
@@ -351,7 +355,7 @@ const ofNumbers: Record<string, Make> = {
     check(reply) {
       const found = resultOf(NFS3.READ, reply);
       sameStatus(found, S.NFS3_OK, 'READ');
-      if (found.status === S.NFS3_OK) holds(found.data.equals(file.data) && found.eof, 'READ: all there is');
+      if (found.status === S.NFS3_OK) holds(found.data.equals(file.data) && found.eof, 'READ: not the whole file');
     },
   })),
   'WRITE beyond 2^53': ofFile((of, file) => ({
@@ -363,7 +367,7 @@ const ofNumbers: Record<string, Make> = {
     ),
     check: status(NFS3.WRITE, S.NFS3ERR_FBIG),
   })),
-  'WRITE of more than there is': ofFile((of, file) => ({
+  'WRITE with a count above its data': ofFile((of, file) => ({
     record: recordOf(
       NFS3.WRITE,
       {
@@ -408,7 +412,7 @@ const ofNumbers: Record<string, Make> = {
       check: status(NFS3.SETATTR, S.NFS3ERR_INVAL),
     };
   },
-  'the id that is none': of => ({
+  'an id of 2^32 - 1': of => ({
     record: set(of, of.dir, { [of.random.pick(['uid', 'gid'])]: 0xffff_ffff }),
     check: status(NFS3.SETATTR, S.NFS3_OK),
   }),
@@ -425,7 +429,7 @@ const ofNumbers: Record<string, Make> = {
     const args = { dir: of.dir.handle, cookie: 0n, cookieverf: COOKIEVERF, count, dircount: 4096, maxcount: count };
     return { record: recordOf(procedure, args, of.xid, of.cred), check: status(procedure, S.NFS3ERR_TOOSMALL) };
   },
-  'MKNOD of what it cannot make': of => {
+  'MKNOD of a type that it cannot make': of => {
     const what = { type: of.random.pick([ftype3.NF3REG, ftype3.NF3DIR, ftype3.NF3LNK]) };
     const record = recordOf(NFS3.MKNOD, { where: { dir: of.dir.handle, name: 'node' }, what }, of.xid, of.cred);
     return { record, check: status(NFS3.MKNOD, S.NFS3ERR_BADTYPE) };
@@ -435,17 +439,17 @@ const ofNumbers: Record<string, Make> = {
     check(reply) {
       const found = resultOf(NFS3.ACCESS, reply);
       sameStatus(found, S.NFS3_OK, 'ACCESS');
-      if (found.status === S.NFS3_OK) same(found.access & ~0x3f, 0, 'ACCESS: bits that mean nothing');
+      if (found.status === S.NFS3_OK) same(found.access & ~0x3f, 0, 'ACCESS: bits without a meaning');
     },
   }),
 };
 
 const ofMounts: Record<string, Make> = {
-  'MOUNT of what is not exported': of => {
+  'MOUNT of a path that is not exported': of => {
     const path = of.random.pick(['', '/', '/..', '..', 'relative', '/etc', '/../..', '//.//']);
     return { record: recordOf(MOUNT3.MNT, path, of.xid, of.cred), check: status(MOUNT3.MNT, MNT3.ERR_ACCES) };
   },
-  'MOUNT of what is no path': of => {
+  'MOUNT of a path with a NUL': of => {
     const path = of.random.pick(['\0', '/\0', '/etc\0/x']);
     return { record: recordOf(MOUNT3.MNT, path, of.xid, of.cred), check: status(MOUNT3.MNT, MNT3.ERR_INVAL) };
   },
@@ -465,7 +469,7 @@ const KINDS: readonly (readonly [string, Make])[] = [
   ofMounts,
 ].flatMap(group => Object.entries(group));
 
-/** One wrong call of any kind. @throws {Mismatch} it was answered in another way than the RFC says */
+/** Sends one wrong call of a random kind. @throws {Mismatch} if it is not answered as the RFC requires */
 export async function sendMalformed(caller: Caller, tree: Tree): Promise<void> {
   const { random, cred, tally } = caller;
   const [kind, make] = random.pick(KINDS);

@@ -1,4 +1,4 @@
-/** Somebody who mounts and unmounts, by both versions of MOUNT. */
+/** A mounter mounts and unmounts directories, by both versions of MOUNT. */
 import { MNT3 } from '#protocols/mount.ts';
 import { auth_flavor } from '#protocols/rpc.ts';
 import { MOUNT1, MOUNT3 } from '../procedures.ts';
@@ -6,10 +6,10 @@ import { holds, same, sameStatus } from './answer.ts';
 import type { Caller } from './caller.ts';
 
 export interface Exported {
-  /** Its paths: where it is here, and its volume's. */
+  /** The paths of the export: the directory itself, and the name of its volume. */
   readonly paths: readonly string[];
   readonly root: Buffer;
-  /** Directories in it. */
+  /** Directories in the export. */
   readonly homes: readonly { readonly name: string; readonly handle: Buffer }[];
 }
 
@@ -46,8 +46,12 @@ export class Mounter {
         await this.caller.call(version.UMNTALL, undefined);
         return;
       case 5:
-        sameStatus(await this.caller.call(MOUNT3.MNT, `${path}/missing`), MNT3.ERR_NOENT, 'MNT of what is not there');
-        sameStatus(await this.caller.call(MOUNT1.MNT, '/elsewhere'), MNT3.ERR_ACCES, 'MNT of what is not exported');
+        sameStatus(await this.caller.call(MOUNT3.MNT, `${path}/missing`), MNT3.ERR_NOENT, 'MNT of a missing directory');
+        sameStatus(
+          await this.caller.call(MOUNT1.MNT, '/elsewhere'),
+          MNT3.ERR_ACCES,
+          'MNT of a path that is not exported',
+        );
         return;
       default:
         return this.#mount(home === undefined ? path : `${path}/${home.name}`, home?.handle ?? this.#exported.root);
@@ -60,14 +64,14 @@ export class Mounter {
     holds(mounted.fhandle.equals(handle), `MNT ${path}: another handle than LOOKUP's`);
     holds(mounted.auth_flavors.includes(auth_flavor.AUTH_SYS), `MNT ${path}: no AUTH_SYS`);
     const old = await this.caller.call(MOUNT1.MNT, path);
-    // What is longer than version 1's 32 bytes it cannot give.
+    // Version 1 has handles of 32 bytes, and cannot give a longer one.
     same(old.directory?.equals(handle) ?? false, handle.length === 32, `MNT ${path} of version 1: its handle`);
   }
 
   async #dump(procedure: typeof MOUNT3.DUMP): Promise<void> {
     for (const { ml_directory } of await this.caller.call(procedure, undefined)) {
       const known = this.#exported.paths.some(path => ml_directory === path || ml_directory.startsWith(`${path}/`));
-      holds(known, `DUMP shows ${ml_directory}, which nobody has mounted`);
+      holds(known, `DUMP shows ${ml_directory}, which no mounter has mounted`);
     }
   }
 }

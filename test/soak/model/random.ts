@@ -1,12 +1,13 @@
-/** Numbers that look random and are the same again for the same seed (mulberry32). */
+/** Pseudo-random numbers, which are the same for the same seed (mulberry32). */
 export class Random {
   #state: number;
 
   constructor(seed: number) {
-    this.#state = Math.imul(seed ^ 0x9e37_79b9, 0x85eb_ca6b) >>> 0; // seeds that are near each other part at once
+    // Seeds that are near each other give different numbers from the start.
+    this.#state = Math.imul(seed ^ 0x9e37_79b9, 0x85eb_ca6b) >>> 0;
   }
 
-  /** From 0 to 1, without 1. */
+  /** A number from 0 to 1, excluding 1. */
   unit(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let z = this.#state;
@@ -15,7 +16,7 @@ export class Random {
     return ((z ^ (z >>> 14)) >>> 0) / 0x1_0000_0000;
   }
 
-  /** A whole number from 0 to `below`, without it. */
+  /** A whole number from 0 to `below`, excluding `below`. */
   below(below: number): number {
     return Math.floor(this.unit() * below);
   }

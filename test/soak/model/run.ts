@@ -1,11 +1,12 @@
 /**
- * A long run of mixed calls against a server of its own: every answer is compared with what it must be, the disk with the
- * model at the end, and what the server takes of the machine with what it took before.
+ * A long run of mixed calls against a server of its own. Every answer is compared with what it must be. At the end the
+ * disk is compared with the model, and the resources of the server with those that it used before.
  *
- * The first half of a run is its warm-up: caches of inodes, descriptors and replies fill up to their limits, and V8 sizes
- * its heaps. The second half is divided into ten windows. Of each there is one figure: the mean of the samples (resident
- * memory, descriptors for each name), or the least of them (heap and buffers: what is left after a collection). A line
- * through the ten must not rise by more than 10 % from the first to the last.
+ * The first half of a run warms the server up: its caches of inodes, descriptors and replies fill to their limits, and
+ * V8 sizes its heaps. The second half is divided into ten windows, each of which gives one figure: the mean of its
+ * samples (for resident memory, and descriptors per name), or the least of them (for heaps and buffers, where it is
+ * what a collection leaves). A line fitted to the ten figures must not rise by more than 10 % from the first to the
+ * last.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,13 +28,13 @@ import type { Worker } from './worker.ts';
 export interface SoakOptions extends ServerOptions {
   readonly calls: number;
   readonly seed: number;
-  /** Told of every sample. */
+  /** Called with every sample. */
   readonly progress?: (sample: Sample, seconds: number) => void;
 }
 
 export interface Figure {
   readonly name: string;
-  /** When the warm-up was over, and at the end. */
+  /** The mean or least value in the first window after the warm-up, and in the last. */
   readonly first: number;
   readonly last: number;
   readonly growth: number;
@@ -49,13 +50,16 @@ export interface Outcome {
   readonly warnings: ReadonlyMap<string, number>;
   readonly exitCode: number | null;
   readonly stopMs: number;
-  /** Descriptors when all connections were closed, before the calls and after. */
+  /** The number of descriptors without any connections, before the calls and after them. */
   readonly descriptors: { readonly before: number; readonly after: number };
-  /** Everything that should not be; empty after a good run. */
+  /** Everything that went wrong. Empty after a good run. */
   readonly failures: readonly string[];
 }
 
-/** Of malformed calls on connections that go on. The rest of the 10 % are the connections that are misused. */
+/**
+ * The part of malformed calls among those on connections that stay open. Together with the misused connections they
+ * make 10 %.
+ */
 const MALFORMED = 0.092;
 const DISRUPTED = 0.004;
 const DISRUPTERS = 3;
@@ -67,7 +71,10 @@ const STOP_MS_MAX = 11_000;
 const WARM_UP = 0.5;
 const WINDOWS = 10;
 const GROWTH_MAX = 0.1;
-/** A tenth of little is less than chance. Buffers that nobody holds count until a full collection, some of which are far apart. */
+/**
+ * Growth of fewer bytes than this is not counted, because a tenth of a small figure is within chance. Unreferenced
+ * buffers count until a full collection, and some of these are far apart.
+ */
 const NOISE = { bytes: 4 * 1024 * 1024, bufferBytes: 12 * 1024 * 1024 } as const;
 
 export async function soak(options: SoakOptions): Promise<Outcome> {
@@ -108,7 +115,7 @@ async function soakIn(home: string, options: SoakOptions): Promise<Outcome> {
     await sampling;
     if (server.ended) {
       const why = [...tally.mismatches, ...server.lastLines].join('\n');
-      throw new Error(`the server has ended by itself after ${tally.calls} calls:\n${why}`);
+      throw new Error(`the server ended by itself after ${tally.calls} calls:\n${why}`);
     }
 
     for (const line of populated.lines) line.socket.destroy();
@@ -158,14 +165,15 @@ async function sampleUntil(
 ): Promise<void> {
   while (!signal.aborted && !server.ended) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other, at times
-    const sample = await server.sample(load()).catch(() => undefined); // it may end at any time, which is seen elsewhere
+    // The server may end at any time. That is noticed elsewhere.
+    const sample = await server.sample(load()).catch(() => undefined);
     if (sample) take(sample);
     // oxlint-disable-next-line no-await-in-loop
     await sleep(SAMPLE_MS, undefined, { signal }).catch(() => {});
   }
 }
 
-/** Until there have been enough calls, too many mismatches, or nothing happens any more. */
+/** Runs until there have been enough calls or too many mismatches, or until no call is answered any more. */
 async function work({ workers, mounters, ground }: Populated, tally: Tally, calls: number, server: ServerProcess) {
   const stuck = new AbortController();
   const goesOn = () =>
@@ -181,7 +189,8 @@ async function work({ workers, mounters, ground }: Populated, tally: Tally, call
     }
   };
   let disruptions = 0;
-  // What the server keeps for peers that do not read is the most that it ever keeps: that is part of the warm-up.
+  // The replies kept for clients that do not read are the most that the server ever keeps, so they belong to the
+  // warm-up.
   const flood = (n: number) => async () => {
     for (const route of ground.routes.filter((_, i) => i % DISRUPTERS === n)) {
       // oxlint-disable-next-line no-await-in-loop -- as many at a time as there are disrupters
@@ -230,7 +239,7 @@ function difference({ tree }: Worker, path: string): string | undefined {
   }
 }
 
-/** SIGTERM while calls are under way. */
+/** Sends SIGTERM while calls are under way. */
 async function stopUnderLoad(
   server: ServerProcess,
   { ground }: Populated,
@@ -257,9 +266,10 @@ function figuresOf(samples: readonly Sample[]): Figure[] {
     figure('resident memory', ({ rssBytes }) => rssBytes, meanOf, NOISE.bytes),
     figure('heap', ({ heapBytes }) => heapBytes, leastOf, NOISE.bytes),
     figure('buffers', ({ bufferBytes }) => bufferBytes, leastOf, NOISE.bufferBytes),
-    // An object in use has one or two.
+    // An object in use has one or two descriptors.
     figure('descriptors per name', ({ descriptors, names }) => descriptors / names, meanOf, 0),
-    // Shown only, as is what there is to have them for. The inode table keeps what it may, up to nfs.mem-factor.
+    // Shown, but not judged, as are the objects that they are for. The inode table keeps as many inodes as
+    // nfs.mem-factor allows.
     figure('descriptors', ({ descriptors }) => descriptors, meanOf, Infinity),
     figure('inodes', ({ inodes }) => inodes, meanOf, Infinity),
     figure('names', ({ names }) => names, meanOf, Infinity),

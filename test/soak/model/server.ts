@@ -1,4 +1,4 @@
-/** The server under test, as a process of its own that is looked at from outside. */
+/** The server under test: a process of its own, which is observed from outside. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -8,23 +8,23 @@ import { ask } from '#src/cli/control-client.ts';
 import type { StatusReport } from '#src/server/control/report.ts';
 
 const MAIN = join(import.meta.dirname, '../../../src/main.ts');
-/** So that the server shows what it still looks at after it has given it back. */
+/** Spoils buffers that the server has given back, so that it shows when it still reads one. */
 const SPOILED = ['--import', new URL('../../support/spoil.ts', import.meta.url).href];
 const ERROR = 50;
 const WARNING = 40;
 const KEPT_MAX = 20;
 const LAST_LINES = 5;
 
-/** What there is to do, at a moment. */
+/** How much the server has to do at a moment. */
 export interface Load {
   readonly calls: number;
-  /** Names in the users' directories. */
+  /** The number of names in the users' directories. */
   readonly names: number;
 }
 
 export interface Sample extends Load {
   readonly rssBytes: number;
-  /** Of the stages together: what is used of their heaps, and buffers outside of them. */
+  /** The used size of the heaps of all stages together, and their buffers outside of the heaps. */
   readonly heapBytes: number;
   readonly bufferBytes: number;
   readonly descriptors: number;
@@ -33,14 +33,14 @@ export interface Sample extends Load {
 
 export interface ServerOptions {
   readonly stages: number;
-  /** More of its own options, and those of Node.js. */
+  /** More options for the server and for Node.js. */
   readonly serve?: readonly string[];
   readonly node?: readonly string[];
-  /** Any port, unless this says which. */
+  /** The port to listen on. Any port by default. */
   readonly port?: number;
-  /** What goes before the command, such as `setpriv` and its words. */
+  /** Words before the command, such as `setpriv` with its options. */
   readonly before?: readonly string[];
-  /** Told of the process before it serves. */
+  /** Called with the process before it serves. */
   readonly spawned?: (child: ChildProcess) => void;
 }
 
@@ -49,12 +49,13 @@ export class ServerProcess {
   readonly port: number;
   readonly #control: string;
   readonly #exited: Promise<number | null>;
-  /** Lines of level 50 and more, */
+  /** Lines of the log at level 50 (error) and above. */
   readonly errors: string[] = [];
-  /** and what was warned of, how often. */
+  /** How often each warning was logged. */
   readonly warnings = new Map<string, number>();
-  /** Whether it has ended, wanted or not; then the log's last lines say why. */
+  /** Whether the process has ended, on request or by itself. */
   ended = false;
+  /** The last lines of its log, which tell why it ended. */
   readonly lastLines: string[] = [];
 
   private constructor(child: ChildProcess, port: number, control: string, exited: Promise<number | null>) {
@@ -65,7 +66,7 @@ export class ServerProcess {
     void exited.then(() => (this.ended = true));
   }
 
-  /** Serves `dir`. */
+  /** Starts a server that serves `dir`. */
   static async start(dir: string, stateDir: string, options: ServerOptions): Promise<ServerProcess> {
     const { stages, serve = [], node = [], port = 0, before: first = [] } = options;
     const control = join(stateDir, 'control');
@@ -104,7 +105,7 @@ export class ServerProcess {
     };
   }
 
-  /** Its exit code, and how long it took. */
+  /** Stops the server. Returns its exit code, and how long it took to end. */
   async stop(): Promise<{ code: number | null; ms: number }> {
     const since = performance.now();
     this.child.kill('SIGTERM');
@@ -125,7 +126,7 @@ export class ServerProcess {
     try {
       ({ level, msg } = JSON.parse(line) as { level: number; msg: string });
     } catch {
-      level = ERROR; // not a line of the log: something has been written past it
+      level = ERROR; // This is not a line of the log: something was written past the logger.
       msg = line;
     }
     if (level >= ERROR) {

@@ -1,4 +1,4 @@
-/** What a worker's directory must hold: the model that the server's answers are compared with. */
+/** The model of a worker's directory, with which the server's answers are compared. */
 import * as fs from 'node:fs';
 import { ftype3 } from '#protocols/nfs3/constants.ts';
 import { holds, same } from './answer.ts';
@@ -10,11 +10,11 @@ export interface Node {
   readonly fileid: bigint;
   mode: number;
   nlink: number;
-  /** Of a regular file, */
+  /** The content of a regular file. */
   data: Buffer;
-  /** a symlink, */
+  /** The target of a symlink. */
   target: string;
-  /** and a directory. */
+  /** The entries of a directory. */
   readonly entries: Map<string, Node>;
 }
 
@@ -32,7 +32,7 @@ export const isFile = (node: Node): boolean => node.type === ftype3.NF3REG;
 
 export class Tree {
   readonly home: Node;
-  /** Handles of what is gone. */
+  /** Handles of objects that are gone. */
   readonly stale: Buffer[] = [];
   readonly #random: Random;
 
@@ -66,7 +66,7 @@ export class Tree {
     return this.#random.pick([this.home, ...this.all()]);
   }
 
-  /** Any name, there or not. */
+  /** A random name, which may be in use. */
   name(): string {
     return this.#random.pick(NAMES);
   }
@@ -84,7 +84,7 @@ export class Tree {
     return dir.entries.size < (dir === this.home ? HOME_ENTRIES_MAX : INNER_ENTRIES_MAX);
   }
 
-  /** A name goes, and with its last name the object. */
+  /** Removes a name, and with its last name the object. */
   drop(dir: Node, name: string): void {
     const node = dir.entries.get(name)!;
     dir.entries.delete(name);
@@ -94,7 +94,7 @@ export class Tree {
   }
 }
 
-/** The same bytes, with `data` in their place and zeros in the hole before it. */
+/** Writes `data` into the content of a file, with zeros in the hole before it. */
 export function written(file: Node, offset: number, data: Buffer): void {
   const end = offset + data.length;
   if (data.length === 0) return;
@@ -114,7 +114,7 @@ const TYPES = {
   0o010000: ftype3.NF3FIFO,
 } as const;
 
-/** Compares the directory at `path` on the disk with what it must hold. */
+/** Compares the directory at `path` on the disk with the model. */
 export function compareWithDisk(dir: Node, path: Buffer): void {
   const where = path.toString('latin1');
   const found = fs.readdirSync(path, { encoding: 'latin1' }).sort();
@@ -127,12 +127,12 @@ export function compareWithDisk(dir: Node, path: Buffer): void {
     if (node.type !== ftype3.NF3LNK) same(stat.mode & 0o7777, node.mode, `mode of ${shown}`);
     if (isDir(node)) compareWithDisk(node, at);
     else same(stat.nlink, node.nlink, `links of ${shown}`);
-    if (isFile(node)) holds(contentsOf(at, stat.mode).equals(node.data), `${shown} has other bytes than were written`);
+    if (isFile(node)) holds(contentsOf(at, stat.mode).equals(node.data), `${shown} has bytes that were not written`);
     if (node.type === ftype3.NF3LNK) same(fs.readlinkSync(at, 'latin1'), node.target, `target of ${shown}`);
   }
 }
 
-/** Who is not root may have a file that he cannot read, for the moment. */
+/** The content of a file. A user that is not root may lack the right to read it, and is given it for a moment. */
 function contentsOf(path: Buffer, mode: number): Buffer {
   const hidden = process.geteuid!() !== 0 && (mode & fs.constants.S_IRUSR) === 0;
   if (hidden) fs.chmodSync(path, mode | fs.constants.S_IRUSR);

@@ -1,6 +1,6 @@
-/** Whether a figure that goes up and down goes up. */
+/** Tells whether a figure that goes up and down grows over time. */
 
-/** Of least squares over the values: how much the line rises from the first to the last, as a part of their mean. */
+/** The growth of a line fitted by least squares: its rise from the first value to the last, relative to the mean. */
 export function growth(values: readonly number[]): number {
   const count = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / count;
@@ -14,7 +14,7 @@ export function growth(values: readonly number[]): number {
   return mean === 0 || variance === 0 ? 0 : ((covariance / variance) * (count - 1)) / mean;
 }
 
-/** The values in `count` windows of the same length, each made one by `of`. */
+/** Divides the values into `count` windows of equal length, and reduces each by `of`. */
 export function windows(values: readonly number[], count: number, of: (window: readonly number[]) => number): number[] {
   const result: number[] = [];
   for (let i = 0; i < count; i++) {

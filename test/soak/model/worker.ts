@@ -1,4 +1,7 @@
-/** A user at work in a directory of his own: he knows what is in it, and checks that every answer says so. */
+/**
+ * A user who works in a directory of its own. The worker knows what the directory holds, and checks every answer
+ * against that.
+ */
 import { ACCESS3, createmode3, ftype3, nfsstat3 as S, stable_how, time_how } from '#protocols/nfs3/constants.ts';
 import type { fattr3, post_op_attr, sattr3, wcc_data } from '#protocols/nfs3/types.ts';
 import type { RemoteProcedure } from '#src/rpcclnt/client.ts';
@@ -29,15 +32,15 @@ const STRANGER = { uid: 33_333, gid: 33_333 };
 const COOKIEVERF = Buffer.alloc(8);
 const FILLING = 48;
 
-/** Whether others may, by the mode: 4 read, 2 write, 1 execute or pass. */
+/** Whether the mode gives other users this bit: 4 to read, 2 to write, 1 to execute or search. */
 const others = ({ mode }: Node, bit: number) => (mode & bit) !== 0;
 
 export class Worker {
   readonly caller: Caller;
   readonly tree: Tree;
-  /** Who owns what he makes. */
+  /** The owner of what the worker makes. */
   readonly #owner: User;
-  /** Whether there are other users at all: a server that is not root's acts as its own user only. */
+  /** Whether the server can act as other users. A server that does not run as root acts as its own user only. */
   readonly #hasOthers: boolean;
   #verf: Buffer | undefined;
 
@@ -48,12 +51,12 @@ export class Worker {
     this.#hasOthers = hasOthers;
   }
 
-  /** Something well-formed. @throws {Mismatch} */
+  /** Makes a random well-formed call. @throws {Mismatch} */
   step(): Promise<void> {
     return this.caller.random.pick(STEPS)(this);
   }
 
-  /** The tree grows to about what it will be all the time. @throws {Mismatch} */
+  /** Lets the tree grow to about the size that it will keep. @throws {Mismatch} */
   async fill(): Promise<void> {
     const grow = ['mkdir', 'create', 'create', 'symlink', 'mknod', 'link'] as const;
     // oxlint-disable-next-line no-await-in-loop -- one call after the other: so it is known what must come
@@ -68,7 +71,7 @@ export class Worker {
     return this.#owner.uid === 0;
   }
 
-  // What an answer shows of a node.
+  // Compares what an answer shows of a node.
 
   attributes(found: fattr3, node: Node, what: string): void {
     same(found.type, node.type, `${what}: type`);
@@ -91,7 +94,7 @@ export class Worker {
     this.after(after, node, what);
   }
 
-  // What he does.
+  // The steps of a worker.
 
   async make<R extends { status: number }>(
     procedure: RemoteProcedure<any, R>,
@@ -141,9 +144,9 @@ export class Worker {
     if (stale.length === 0) return;
     const object = this.random.pick(stale);
     const found = await this.caller.call(NFS3.GETATTR, { object });
-    // As long as its last bytes are being flushed somewhere the kernel still has it: without a name.
+    // While its last bytes are being flushed, the kernel still has the object, without a name.
     if (found.status === S.NFS3_OK && found.obj_attributes.nlink === 0) return;
-    sameStatus(found, S.NFS3ERR_STALE, 'GETATTR of what is gone');
+    sameStatus(found, S.NFS3ERR_STALE, 'GETATTR of an object that is gone');
     await this.caller.expect(NFS3.READ, { file: object, offset: 0, count: 1 }, S.NFS3ERR_STALE);
   }
 
@@ -184,10 +187,10 @@ export class Worker {
     const found = await this.caller.call(NFS3.LOOKUP, { what: { dir: dir.handle, name } });
     sameStatus(found, node === undefined ? S.NFS3ERR_NOENT : S.NFS3_OK, `LOOKUP ${JSON.stringify(name)}`);
     if (found.status === S.NFS3_OK) {
-      holds(found.object.equals(node!.handle), 'LOOKUP: another handle than before');
+      holds(found.object.equals(node!.handle), 'LOOKUP: not the same handle as before');
       this.after(found.obj_attributes, node!, 'LOOKUP');
     }
-    this.after(found.dir_attributes, dir, "LOOKUP: the directory's");
+    this.after(found.dir_attributes, dir, 'LOOKUP: the directory');
   }
 
   async access(): Promise<void> {
@@ -228,7 +231,7 @@ export class Worker {
     if (found.status !== S.NFS3_OK) return;
     const expected = file.data.subarray(offset, offset + count);
     same(found.count, expected.length, 'READ: count');
-    holds(found.data.equals(expected), `READ ${count} at ${offset} gave other bytes than were written`);
+    holds(found.data.equals(expected), `READ ${count} at ${offset} gave bytes that were not written`);
     same(found.eof, offset + count >= file.data.length, 'READ: eof');
     this.after(found.file_attributes, file, 'READ');
   }
@@ -251,7 +254,7 @@ export class Worker {
 
   verifier(verf: Buffer): void {
     this.#verf ??= Buffer.from(verf);
-    holds(this.#verf.equals(verf), 'the write verifier has changed, and the server was not started anew');
+    holds(this.#verf.equals(verf), 'the write verifier changed although the server did not restart');
   }
 
   async commit(): Promise<void> {
@@ -277,17 +280,18 @@ export class Worker {
       return this.make(NFS3.CREATE, dir, name, { how }, { type: ftype3.NF3REG, mode, data });
     }
     const found = await this.caller.call(NFS3.CREATE, { where: { dir: dir.handle, name }, how });
-    sameStatus(found, S.NFS3_OK, 'CREATE of what is there');
+    sameStatus(found, S.NFS3_OK, 'CREATE of an existing name');
     const { obj, obj_attributes: shown } = found as unknown as Made;
-    holds(obj?.equals(there.handle) === true, 'CREATE of what is there: another handle');
+    holds(obj?.equals(there.handle) === true, 'CREATE of an existing name: not the same handle');
     if (!isFile(there)) {
-      this.attributes(shown!, there, 'CREATE over what is no file'); // as it was, as knfsd has it
+      // The object is left as it was, as knfsd does.
+      this.attributes(shown!, there, 'CREATE over an object that is not a file');
       return;
     }
     if (size !== undefined) resized(there, size);
-    // RFC 1813, 3.3.8 leaves it open whether an UNCHECKED create of what is there sets more than its size.
+    // RFC 1813, 3.3.8 leaves open whether an UNCHECKED create of an existing file sets more than its size.
     there.mode = shown!.mode;
-    this.attributes(shown!, there, 'CREATE of what is there');
+    this.attributes(shown!, there, 'CREATE of an existing file');
   }
 
   async createExclusively(): Promise<void> {
@@ -301,7 +305,7 @@ export class Worker {
     const mode = made.obj_attributes?.mode ?? 0;
     const node = this.enter(dir, name, made, { type: ftype3.NF3REG, mode }, 'CREATE EXCLUSIVE');
     const again = (await this.caller.expect(NFS3.CREATE, { where, how }, S.NFS3_OK)) as unknown as Made;
-    holds(again.obj?.equals(node.handle) === true, 'CREATE EXCLUSIVE, again: another handle');
+    holds(again.obj?.equals(node.handle) === true, 'CREATE EXCLUSIVE, again: not the same handle');
     const other = { mode: createmode3.EXCLUSIVE, verf: this.random.bytes(8) };
     await this.caller.expect(NFS3.CREATE, { where, how: other }, S.NFS3ERR_EXIST);
     const new_attributes = { ...NOTHING, mode: 0o644 };
@@ -361,12 +365,13 @@ export class Worker {
     const as = this.tree.name();
     const node = from.entries.get(name);
     const there = to.entries.get(as);
-    if (node !== undefined && isDir(node) && to !== this.tree.home && to !== node) return; // no deeper
+    // No directory may be deeper than this.
+    if (node !== undefined && isDir(node) && to !== this.tree.home && to !== node) return;
     if (there === undefined && from !== to && !this.tree.hasRoom(to)) return;
     const status = renameStatus(node, from, to, there);
     const args = { from: { dir: from.handle, name }, to: { dir: to.handle, name: as } };
     const done = await this.caller.expect(NFS3.RENAME, args, status);
-    // Two names of one object: rename(2) leaves both.
+    // Both are names of one object, and rename(2) leaves both.
     if (status === S.NFS3_OK && node !== there) {
       if (there !== undefined) this.tree.drop(to, as);
       from.entries.delete(name);
@@ -407,7 +412,7 @@ export class Worker {
       ({ eof } = page.reply);
       cookie = page.reply.entries.at(-1)?.cookie ?? cookie;
     }
-    same(found.size, dir.entries.size + 2, 'READDIR: how many names');
+    same(found.size, dir.entries.size + 2, 'READDIR: the number of names');
   }
 
   async readdirplus(): Promise<void> {
@@ -424,12 +429,12 @@ export class Worker {
         const node = this.listed(dir, found, name, fileid);
         if (node === undefined) continue;
         if (name_attributes !== undefined) this.attributes(name_attributes, node, 'READDIRPLUS');
-        if (name_handle !== undefined) holds(name_handle.equals(node.handle), 'READDIRPLUS: another handle');
+        if (name_handle !== undefined) holds(name_handle.equals(node.handle), 'READDIRPLUS: not the same handle');
       }
       ({ eof } = page.reply);
       cookie = page.reply.entries.at(-1)?.cookie ?? cookie;
     }
-    same(found.size, dir.entries.size + 2, 'READDIRPLUS: how many names');
+    same(found.size, dir.entries.size + 2, 'READDIRPLUS: the number of names');
   }
 
   listed(dir: Node, found: Set<string>, name: string, fileid: bigint): Node | undefined {
@@ -437,7 +442,7 @@ export class Worker {
     found.add(name);
     if (name === '..') return undefined;
     const node = name === '.' ? dir : dir.entries.get(name);
-    if (node === undefined) throw new Mismatch(`${JSON.stringify(name)} is listed, and is not there`);
+    if (node === undefined) throw new Mismatch(`${JSON.stringify(name)} is listed, but does not exist`);
     same(fileid, node.fileid, `the file id of ${JSON.stringify(name)}`);
     return name === '.' ? undefined : node;
   }
@@ -454,7 +459,7 @@ export class Worker {
     for (const { obj_attributes } of [stat, info, conf]) this.after(obj_attributes, object, 'FSSTAT, FSINFO, PATHCONF');
   }
 
-  /** Wrong types: files that are listed, directories that are read. */
+  /** Asks for listings of files and reads of directories. */
   async wrongType(): Promise<void> {
     const file = this.tree.file();
     const dir = this.tree.dir();
@@ -470,7 +475,7 @@ export class Worker {
     await this.caller.expect(NFS3.RENAME, target, S.NFS3ERR_NOTDIR);
   }
 
-  /** What another user may here is what the modes say. */
+  /** Asks what another user may do, which must agree with the modes. */
   async stranger(): Promise<void> {
     if (!this.#hasOthers) return;
     const cred = authSys(STRANGER.uid, STRANGER.gid, [1, 2, 3]);
@@ -500,7 +505,7 @@ interface Made {
   readonly dir_wcc: wcc_data;
 }
 
-/** rename(2): what is moved over the directory that it is in finds that one not empty, whatever it is itself. */
+/** The status of RENAME. A directory that holds the object to be moved is not empty, whatever that object is. */
 function renameStatus(node: Node | undefined, from: Node, to: Node, there: Node | undefined): number {
   if (node === undefined) return S.NFS3ERR_NOENT;
   if (node === there) return S.NFS3_OK;
@@ -543,7 +548,7 @@ const WEIGHTS: Weights = {
   nothing: 2,
 };
 
-/** Each step as often as its weight says, to pick from. */
+/** A list of steps to pick from, in which each step stands as often as its weight says. */
 export function stepsOf(weights: Weights): readonly ((worker: Worker) => Promise<void>)[] {
   return Object.entries(weights).flatMap(([name, weight]) =>
     Array<(worker: Worker) => Promise<void>>(weight).fill(worker =>
