@@ -68,7 +68,6 @@ t.test('the volfiles are good', async t => {
   for (const name of readdirSync(join(root, 'docker/volfiles'))) {
     const text = read(join('volfiles', name)).replaceAll('/export', exported).replaceAll(' 0.0.0.0', ' 127.0.0.1');
     writeFileSync(join(volfiles, name), text);
-    // oxlint-disable-next-line no-await-in-loop -- there are two
     const { code, stderr } = await bricknfs(['check', '-f', join(volfiles, name)]);
     t.strictSame({ code, stderr }, { code: 0, stderr: '' }, name);
   }
@@ -83,11 +82,9 @@ t.test('the command lines serve', async t => {
     t.equal(command, 'serve');
     const other = ['--port', '0', '--stages', '1']; // the real one may be in use here
     const given = args.map(arg => (arg.startsWith('--portmapper') ? '--portmapper=0' : arg)).map(local);
-    // oxlint-disable-next-line no-await-in-loop -- there are two
     const { child, stdout, exited } = await serving(t, [...other, ...given]);
     t.match(stdout.text, /^\/export(ed)?\b/m);
     child.kill('SIGTERM');
-    // oxlint-disable-next-line no-await-in-loop -- as before
     t.equal(await exited, 0);
   }
 });

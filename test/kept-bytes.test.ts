@@ -36,7 +36,6 @@ async function bytesPerInode(t: Test, credOf: (i: number) => string): Promise<nu
   const used = async () => {
     for (let i = 0; i < 3; i++) {
       collect();
-      // oxlint-disable-next-line no-await-in-loop -- what is to be finalized needs a turn
       await new Promise(resolve => setTimeout(resolve, 20));
     }
     const { heapUsed, arrayBuffers } = process.memoryUsage();
@@ -45,7 +44,6 @@ async function bytesPerInode(t: Test, credOf: (i: number) => string): Promise<nu
   const before = await used();
   for (let i = 0; i < FILES; i++) {
     const name = (j: number) => `${j === 0 ? i : 0}`.padStart(8, '0');
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     await lookUp(Array.from({ length: CALLS_PER_FILE }, (_, j) => call(name(j), CALLS_PER_FILE * i + j)));
   }
   return ((await used()) - before) / FILES;

@@ -53,7 +53,6 @@ const bad: readonly (readonly [args: readonly string[], line: string])[] = [
 
 t.test('a wrong command line', async t => {
   for (const [args, line] of bad) {
-    // oxlint-disable-next-line no-await-in-loop -- they share standard error
     t.strictSame(await refused(t, args), { code: 2, stderr: `${line}\n` }, args.join(' '));
   }
 });

@@ -95,7 +95,6 @@ const linesOf = (stderr: string) =>
 
 t.test('one line each', async t => {
   for (const [args, code, line] of cases) {
-    // oxlint-disable-next-line no-await-in-loop -- one at a time is kinder to a small machine
     const ran = await bricknfs(args);
     const lines = linesOf(ran.stderr);
     t.strictSame(

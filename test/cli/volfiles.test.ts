@@ -51,12 +51,10 @@ t.test('bad volfiles', async t => {
   for (const [name, [text, line]] of Object.entries(bad)) {
     const file = join(vol, `${name}.vol`);
     writeFileSync(file, text);
-    // oxlint-disable-next-line no-await-in-loop -- they share standard error
     const { code, stderr } = await refused(t, ['check', '-f', file]);
     t.equal(code, 2, name);
     t.ok(stderr.startsWith(file + line), `${name}: ${stderr}`);
     t.equal(stderr.split('\n').length, 2, 'one line');
-    // oxlint-disable-next-line no-await-in-loop -- as before
     t.strictSame(await refused(t, ['serve', '-f', file]), { code, stderr }, 'serve refuses it in the same words');
   }
 });

@@ -1,6 +1,7 @@
 /**
- * Large directories, listed in small pages and in large ones while names come and go and servers are killed: what is there
- * throughout is listed exactly once, and no server grows. The whole million by `node test/faults/directory.ts`.
+ * Lists large directories in small and in large pages while names come and go and servers are killed. Each name that is
+ * there throughout is listed exactly once, and no server grows. `node test/faults/directory.ts` does the same with a
+ * million names.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -17,9 +18,9 @@ enterNamespaces(import.meta.filename);
 t.setTimeout(10 * 60_000);
 
 const MiB = 1024 * 1024;
-/** A server that has nothing to do has 120 MiB; more than a young heap and buffers may not come to it. */
+/** An idle server has 120 MiB. The limit leaves room for a young heap and buffers, and no more. */
 const RSS_MAX_BYTES = 400 * MiB;
-/** Descriptors of listings, of the directory and of connections. */
+/** The descriptors of listings, of the directory and of connections. */
 const DESCRIPTORS_MORE_MAX = 64;
 
 const plain = (bytes: number): Manner => ({ plus: false, bytes });
@@ -45,14 +46,14 @@ async function listed(t: Test, options: DirectoryOptions): Promise<void> {
   t.strictSame(outcome.failures, [], 'each name that stays is listed once');
   const { outcomes, kills, fresh, peaks, made, removed } = outcome;
   t.equal(kills, options.kills, 'servers were killed in the middle');
-  t.ok(made > 0 && removed > 0, 'names came and went meanwhile');
+  t.ok(made > 0 && removed > 0, 'names came and went in the meantime');
   const cookieMax = options.narrow ? 2n ** 32n : 2n ** 63n;
   for (const { manner, entries, pages, bare, cookieMax: highest } of outcomes) {
     const what = `${manner.plus ? 'READDIRPLUS' : 'READDIR'} ${manner.bytes}`;
     t.ok(entries >= options.entries && pages > 1, `${what}: ${entries} entries in ${pages} pages`);
     t.ok(highest < cookieMax, `${what}: cookies of ${options.narrow ? 32 : 63} bits`);
-    // Only what is removed at that very moment has no attributes.
-    t.ok(bare < 100, `${what}: ${bare} without attributes`);
+    // A name has no attributes only if it is removed at that very moment.
+    t.ok(bare < 100, `${what}: ${bare} entries without attributes`);
   }
   for (const { rssBytes, descriptors } of peaks) {
     t.ok(rssBytes < RSS_MAX_BYTES, `${(rssBytes / MiB).toFixed(0)} MiB resident at most`);
@@ -60,7 +61,7 @@ async function listed(t: Test, options: DirectoryOptions): Promise<void> {
   }
 }
 
-void t.test('ext4, by the kernel’s handles', async t => {
+void t.test('ext4, with the kernel’s file handles', async t => {
   const manners = [plain(512), plus(1024), plain(32_768), plus(32_768), plus(MiB)];
   const entries = 200_000;
   await listed(t, { home: onExt4(t, entries), entries, mode: 'handles', kills: 2, manners, narrow: false });
@@ -72,7 +73,7 @@ void t.test('ext4, with cookies of 32 bits', async t => {
   await listed(t, { home: onExt4(t, entries), entries, mode: 'handles', kills: 2, manners, narrow: true });
 });
 
-void t.test('tmpfs, by the index', async t => {
+void t.test('tmpfs, with the index', async t => {
   const manners = [plain(512), plus(1024), plus(32_768)];
   await listed(t, { home: onTmpfs(t), entries: 50_000, mode: 'index', kills: 2, manners, narrow: false });
 });

@@ -1,7 +1,7 @@
 /**
  * `node test/faults/directory.ts [--entries 1000000] [--home DIR] [--mode handles|index] [--kills 2] [--narrow]
- * [--manners plus:32768,plain:512] [--serve OPTION]…`: lists one large directory, see directory/run.ts. The directory is made
- * below DIR, on whose file system it is. Exits with 1 when anything was not as it must be.
+ * [--manners plus:32768,plain:512] [--serve OPTION]…`: lists one large directory, as directory/run.ts says. The directory is made
+ * below DIR, so DIR decides about the file system. Exits with 1 if anything went wrong.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ const peakText = ({ rssBytes, descriptors }: Peak) => `${mib(rssBytes)}, ${descr
 export function summary(outcome: DirectoryOutcome): string[] {
   const { outcomes, makeSeconds, seconds, kills, made, removed, fresh, peaks, cpuSeconds, stateBytes } = outcome;
   return [
-    `made in ${makeSeconds.toFixed(1)} s, listed in ${seconds.toFixed(1)} s with ${cpuSeconds.toFixed(1)} s of the servers' processor time; ${kills} kills; meanwhile ${made} names came and ${removed} went`, // prettier-ignore
+    `made in ${makeSeconds.toFixed(1)} s, listed in ${seconds.toFixed(1)} s with ${cpuSeconds.toFixed(1)} s of the servers' processor time; ${kills} kills; in the meantime ${made} names came and ${removed} went`, // prettier-ignore
     ...outcomes.map(
       ({ manner, pages, entries, bare, repeated, cookieMax, seconds }) =>
         `${manner.plus ? 'READDIRPLUS' : 'READDIR'} ${manner.bytes}: ${entries} entries (${bare} without attributes or handle) in ${pages} pages, ${repeated} asked for again, ${seconds.toFixed(1)} s; highest cookie ${cookieMax.toString(16)}`, // prettier-ignore

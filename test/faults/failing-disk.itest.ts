@@ -1,6 +1,6 @@
 /**
- * A disk that turns out to be smaller than it says, under a real server: the error of writing back comes to the client that
- * commits, the verifier changes, and what was written again once there is room is committed and there.
+ * A real server on a disk that turns out to be smaller than it claims. The client that commits gets the error of
+ * writing back, the verifier changes, and data written again once there is room are committed and on the disk.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -24,20 +24,20 @@ const BLOCK = 4096;
 const WRITES = 32;
 const CHUNK = 1 << 20;
 const FILE_BYTES = WRITES * CHUNK;
-/** As much of the file there is room for. */
+/** How much of the file the disk has room for. */
 const ROOM_BYTES = 8 << 20;
-/** A client may have to do it all once more as often as the kernel writes back by itself in between. */
+/** A client may have to write everything again each time that the kernel writes back by itself in between. */
 const ROUNDS_MAX = 5;
 
 const run = (command: string, ...args: string[]) =>
   void execFileSync(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
 
 interface LyingDisk {
-  /** Has a file `f` of {@link FILE_BYTES}, for which the disk has no room: for everything else it has. */
+  /** A directory with a file `f` of {@link FILE_BYTES}, for which the disk has no room. For everything else it has. */
   readonly dir: string;
-  /** It has what it says after all. */
+  /** Gives the disk the size that it claims. */
   readonly grow: () => void;
-  /** What is on it, with nothing in memory. */
+  /** Drops the kernel's copies of the disk's content from memory. */
   readonly forget: () => void;
 }
 
@@ -78,7 +78,7 @@ function lyingDisk(t: Test): LyingDisk {
   };
 }
 
-/** Gives back the blocks of `image` that hold `mark`. */
+/** Frees the blocks of `image` that hold `mark`. */
 function punch(image: string, mark: Buffer): void {
   const bytes = readFileSync(image);
   for (let at = 0; at < bytes.length; at += BLOCK) {
@@ -92,7 +92,7 @@ function punch(image: string, mark: Buffer): void {
 
 interface Writer {
   readonly file: Buffer;
-  /** Writes it all, UNSTABLE: the verifiers that were answered. */
+  /** Writes the whole file, UNSTABLE. Returns the verifiers of the replies. */
   writeAll(): Promise<Set<string>>;
   commit(): Promise<{ status: string; verf: string | undefined }>;
   writeStable(stable: stable_how): Promise<{ status: string }>;
@@ -113,7 +113,6 @@ async function writerOn(dir: string, data: Buffer, line: Line): Promise<Writer> 
     async writeAll() {
       const seen = new Set<string>();
       for (let i = 0; i < WRITES; i++) {
-        // oxlint-disable-next-line no-await-in-loop -- one after the other
         const done = await write(i, stable_how.UNSTABLE);
         if (done.status === S.NFS3_OK) seen.add(done.verf.toString('hex'));
       }
@@ -128,11 +127,11 @@ async function writerOn(dir: string, data: Buffer, line: Line): Promise<Writer> 
   };
 }
 
-t.test('errors of writing back', async t => {
+t.test('errors of writing back reach the client that commits', async t => {
   const why = whyNot('ext4');
   if (why !== undefined) {
-    if (process.env['CI'] === 'true') t.fail(`no disk to fail: ${why}`);
-    else t.comment(`not run: no disk to fail: ${why}`);
+    if (process.env['CI'] === 'true') t.fail(`no disk can be made to fail: ${why}`);
+    else t.comment(`not run: no disk can be made to fail: ${why}`);
     return;
   }
   const disk = lyingDisk(t);
@@ -146,29 +145,26 @@ t.test('errors of writing back', async t => {
   const writer = await writerOn(dir, data, line);
 
   const first = await writer.writeAll();
-  t.equal(first.size, 1, 'one verifier, as long as nothing has failed');
+  t.equal(first.size, 1, 'there is one verifier as long as nothing has failed');
   t.match((await writer.commit()).status, /NFS3ERR_(IO|NOSPC)/, 'COMMIT tells of the error');
   const after = await writer.commit();
-  t.notOk(after.verf !== undefined && first.has(after.verf), 'what was written is not vouched for any more');
+  t.notOk(after.verf !== undefined && first.has(after.verf), 'the verifier of the earlier writes is no longer valid');
   const second = await writer.writeAll();
   t.strictSame([...second].filter(verf => first.has(verf)), [], 'the verifier has changed'); // prettier-ignore
   for (const stable of [stable_how.DATA_SYNC, stable_how.FILE_SYNC]) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     t.match((await writer.writeStable(stable)).status, /NFS3ERR_(IO|NOSPC)/, 'a stable write tells of the error');
   }
 
   disk.grow();
   let rounds = 0;
   for (let settled = false; !settled && rounds < ROUNDS_MAX; rounds++) {
-    // oxlint-disable-next-line no-await-in-loop -- until it holds
     const written = await writer.writeAll();
-    // oxlint-disable-next-line no-await-in-loop -- as a client does
     const { verf } = await writer.commit();
     settled = verf !== undefined && written.size === 1 && written.has(verf);
   }
-  t.ok(rounds < ROUNDS_MAX, `with room it is written and committed, after ${rounds} rounds`);
+  t.ok(rounds < ROUNDS_MAX, `with room the data are written and committed, after ${rounds} rounds`);
   line.socket.destroy();
   await server.stop();
   disk.forget();
-  t.ok(readFileSync(join(dir, 'f')).equals(data), 'and it is all there');
+  t.ok(readFileSync(join(dir, 'f')).equals(data), 'all data are on the disk');
 });

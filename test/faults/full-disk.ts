@@ -1,4 +1,4 @@
-/** Small file systems of their own in an image each. Only in a mount namespace (support/namespace.ts). */
+/** Small file systems in image files. They can only be made in a mount namespace (support/namespace.ts). */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,17 +10,17 @@ const MiB = 1024 * 1024;
 const run = (command: string, ...args: string[]) => execFileSync(command, args, { encoding: 'utf8', stdio: 'pipe' });
 
 export interface SmallDisk {
-  /** Where it is mounted. */
+  /** The directory where it is mounted. */
   readonly dir: string;
-  /** A directory beside it. */
+  /** A directory beside it, on another file system. */
   readonly beside: string;
-  /** What it holds is on the disk, and nothing of it in memory. */
+  /** Unmounts and mounts it, so that its content is on the disk and nothing of it in memory. */
   remount(): void;
 }
 
 interface Image {
   readonly mib: number;
-  /** The medium below the image has no more than so many: less than the file system believes. */
+  /** The size of the medium below the image, if it is smaller than the file system believes. */
   readonly mediumMib?: number;
 }
 
@@ -37,7 +37,7 @@ function mounted(t: Test, { mib, mediumMib }: Image, mkfs: (image: string) => vo
   writeFileSync(image, '');
   truncateSync(image, mib * MiB);
   mkfs(image);
-  // What is removed from btrfs counts until the next commit.
+  // btrfs counts a removed file against the quota until its next commit.
   const options = type === 'btrfs' ? 'loop,commit=1' : 'loop';
   const mount = () => run('mount', '-t', type, '-o', options, image, dir);
   mount();
@@ -51,12 +51,12 @@ function mounted(t: Test, { mib, mediumMib }: Image, mkfs: (image: string) => vo
   };
 }
 
-/** `args` are mkfs.ext4's. */
+/** Makes a small ext4. `args` are options of mkfs.ext4. */
 export function ext4(t: Test, image: Image, ...args: string[]): SmallDisk {
   return mounted(t, image, path => run('mkfs.ext4', '-q', '-E', 'lazy_itable_init=1', ...args, path), 'ext4');
 }
 
-/** btrfs, and in it the directory `limited`, in which there may be so many bytes: EDQUOT without a quota tool. */
+/** Makes a btrfs with a directory `limited` that may hold `limitMib`. Its quota (EDQUOT) needs no quota tools. */
 export function btrfsWithQuota(t: Test, image: Image, limitMib: number): SmallDisk {
   const disk = mounted(t, image, path => run('mkfs.btrfs', '-q', '-M', path), 'btrfs');
   const limited = join(disk.dir, 'limited');

@@ -1,6 +1,6 @@
 /**
- * A disk that gets full, and a quota that is used up, in the middle of large writes: who writes is told, what was
- * acknowledged is there, nothing half-made stays, nothing hangs, and what is freed can be used at once.
+ * A disk that becomes full, and a quota that is used up, in the middle of large writes. The writer gets the error,
+ * acknowledged data are there, no half-made object stays, nothing hangs, and freed space can be used at once.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,11 +31,11 @@ import { enterNamespaces } from '../support/namespace.ts';
 import { btrfsWithQuota, ext4, type SmallDisk } from './full-disk.ts';
 
 enterNamespaces(import.meta.filename);
-dropReserve(); // as main.ts does
+dropReserve(); // main.ts does the same at its start.
 
 const MiB = 1024 * 1024;
 const CHUNK = 256 * 1024;
-/** Of a small ext4. */
+/** The block size of a small ext4. */
 const BLOCK = 1024;
 const ROOT = authSys(0, 0);
 const USER = authSys(1000, 1000);
@@ -44,7 +44,7 @@ t.setTimeout(120_000);
 
 type Handle = Buffer;
 
-/** Calls on a server of its own, which exports `dir`. */
+/** A client of a server of its own, which exports `dir`. */
 class Client {
   readonly caller: Caller;
   readonly root: Handle;
@@ -68,10 +68,10 @@ class Client {
     return new Client(caller, Buffer.from(mounted.fhandle), server);
   }
 
-  /** Ends the server, as it should end. */
+  /** Stops the server and checks its exit code. */
   async stop(t: Test): Promise<void> {
     this.#server.child.kill('SIGTERM');
-    t.equal(await this.#server.exited, 0, 'SIGTERM: exit code');
+    t.equal(await this.#server.exited, 0, 'the exit code after SIGTERM');
   }
 
   async lookup(name: string): Promise<Handle> {
@@ -89,14 +89,13 @@ class Client {
     return this.caller.call(NFS3.WRITE, { file, offset, count: data.length, stable, data }, cred);
   }
 
-  /** Writes until it is refused; answers with what was acknowledged, and the status of the refusal. */
+  /** Writes until a write is refused. Returns how much was acknowledged, and the status of the refusal. */
   async fill(file: Handle, stable: stable_how, cred: opaque_auth = ROOT) {
     const random = new Random(7);
     const parts: Buffer[] = [];
     let bytes = 0;
     for (;;) {
       const data = random.bytes(CHUNK);
-      // oxlint-disable-next-line no-await-in-loop -- one after the other, until the disk is full
       const done = await this.write(file, bytes, data, stable, cred);
       if (done.status !== S.NFS3_OK) return { bytes, content: Buffer.concat(parts), status: done.status };
       if (done.count === 0) throw new Error('WRITE: nothing written, and no error');
@@ -139,13 +138,14 @@ class Client {
     return this.caller.expect(NFS3.REMOVE, { object: { dir, name } }, S.NFS3_OK);
   }
 
-  /** btrfs counts what a removal itself writes, and at the very end of a quota refuses it until the next commit, also locally. */
+  /**
+   * Removes a name. btrfs also charges what a removal itself writes, and when a quota is used up completely it refuses
+   * the removal until the next commit, also locally.
+   */
   async removeFromQuota(name: string, dir: Buffer): Promise<void> {
     for (let tries = 0; tries < 20; tries++) {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       const { status } = await this.caller.call(NFS3.REMOVE, { object: { dir, name } });
       if (status !== S.NFS3ERR_DQUOT) return holds(status === S.NFS3_OK, `REMOVE ${name}: ${statusName(status)}`);
-      // oxlint-disable-next-line no-await-in-loop
       await sleep(1000);
     }
     throw new Error(`${name} cannot be removed: its quota is used up`);
@@ -158,7 +158,7 @@ class Client {
 }
 
 for (const [name, stable] of Object.entries(stable_how)) {
-  t.test(`ext4 gets full: WRITE ${name}`, async t => {
+  t.test(`WRITE until ext4 is full: ${name}`, async t => {
     const disk = ext4(t, { mib: 48 }, '-m', '0');
     const client = await Client.open(t, disk);
     const kept = await client.create('kept');
@@ -166,43 +166,42 @@ for (const [name, stable] of Object.entries(stable_how)) {
     const file = await client.create('file');
     const { bytes, content, status } = await client.fill(file, stable);
     t.equal(statusName(status), 'NFS3ERR_NOSPC');
-    t.ok(bytes > 20 * MiB, `${bytes} bytes were taken`);
-    t.equal(await client.size(file), bytes, 'the size is what was acknowledged');
+    t.ok(bytes > 20 * MiB, `${bytes} bytes were accepted`);
+    t.equal(await client.size(file), bytes, 'the size is that of the acknowledged data');
     t.ok((await client.free()).bytes < CHUNK, 'FSSTAT says that it is full');
     const committed = await client.commit(file);
-    t.equal(statusName(committed.status), 'NFS3_OK', 'what was taken has its place: COMMIT');
+    t.equal(statusName(committed.status), 'NFS3_OK', 'COMMIT finds room for the acknowledged data');
     t.equal(statusName((await client.write(file, bytes, content.subarray(0, CHUNK), stable)).status), 'NFS3ERR_NOSPC');
     const over = await client.write(kept, 1, Buffer.from('over'), stable_how.FILE_SYNC);
-    t.equal(statusName(over.status), 'NFS3_OK', 'other files are written over');
+    t.equal(statusName(over.status), 'NFS3_OK', 'other files can be overwritten');
 
     await client.truncate(file, bytes - 4 * MiB);
     const again = await client.write(file, bytes - 4 * MiB, content.subarray(bytes - 4 * MiB, bytes - 3 * MiB), stable);
-    t.equal(statusName(again.status), 'NFS3_OK', 'what is cut off can be used again');
+    t.equal(statusName(again.status), 'NFS3_OK', 'space freed by truncation can be used again');
     await client.commit(file);
     await client.stop(t);
     disk.remount();
-    t.ok(readFileSync(join(disk.dir, 'file')).equals(content.subarray(0, bytes - 3 * MiB)), 'all of it is on the disk');
+    t.ok(readFileSync(join(disk.dir, 'file')).equals(content.subarray(0, bytes - 3 * MiB)), 'all data are on the disk');
     t.ok(
       readFileSync(join(disk.dir, 'kept')).equals(Buffer.from(`kover${'k'.repeat(CHUNK - 5)}`)),
-      'and the other file',
+      'the other file is on the disk',
     );
   });
 }
 
-t.test('names on a full ext4: made or refused, never by halves', async t => {
+t.test('on a full ext4 names are made or refused, and never half-made', async t => {
   const client = await Client.open(t, ext4(t, { mib: 48 }, '-m', '0'));
   const file = await client.create('file');
   await client.fill(file, stable_how.UNSTABLE);
   let offset = await client.size(file);
   for (let full = false; !full;) {
-    // oxlint-disable-next-line no-await-in-loop -- the last blocks, one by one
     const done = await client.write(file, offset, Buffer.alloc(BLOCK, 'b'), stable_how.FILE_SYNC);
     full = done.status !== S.NFS3_OK;
     offset += BLOCK;
   }
   t.equal(await client.mkdir('dir'), 'NFS3ERR_NOSPC', 'MKDIR needs a block');
-  t.equal(await client.symlink('long', 'x'.repeat(1000)), 'NFS3ERR_NOSPC', 'SYMLINK needs one for a long target');
-  t.equal(await client.symlink('short', 'x'), 'NFS3_OK', 'and none for a short one');
+  t.equal(await client.symlink('long', 'x'.repeat(1000)), 'NFS3ERR_NOSPC', 'SYMLINK needs a block for a long target');
+  t.equal(await client.symlink('short', 'x'), 'NFS3_OK', 'SYMLINK needs no block for a short target');
   await client.create('empty');
   const how = { mode: createmode3.EXCLUSIVE, verf: Buffer.from('verifier') };
   const where = { dir: client.root, name: 'exclusive' };
@@ -218,19 +217,22 @@ t.test('names on a full ext4: made or refused, never by halves', async t => {
     true,
   ]);
   await client.remove('file');
-  t.ok((await client.free()).bytes > 20 * MiB, 'what is removed is free at once, whatever the server had open');
+  t.ok(
+    (await client.free()).bytes > 20 * MiB,
+    'the space of removed files is free at once, whatever the server had open',
+  );
   t.equal(await client.mkdir('dir'), 'NFS3_OK');
   t.equal(await client.symlink('long', 'x'.repeat(1000)), 'NFS3_OK');
   const next = await client.create('next');
   t.equal((await client.write(next, 0, Buffer.alloc(MiB), stable_how.FILE_SYNC)).status, S.NFS3_OK);
 });
 
-t.test('ext4 without inodes', async t => {
+t.test('names are refused on an ext4 without free inodes', async t => {
   const client = await Client.open(t, ext4(t, { mib: 16 }, '-N', '32', '-m', '0'));
   const names: string[] = [];
   let status: string = 'NFS3_OK';
   for (let i = 0; status === 'NFS3_OK' && i < 100; i++) {
-    status = await client.mkdir(`dir-${i}`); // oxlint-disable-line no-await-in-loop -- until there are no more
+    status = await client.mkdir(`dir-${i}`);
     if (status === 'NFS3_OK') names.push(`dir-${i}`);
   }
   t.equal(status, 'NFS3ERR_NOSPC');
@@ -243,7 +245,7 @@ t.test('ext4 without inodes', async t => {
   t.equal(await client.mkdir('dir'), 'NFS3_OK');
 });
 
-t.test("what is reserved for root is not the users'", async t => {
+t.test('users cannot use the blocks reserved for root', async t => {
   const disk = ext4(t, { mib: 64 }, '-m', '40');
   const client = await Client.open(t, disk);
   await client.caller.expect(
@@ -252,8 +254,8 @@ t.test("what is reserved for root is not the users'", async t => {
     S.NFS3_OK,
   );
   for (const stable of [stable_how.UNSTABLE, stable_how.FILE_SYNC]) {
-    const file = await client.create(`users-${stable}`, USER); // oxlint-disable-line no-await-in-loop
-    const { bytes, status } = await client.fill(file, stable, USER); // oxlint-disable-line no-await-in-loop
+    const file = await client.create(`users-${stable}`, USER);
+    const { bytes, status } = await client.fill(file, stable, USER);
     t.equal(statusName(status), 'NFS3ERR_NOSPC');
     if (stable === stable_how.UNSTABLE) t.ok(bytes > 15 * MiB && bytes < 40 * MiB, `a user: ${bytes} bytes`);
   }
@@ -261,54 +263,55 @@ t.test("what is reserved for root is not the users'", async t => {
   t.ok(bytes > 15 * MiB, `root: ${bytes} bytes more`);
 });
 
-t.test("… nor is it theirs when the disk is slow, and root's thread pool writes for them", async t => {
-  const disk = ext4(t, { mib: 64 }, '-m', '40');
-  const options = { directory: disk.dir, 'sync-metadata': false, index: 'auto', descriptors: 0 } as const;
-  const env = { log: silent, stateDir: join(disk.beside, 'state'), stage: 0 };
-  const opened = await openBrick('b', 0, options, env, silent, () => {});
-  const { brick } = opened;
-  t.teardown(() => opened.close());
-  brick.slowWritesUntilMs = Infinity;
-  const data = Buffer.alloc(CHUNK, 1);
-  const attempt = <R>(work: () => Promise<R>) => work().catch((error: NodeJS.ErrnoException) => `${error.code}`);
-  const fill = async (frame: Frame, name: string) => {
-    const how = { mode: 'guarded', attr: { mode: 0o644 } } as const;
-    const file = inodeOf(create(brick, root, new Inode(ROOT_GFID, 2), name, how).value);
-    await setattr(brick, root, file, { uid: frame.identity.uid, gid: frame.identity.gid });
-    for (let bytes = 0; ;) {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other, until the disk is full
-      const written = await attempt(async () => write(brick, frame, file, data, bytes, Stable.UNSTABLE));
-      if (typeof written === 'string') return { bytes, code: written };
-      bytes += written.count;
-    }
-  };
-  const users = await fill(user, 'users');
-  t.equal(users.code, 'ENOSPC');
-  t.ok(users.bytes > 15 * MiB && users.bytes < 40 * MiB, `a user: ${users.bytes} bytes`);
-  const roots = await fill(root, 'roots');
-  t.ok(roots.bytes > 15 * MiB, `root: ${roots.bytes} bytes more`);
-});
+t.test(
+  'users cannot use the blocks reserved for root when a slow disk makes the thread pool of root write for them',
+  async t => {
+    const disk = ext4(t, { mib: 64 }, '-m', '40');
+    const options = { directory: disk.dir, 'sync-metadata': false, index: 'auto', descriptors: 0 } as const;
+    const env = { log: silent, stateDir: join(disk.beside, 'state'), stage: 0 };
+    const opened = await openBrick('b', 0, options, env, silent, () => {});
+    const { brick } = opened;
+    t.teardown(() => opened.close());
+    brick.slowWritesUntilMs = Infinity;
+    const data = Buffer.alloc(CHUNK, 1);
+    const attempt = <R>(work: () => Promise<R>) => work().catch((error: NodeJS.ErrnoException) => `${error.code}`);
+    const fill = async (frame: Frame, name: string) => {
+      const how = { mode: 'guarded', attr: { mode: 0o644 } } as const;
+      const file = inodeOf(create(brick, root, new Inode(ROOT_GFID, 2), name, how).value);
+      await setattr(brick, root, file, { uid: frame.identity.uid, gid: frame.identity.gid });
+      for (let bytes = 0; ;) {
+        const written = await attempt(async () => write(brick, frame, file, data, bytes, Stable.UNSTABLE));
+        if (typeof written === 'string') return { bytes, code: written };
+        bytes += written.count;
+      }
+    };
+    const users = await fill(user, 'users');
+    t.equal(users.code, 'ENOSPC');
+    t.ok(users.bytes > 15 * MiB && users.bytes < 40 * MiB, `a user: ${users.bytes} bytes`);
+    const roots = await fill(root, 'roots');
+    t.ok(roots.bytes > 15 * MiB, `root: ${roots.bytes} bytes more`);
+  },
+);
 
-t.test('the disk lies about its size: COMMIT says so, and the verifier changes', async t => {
+t.test('on a disk smaller than it claims COMMIT fails and the verifier changes', async t => {
   const client = await Client.open(t, ext4(t, { mib: 64, mediumMib: 24 }, '-m', '0'));
   const file = await client.create('file');
   const first = await client.write(file, 0, Buffer.alloc(CHUNK, 1), stable_how.FILE_SYNC);
   if (first.status !== S.NFS3_OK) throw new Error('the first bytes have room');
   const verf = Buffer.from(first.verf);
   for (let offset = 0; offset < 36 * MiB; offset += CHUNK) {
-    // oxlint-disable-next-line no-await-in-loop -- in their order
     const done = await client.write(file, offset, Buffer.alloc(CHUNK, 2), stable_how.UNSTABLE);
-    if (done.status !== S.NFS3_OK) break; // the kernel may have noticed
+    if (done.status !== S.NFS3_OK) break; // The kernel may have noticed.
   }
   const committed = await client.commit(file);
   t.match(statusName(committed.status), /^NFS3ERR_(IO|NOSPC|ROFS)$/);
   const next = await client.commit(file);
   const changed = next.status !== S.NFS3_OK || !next.verf.equals(verf);
-  t.ok(changed, 'a client sees that it has to send again what it has not committed');
+  t.ok(changed, 'the client learns that it must send uncommitted data again');
 });
 
 for (const [name, stable] of Object.entries(stable_how)) {
-  t.test(`a quota is used up: WRITE ${name}`, async t => {
+  t.test(`WRITE until a quota is used up: ${name}`, async t => {
     const disk = btrfsWithQuota(t, { mib: 160 }, 20);
     const client = await Client.open(t, disk);
     const limited = await client.lookup('limited');
@@ -316,30 +319,34 @@ for (const [name, stable] of Object.entries(stable_how)) {
     const file = await client.create('file', ROOT, limited);
     const { bytes, content, status } = await client.fill(file, stable);
     t.equal(statusName(status), 'NFS3ERR_DQUOT');
-    t.ok(bytes > 15 * MiB && bytes <= 20 * MiB, `${bytes} bytes were taken`);
-    t.equal(await client.size(file), bytes, 'the size is what was acknowledged');
-    t.equal(statusName((await client.commit(file)).status), 'NFS3_OK', 'what was taken has its place: COMMIT');
+    t.ok(bytes > 15 * MiB && bytes <= 20 * MiB, `${bytes} bytes were accepted`);
+    t.equal(await client.size(file), bytes, 'the size is that of the acknowledged data');
+    t.equal(statusName((await client.commit(file)).status), 'NFS3_OK', 'COMMIT finds room for the acknowledged data');
     t.equal(statusName((await client.write(file, bytes, content.subarray(0, CHUNK), stable)).status), 'NFS3ERR_DQUOT');
-    t.equal((await client.write(other, 0, Buffer.alloc(MiB), stable)).status, S.NFS3_OK, 'beside it there is room');
+    t.equal(
+      (await client.write(other, 0, Buffer.alloc(MiB), stable)).status,
+      S.NFS3_OK,
+      'there is room outside of the quota',
+    );
 
     const made = [await client.mkdir('dir', limited), await client.symlink('link', 'x'.repeat(100), limited)];
     const there = [await client.isThere('dir', limited), await client.isThere('link', limited)];
     t.strictSame(
       there,
       made.map(result => result === 'NFS3_OK'),
-      `made or not: ${made.join(', ')}`,
+      `each name is made or not: ${made.join(', ')}`,
     );
     t.ok(made.every(result => /^NFS3_OK|NFS3ERR_DQUOT$/.test(result)));
 
     await client.removeFromQuota('file', limited);
     const next = await client.create('next', ROOT, limited);
     const again = await client.write(next, 0, content.subarray(0, CHUNK), stable);
-    t.equal(statusName(again.status), 'NFS3_OK', 'what is removed can be used again');
+    t.equal(statusName(again.status), 'NFS3_OK', 'the space of removed files can be used again');
     await client.commit(next);
     await client.commit(other);
     await client.stop(t);
     disk.remount();
-    t.ok(readFileSync(join(disk.dir, 'limited/next')).equals(content.subarray(0, CHUNK)), 'all of it is on the disk');
-    t.ok(readFileSync(join(disk.dir, 'other')).equals(Buffer.alloc(MiB)), 'and the other file');
+    t.ok(readFileSync(join(disk.dir, 'limited/next')).equals(content.subarray(0, CHUNK)), 'all data are on the disk');
+    t.ok(readFileSync(join(disk.dir, 'other')).equals(Buffer.alloc(MiB)), 'the other file is on the disk');
   });
 }

@@ -1,7 +1,7 @@
 /**
- * Hostile clients over loopback: the server's memory and log stay bounded, another client's calls go on, and when it is
- * over everything is given back. For each attack the figures are in the comments of the output. `HOSTILE=idle` runs only
- * those with that in their names.
+ * Hostile clients over loopback. The memory and the log of the server stay bounded, calls of another client go on, and
+ * afterwards all resources are given back. The comments in the output have the figures of each attack. `HOSTILE=idle`
+ * runs only the attacks with "idle" in their names.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,23 +13,23 @@ import { type Outcome, type Plan, siege } from './hostile/siege.ts';
 
 const MiB = 1024 * 1024;
 const FILE_BYTES = 4 * MiB;
-/** For calls and replies, of all clients: by option, so that it does not hang on the machine. */
+/** The limit for the calls and replies of all clients, set by an option so that it does not depend on the machine. */
 const MEMORY_LIMIT = 128 * MiB;
 /**
- * What an attack may add to the server's memory: the limit, the buffers that both stages keep to use again (2 pools of
- * 32 MiB each), and what the heaps grow by.
+ * What an attack may add to the server's memory: the limit, the buffers that both stages keep for reuse (two pools of
+ * 32 MiB each), and the growth of the heaps.
  */
 const RSS_MAX = MEMORY_LIMIT + 128 * MiB + 128 * MiB;
 const RECOVERY = { rssBytes: 96 * MiB, descriptors: 16 };
 /**
- * Another client's slowest hundredth of calls may take twice as long as in quiet. Where the machine is shared with the
- * attacker, which uses a core of its own, its turn may come later by as much as the scheduler lets it.
+ * The slowest hundredth of another client's calls may take twice as long as in quiet. Where the machine is shared with
+ * the attacker, which uses a core of its own, the scheduler may let that client wait longer.
  */
 const P99_FACTOR = 2;
 const P99_ALLOWED_MS = 500;
 const LOG_BYTES_PER_SECOND_MAX = 64 * 1024;
 
-/** `count` loopback addresses that are not the bystander's. */
+/** `count` loopback addresses, none of which is the bystander's. */
 const addresses = (net: number, count: number) => Array.from({ length: count }, (_, i) => `127.0.${net}.${i + 1}`);
 const REFUSED_NET = 99;
 
@@ -57,13 +57,13 @@ const SIEGES: Record<string, Plan> = {
   'garbage at full speed': { attack: 'garbage', from: addresses(6, 2), connections: 8, ms: 5000 },
   '5,000 idle connections': { attack: 'idle', from: addresses(7, 20), connections: 5000, ms: 5000 },
   '1,500 idle connections of one client': { attack: 'idle', from: addresses(8, 1), connections: 1500, ms: 3000 },
-  '2,000 connections of hosts that no export is for': {
+  '2,000 connections of hosts without an export': {
     attack: 'idle',
     from: addresses(REFUSED_NET, 8),
     connections: 2000,
     ms: 3000,
   },
-  'MNTs that are refused': { attack: 'refusedMounts', from: addresses(9, 4), connections: 16, ms: 5000 },
+  'refused MNTs': { attack: 'refusedMounts', from: addresses(9, 4), connections: 16, ms: 5000 },
   reconnecting: { attack: 'storm', from: addresses(10, 8), connections: 32, ms: 5000 },
   'one xid for all calls': { attack: 'sameXid', from: addresses(11, 1), connections: 4, ms: 5000 },
 };
@@ -84,7 +84,7 @@ function figures({ quiet, attacked, before, peak, after, recoveryMs, logBytesPer
 
 t.setTimeout(10 * 60_000);
 
-void t.test('hostile clients', async (t: Test) => {
+void t.test('hostile clients cost little and leave nothing behind', async (t: Test) => {
   const home = await mkdtemp(join(tmpdir(), 'bricknfs-hostile-'));
   const dir = join(home, 'data');
   await mkdir(dir);
@@ -98,10 +98,9 @@ void t.test('hostile clients', async (t: Test) => {
   const ground: Ground = await prepare(server.port, FILE_BYTES);
   for (const [name, plan] of Object.entries(SIEGES)) {
     if (!name.includes(process.env['HOSTILE'] ?? '')) continue;
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     await t.test(name, async (t: Test) => {
       if (server.ended) {
-        t.fail('the server has ended');
+        t.fail('the server ended');
         return;
       }
       const outcome = await siege(server, ground, plan, RECOVERY);
@@ -116,5 +115,5 @@ void t.test('hostile clients', async (t: Test) => {
     });
   }
   t.strictSame(server.errors, [], 'nothing is logged as an error');
-  t.equal(await server.stop(), 0, 'and it stops as it should');
+  t.equal(await server.stop(), 0, 'the server stops with exit code 0');
 });

@@ -1,6 +1,6 @@
 /**
- * File systems that do not answer: other volumes, new connections, the control socket and SIGTERM are not behind them,
- * and the volume is served again when it answers. The figures are printed.
+ * File systems that do not answer. Other volumes, new connections, the control socket and SIGTERM do not wait for them,
+ * and the volume is served again when its file system answers. The figures are printed.
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,7 +28,10 @@ const KEEP = { set_it: time_how.DONT_CHANGE } as const;
 const ANY = { mode: 0o644, uid: undefined, gid: undefined, size: undefined, atime: KEEP, mtime: KEEP };
 const WRITERS = 4;
 const HANG_MS = 10_000;
-/** Of a call on another volume: until the stage is replaced that its client was on. Ten times what it takes here. */
+/**
+ * The limit for a call on another volume: it waits until the stage of its client is replaced. Ten times what this takes
+ * here.
+ */
 const LONGEST_MS = 30_000;
 
 const parms = { stamp: 0, machinename: 'test', uid: 0, gid: 0, gids: [] };
@@ -71,7 +74,7 @@ class Client {
 const createIn = (dir: Buffer, name: string) =>
   [NFS3.CREATE, { where: { dir, name }, how: { mode: createmode3.UNCHECKED, obj_attributes: ANY } }] as const;
 
-/** Creates files until one is answered OK after the file system has come back. */
+/** Creates files until one succeeds after the file system has come back. */
 async function creates(client: Client, dir: Buffer, name: string, until: () => boolean): Promise<void> {
   for (let i = 0; ; i++) {
     const mayEnd = until();
@@ -97,7 +100,7 @@ async function served(
   const names = ['--name', 'hangs', '--name', 'alive', '--xlator-option', 'hangs-posix.index=off'];
   const args = ['--port', '0', '--stages', `${stages}`, '--insecure', '--state-dir', state, '--grace', '2'];
   const server = await serving(t, [...args, ...names, fs.dir, alive]);
-  t.teardown(() => fs.wake()); // before the server is waited for
+  t.teardown(() => fs.wake()); // This must come before the server is waited for.
   return { server, state, alive };
 }
 
@@ -150,14 +153,16 @@ async function goesOn(t: Test, fs: HangingFs, stages: number): Promise<void> {
       }),
     ),
   ]);
-  t.equal(seen.length, 1, 'status says which brick does not answer');
+  t.equal(seen.length, 1, 'status names the brick that does not answer');
   fs.wake();
   awake = true;
   const wokenAt = performance.now();
   await written;
   t.comment(`other volume: ${figures(calls)}`);
   t.comment(`status: ${figures(controls)}; new connections: ${figures(connects)}`);
-  t.comment(`the volume is written to again ${(performance.now() - wokenAt).toFixed(0)} ms after it has woken`);
+  t.comment(
+    `the volume can be written to again ${(performance.now() - wokenAt).toFixed(0)} ms after its file system woke`,
+  );
   for (const ms of [calls, controls, connects]) t.ok(Math.max(...ms) < LONGEST_MS);
   await server.stderr.until(/"msg":"the file system answers again"/);
   await Promise.all([...writers, bystander].map(client => client.close()));
@@ -167,16 +172,14 @@ async function goesOn(t: Test, fs: HangingFs, stages: number): Promise<void> {
 
 for (const stages of [1, 2]) {
   t.test(`a frozen disk, ${stages} stages`, { timeout: 120_000 }, t => goesOn(t, freezable(t), stages));
-  t.test(`a FUSE daemon that is stopped, ${stages} stages`, { timeout: 120_000 }, async t =>
-    goesOn(t, await fuse(t), stages),
-  );
+  t.test(`a stopped FUSE daemon, ${stages} stages`, { timeout: 120_000 }, async t => goesOn(t, await fuse(t), stages));
 }
 
-/** Far enough apart that reading one does not read ahead of another. */
+/** The number of reads, far enough apart that reading one does not read ahead into another. */
 const READS = 64;
 const STEP = 1 << 20;
 
-/** Reads of what is not in memory and flushes are made in the thread pool, which all volumes share. */
+/** Reads of data that are not in memory, and flushes, are made in the thread pool, which all volumes share. */
 async function poolGoesOn(t: Test, fs: HangingFs): Promise<void> {
   const { server } = await served(t, fs, 1);
   const client = new Client(server.port);
@@ -207,7 +210,7 @@ async function poolGoesOn(t: Test, fs: HangingFs): Promise<void> {
   }
   t.comment(`stable writes to another volume: ${figures(commits)}`);
   const first = await Promise.race(reads);
-  t.equal(first.status, S.NFS3ERR_JUKEBOX, 'a read that found no thread is told to come again');
+  t.equal(first.status, S.NFS3ERR_JUKEBOX, 'a read that finds no thread is told to come again');
   t.comment(`a read that found no thread is answered after ${first.ms.toFixed(0)} ms`);
   fs.wake();
   const answered = await Promise.all(reads);
@@ -251,7 +254,7 @@ async function ends(t: Test, fs: HangingFs, givenUp: boolean): Promise<void> {
   };
   while (!(await refused())) await sleep(20);
   t.comment(`the port is free ${ms()} after SIGTERM`);
-  // A thread that waits for a frozen disk cannot be killed: it keeps the process until it wakes, as a zombie.
+  // A thread that waits for a frozen disk cannot be killed. It keeps the process, as a zombie, until the disk wakes.
   const state = () => stateOf(server.child.pid!);
   while (state() !== 'Z' && state() !== undefined) await sleep(20);
   t.comment(`the process is ${state() === 'Z' ? 'a zombie' : 'gone'} ${ms()} after SIGTERM`);

@@ -1,4 +1,7 @@
-/** File systems that can be made to hang, for as long as a test wants. Only in a mount namespace (support/namespace.ts). */
+/**
+ * File systems that can be made to hang for as long as a test wants. They need a mount namespace
+ * (support/namespace.ts).
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -8,12 +11,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { ext4 } from './full-disk.ts';
 
-/** After so many seconds it answers again by itself, whatever has become of the test: a frozen disk outlives its mount. */
+/**
+ * After this time the file system answers again by itself, whatever has become of the test. A frozen disk outlives its
+ * mount.
+ */
 const THAWED_S = 120;
 
 export interface HangingFs {
   readonly dir: string;
-  /** A server with calls in it does not end before {@link wake}: to be called also when the test fails, and first. */
+  /**
+   * Makes it hang. A server with calls in it does not end before {@link wake}, so that must be called also, and first,
+   * when the test fails.
+   */
   hang(): void;
   wake(): void;
 }
@@ -23,7 +32,7 @@ function ran(command: string, ...args: string[]): void {
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
 }
 
-/** ext4 on a loop device, stopped by fsfreeze(8): what changes it waits, what only reads does not. */
+/** An ext4 on a loop device, stopped by fsfreeze(8). Changes wait until it is thawed, and mere reads do not. */
 export function freezable(t: Test): HangingFs {
   const { dir } = ext4(t, { mib: 64 });
   const guard = spawn('sh', ['-c', `sleep ${THAWED_S}; fsfreeze -u "$0"`, dir], { stdio: 'ignore', detached: true });
@@ -47,8 +56,8 @@ export function freezable(t: Test): HangingFs {
 }
 
 /**
- * A directory through FUSE whose daemon is stopped: nothing of it answers but what the kernel remembers, which it does
- * with attributes for so many seconds.
+ * A directory on FUSE whose daemon can be stopped. Then nothing answers except what the kernel remembers, which is
+ * attributes for the given number of seconds.
  */
 export async function fuse(t: Test, remembersS = 0): Promise<HangingFs> {
   const home = mkdtempSync(join(tmpdir(), 'bricknfs-fuse-'));

@@ -1,4 +1,7 @@
-/** Servers killed in the middle of work: nothing is lost, nothing is stale. More of it by `node test/faults/kill.ts`. */
+/**
+ * Kills servers in the middle of work: nothing is lost, and no handle is stale. `node test/faults/kill.ts` does more of
+ * it.
+ */
 import t, { type Test } from 'tap';
 import { summary } from './kill.ts';
 import type { Mode } from './kill/lives.ts';
@@ -14,17 +17,17 @@ const modes: Mode[] = ['handles', 'index'];
 for (const mode of modes) {
   void t.test(`${mode}: ${KILLS} kills, ${OPS} operations, seed ${SEED}`, async (t: Test) => {
     if (mode === 'handles' && process.geteuid!() !== 0) {
-      if (process.env['CI'] === 'true') t.fail('needs root, for the kernel’s handles');
-      else t.comment('needs root, for the kernel’s handles: not run');
+      if (process.env['CI'] === 'true') t.fail('needs root, for the kernel’s file handles');
+      else t.comment('not run: needs root, for the kernel’s file handles');
       return;
     }
     const outcome = await killing({ kills: KILLS, ops: OPS, mode, seed: SEED, stages: 2 });
     for (const line of summary(outcome)) t.comment(line);
     t.strictSame(outcome.failures, [], 'nothing is lost, stale or left over');
     const { tally, lives, retries, rewrites, listings } = outcome;
-    t.ok(tally.calls >= OPS && lives.kills >= KILLS, 'as much was done as was asked for');
-    t.ok(retries.acrossEnds > 0, 'calls fell into the ends of servers');
-    t.ok(rewrites.rewritten > 0, 'what was not committed was sent again');
-    t.ok(listings.acrossEnds > 0, 'listings went on with the next server');
+    t.ok(tally.calls >= OPS && lives.kills >= KILLS, 'the calls and kills asked for were made');
+    t.ok(retries.acrossEnds > 0, 'some calls were under way when servers ended');
+    t.ok(rewrites.rewritten > 0, 'uncommitted writes were sent again');
+    t.ok(listings.acrossEnds > 0, 'some listings continued on the next server');
   });
 }

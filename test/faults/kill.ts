@@ -1,7 +1,7 @@
 /**
  * `node test/faults/kill.ts [--kills 200] [--ops 1000000] [--mode handles|index|both] [--seed N] [--stages N]
- * [--serve OPTION]…`: kills and stops servers in the middle of work, and looks whether anything is lost: see kill/run.ts.
- * Exits with 1 when anything was not as it must be.
+ * [--serve OPTION]…`: kills and stops servers in the middle of work, and checks that nothing is lost: see kill/run.ts.
+ * Exits with 1 if anything went wrong.
  */
 import { parseArgs } from 'node:util';
 import { killing, type KillOutcome } from './kill/run.ts';
@@ -28,10 +28,10 @@ export function summary(outcome: KillOutcome): string[] {
   const { descriptors, stateBytes, growth, failures } = outcome;
   return [
     `${lives.kills} kills (${lives.earlyKills} before the server served), ${lives.stops} stops; ${tally.calls} operations in ${seconds.toFixed(0)} s; a start took ${lives.startMsMax.toFixed(0)} ms at most, a stop ${lives.stopMsMax} ms`,
-    `${retries.acrossEnds} calls fell into an end; carried out twice: ${counted(retries.secondTime) || 'none'}; ${retries.halfMade} files half made; ${retries.jukebox} times "come again later"`,
-    `${verifiers.count} write verifiers; ${rewrites.commits} commits, ${rewrites.refused} refused for the verifier, ${rewrites.rewritten} writes sent again, ${rewrites.roundsMax} rounds at most`,
-    `${listings.whole} listings in ${listings.pages} pages, ${listings.acrossEnds} of them across ends`,
-    `resident before the ends ${rss(samples)}; in peace ${rss(lastSamples)}${growth === undefined ? '' : `, trend ${percent(growth.resident)}, of heaps and buffers ${percent(growth.kept)}`}`,
+    `${retries.acrossEnds} calls were under way when a server ended; executed twice: ${counted(retries.secondTime) || 'none'}; ${retries.halfMade} files half-made; ${retries.jukebox} times "come again later"`,
+    `${verifiers.count} write verifiers; ${rewrites.commits} commits, ${rewrites.refused} refused because of the verifier, ${rewrites.rewritten} writes sent again, ${rewrites.roundsMax} rounds at most`,
+    `${listings.whole} listings in ${listings.pages} pages, ${listings.acrossEnds} of them across the end of a server`,
+    `resident before the ends ${rss(samples)}; of the last server ${rss(lastSamples)}${growth === undefined ? '' : `, trend ${percent(growth.resident)}, of heaps and buffers ${percent(growth.kept)}`}`,
     `descriptors before the ends ${range(samples.map(one => one.descriptors), String)}; idle ${descriptors.idle}, of a new server ${descriptors.fresh}; state directory ${mib(stateBytes.max)} at most, ${mib(stateBytes.last)} at the end`, // prettier-ignore
     `procedures: ${counted(tally.byProcedure)}`,
     ...failures.slice(0, 30).map(failure => `FAILURE: ${failure}`),
@@ -66,7 +66,6 @@ if (import.meta.main) {
       next = performance.now() + PROGRESS_EVERY_MS;
       say(line);
     };
-    // oxlint-disable-next-line no-await-in-loop -- one after the other, each with the machine to itself
     const outcome = await killing({ kills, ops, mode, seed, stages, serve: values.serve, progress });
     for (const line of summary(outcome)) say(line);
     failed ||= outcome.failures.length > 0;

@@ -1,7 +1,7 @@
 /**
- * The duplicate request cache behind a bad network: replies and calls are lost, doubled, delayed and overtaken, and
- * connections cut, while clients ask again until they are answered. LOSSY_OPS says how many operations (20,000),
- * LOSSY_SEED repeats a run.
+ * The duplicate request cache behind a bad network. Calls and replies are lost, doubled, delayed and reordered, and
+ * connections are cut, while clients repeat their calls until they are answered. LOSSY_OPS sets the number of
+ * operations (default 20,000), LOSSY_SEED repeats a run.
  */
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,7 +47,7 @@ for (const stages of [1, 2]) {
     t.strictSame(
       failures,
       [],
-      'every answer is that of the one execution, and the tree is as it would be without faults',
+      'every answer is that of a single execution, and the tree is as it would be without faults',
     );
     t.ok(steps >= OPS / stages);
     t.ok(network.lostReplies > OPS / stages / 50 && network.doubledCalls > OPS / stages / 50, 'the network was bad');
@@ -59,23 +59,23 @@ for (const stages of [1, 2]) {
   });
 }
 
-t.test(`a network that is worse, seed ${SEED}`, async t => {
+t.test(`a worse network, seed ${SEED}`, async t => {
   const { failures } = await run(t, { ops: OPS / 5, stages: 2, faults: WORSE });
   t.strictSame(failures, []);
 });
 
-t.test('without the cache it is seen: this test can fail', async t => {
+t.test('without the cache the faults show, so the tests above can fail', async t => {
   const serve = ['--xlator-option', 'nfs-server.nfs.drc=off'];
   const { failures } = await run(t, { ops: 5000, serve });
   t.ok(
     failures.some(text => /NFS3ERR_(EXIST|NOENT|NOT_SYNC)/.test(text)),
-    'answers of a second execution',
+    'some answers come from a second execution',
   );
-  const twice = failures.some(text => text.startsWith('answered twice, not alike'));
-  t.ok(twice, 'that differ from the first');
+  const twice = failures.some(text => text.startsWith('answered twice, differently'));
+  t.ok(twice, 'some second answers differ from the first');
 });
 
-t.test('what is a retry, and what is not', async t => {
+t.test('a retry is told from a new call', async t => {
   const { dir, state } = folders(t, 'dir', 'state');
   writeFileSync(join(dir, 'large'), Buffer.alloc(1024 * 1024, 'x'));
   const control = join(state, 'control');
@@ -96,37 +96,39 @@ t.test('what is a retry, and what is not', async t => {
   };
 
   t.equal(await mkdir(one, 7, 'a'), S.NFS3_OK);
-  t.equal(await mkdir(one, 7, 'a'), S.NFS3_OK, 'a retry');
+  t.equal(await mkdir(one, 7, 'a'), S.NFS3_OK, 'a retry gets the first answer');
   t.equal(
     await mkdir(await open('127.0.0.1'), 7, 'a'),
     S.NFS3ERR_EXIST,
-    'another port while the first is open: another',
+    'a call from another port while the first connection is open is another call',
   );
-  t.equal(await mkdir(one, 7, 'b'), S.NFS3_OK, 'the same xid with another name: another call');
+  t.equal(await mkdir(one, 7, 'b'), S.NFS3_OK, 'the same xid with another name is another call');
   t.equal(await mkdir(one, 7, `${'n'.repeat(254)}1`), S.NFS3_OK);
-  t.equal(await mkdir(one, 7, `${'n'.repeat(254)}2`), S.NFS3_OK, 'the last character of a long name tells');
+  t.equal(
+    await mkdir(one, 7, `${'n'.repeat(254)}2`),
+    S.NFS3_OK,
+    'names that differ in their last character are told apart',
+  );
   t.ok(statSync(join(dir, `${'n'.repeat(254)}2`)).isDirectory());
-  t.equal(await mkdir(one, 8, 'a'), S.NFS3ERR_EXIST, 'another xid: another call');
-  t.equal(await mkdir(other, 7, 'a'), S.NFS3ERR_EXIST, 'another client: another call');
+  t.equal(await mkdir(one, 8, 'a'), S.NFS3ERR_EXIST, 'another xid is another call');
+  t.equal(await mkdir(other, 7, 'a'), S.NFS3ERR_EXIST, 'the same call of another client is another call');
 
   const lookup = await one.exchange(9, marked(recordOf(NFS3.LOOKUP, { what: { dir: root, name: 'large' } }, 9, cred)));
   const file = Buffer.from((resultOf(NFS3.LOOKUP, lookup) as { object: Buffer }).object);
   const kept = async () => (await ask<StatusReport>({ control }, 'status')).stages.map(({ replies }) => replies.bytes);
   const before = await kept();
   for (let xid = 100; xid < 120; xid++) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other is many enough
     await one.exchange(xid, marked(recordOf(NFS3.READ, { file, offset: 0, count: 262_144 }, xid, cred)));
   }
-  t.strictSame(await kept(), before, 'what READ answers is not kept');
+  t.strictSame(await kept(), before, 'replies to READ are not kept');
 
-  await t.test('sent again at once while the disk is busy with it', async t => {
+  await t.test('calls sent again while the disk still works on them are done once', async t => {
     const how = { mode: createmode3.GUARDED, obj_attributes: { ...NOTHING, mode: 0o600 } };
     for (let xid = 200; xid < 250; xid++) {
       const create = marked(recordOf(NFS3.CREATE, { where: { dir: root, name: `file-${xid}` }, how }, xid, cred));
       const data = Buffer.alloc(8192, xid);
       const stable = stable_how.FILE_SYNC;
       const write = marked(recordOf(NFS3.WRITE, { file, offset: xid, count: 8192, stable, data }, xid + 1000, cred));
-      // oxlint-disable-next-line no-await-in-loop -- one after the other, so that it is known whose replies come
       const replies = await Promise.all([
         one.exchange(xid, Buffer.concat([create, create])),
         one.exchange(xid + 1000, Buffer.concat([write, write])),
@@ -136,6 +138,6 @@ t.test('what is a retry, and what is not', async t => {
       );
       if (statuses.some(status => status !== S.NFS3_OK)) t.fail(`xid ${xid}: statuses ${statuses.join(' ')}`);
     }
-    t.pass('each done once');
+    t.pass('each call was done once');
   });
 });

@@ -1,7 +1,7 @@
 /**
  * `node test/faults/lossy.ts [--ops N] [--stages N,N] [--loss P] [--dup P] … [--seed N] [--serve OPTION]…`: see
- * lossy/run.ts; what goes wrong how often is as for proxy/proxy.ts. 100,000 operations unless it says otherwise, with one stage
- * and with two. Exits with 1 when anything was not as it must be.
+ * lossy/run.ts. The options for faults are those of proxy/proxy.ts. The default is 100,000 operations with one stage,
+ * and as many with two. Exits with 1 if anything went wrong.
  */
 import { parseArgs } from 'node:util';
 import { lossy, type LossyOutcome } from './lossy/run.ts';
@@ -9,7 +9,7 @@ import { FAULT_OPTIONS, faultsOf } from './proxy/proxy.ts';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
-/** What was done, lost and sent again, in lines of text. */
+/** Lines of text about what was done, lost and sent again. */
 export function lossySummary({
   tally,
   steps,
@@ -33,7 +33,7 @@ export function lossySummary({
     `the clients: sent again ${resent} on the same connection, ${resentElsewhere} on the next; ${late} late answers`,
     ...caches.map((text, stage) => `the reply cache of stage ${stage}: ${text}`),
     ...failures.map(text => `FAILED: ${text}`),
-    failures.length === 0 ? 'all as it must be' : `${failures.length} failures`,
+    failures.length === 0 ? 'no failures' : `${failures.length} failures`,
   ];
 }
 
@@ -51,7 +51,6 @@ if (import.meta.main) {
   let failed = false;
   for (const count of stages) {
     say(`=== ${ops} operations, ${count} stage(s), seed ${seed}`);
-    // oxlint-disable-next-line no-await-in-loop -- each has the machine for itself
     const outcome = await lossy({ ops: ops!, seed: seed!, stages: count, serve: values.serve, faults });
     for (const line of lossySummary(outcome)) say(line);
     failed ||= outcome.failures.length > 0;

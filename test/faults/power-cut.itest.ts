@@ -1,4 +1,7 @@
-/** The power is cut in the middle of work: what was promised is on the disk. More of it by `node test/faults/power-cut.ts`. */
+/**
+ * Cuts the power in the middle of work: what was promised is on the disk. `node test/faults/power-cut.ts` does more of
+ * it.
+ */
 import t, { type Test } from 'tap';
 import { enterNamespaces } from '../support/namespace.ts';
 import { PROMISES, summary } from './power-cut.ts';
@@ -28,8 +31,8 @@ function onDisk(kind: Kind, name: string, more: More, judge: (t: Test, outcome: 
   void t.test(`${name}, seed ${SEED}`, async t => {
     const why = whyNot(kind);
     if (why !== undefined) {
-      if (process.env['CI'] === 'true') t.fail(`no ${kind} to cut the power of: ${why}`);
-      else t.comment(`not run: no ${kind} to cut the power of: ${why}`);
+      if (process.env['CI'] === 'true') t.fail(`the power of no ${kind} can be cut: ${why}`);
+      else t.comment(`not run: the power of no ${kind} can be cut: ${why}`);
       return;
     }
     const outcome = await cutting({ ...BASE, kind, ...more });
@@ -43,15 +46,21 @@ function nothingIsLost(t: Test, { failures }: CutOutcome): void {
 }
 
 onDisk('ext4', 'stable writes and commits', { cuts: 2 }, nothingIsLost);
-onDisk('ext4', '… with the index', { cuts: 2, mode: 'index' }, nothingIsLost);
+onDisk('ext4', 'stable writes and commits, with the index', { cuts: 2, mode: 'index' }, nothingIsLost);
 onDisk('ext4', 'sync-metadata', { cuts: 1, ...METADATA, serve: SYNC_METADATA }, nothingIsLost);
-onDisk('ext4', '… with the index', { cuts: 1, mode: 'index', ...METADATA, serve: SYNC_METADATA }, nothingIsLost);
+onDisk(
+  'ext4',
+  'sync-metadata, with the index',
+  { cuts: 1, mode: 'index', ...METADATA, serve: SYNC_METADATA },
+  nothingIsLost,
+);
 
-// Where nothing is promised, the same must be seen to be lost: or the tests above could not fail.
+// Where nothing is promised, the same checks must find losses. Otherwise the tests above could not fail.
 
 function somethingIsLost(t: Test, { failures }: CutOutcome): void {
-  t.not(failures.length, 0, 'this disk loses what is not on it');
-  for (const failure of failures) t.match(failure, /is lost|is gone|bytes, and may have|as it never was|the handle of/);
+  t.not(failures.length, 0, 'changes that were not synced are lost');
+  for (const failure of failures)
+    t.match(failure, /is lost|is gone|bytes, and may have|never had these names|the handle of/);
 }
 
 const TRUSTING = ['--xlator-option', 'nfs-server.nfs3.data.trusted-sync=on'];

@@ -10,14 +10,14 @@ import { type CutOutcome, cutting } from './power-cut/run.ts';
 import type { Promise3 } from './power-cut/worker.ts';
 
 export const PROMISES: Readonly<Record<string, Promise3>> = {
-  /** Stable writes and COMMIT; names and attributes in their order. */
+  /** Promises stable writes, COMMIT, and the order of changes to names and attributes. */
   commits: { metadata: false, syncs: true },
-  /** Each change of names and attributes, with nothing that would sync them by the way. */
+  /** Promises each change of names and attributes, without any other sync. */
   metadata: { metadata: true, syncs: false },
 };
 
 export const summary = ({ cuts, tally, lost, warnings, seconds, failures }: CutOutcome): string[] => [
-  `${cuts} cuts, ${tally.calls} calls in ${seconds.toFixed(0)} s; ${lost} changes that nobody was promised were lost`,
+  `${cuts} cuts, ${tally.calls} calls in ${seconds.toFixed(0)} s; ${lost} changes without a promise were lost`,
   ...[...warnings].map(([text, count]) => `warned ${count} times: ${text}`),
   ...failures.slice(0, 20).map(failure => `FAILURE: ${failure}`),
 ];
@@ -37,7 +37,7 @@ if (import.meta.main) {
   });
   const [kind, mode, seed] = [values.kind as Kind, values.mode as Mode, Number(values.seed)];
   const why = whyNot(kind);
-  if (why !== undefined) throw new Error(`no disk to cut the power of: ${why}`);
+  if (why !== undefined) throw new Error(`there is no disk whose power can be cut: ${why}`);
   const promise = PROMISES[values.promise]!;
   const metadata = promise.metadata ? ['--xlator-option', 'data-posix.sync-metadata=on'] : [];
   process.stdout.write(`# ${kind}, ${mode}, ${values.promise}: ${values.cuts} cuts, seed ${seed}\n`);

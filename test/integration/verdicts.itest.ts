@@ -77,7 +77,6 @@ t.test('a user who is taken out of a group reads no more, within half a minute, 
   const since = performance.now();
   let status: number = S.NFS3_OK;
   while (status === S.NFS3_OK && performance.now() - since < 2 * GROUPS_MS_MAX) {
-    // oxlint-disable no-await-in-loop -- it is asked until it changes
     await sleep(200);
     status = await read(line, file);
     // oxlint-enable no-await-in-loop
@@ -103,7 +102,6 @@ t.test('a client that is allowed by name goes on after a restart, without a MNT'
   t.equal(await read(lines[0]!, file), S.NFS3_OK);
   for (const { socket } of lines) {
     socket.end();
-    // oxlint-disable-next-line no-await-in-loop -- they end at the same time
     await once(socket, 'close');
   }
 });

@@ -46,11 +46,9 @@ export class NfsClient {
   /** The whole result of a procedure. As a client's kernel does, it asks again when it is told to (JUKEBOX). */
   async call<A, R>(procedure: RemoteProcedure<A, R>, args: A): Promise<R> {
     for (;;) {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       const result = (await this.#rpc.call(procedure, args)) as R & { status?: number };
       asServer(); // a service in this thread leaves it as the caller: the test looks at its files as itself
       if (result?.status !== nfsstat3.NFS3ERR_JUKEBOX) return result;
-      // oxlint-disable-next-line no-await-in-loop
       await sleep(20);
     }
   }
@@ -72,7 +70,6 @@ export class NfsClient {
   async lookup(dir: Buffer, ...names: string[]): Promise<Buffer | number> {
     let at = dir;
     for (const name of names) {
-      // oxlint-disable-next-line no-await-in-loop -- each name is looked up in the directory before it
       const result = await this.call(NFS3.LOOKUP, { what: { dir: at, name } });
       if (result.status !== 0) return result.status;
       at = Buffer.from((result as { object: Buffer }).object);

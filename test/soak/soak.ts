@@ -85,7 +85,6 @@ if (import.meta.main) {
   let failed = false;
   for (const count of stages) {
     say(`=== ${calls} calls, ${count} stage(s), seed ${values.seed}`);
-    // oxlint-disable-next-line no-await-in-loop -- each has the machine for itself
     const outcome = await soak({
       calls,
       stages: count,

@@ -1,10 +1,10 @@
-/** Names that come and go in a directory, on the server's own side. */
+/** Lets names come and go in a directory, on the server's own side. */
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 const EVERY_MS = 10;
 const AT_ONCE = 10;
-/** Names that are there at a time. */
+/** The greatest number of coming names at a time. */
 const THERE_MAX = 2000;
 
 export class Churn {

@@ -1,4 +1,4 @@
-/** Somebody who lists one large directory again and again, whatever happens to the server meanwhile. */
+/** Lists one large directory again and again, whatever happens to the server in the meantime. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nfsstat3 as S } from '#protocols/nfs3/constants.ts';
 import type { READDIR3res, READDIRPLUS3res } from '#protocols/nfs3/directory.ts';
@@ -9,24 +9,24 @@ import { Line } from '../../soak/model/line.ts';
 import { Random } from '../../soak/model/random.ts';
 import { NFS3 } from '../../soak/procedures.ts';
 
-/** How somebody lists. */
+/** How a lister lists. */
 export interface Manner {
   readonly plus: boolean;
-  /** Bytes of a reply. */
+  /** The size of a reply in bytes. */
   readonly bytes: number;
 }
 
-/** Names that are there throughout are `staying-NUMBER`; what else is there comes or goes, and no name comes again. */
+/** Names that are there throughout are `staying-NUMBER`. Other names come or go, and no name comes back. */
 export const STAYING = 'staying-';
 
 export interface Outcome {
   readonly manner: Manner;
   pages: number;
-  /** Entries listed, whether they stay or not. */
+  /** The number of entries listed, of all names. */
   entries: number;
-  /** Of READDIRPLUS: those without attributes or handle. */
+  /** The number of READDIRPLUS entries without attributes or handle. */
   bare: number;
-  /** Pages that a server's end fell into. */
+  /** The number of pages that were under way when a server ended. */
   repeated: number;
   cookieMax: bigint;
   seconds: number;
@@ -46,10 +46,10 @@ export class Lister {
   readonly #others = new Set<string>();
   readonly outcome: Outcome;
   #caller: Caller | undefined;
-  /** The part of the directory that was listed, about. */
+  /** The part of the directory that was listed so far, estimated. */
   progress = 0;
 
-  /** `dir` is a handle of a directory with `staying` names that stay. */
+  /** `dir` is the handle of a directory with `staying` names that stay. */
   constructor(port: number, cred: opaque_auth, dir: Buffer, staying: number, manner: Manner) {
     this.#port = port;
     this.#cred = cred;
@@ -59,13 +59,12 @@ export class Lister {
     this.outcome = { manner, pages: 0, entries: 0, bare: 0, repeated: 0, cookieMax: 0n, seconds: 0, failures };
   }
 
-  /** One listing from the start to the end. */
+  /** Lists the directory once, from the start to the end. */
   async list(): Promise<Outcome> {
     const { outcome } = this;
     const since = performance.now();
     let cookie = 0n;
     for (let eof = false; !eof && outcome.failures.length < FAILURES_MAX;) {
-      // oxlint-disable-next-line no-await-in-loop -- a page begins where the last one ended
       const page = await this.#page(cookie);
       outcome.pages++;
       for (const entry of page.reply.entries) {
@@ -74,7 +73,7 @@ export class Lister {
         if ('name_handle' in entry && (!entry.name_handle || !entry.name_attributes)) outcome.bare++;
       }
       ({ eof } = page.reply);
-      if (!eof && page.reply.entries.length === 0) this.#failed('a page with no entries and no end');
+      if (!eof && page.reply.entries.length === 0) this.#failed('a page without entries that is not the last');
       cookie = page.reply.entries.at(-1)?.cookie ?? cookie;
     }
     this.#seen.forEach((times, i) => {
@@ -106,27 +105,24 @@ export class Lister {
   /** Asks until a server answers, as clients do (RFC 1813, 4.5). */
   async #page(cookie: bigint): Promise<Ok> {
     const { plus, bytes } = this.outcome.manner;
-    // Of the verifier the server takes no notice: its cookies stay good.
+    // The server ignores the verifier, because its cookies stay valid.
     const at = { dir: this.#dir, cookie, cookieverf: Buffer.from('whatever') };
     for (let tries = 0; ; tries++) {
       try {
-        // oxlint-disable-next-line no-await-in-loop -- one after the other
         const caller = (this.#caller ??= await this.#connect());
-        // oxlint-disable-next-line no-await-in-loop
         const page = await (plus
           ? caller.call(NFS3.READDIRPLUS, { ...at, dircount: bytes, maxcount: bytes })
           : caller.call(NFS3.READDIR, { ...at, count: bytes }));
         if (page.status === S.NFS3_OK) return page;
         if (page.status !== S.NFS3ERR_JUKEBOX) {
           this.#failed(statusName(page.status));
-          throw new Error(`${statusName(page.status)} behind cookie ${cookie}`);
+          throw new Error(`${statusName(page.status)} after cookie ${cookie}`);
         }
       } catch (error) {
         if (!/closed the connection|ECONNREFUSED|ECONNRESET/.test(String(error))) throw error;
         this.#caller = undefined;
         if (tries === 0) this.outcome.repeated++;
       }
-      // oxlint-disable-next-line no-await-in-loop
       await sleep(RETRY_MS);
     }
   }

@@ -1,6 +1,6 @@
 /**
- * One large directory, several listings of it at once in pages of all sizes, names that come and go meanwhile, and servers
- * that are killed in the middle: what is there throughout is listed exactly once, and no server grows.
+ * One large directory, listed in pages of all sizes at the same time, while names come and go and servers are killed.
+ * Each name that is there throughout is listed exactly once, and no server grows.
  */
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export interface DirectoryOptions {
   readonly mode: Mode;
   readonly kills: number;
   readonly manners: readonly Manner[];
-  /** With nfs.enable-ino32. */
+  /** Whether nfs.enable-ino32 is on. */
   readonly narrow: boolean;
   readonly serve?: readonly string[];
 }
@@ -38,11 +38,12 @@ export interface DirectoryOutcome {
   readonly makeSeconds: number;
   readonly seconds: number;
   readonly kills: number;
-  /** Of names that came and went. */
+  /** How many names came, and how many went. */
   readonly made: number;
   readonly removed: number;
-  /** Of each server, one after the other; the first one before it listed anything. */
+  /** The first server before it listed anything. */
   readonly fresh: Peak;
+  /** The greatest values of each server, one after the other. */
   readonly peaks: readonly Peak[];
   readonly cpuSeconds: number;
   readonly stateBytes: number;
@@ -52,7 +53,7 @@ export interface DirectoryOutcome {
 const LEAVING = 5000;
 const SAMPLE_MS = 100;
 const ROOT = authSys(0, 0);
-/** Of the port, which others must not choose as well. */
+/** The seed for the choice of a port, which parallel runs must not share. */
 const SEED = process.pid;
 const TICKS_PER_SECOND = 100;
 
@@ -67,7 +68,7 @@ function cpuSecondsOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** Makes them in no order of the names. */
+/** Makes the entries in an order that is not that of their names. */
 function makeEntries(dir: string, entries: number): string[] {
   mkdirSync(dir);
   const leaving = Array.from({ length: LEAVING }, (_, i) => `leaving-${i}`);
@@ -94,7 +95,7 @@ async function handleOf(lives: Lives, exported: string, name: string): Promise<B
 
 export async function listing(options: DirectoryOptions): Promise<DirectoryOutcome> {
   const { home, entries, mode, kills, manners, narrow, serve = [] } = options;
-  const exported = join(home, 'data'); // see modeOptions
+  const exported = join(home, 'data'); // See modeOptions for the name.
   const state = join(home, 'state');
   mkdirSync(exported);
   mkdirSync(state);
@@ -124,18 +125,16 @@ export async function listing(options: DirectoryOptions): Promise<DirectoryOutco
         rssBytes: Math.max(peak.rssBytes, now.rssBytes),
         descriptors: Math.max(peak.descriptors, now.descriptors),
       };
-      // The fastest of them is in the middle, then the slowest, and so on.
+      // The listers are killed at different progress: the middle one decides first.
       const progress = listers.map(one => one.progress).sort((a, b) => a - b);
       const at = killed % 2 === 0 ? progress.at(-1)! : progress[0]!;
       if (killed < kills && at > (killed + 0.5) / (kills + 1)) {
         killed++;
         cpuSeconds += cpuSecondsOf(pidOf());
         peaks.push(peak);
-        // oxlint-disable-next-line no-await-in-loop
         await lives.next('kill');
         peak = peakOf(pidOf());
       }
-      // oxlint-disable-next-line no-await-in-loop
       await Promise.race([all, sleep(SAMPLE_MS)]);
     }
     const outcomes = await all;

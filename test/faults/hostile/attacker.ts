@@ -1,6 +1,6 @@
 /**
- * A hostile client as a process of its own: `node attacker.ts JSON`. It says `in place` when it has begun, goes on until
- * its standard input ends, then prints what it has counted.
+ * A hostile client as a process of its own: `node attacker.ts JSON`. It prints `in place` when it has begun, goes on
+ * until its standard input ends, and then prints its counts.
  */
 import { ATTACKS, type Attack, type Target } from './attacks.ts';
 

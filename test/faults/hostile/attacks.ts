@@ -1,4 +1,7 @@
-/** What hostile clients do. Each goes on until it is told to stop, over loopback only, with a bounded number of sockets. */
+/**
+ * What hostile clients do. Each attack goes on until it is told to stop, over loopback only, with a bounded number of
+ * sockets.
+ */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,10 +13,11 @@ import { nfsRecord, record } from '../../bench/session.ts';
 
 export interface Target {
   readonly port: number;
-  /** Handles, in hex. */
+  /** The handle of the export's root, in hex. */
   readonly root: string;
+  /** The handle of a file, in hex. */
   readonly file: string;
-  /** Source addresses, in turns. */
+  /** The source addresses, used in turns. */
   readonly from: readonly string[];
   readonly connections: number;
 }
@@ -23,10 +27,10 @@ export type Attack = (target: Target, inPlace: () => void, over: AbortSignal) =>
 
 const MiB = 1024 * 1024;
 const OPEN_MS_MAX = 10_000;
-/** Connections that are being opened at a time: fewer than the server's backlog. */
+/** How many connections are opened at a time: fewer than the server's backlog. */
 const OPENING_MAX = 64;
 
-/** Errors and ends are what is to be expected. */
+/** Opens a connection. Errors and ends are expected, and ignored. */
 function open({ port, from }: Target, i: number): Socket {
   const socket = connect({ host: '127.0.0.1', port, localAddress: from[i % from.length]! });
   socket.on('error', () => {});
@@ -46,7 +50,6 @@ async function hold(target: Target, then: (socket: Socket) => void, inPlace: () 
   for (let i = 0; i < target.connections && !over.aborted; i += OPENING_MAX) {
     const some = Array.from({ length: Math.min(OPENING_MAX, target.connections - i) }, (_, j) => open(target, i + j));
     sockets.push(...some);
-    // oxlint-disable-next-line no-await-in-loop -- so many at a time
     const up = await Promise.all(some.map(connected));
     some.forEach((socket, j) => {
       if (!up[j]) return;
@@ -63,7 +66,7 @@ async function hold(target: Target, then: (socket: Socket) => void, inPlace: () 
 
 const ended = (over: AbortSignal) => (over.aborted ? undefined : once(over, 'abort'));
 
-/** Writes `bytes` as fast as they are taken. */
+/** Writes `bytes` as fast as the peer takes them. */
 function pour(socket: Socket, bytes: () => Buffer): void {
   const more = () => {
     while (!socket.destroyed && socket.write(bytes()));
@@ -72,7 +75,7 @@ function pour(socket: Socket, bytes: () => Buffer): void {
   more();
 }
 
-/** READs of 1 MiB, more and more, and no reply is ever read. */
+/** READs of 1 MiB, more and more of them, whose replies are never read. */
 const neverReading: Attack = (target, inPlace, over) => {
   const file = Buffer.from(target.file, 'hex');
   const read = nfsRecord(NFSPROC3.READ, READ3args, { file, offset: 0, count: MiB });
@@ -80,7 +83,7 @@ const neverReading: Attack = (target, inPlace, over) => {
   return hold(target, socket => pour(socket.pause(), () => many), inPlace, over);
 };
 
-/** READs of 1 MiB from the end of a file: small replies in large buffers. */
+/** READs of 1 MiB from the end of a file, which give small replies in large buffers. They are never read. */
 const neverReadingSmall: Attack = (target, inPlace, over) => {
   const file = Buffer.from(target.file, 'hex');
   const read = nfsRecord(NFSPROC3.READ, READ3args, { file, offset: 4 * MiB - 20_000, count: MiB });
@@ -88,22 +91,21 @@ const neverReadingSmall: Attack = (target, inPlace, over) => {
   return hold(target, socket => pour(socket.pause(), () => many), inPlace, over);
 };
 
-/** A record of 1 MiB, but for its last byte. */
+/** Records of 1 MiB without their last byte. */
 const halfRecords: Attack = (target, inPlace, over) => {
   const half = Buffer.alloc(MiB, 1);
   half.writeUInt32BE((0x8000_0000 + MiB) >>> 0, 0);
   return hold(target, socket => socket.resume().write(half.subarray(0, -1)), inPlace, over);
 };
 
-/** Connections that say nothing. */
+/** Connections that send nothing. */
 const idle: Attack = (target, inPlace, over) => hold(target, socket => socket.resume(), inPlace, over);
 
-/** Runs `once` in as many loops as there are connections, until it is over. */
+/** Runs as many loops as there are connections, each repeating `turn` until the attack is over. */
 async function loops(target: Target, turn: (i: number) => Promise<void>, inPlace: () => void, over: AbortSignal) {
   let turns = 0;
   const loop = async (i: number) => {
     while (!over.aborted) {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       await turn(i);
       turns++;
     }
@@ -118,7 +120,7 @@ async function loops(target: Target, turn: (i: number) => Promise<void>, inPlace
 const closed = (socket: Socket, over: AbortSignal) =>
   once(socket, 'close', { signal: AbortSignal.any([over, AbortSignal.timeout(OPEN_MS_MAX)]) }).catch(() => {});
 
-/** Bytes that are nothing, at full speed, and again when the connection is closed: some in records, some not. */
+/** Random bytes at full speed, on a new connection whenever one is closed, some of them in records. */
 const garbage: Attack = (target, inPlace, over) => {
   let seed = 1;
   const noise = Buffer.from(
@@ -128,7 +130,7 @@ const garbage: Attack = (target, inPlace, over) => {
     Array.from({ length: 64 }, (_, i) => {
       const one = Buffer.from(noise.subarray(i * 1000, i * 1000 + 200));
       one.writeUInt32BE(0x8000_0000 + 196, 0);
-      if (i < 60) one.writeUInt32BE(0, 8); // as a call, until it is more than garbage
+      if (i < 60) one.writeUInt32BE(0, 8); // These are calls up to their header.
       return one;
     }),
   );
@@ -149,7 +151,7 @@ const refusedMounts: Attack = (target, inPlace, over) => {
   return hold(target, socket => pour(socket.resume(), () => many), inPlace, over);
 };
 
-/** Connects, asks once, reads the answer, and goes. */
+/** Connects, sends one call, reads the answer, and disconnects. */
 const storm: Attack = (target, inPlace, over) => {
   const ping = nfsRecord(NFSPROC3.NULL);
   const turn = async (i: number) => {
@@ -163,7 +165,7 @@ const storm: Attack = (target, inPlace, over) => {
   return loops(target, turn, inPlace, over);
 };
 
-/** Calls that are kept for retries, all with one xid and each another one. */
+/** Calls whose replies are kept for retries, all with one xid, each of them different. */
 const sameXid: Attack = (target, inPlace, over) => {
   const dir = Buffer.from(target.root, 'hex');
   let i = 0;

@@ -1,4 +1,4 @@
-/** Another client, which goes on with its work: how long its calls take. */
+/** Another client, which goes on with its work. It measures how long its calls take. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { NFSPROC3, nfsstat3 } from '#protocols/nfs3/constants.ts';
@@ -6,14 +6,14 @@ import { READ3args } from '#protocols/nfs3/file.ts';
 import { GETATTR3args } from '#protocols/nfs3/object.ts';
 import { nfsRecord, Session } from '../../bench/session.ts';
 
-/** Where a reply's status stands: behind mark, xid, REPLY, MSG_ACCEPTED, an empty verifier, SUCCESS. */
+/** The offset of a reply's status: after mark, xid, REPLY, MSG_ACCEPTED, an empty verifier and SUCCESS. */
 const STATUS_AT = 28;
 const READ_BYTES = 4096;
 const CALL_MS_MAX = 30_000;
 
 export interface Latencies {
   readonly calls: number;
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
@@ -21,11 +21,11 @@ export interface Latencies {
 
 export interface Ground {
   readonly root: Buffer;
-  /** A file of some MiB. */
+  /** The handle of a file of some MiB. */
   readonly file: Buffer;
 }
 
-/** A file to read, made over the wire. */
+/** Makes a file to read, over the wire. */
 export async function prepare(port: number, bytes: number): Promise<Ground> {
   const session = await Session.mount({ host: '127.0.0.1', port, mountport: port, export: '/data' });
   const file = await session.file(session.root, 'large', bytes);
@@ -53,7 +53,7 @@ class Caller {
     this.#socket.destroy();
   }
 
-  /** Milliseconds until the whole reply is here. */
+  /** Makes a call. Returns the milliseconds until the whole reply has arrived. */
   async call(record: Buffer): Promise<number> {
     const since = performance.now();
     record.writeUInt32BE(this.#xid++, 4);
@@ -61,7 +61,6 @@ class Caller {
     const bytes = () => 4 + (this.#bytes.readUInt32BE(0) & 0x7fff_ffff);
     while (this.#bytes.length < 4 || this.#bytes.length < bytes()) {
       const signal = AbortSignal.timeout(CALL_MS_MAX);
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       const [chunk] = (await once(this.#socket, 'data', { signal })) as [Buffer];
       this.#bytes = Buffer.concat([this.#bytes, chunk]);
     }
@@ -73,7 +72,7 @@ class Caller {
   }
 }
 
-/** GETATTR and READ in turns for `ms`, at least `callsMin` of them; each hundredth on a connection that is new. */
+/** Makes GETATTR and READ calls in turns for `ms`, at least `callsMin` of them, each hundredth on a new connection. */
 export async function work(port: number, { root, file }: Ground, ms: number, callsMin = 300): Promise<Latencies> {
   const getattr = nfsRecord(NFSPROC3.GETATTR, GETATTR3args, { object: root });
   const read = nfsRecord(NFSPROC3.READ, READ3args, { file, offset: 0, count: READ_BYTES });
@@ -85,11 +84,9 @@ export async function work(port: number, { root, file }: Ground, ms: number, cal
     let connecting = 0;
     if (i % 100 === 0) {
       caller?.close();
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       caller = await Caller.open(port);
       connecting = performance.now() - since;
     }
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     times.push(connecting + (await caller!.call(i % 2 === 0 ? getattr : read)));
   }
   caller?.close();

@@ -1,4 +1,4 @@
-/** The server under attack, as a process of its own, and what can be seen of it from outside. */
+/** The server under attack, as a process of its own, and what can be observed of it from outside. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -15,10 +15,10 @@ export interface Footprint {
 export class Server {
   readonly child: ChildProcess;
   readonly port: number;
-  /** What it has written to its log. */
+  /** How many bytes it has written to its log. */
   logBytes = 0;
   logLines = 0;
-  /** Lines of level `error` and above, and what is no line of the log. */
+  /** Lines of the log at level `error` and above, and output that is not a line of the log. */
   readonly errors: string[] = [];
 
   private constructor(child: ChildProcess, port: number) {
@@ -26,7 +26,7 @@ export class Server {
     this.port = port;
   }
 
-  /** Serves `dir` as `/data` on 127.0.0.1, with two stages; `words` go to `bricknfs serve`. */
+  /** Serves `dir` as `/data` on 127.0.0.1 with two stages. `words` are added to the command `bricknfs serve`. */
   static async start(dir: string, stateDir: string, words: readonly string[]): Promise<Server> {
     const common = ['serve', dir, '--name', 'data', '--port', '0', '--insecure', '--stages', '2'];
     const argv = [MAIN, ...common, '--state-dir', stateDir, '--log-level', 'info', ...words];
@@ -64,7 +64,7 @@ export class Server {
     return { rssBytes: Number(rss) * 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length };
   }
 
-  /** Its exit code. */
+  /** Stops the server and returns its exit code. */
   async stop(): Promise<number | null> {
     if (this.ended) return this.child.exitCode;
     const closed = once(this.child, 'close');
@@ -79,7 +79,7 @@ export class Server {
     try {
       ({ level } = JSON.parse(line) as { level: number });
     } catch {
-      // something has been written past the log
+      // Something was written past the logger.
     }
     if (level >= ERROR && this.errors.length < 20) this.errors.push(line);
   }

@@ -1,4 +1,6 @@
-/** One attack, watched from outside: what it costs the server and another client, and whether all of that passes. */
+/**
+ * One attack, observed from outside: what it costs the server and another client, and whether the cost ends with it.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -21,9 +23,9 @@ export interface Outcome {
   readonly quiet: Latencies;
   readonly attacked: Latencies;
   readonly before: Footprint;
-  /** The most of each while it lasted. */
+  /** The greatest value of each figure while the attack lasted. */
   readonly peak: Footprint;
-  /** When it was over, and as it should be or at the end of patience. */
+  /** The figures after the attack, once they recovered or the time for that was over. */
   readonly after: Footprint;
   readonly recoveryMs: number;
   readonly logBytesPerSecond: number;
@@ -31,7 +33,7 @@ export interface Outcome {
 }
 
 export interface Recovery {
-  /** What may be left of the attack. */
+  /** How much of the attack's cost may remain. */
   readonly rssBytes: number;
   readonly descriptors: number;
 }
@@ -90,7 +92,7 @@ function begin({ port }: Server, { root, file }: Ground, { attack, from, connect
   };
 }
 
-/** Waits until the server is what it was, or for as long as is reasonable. */
+/** Waits until the server is as before, or until the time for that is over. */
 async function recovered(server: Server, before: Footprint, allowed: Recovery) {
   const since = performance.now();
   for (;;) {
@@ -99,7 +101,6 @@ async function recovered(server: Server, before: Footprint, allowed: Recovery) {
     const small = after.rssBytes <= before.rssBytes + allowed.rssBytes;
     const few = after.descriptors <= before.descriptors + allowed.descriptors;
     if ((small && few) || recoveryMs > RECOVERY_MS_MAX) return { after, recoveryMs };
-    // oxlint-disable-next-line no-await-in-loop -- until it is so
     await sleep(100);
   }
 }

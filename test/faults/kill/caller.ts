@@ -1,7 +1,7 @@
 /**
- * Somebody who calls a server that is killed now and then. His calls are sent again to the next one, with their xids, until
- * one answers; as the replies that were kept are gone with a server, a call that had been carried out already may now be
- * refused for that. That, and nothing else, is accepted: if the world is as the call was to make it.
+ * A caller whose server is killed now and then. Its calls are sent again, with their xids, until a later server
+ * answers. Since a server's kept replies end with it, a call that was already executed may fail the second time. Such a
+ * failure is accepted if everything is as the call was to make it, and no other failure is.
  */
 import { nfsstat3 as S } from '#protocols/nfs3/constants.ts';
 import type { LINK3args, RENAME3args } from '#protocols/nfs3/names.ts';
@@ -19,7 +19,7 @@ import { NFS3 } from '../../soak/procedures.ts';
 const JUKEBOX_MS = 50;
 const JUKEBOX_TRIES_MAX = 200;
 
-/** What it comes to when a call is carried out a second time. */
+/** How each procedure fails when a call is executed a second time. */
 const SECOND_TIME = new Map<RemoteProcedure<any, any>, S>([
   [NFS3.CREATE, S.NFS3ERR_EXIST],
   [NFS3.MKDIR, S.NFS3ERR_EXIST],
@@ -32,19 +32,19 @@ const SECOND_TIME = new Map<RemoteProcedure<any, any>, S>([
   [NFS3.SETATTR, S.NFS3ERR_NOT_SYNC],
 ]);
 
-/** Counts of all callers. */
+/** The counts of all callers together. */
 export class Retries {
-  /** Calls that a server's end fell into. */
+  /** Calls that were under way when a server ended. */
   acrossEnds = 0;
-  /** Such that were carried out twice, by what the second time came to. */
+  /** Calls that were executed twice, by the status of the second time. */
   readonly secondTime = new Map<string, number>();
   /** Answers that asked to come again later. */
   jukebox = 0;
-  /** Files that were made, but not as long as they were to be, when the server was killed. */
+  /** Files that were created, but did not have their size yet, when the server was killed. */
   halfMade = 0;
 }
 
-/** Servers that have come and gone: see Lives. */
+/** The numbers of servers that have come and gone. See Lives. */
 export interface Generations {
   readonly gone: number;
   readonly going: number;
@@ -53,7 +53,7 @@ export interface Generations {
 export class SurvivingCaller extends Caller {
   readonly #lives: Generations;
   readonly #retries: Retries;
-  /** Of the last call: the first and the last server that may have carried it out. */
+  /** The number of the first server that may have executed the last call. */
   sentTo = 0;
   answeredBy = 0;
 
@@ -63,12 +63,11 @@ export class SurvivingCaller extends Caller {
     this.#retries = retries;
   }
 
-  /** The results of the first answer that is more than "come again". */
+  /** The results of the first answer other than "come again later". */
   override async call<A, R>(procedure: RemoteProcedure<A, R>, args: A, cred = this.cred): Promise<R> {
     this.sentTo = this.#lives.gone;
     for (let tries = 0; tries < JUKEBOX_TRIES_MAX; tries++) {
       const xid = nextXid();
-      // oxlint-disable-next-line no-await-in-loop -- one call after the other
       const reply = await this.line.exchange(xid, marked(recordOf(procedure, args, xid, cred)));
       this.tally.count(procedure.name);
       const result = resultOf(procedure, reply);
@@ -78,7 +77,6 @@ export class SurvivingCaller extends Caller {
         return result;
       }
       this.#retries.jukebox++;
-      // oxlint-disable-next-line no-await-in-loop -- as it was asked to
       await sleep(JUKEBOX_MS);
     }
     throw new Mismatch(`${procedure.name}: "come again later", ${JUKEBOX_TRIES_MAX} times`);
@@ -101,11 +99,11 @@ export class SurvivingCaller extends Caller {
     return (await this.#asDone(procedure, args)) as R;
   }
 
-  /** The results that the call had when it was carried out, as far as they can still be had. */
+  /** The results that the call had when it was executed, as far as they can still be had. */
   async #asDone(procedure: RemoteProcedure<any, any>, args: unknown): Promise<unknown> {
     switch (procedure) {
       case NFS3.SETATTR:
-        // It may have been half done: its parts are set one after the other.
+        // SETATTR sets its parts one after the other, so it may be half done.
         return this.expect(NFS3.SETATTR, { ...(args as SETATTR3args), guard: undefined }, S.NFS3_OK);
       case NFS3.REMOVE:
       case NFS3.RMDIR: {
@@ -122,7 +120,7 @@ export class SurvivingCaller extends Caller {
       case NFS3.LINK: {
         const { file, link } = args as LINK3args;
         const found = await this.expect(NFS3.LOOKUP, { what: link }, S.NFS3_OK);
-        holds(found.status === S.NFS3_OK && found.object.equals(file), 'LINK: the name is there, of another object');
+        holds(found.status === S.NFS3_OK && found.object.equals(file), 'LINK: the name belongs to another object');
         const { after } = await this.#wcc(file);
         return { status: S.NFS3_OK, file_attributes: after, linkdir_wcc: await this.#wcc(link.dir) };
       }
@@ -138,7 +136,8 @@ export class SurvivingCaller extends Caller {
     let { obj_attributes } = found;
     const size = how?.obj_attributes?.size;
     if (size !== undefined && size !== obj_attributes?.size) {
-      // Making a file and giving it its length are two steps on any disk: who was killed in between has made it empty.
+      // Creating a file and setting its size are two steps on any disk. A server killed in between leaves the file
+      // empty.
       holds(obj_attributes?.size === 0, `a file of ${size} bytes was made with ${obj_attributes?.size}`);
       this.#retries.halfMade++;
       const new_attributes = { ...how!.obj_attributes, mode: undefined, size };

@@ -1,4 +1,4 @@
-/** What a run begins with, and what is left of it at the end: nothing. */
+/** What a run begins with, and how everything is removed at its end. */
 import { join } from 'node:path';
 import { MNT3 } from '#protocols/mount.ts';
 import { nfsstat3 as S } from '#protocols/nfs3/constants.ts';
@@ -24,7 +24,7 @@ export interface Counts {
   readonly listings: Listings;
 }
 
-/** Addresses of this machine that calls come from: clients that the stages share among them. */
+/** The number of addresses of this machine that calls come from. The stages share these clients among them. */
 const CLIENTS = 6;
 const WORKERS_EACH = 4;
 const LISTERS = 3;
@@ -34,14 +34,14 @@ const USERS: readonly User[] = [
   { uid: 1000, gid: 1000 },
   { uid: 2000, gid: 3000 },
 ];
-/** On one connection nothing is sent twice: who does not answer is dead, and that shows. */
+/** On one connection no call is sent again, so that a server that does not answer is noticed. */
 const RESENDING = { timeoutMs: 120_000, timeoutMsMax: 120_000, reconnectMs: 20, triesMax: Infinity };
 
 export interface Settled {
   readonly lines: readonly RetryingLine[];
   readonly workers: readonly SurvivingWorker[];
   readonly listers: readonly Lister[];
-  /** For each line one who may do anything. */
+  /** A caller for each line that acts as root. */
   readonly roots: readonly SurvivingCaller[];
   readonly top: Buffer;
   readonly listed: { readonly handle: Buffer; readonly names: ReadonlyMap<string, bigint> };
@@ -49,7 +49,7 @@ export interface Settled {
 
 const homeName = (n: number): string => `home-${n}`;
 const LISTED = 'listed';
-/** Where the home of the `n`th worker is. */
+/** The path of the home directory of worker number `n`. */
 export const homePath = (dir: string, n: number): string => join(dir, homeName(n));
 
 export async function settle(
@@ -92,8 +92,8 @@ export async function settle(
 }
 
 /**
- * Takes everything away that was made, by way of the server, and each directory over the line that it was used over:
- * another stage holds what it knows open for a while. @throws {Mismatch}
+ * Removes everything that was made, through the server, and each directory over the line that it was used over, because
+ * another stage keeps what it knows open for a while. @throws {Mismatch}
  */
 export async function clearAway({ workers, listers, roots, top, listed }: Settled): Promise<void> {
   await Promise.all([
@@ -103,7 +103,6 @@ export async function clearAway({ workers, listers, roots, top, listed }: Settle
   ]);
   for (const [n, name] of [LISTED, ...workers.map((_, n) => homeName(n))].entries()) {
     const root = roots[n === 0 ? 0 : (n - 1) % CLIENTS]!;
-    // oxlint-disable-next-line no-await-in-loop -- one call after the other
     await root.expect(NFS3.RMDIR, { object: { dir: top, name } }, S.NFS3_OK);
   }
 }

@@ -1,4 +1,4 @@
-/** Lists a directory in small pages while names come and go in it, and servers too: the cookies go on where they were. */
+/** Lists a directory in small pages while names and servers come and go. Cookies stay valid throughout. */
 import { nfsstat3 as S } from '#protocols/nfs3/constants.ts';
 import type { fattr3 } from '#protocols/nfs3/types.ts';
 import { createmode3 } from '#protocols/nfs3/constants.ts';
@@ -11,10 +11,10 @@ const PAGE_BYTES = { min: 600, max: 4000 } as const;
 const COMING_MAX = 200;
 const CHANGES = 0.5;
 
-/** Counts of all listers. */
+/** The counts of all listers together. */
 export class Listings {
   whole = 0;
-  /** Listings in which a server ended. */
+  /** Listings during which a server ended. */
   acrossEnds = 0;
   pages = 0;
 }
@@ -42,7 +42,7 @@ export class Lister {
     this.#prefix = `coming-${n}-`;
   }
 
-  /** One listing. @throws {Mismatch} a name that stayed is not there exactly once */
+  /** Lists once. @throws {Mismatch} if a name that stayed is not there exactly once */
   async step(): Promise<void> {
     const { random } = this.caller;
     const plus = random.chance(0.5);
@@ -54,7 +54,6 @@ export class Lister {
     for (let eof = false; !eof;) {
       const count = random.between(PAGE_BYTES.min, PAGE_BYTES.max);
       const at = { dir: this.#dir, cookie, cookieverf };
-      // oxlint-disable-next-line no-await-in-loop -- a page begins where the last one ended
       const page = plus
         ? await this.caller.expect(NFS3.READDIRPLUS, { ...at, dircount: count, maxcount: count * 4 }, S.NFS3_OK)
         : await this.caller.expect(NFS3.READDIR, { ...at, count }, S.NFS3_OK);
@@ -67,25 +66,24 @@ export class Lister {
       ({ eof } = page.reply);
       cookie = entries.at(-1)?.cookie ?? cookie;
       cookieverf = Buffer.from(page.cookieverf);
-      // oxlint-disable-next-line no-await-in-loop -- in between
       if (random.chance(CHANGES)) await this.change();
     }
-    for (const name of this.#staying.keys()) holds(found.has(name), `${name} is there, and was not listed`);
+    for (const name of this.#staying.keys()) holds(found.has(name), `${name} is there, but was not listed`);
     this.#counts.whole++;
     if (ended) this.#counts.acrossEnds++;
   }
 
   #took(found: Map<string, bigint>, name: string, fileid: bigint): void {
-    // One that goes and comes again may be met again, at another place.
+    // A name that goes and comes back may be listed again, at another place.
     if (name.startsWith('coming-')) return;
     holds(!found.has(name), `${name} is listed twice`);
     found.set(name, fileid);
     const expected = this.#staying.get(name);
     if (expected !== undefined) same(fileid, expected, `the file id of ${name}`);
-    else holds(name === '.' || name === '..', `${name} is listed, and was never there`);
+    else holds(name === '.' || name === '..', `${name} is listed, but was never there`);
   }
 
-  /** A name comes, or goes. */
+  /** Adds or removes a name. */
   async change(): Promise<void> {
     const { random } = this.caller;
     if (this.#coming.size < COMING_MAX && random.chance(0.5)) {
@@ -101,33 +99,30 @@ export class Lister {
     this.#coming.delete(name);
   }
 
-  /** What came, goes. */
+  /** Removes the names that were added. */
   async clear(): Promise<void> {
     for (const name of this.#coming) {
-      // oxlint-disable-next-line no-await-in-loop -- one call after the other
       await this.caller.expect(NFS3.REMOVE, { object: { dir: this.#dir, name } }, S.NFS3_OK);
     }
     this.#coming.clear();
   }
 }
 
-/** Fills `dir` with `count` names, by way of the server; answers with them and their file ids. */
+/** Creates `count` names in `dir` through the server. Returns them with their file ids. */
 export async function fillDirectory(caller: SurvivingCaller, dir: Buffer, count: number): Promise<Map<string, bigint>> {
   const names = new Map<string, bigint>();
   const how = { mode: createmode3.UNCHECKED, obj_attributes: { ...NOTHING, mode: 0o644 } };
   for (let i = 0; i < count; i++) {
     const name = `staying-${i}`;
-    // oxlint-disable-next-line no-await-in-loop -- one call after the other
     const made = await caller.expect(NFS3.CREATE, { where: { dir, name }, how }, S.NFS3_OK);
     names.set(name, (made as { obj_attributes: fattr3 }).obj_attributes.fileid);
   }
   return names;
 }
 
-/** … and empties it. */
+/** Removes `names` from `dir` through the server. */
 export async function emptyDirectory(caller: SurvivingCaller, dir: Buffer, names: Iterable<string>): Promise<void> {
   for (const name of names) {
-    // oxlint-disable-next-line no-await-in-loop -- one call after the other
     await caller.expect(NFS3.REMOVE, { object: { dir, name } }, S.NFS3_OK);
   }
 }

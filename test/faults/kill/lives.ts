@@ -1,4 +1,4 @@
-/** One server after the other, on the same port, directory and state: none of them lives long. */
+/** One server after the other on the same port, directory and state. None of them lives long. */
 import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readlinkSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,22 +7,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../soak/model/random.ts';
 import { type ServerOptions, ServerProcess } from '../../soak/model/server.ts';
 
-/** How objects are found again: by the kernel's handles, or by the index that takes their place without the capability. */
+/** How objects are found again: by the kernel's file handles, or, without the capability for these, by the index. */
 export type Mode = 'handles' | 'index';
 
 const WITHOUT_HANDLES = ['setpriv', '--inh-caps=-dac_read_search', '--bounding-set=-dac_read_search'];
 /**
- * Below those that the kernel gives to who connects: asking for one of these while nobody listens, a client may be given
- * the same one, and is then connected to itself.
+ * Ports below those that the kernel chooses for clients. A client that connects to one of the kernel's ports while no
+ * server listens there can be given the same port, and is then connected to itself.
  */
 const PORTS = { first: 20_000, last: 29_999 };
 const STARTS_MAX = 20;
 const STOP_MS_MAX = 11_000;
 
-/** Of a server whose volume is called `data`. */
+/** The options for a server whose volume is called `data`. */
 export function modeOptions(mode: Mode): Pick<ServerOptions, 'before' | 'serve'> {
   if (mode === 'handles') return {};
-  // Who is not root has no capability to give up.
+  // A process without root has no capability to give up.
   return process.geteuid!() === 0 ? { before: WITHOUT_HANDLES } : { serve: ['--xlator-option', 'data-posix.index=on'] };
 }
 
@@ -34,12 +34,12 @@ export class Lives {
   readonly #options: ServerOptions;
   readonly #random: Random;
   readonly port: number;
-  /** How many servers are gone, */
+  /** How many servers have ended. */
   gone = 0;
-  /** and how many are, or may be soon. */
+  /** How many servers have ended or may end soon. */
   going = 0;
   kills = 0;
-  /** Those of them before the server served. */
+  /** How many were killed before they served. */
   earlyKills = 0;
   stops = 0;
   startMsMin = Infinity;
@@ -70,16 +70,15 @@ export class Lives {
     return this.#server?.ended === false;
   }
 
-  /** Whether the server has ended by itself. */
+  /** Whether the server ended by itself. */
   get lost(): boolean {
     return this.#server?.ended === true;
   }
 
-  /** The server ends, and another one serves; `early` are killed before they do. */
+  /** Ends the server and starts the next. `early` servers are killed before they serve. */
   async next(ending: Ending, early = 0): Promise<void> {
     await this.end(ending);
     for (let i = 0; i < early; i++) {
-      // oxlint-disable-next-line no-await-in-loop -- one port
       await this.#killEarly();
     }
     await this.#start();
@@ -104,7 +103,7 @@ export class Lives {
     this.failures.push(...server.errors.map(line => `logged: ${line}`));
   }
 
-  /** Whatever there is, without a word. */
+  /** Kills whatever runs, without checks. */
   async abandon(): Promise<void> {
     await this.#server?.kill();
   }
@@ -117,7 +116,7 @@ export class Lives {
     this.startMsMax = Math.max(this.startMsMax, ms);
   }
 
-  /** At any moment from its first instruction to its first call. */
+  /** Starts a server and kills it at a random moment between its first instruction and its first call. */
   async #killEarly(): Promise<void> {
     this.earlyKills++;
     this.kills++;
@@ -126,7 +125,7 @@ export class Lives {
     let child: ChildProcess | undefined;
     const spawned = (one: ChildProcess) => (child = one);
     const starting = ServerProcess.start(this.dir, this.stateDir, { ...this.#options, spawned });
-    // That it ended before it served is what was wanted.
+    // Ending before it serves is what was wanted.
     const outcome = starting.then(
       server => server,
       () => undefined,
@@ -141,7 +140,6 @@ export class Lives {
 async function freePort(random: Random): Promise<number> {
   for (let tries = 0; tries < STARTS_MAX; tries++) {
     const port = random.between(PORTS.first, PORTS.last);
-    // oxlint-disable-next-line no-await-in-loop -- until there is one
     if (await isFree(port)) return port;
   }
   throw new Error(`no free port from ${PORTS.first} to ${PORTS.last} in ${STARTS_MAX} tries`);
@@ -155,19 +153,19 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** What each descriptor of the server is of. */
+/** What each descriptor of the server refers to. */
 export function descriptorsOf({ child }: ServerProcess): string[] {
   const dir = `/proc/${child.pid}/fd`;
   return readdirSync(dir).flatMap(fd => {
     try {
       return [readlinkSync(join(dir, fd))];
     } catch {
-      return []; // closed meanwhile
+      return []; // It was closed in the meantime.
     }
   });
 }
 
-/** Bytes of all files of `dir`, as long as they are. */
+/** The sizes of all files in `dir` together. */
 export function bytesIn(dir: string): number {
   return readdirSync(dir).reduce(
     (sum, name) => sum + (statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0),

@@ -1,6 +1,6 @@
 /**
- * Servers that are killed in the middle of work, one after the other, and clients that go on: every answer is compared with
- * what it must be, the disk with what was done, and what a server holds with what it must.
+ * Servers that are killed in the middle of work, one after the other, and clients that go on. Every answer is compared
+ * with what it must be, the disk with what was done, and the resources of a server with what it may hold.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,9 +25,9 @@ export interface KillOptions {
   readonly mode: Mode;
   readonly seed: number;
   readonly stages: number;
-  /** More of the server's own options. */
+  /** More options for the server. */
   readonly serve?: readonly string[];
-  /** Told after every server's end, and at times of the last one. */
+  /** Called after the end of every server, and from time to time during the last one. */
   readonly progress?: (line: string) => void;
 }
 
@@ -35,19 +35,25 @@ export interface KillOutcome extends Counts {
   readonly seconds: number;
   readonly lives: Lives;
   readonly verifiers: Verifiers;
-  /** From right before each end, and at times of the last server. */
+  /** Samples from right before each end. */
   readonly samples: readonly Sample[];
   readonly lastSamples: readonly Sample[];
-  /** Of the last server, how much its memory grew: as a part of it. `undefined`: it did not live long enough to tell. */
+  /**
+   * How much the memory of the last server grew, relative to its size. Undefined if it did not live long enough to
+   * tell.
+   */
   readonly growth: Growth | undefined;
   readonly stateBytes: { readonly max: number; readonly last: number };
-  /** When all that was made was gone and all connections were closed, and of a server before the first call. */
+  /**
+   * Descriptors once everything made was removed and all connections were closed, and those of a new server before its
+   * first call.
+   */
   readonly descriptors: { readonly idle: number; readonly fresh: number };
-  /** Everything that should not be; empty after a good run. */
+  /** Everything that went wrong. Empty after a good run. */
   readonly failures: readonly string[];
 }
 
-/** Of the operations: when this part is done, the last server is left to work in peace. */
+/** The last server is no longer killed once this part of the operations is done. */
 const KILLED_PART = 0.7;
 const STOPS = 0.15;
 const EARLY = 0.1;
@@ -55,15 +61,15 @@ const POLL_MS = 5;
 const LATER_MS_MAX = 10;
 const STUCK_MS = 60_000;
 const SAMPLE_MS = 200;
-/** Fewer tell nothing of growth. */
+/** Fewer samples tell nothing about growth. */
 const SAMPLES_MIN = 100;
 const WARM_UP = 0.5;
 const WINDOWS = 10;
 const GROWTH_MAX = 0.1;
 const STATE_BYTES_MAX = 64 * 1024 * 1024;
 /**
- * Without a bound, V8 lets garbage lie for as long as the machine has memory, and the reply cache takes long to fill: that
- * would be all that one would measure.
+ * Without a limit, V8 keeps garbage for as long as the machine has memory, and the reply cache takes long to fill. The
+ * figures would show nothing else.
  */
 const HEAP = ['--max-old-space-size=96', '--max-semi-space-size=4'];
 const SMALL_REPLY_CACHE = ['--xlator-option', 'nfs-server.nfs.drc-size=2MB'];
@@ -104,8 +110,8 @@ async function killingIn(home: string, options: KillOptions): Promise<KillOutcom
     const watched = await work(settled, lives, counts, options, random);
     const seconds = (performance.now() - since) / 1000;
     const failures = [...counts.tally.mismatches];
-    if (!lives.serving) throw new Error(`no server any more:\n${failures.join('\n')}`);
-    // After a mismatch the clients do not know any more what there is.
+    if (!lives.serving) throw new Error(`no server is left:\n${failures.join('\n')}`);
+    // After a mismatch the clients no longer know what the disk must hold.
     if (failures.length === 0) failures.push(...(await atTheEnd(settled, dir)));
     const cleared = failures.length === 0;
     for (const line of settled.lines) line.close();
@@ -135,11 +141,11 @@ async function killingIn(home: string, options: KillOptions): Promise<KillOutcom
 interface Watched {
   readonly samples: Sample[];
   readonly lastSamples: Sample[];
-  /** Bytes of the state directory, after each end. */
+  /** The sizes of the state directory after each end. */
   readonly state: number[];
 }
 
-/** Until there have been enough operations and ends, something was not as it must be, or nothing happens any more. */
+/** Runs until there have been enough operations and ends, something went wrong, or no call is answered any more. */
 async function work(settled: Settled, lives: Lives, counts: Counts, options: KillOptions, random: Random) {
   const { tally } = counts;
   const { ops } = options;
@@ -149,7 +155,6 @@ async function work(settled: Settled, lives: Lives, counts: Counts, options: Kil
   const repeat = async (who: string, step: () => Promise<void>, first?: () => Promise<void>): Promise<void> => {
     try {
       await first?.();
-      // oxlint-disable-next-line no-await-in-loop -- one call after the other: so it is known what must come
       while ((killing || tally.calls < ops) && !broken()) await step();
     } catch (error) {
       tally.mismatch(error, who);
@@ -189,7 +194,7 @@ async function work(settled: Settled, lives: Lives, counts: Counts, options: Kil
   return watched;
 }
 
-/** One server after the other, each after a random number of operations. */
+/** Ends one server after the other, each after a random number of operations. */
 async function endThem(
   lives: Lives,
   { tally }: Counts,
@@ -201,16 +206,12 @@ async function endThem(
   const mean = (ops * KILLED_PART) / (kills * (1 + STOPS));
   while (lives.kills < kills) {
     const target = tally.calls + random.unit() * 2 * mean;
-    // oxlint-disable-next-line no-await-in-loop -- until it is time
     while (tally.calls < target && !broken()) await sleep(POLL_MS);
     if (broken()) return;
-    // oxlint-disable-next-line no-await-in-loop -- before it ends
     const sample = await lives.server.sample({ calls: tally.calls, names: 0 });
     watched.samples.push(sample);
-    // oxlint-disable-next-line no-await-in-loop -- at any moment
     await sleep(random.unit() * LATER_MS_MAX);
     const ending = random.chance(STOPS) ? 'stop' : 'kill';
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     await lives.next(ending, random.chance(EARLY) ? random.between(1, 2) : 0);
     watched.state.push(bytesIn(lives.stateDir));
     progress?.(`${lives.kills} kills, ${lives.stops} stops, ${said(sample)}`);
@@ -220,7 +221,7 @@ async function endThem(
 const said = ({ calls, rssBytes, descriptors }: Sample): string =>
   `${calls} operations, ${(rssBytes / 1024 / 1024).toFixed(0)} MiB resident, ${descriptors} descriptors`;
 
-/** The server that is left in peace. */
+/** Samples the last server, which is not killed. */
 async function sampleLast(
   lives: Lives,
   { tally }: Counts,
@@ -231,16 +232,14 @@ async function sampleLast(
   let working = true;
   void all.then(() => (working = false));
   for (let nth = 0; working && !lives.lost; nth++) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other, at times
     const sample = await lives.server.sample({ calls: tally.calls, names: 0 });
     lastSamples.push(sample);
-    if (nth % 50 === 0) progress?.(`in peace: ${said(sample)}`);
-    // oxlint-disable-next-line no-await-in-loop
+    if (nth % 50 === 0) progress?.(`the last server: ${said(sample)}`);
     await sleep(SAMPLE_MS);
   }
 }
 
-/** Everything is committed and compared with the disk, and then taken away. */
+/** Commits everything, compares it with the disk, and removes it. */
 async function atTheEnd(settled: Settled, dir: string): Promise<string[]> {
   try {
     await Promise.all(settled.workers.map(worker => worker.commitAll()));
@@ -252,7 +251,7 @@ async function atTheEnd(settled: Settled, dir: string): Promise<string[]> {
   }
 }
 
-/** What the server has open when there is nothing to have open any more, beside what it had at first. */
+/** What the server has open once nothing is in use, compared with what it had at first. */
 async function leftOpen(
   { server }: Lives,
   dir: string,
@@ -266,18 +265,17 @@ async function leftOpen(
   for (let tries = 0; tries < IDLE_TRIES; tries++) {
     idle = descriptorsOf(server);
     if (!cleared || (below(idle).length === 0 && sockets(idle) <= sockets(fresh))) break;
-    // oxlint-disable-next-line no-await-in-loop -- until they are closed
     await sleep(IDLE_MS);
   }
   if (cleared) {
     failures.push(...below(idle).map(one => `a descriptor was left open: ${one}`));
     if (sockets(idle) > sockets(fresh))
-      failures.push(`${sockets(idle)} sockets are left of ${sockets(fresh)} at first`);
+      failures.push(`${sockets(idle)} sockets are open, and ${sockets(fresh)} were at first`);
   }
   return { idle: idle.length, fresh: fresh.length };
 }
 
-/** Of what is resident on average, and of heaps and buffers after a collection. */
+/** The growth of resident memory on average, and that of heaps and buffers after a collection. */
 export interface Growth {
   readonly resident: number;
   readonly kept: number;
@@ -294,13 +292,16 @@ function growthOf(samples: readonly Sample[]): Growth | undefined {
 function judged(watched: Watched, mode: Mode, counts: Counts, verifiers: Verifiers, lives: Lives): string[] {
   const failures: string[] = [];
   const { resident = 0, kept = 0 } = growthOf(watched.lastSamples) ?? {};
-  for (const [what, rise] of Object.entries({ 'resident memory': resident, 'what is kept in memory': kept })) {
+  for (const [what, rise] of Object.entries({
+    'resident memory': resident,
+    'memory in use after a collection': kept,
+  })) {
     if (rise > GROWTH_MAX) failures.push(`${what} has grown by ${(rise * 100).toFixed(1)} %`);
   }
   const state = Math.max(...watched.state);
   if (state > STATE_BYTES_MAX) failures.push(`the state directory has grown to ${state} bytes`);
   if (mode === 'handles' && counts.retries.jukebox > 0) {
-    failures.push(`${counts.retries.jukebox} times "come again later", with handles that need no search`);
+    failures.push(`${counts.retries.jukebox} times "come again later", although the handles need no search`);
   }
   if (verifiers.count > lives.gone + 1) failures.push(`${verifiers.count} write verifiers of ${lives.gone} servers`);
   return failures;

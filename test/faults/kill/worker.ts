@@ -1,4 +1,7 @@
-/** Who works on while servers are killed: he keeps what is not committed, and sends it again when the verifier has changed. */
+/**
+ * A worker that goes on while servers are killed. It keeps what is not committed, and sends it again when the verifier
+ * changes.
+ */
 import { nfsstat3 as S, stable_how } from '#protocols/nfs3/constants.ts';
 import { holds, same } from '../../soak/model/answer.ts';
 import { FILE_BYTES_MAX, type Node, type Tree, written } from '../../soak/model/tree.ts';
@@ -34,21 +37,21 @@ const WEIGHTS: Weights = {
 const STEPS = stepsOf(WEIGHTS);
 const WRITE_BYTES_MAX = 8192;
 
-/** Of a file: where something was written that is not committed, and which verifier vouches for it. */
+/** The range of a file that was written but not committed, and the verifier of these writes. */
 interface Uncommitted {
   readonly offset: number;
   readonly length: number;
   verf: string;
 }
 
-/** Counts of all workers. */
+/** The counts of all workers together. */
 export class Rewrites {
   commits = 0;
-  /** Commits that came back with another verifier than the writes, */
+  /** Commits with another verifier than the writes before them. */
   refused = 0;
-  /** writes sent again for that, */
+  /** Writes that were sent again because of that. */
   rewritten = 0;
-  /** and how often in a row at most, for one file. */
+  /** The greatest number of such rounds in a row for one file. */
   roundsMax = 0;
 }
 
@@ -99,19 +102,17 @@ export class SurvivingWorker extends Worker {
     if (file !== undefined) await this.#commit(file);
   }
 
-  /** Everything that he has written. @throws {Mismatch} */
+  /** Commits everything that the worker has written. @throws {Mismatch} */
   async commitAll(): Promise<void> {
-    // oxlint-disable-next-line no-await-in-loop -- one call after the other: so it is known what must come
     for (const file of this.tree.files()) await this.#commit(file);
   }
 
-  /** All that he has made is gone again. @throws {Mismatch} */
+  /** Removes everything that the worker has made. @throws {Mismatch} */
   async clear(): Promise<void> {
     const { home } = this.tree;
     for (const dir of this.tree.dirs().reverse()) {
       for (const [name, node] of Array.from(dir.entries)) {
         const procedure = this.tree.dirs().includes(node) ? NFS3.RMDIR : NFS3.REMOVE;
-        // oxlint-disable-next-line no-await-in-loop -- one call after the other
         await this.caller.expect(procedure, { object: { dir: dir.handle, name } }, S.NFS3_OK);
         this.tree.drop(dir, name);
       }
@@ -135,14 +136,13 @@ export class SurvivingWorker extends Worker {
   }
 
   /**
-   * As the Linux client does it: what was written under another verifier than the commit's is sent again, as the file is by
-   * now, and committed again. For each round of that there must have been another server.
+   * Commits a file as the Linux client does. Data written under another verifier than that of the commit are sent
+   * again, as the file is now, and committed again. Each such round requires the end of another server.
    */
   async #commit(file: Node): Promise<void> {
     let first: number | undefined;
     for (let rounds = 0; ; rounds++) {
       const args = { file: file.handle, offset: 0, count: 0 };
-      // oxlint-disable-next-line no-await-in-loop -- until it holds
       const done = await this.caller.expect(NFS3.COMMIT, args, S.NFS3_OK);
       if (done.status !== S.NFS3_OK) return;
       first ??= this.caller.sentTo;
@@ -154,13 +154,12 @@ export class SurvivingWorker extends Worker {
       this.#uncommitted.delete(file);
       if (lost.length === 0) return;
       const ends = this.caller.answeredBy - first;
-      holds(rounds <= ends, `COMMIT refused what was written ${rounds + 1} times in a row, with ${ends} servers ended`);
+      holds(rounds <= ends, `COMMIT refused the written data ${rounds + 1} times in a row, with ${ends} servers ended`);
       this.#rewrites.refused++;
       this.#rewrites.roundsMax = Math.max(this.#rewrites.roundsMax, rounds + 1);
       for (const { offset, length } of lost) {
         this.#rewrites.rewritten++;
         const data = Buffer.from(file.data.subarray(offset, offset + length));
-        // oxlint-disable-next-line no-await-in-loop -- one call after the other
         if (data.length > 0) await this.#put(file, offset, data, stable_how.UNSTABLE);
       }
     }

@@ -1,6 +1,6 @@
 /**
- * A line that does not give up, as the Linux client's over TCP: a call without an answer is sent again with its xid, on the
- * same connection after a time, and on the next one when a connection has ended.
+ * A line that does not give up, like that of the Linux client over TCP. A call without an answer is sent again with its
+ * xid: on the same connection after a time, and on the next one when a connection has ended.
  */
 import { connect, type Socket } from 'node:net';
 import { NFS_PROGRAM } from '#protocols/nfs3/constants.ts';
@@ -9,7 +9,7 @@ import { KEPT } from '../../soak/model/caller.ts';
 import { takeRecords } from '../proxy/records.ts';
 
 export interface RetryOptions {
-  /** Until a call is sent again, and as much more each time. */
+  /** The time until a call is sent again. It grows by as much each time. */
   readonly timeoutMs: number;
   readonly timeoutMsMax: number;
   readonly reconnectMs: number;
@@ -18,7 +18,7 @@ export interface RetryOptions {
 
 export const RETRIES: RetryOptions = { timeoutMs: 250, timeoutMsMax: 1500, reconnectMs: 10, triesMax: 40 };
 
-/** Of first answers, that later ones are compared with. */
+/** How many first answers are remembered, with which later ones are compared. */
 const REMEMBERED_MAX = 4096;
 
 interface Waiting {
@@ -30,16 +30,16 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Counts of all lines. */
+/** The counts of all lines together. */
 export class RetryCounts {
-  /** Calls sent again on the same connection, */
+  /** Calls sent again on the same connection. */
   resent = 0;
-  /** and on the next one. */
+  /** Calls sent again on the next connection. */
   resentElsewhere = 0;
   reconnects = 0;
-  /** Answers to what had been answered before. */
+  /** Answers to calls that had been answered before. */
   late = 0;
-  /** Such that said something else than the first. */
+  /** Late answers that differ from the first. */
   readonly differing: string[] = [];
 }
 
@@ -59,10 +59,10 @@ export class RetryingLine {
     this.#connect();
   }
 
-  /** The reply to `xid`, whose call is `stream`: a record in one fragment or several. */
+  /** Waits for the reply to `xid`, whose call is `stream`: a record in one fragment or several. */
   exchange(xid: number, stream: Buffer): Promise<Buffer> {
-    if (this.#waiting.has(xid)) throw new Error(`xid ${xid} is waited for already`);
-    // Who asks again of himself is told apart from a late answer to what he asked before.
+    if (this.#waiting.has(xid)) throw new Error(`xid ${xid} already has a call waiting`);
+    // A caller that deliberately repeats an xid must not be taken for a late answer to its earlier call.
     this.#answered.delete(xid);
     return new Promise((resolve, reject) => {
       const waiting = { stream, kept: isKept(stream), tries: 0, timer: undefined, resolve, reject };
@@ -86,7 +86,7 @@ export class RetryingLine {
     const socket = connect({ port, host: '127.0.0.1', localAddress: from });
     this.#socket = socket;
     socket.setNoDelay(true);
-    socket.on('error', () => {}); // a reset is an end as well
+    socket.on('error', () => {}); // A reset is an end as well.
     takeRecords(socket, reply => this.#take(reply));
     socket.once('close', () => {
       if (this.#closed) return;
@@ -146,7 +146,7 @@ export class RetryingLine {
 
 const KEPT_NUMBERS: ReadonlySet<number> = new Set([...KEPT].map(({ proc }) => proc));
 
-/** Whether a second answer must be the first one's twin: program and procedure stand behind the mark and some words. */
+/** Whether a second answer must equal the first. Program and procedure follow the mark and a few words. */
 function isKept(stream: Buffer): boolean {
   const whole = stream.length >= 28 && stream.readUInt32BE(0) === 0x8000_0000 + stream.length - 4;
   return whole && stream.readUInt32BE(16) === NFS_PROGRAM && KEPT_NUMBERS.has(stream.readUInt32BE(24));

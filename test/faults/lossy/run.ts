@@ -1,6 +1,6 @@
 /**
- * A server of its own behind a bad network, and clients that do not give up: every answer is compared with what it must be,
- * and the disk with what was done.
+ * A server of its own behind a bad network, and clients that do not give up. Every answer is compared with what it must
+ * be, and the disk with what was done.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ export interface LossyOptions {
   readonly faults: Faults;
   readonly seed: number;
   readonly stages: number;
-  /** More of the server's own options. */
+  /** More options for the server. */
   readonly serve?: readonly string[];
 }
 
@@ -36,16 +36,16 @@ export interface LossyOutcome {
   readonly network: ProxyCounts;
   readonly retries: RetryCounts;
   readonly replyCaches: readonly ReplyCacheStats[];
-  /** Everything that should not be; empty after a good run. */
+  /** Everything that went wrong. Empty after a good run. */
   readonly failures: readonly string[];
 }
 
 type ReplyCacheStats = StatusReport['stages'][number]['replies'];
 
-/** Addresses of this machine that calls come from: clients that the stages share among them. */
+/** The number of addresses of this machine that calls come from. The stages share these clients among them. */
 const CLIENTS = 4;
 const LINES_EACH = 2;
-/** Of them as many calls are under way on a line. */
+/** The number of workers on a line, each with one call under way. */
 const WORKERS_EACH = 16;
 const STOP_AT_MISMATCHES = 10;
 const SHOWN_MAX = 5;
@@ -90,7 +90,7 @@ async function lossyIn(home: string, options: LossyOptions): Promise<LossyOutcom
       failures: [
         ...tally.mismatches,
         ...differences,
-        ...retries.differing.slice(0, SHOWN_MAX).map(text => `answered twice, not alike: ${text}`),
+        ...retries.differing.slice(0, SHOWN_MAX).map(text => `answered twice, differently: ${text}`),
         ...server.errors.map(line => `logged: ${line}`),
         ...(code === 0 ? [] : [`SIGTERM: exit code ${code}`]),
       ],
@@ -105,7 +105,7 @@ interface Settled {
   readonly workers: readonly LossyWorker[];
 }
 
-/** Lines through the bad network, and a directory for each worker. */
+/** Makes lines through the bad network, and a directory for each worker. */
 async function settle(dir: string, port: number, seed: number, tally: Tally, retries: RetryCounts): Promise<Settled> {
   const user = { uid: process.geteuid!(), gid: process.getegid!() };
   const cred = authSys(user.uid, user.gid);
@@ -128,13 +128,12 @@ async function settle(dir: string, port: number, seed: number, tally: Tally, ret
   return { lines, workers };
 }
 
-/** Until there have been enough operations, or it is clear that it does not work. */
+/** Runs until there have been enough operations or too many mismatches. */
 async function work({ workers }: Settled, ops: number, tally: Tally): Promise<void> {
   let left = ops;
   await Promise.all(
     workers.map(async (worker, n) => {
       try {
-        // oxlint-disable-next-line no-await-in-loop -- one call after the other: so it is known what must come
         while (left-- > 0 && tally.mismatches.length < STOP_AT_MISMATCHES) await worker.step();
       } catch (error) {
         tally.mismatch(error, `worker ${n}`);

@@ -1,4 +1,4 @@
-/** Who works over a bad network: hardly a call of his may be done twice, and he knows what each one comes to. */
+/** A worker over a bad network. Hardly any of its calls may be done twice, and it knows the result of each. */
 import { lstatSync } from 'node:fs';
 import { nfsstat3 as S, stable_how } from '#protocols/nfs3/constants.ts';
 import type { fattr3, nfstime3 } from '#protocols/nfs3/types.ts';
@@ -35,7 +35,7 @@ const INCREMENT = 0.07;
 const ns = ({ seconds, nseconds }: nfstime3): bigint => BigInt(seconds) * 1_000_000_000n + BigInt(nseconds);
 
 export class LossyWorker extends Worker {
-  /** When each object was last written to, as the last answer about it had it. */
+  /** When each object was last written to, according to the last answer about it. */
   readonly #mtimes = new WeakMap<Node, nfstime3>();
   steps = 0;
 
@@ -51,7 +51,7 @@ export class LossyWorker extends Worker {
     this.#mtimes.set(node, found.mtime);
   }
 
-  /** A line to the end of a file, wherever that is now: done twice, it is there twice. */
+  /** Appends a line at the current end of a file. Done twice, the line is there twice. */
   async append(): Promise<void> {
     const file = this.tree.file();
     if (file === undefined) return;
@@ -62,7 +62,7 @@ export class LossyWorker extends Worker {
     await this.put(file, size, this.random.bytes(this.random.between(1, APPENDED_BYTES_MAX)));
   }
 
-  /** A counter in a file is read, and written back with one more. */
+  /** Reads a counter in a file, and writes it back increased by one. */
   async increment(): Promise<void> {
     const file = this.tree.file();
     if (file === undefined || file.data.length < COUNTER_BYTES) return;
@@ -86,9 +86,9 @@ export class LossyWorker extends Worker {
   }
 
   /**
-   * Compares his directory on the disk, at `path`, with what it must hold. What was written to last must have been written
-   * to when the answer said so: a call done again later would show in nothing else, if it came to the same.
-   * @throws {Mismatch}
+   * Compares the worker's directory at `path` on the disk with what it must hold. The last object written to must have
+   * the mtime of the answer: a call that was done again later with the same result would show in nothing else. @throws
+   * {Mismatch}
    */
   compareWithDisk(path: string): void {
     compareWithDisk(this.tree.home, Buffer.from(path));

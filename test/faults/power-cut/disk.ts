@@ -1,6 +1,6 @@
 /**
- * A disk whose power can be cut: a file system in a file, mounted by way of a loop device. What was not synced is in the
- * kernel's memory only, and what was is in the file: a copy of the file is what a disk has after the cut.
+ * A disk whose power can be cut: a file system in a file, mounted through a loop device. Data that were not synced are
+ * only in the kernel's memory, and synced data are in the file. A copy of the file is what a disk holds after the cut.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync } from 'node:fs';
@@ -14,15 +14,15 @@ const MAKE: Readonly<Record<Kind, readonly string[]>> = {
   xfs: ['mkfs.xfs', '-q'],
 };
 /**
- * The journal is not to be written just because time passes. (XFS does so after 30 s, and data lie as long anyway.) That the
- * test looks into files must not show in their times.
+ * Options that keep the journal from being written merely because time passes. (XFS does so after 30 s, and data wait
+ * as long anyway.) Reads by the test must not change the times of files.
  */
 const MOUNT: Readonly<Record<Kind, string>> = { ext4: 'loop,noatime,commit=600', xfs: 'loop,noatime' };
 
 const run = (command: string, ...args: string[]) =>
   void execFileSync(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
 
-/** Why there can be no such disk here; `undefined` if there can. */
+/** Why such a disk cannot be made here. Undefined if it can. */
 export function whyNot(kind: Kind): string | undefined {
   if (process.geteuid!() !== 0) return 'mounting needs root';
   for (const command of [MAKE[kind][0]!, 'losetup', 'mount', 'cp']) {
@@ -35,7 +35,7 @@ export function whyNot(kind: Kind): string | undefined {
 export class Disk {
   readonly #kind: Kind;
   readonly #folder: string;
-  /** Where it is mounted. */
+  /** The directory where it is mounted. */
   readonly path: string;
   #nth = 0;
 
@@ -45,7 +45,7 @@ export class Disk {
     this.path = join(folder, 'disk');
   }
 
-  /** Makes one in `folder`, which must be in a mount namespace of our own, and mounts it. */
+  /** Makes and mounts a disk in `folder`, which must be in a mount namespace of its own. */
   static make(folder: string, kind: Kind): Disk {
     const disk = new Disk(folder, kind);
     mkdirSync(disk.path);
@@ -62,17 +62,20 @@ export class Disk {
     return join(this.#folder, `image-${this.#nth}`);
   }
 
-  /** All that was not synced is lost. Nobody may use it meanwhile. The file system mends itself when it is mounted again. */
+  /**
+   * Cuts the power: everything that was not synced is lost. The disk must not be in use. The file system is repaired
+   * when it is mounted again.
+   */
   cut(): void {
     const before = this.#image;
     this.#nth++;
     run('cp', '--sparse=always', before, this.#image);
-    run('umount', this.path); // the kernel still writes everything back, but to the other file
+    run('umount', this.path); // The kernel still writes everything back, but to the other file.
     rmSync(before);
     this.#mount();
   }
 
-  /** Everything that there is by now is on it. */
+  /** Syncs everything to the disk. */
   settle(): void {
     run('sync', '-f', this.path);
   }

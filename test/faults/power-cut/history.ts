@@ -1,4 +1,7 @@
-/** What a worker's names were after each change that was answered to him: after a power cut they are as they were at one of them. */
+/**
+ * The names of a worker after each answered change. After a power cut the disk must hold the names of one of these
+ * states.
+ */
 import { holds } from '../../soak/model/answer.ts';
 import { difference, type Names, sameNames } from './namespace.ts';
 import type { Promised } from './promised.ts';
@@ -9,21 +12,22 @@ export interface Thing {
   readonly handle: Buffer;
   mode: number;
   readonly bytes: Promised;
-  /** Of exclusive creation, until something is done with the file. */
+  /** The verifier of an exclusive creation, until something is done with the file. */
   verf?: Buffer | undefined;
   /**
-   * Which state there was when its inode was last changed for sure: made, or grown. To sync it brings the journal so far to
-   * the disk. (Bytes overwritten in one tick of the clock with others change no inode, and their sync needs no journal.)
+   * The state in which its inode was last changed for certain, that is, created or extended. Syncing the file brings
+   * the journal up to that state to the disk. (Overwriting bytes within one tick of the clock changes no inode, and the
+   * sync needs no journal.)
    */
   changedAt?: number;
 }
 
-/** By path. */
+/** The objects by their paths. */
 export type Things = ReadonlyMap<string, Thing>;
 
 interface State {
   readonly names: Names;
-  /** Who has them; not known of a change that was not answered. */
+  /** The objects that have the names. Undefined for a change that was not answered. */
   readonly things: Things | undefined;
 }
 
@@ -32,10 +36,10 @@ export class History {
   #unanswered: State | undefined;
   /** The first of the states that the disk may be in. */
   #from = 0;
-  /** Answered changes that cuts took back. */
+  /** How many answered changes were lost by cuts. */
   lost = 0;
 
-  /** It begins with what is on the disk. */
+  /** Begins with what is on the disk. */
   begin(names: Names, things: Things): void {
     this.#states = [{ names, things: new Map(things) }];
     this.#unanswered = undefined;
@@ -46,12 +50,12 @@ export class History {
     return this.#states.at(-1)!.names;
   }
 
-  /** Which state this is, for {@link sure}. */
+  /** The number of the current state, for {@link sure}. */
   get now(): number {
     return this.#states.length - 1;
   }
 
-  /** A change is sent, that makes `names` of it. */
+  /** Notes that a change is sent which leads to `names`. */
   sending(names: Names): void {
     this.#unanswered = { names, things: undefined };
   }
@@ -61,21 +65,22 @@ export class History {
     this.#unanswered = undefined;
   }
 
-  /** That state and those after it: the earlier ones have been overtaken on the disk. */
+  /** Notes that the disk holds that state or a later one. */
   sure(state: number): void {
     this.#from = Math.max(this.#from, state);
   }
 
   /**
-   * Who may have each of the names that were found on the disk. There may be several states with the same names, and a file id
-   * may have been used again: the handles tell. @throws {Mismatch} it was never like that, or not since what was promised
+   * Finds the objects that each name on the disk may belong to. Several states may have the same names, and a file id
+   * may have been used again, so only handles tell. @throws {Mismatch} if the names were never like that, or not since
+   * the last promise
    */
   match(found: Names, home: string): Map<string, Thing[]> {
     const states = [...this.#states, ...(this.#unanswered ? [this.#unanswered] : [])];
     const at = states.findLastIndex(({ names }) => sameNames(found, names));
-    if (at < 0) holds(false, `${home} is as it never was: ${difference(found, this.names)}`);
+    if (at < 0) holds(false, `${home} never had these names: ${difference(found, this.names)}`);
     const gone = difference(found, states[this.#from]!.names);
-    holds(at >= this.#from, `${home}: what was answered durable is gone (state ${at} of ${this.#from}): ${gone}`);
+    holds(at >= this.#from, `${home}: a durable change is gone (state ${at} of ${this.#from}): ${gone}`);
     this.lost += Math.max(0, this.now - at);
     const fitting = states.slice(this.#from).filter(({ names }) => sameNames(found, names));
     const last = this.#states.at(-1)!.things!;
@@ -83,7 +88,7 @@ export class History {
     for (const [name, text] of found) {
       const candidates = fitting.flatMap(({ things }) => things?.get(name) ?? [...last.values()]);
       const things = [...new Set(candidates)].filter(({ fileid }) => `${fileid}` === text.split(' ')[1]);
-      if (things.length > 0) who.set(name, things); // otherwise the unanswered call has made it
+      if (things.length > 0) who.set(name, things); // Without any, the unanswered call has made the object.
     }
     return who;
   }

@@ -1,10 +1,12 @@
-/** The names below a worker's directory, each with what a change of metadata makes of it: compared as one. */
+/**
+ * The names below a worker's directory, each with the metadata that changes set, in one string that can be compared.
+ */
 import { lstatSync, readdirSync } from 'node:fs';
 
-/** By path: type, file id and mode. */
+/** Type, file id and mode by path. */
 export type Names = ReadonlyMap<string, string>;
 
-/** Of what is asked for and not answered: the file id is not known yet. */
+/** Stands for the file id of an object whose creation was not answered, so that the id is not known yet. */
 export const ANY = '*';
 
 export const shown = (type: string, fileid: bigint | typeof ANY, mode: number): string =>
@@ -12,7 +14,7 @@ export const shown = (type: string, fileid: bigint | typeof ANY, mode: number): 
 
 const TYPES: Readonly<Record<number, string>> = { 0o100000: 'f', 0o040000: 'd', 0o120000: 'l' };
 
-/** As the disk has it. */
+/** The names on the disk below `path`. */
 export function namesOn(path: string, below = ''): Map<string, string> {
   const names = new Map<string, string>();
   for (const name of readdirSync(path)) {
@@ -41,12 +43,13 @@ function alike(found: string, expected: string): boolean {
   return type === foundType && mode === foundMode;
 }
 
-/** What of one is not in the other, to be read. */
+/** A readable list of the differences. */
 export function difference(found: Names, expected: Names): string {
   const lines: string[] = [];
   for (const [path, one] of expected) {
-    if (!alike(found.get(path) ?? '- - -', one)) lines.push(`${path}: ${found.get(path) ?? 'nothing'}, not ${one}`);
+    if (!alike(found.get(path) ?? '- - -', one))
+      lines.push(`${path}: ${found.get(path) ?? 'missing'}, expected ${one}`);
   }
-  for (const path of found.keys()) if (!expected.has(path)) lines.push(`${path}: there`);
+  for (const path of found.keys()) if (!expected.has(path)) lines.push(`${path}: unexpected`);
   return lines.slice(0, 5).join('; ');
 }

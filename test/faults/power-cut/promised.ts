@@ -1,4 +1,4 @@
-/** What was promised of a file's bytes: what a disk must have of them after a power cut, and what it may. */
+/** What was promised of the bytes of a file: what a disk must hold of them after a power cut, and what it may hold. */
 import { holds } from '../../soak/model/answer.ts';
 
 interface Tried {
@@ -7,25 +7,28 @@ interface Tried {
 }
 
 export class Promised {
-  /** As the file is, as long as the power is on. */
+  /** The content of the file while the power is on. */
   now = Buffer.alloc(0);
-  /** 1 for each byte that must be there as it is now. */
+  /** 1 for each byte that must be on the disk with its current value. */
   #sure = new Uint8Array(0);
-  /** Lengths that it may have: these, and any between, as a kernel writes back in parts. */
+  /** The lengths that the file may have: these, and any in between, because a kernel writes back in parts. */
   #sizes = { min: 0, max: 0 };
-  /** What bytes that are not sure may be, beside zeros: as they were when all were sure, */
+  /** The content when all bytes were last certain. Uncertain bytes may have these values or be zero. */
   #base = Buffer.alloc(0);
-  /** or as somebody has written them since. */
+  /** The writes since then. Uncertain bytes may have the values of any of them. */
   #tried: Tried[] = [];
 
-  /** A write is sent: from here on the disk may have it. */
+  /** Notes that a write is sent. From here on the disk may hold it. */
   sendingWrite(offset: number, data: Buffer): void {
     this.#tried.push({ offset, data });
     this.#sizeMayBe(offset + data.length);
     this.#sure.fill(0, offset, offset + data.length);
   }
 
-  /** It was answered. `durable`: with its own bytes on the disk; `wholly`: with the file's length whatever it is. */
+  /**
+   * Notes that a write was answered. `durable`: its bytes are on the disk. `wholly`: the file's length is as well,
+   * whatever it is.
+   */
   wrote(offset: number, data: Buffer, durable: boolean, wholly: boolean): void {
     const end = offset + data.length;
     if (end > this.now.length) this.#resize(end);
@@ -42,7 +45,7 @@ export class Promised {
     this.#sure.fill(0, size);
   }
 
-  /** `durable`: a change of metadata is on the disk when it is answered. */
+  /** Notes a new size. `durable`: a change of metadata is on the disk when it is answered. */
   setSize(size: number, durable: boolean): void {
     this.#resize(size);
     if (durable) this.#sizes = { min: size, max: size };
@@ -55,19 +58,22 @@ export class Promised {
     this.#tried = [];
   }
 
-  /** @throws {Mismatch} this is not what the disk must have */
+  /** Checks what was found on the disk. @throws {Mismatch} if the disk may not hold this */
   check(found: Buffer, what: string): void {
     const { min, max } = this.#sizes;
     const fits = found.length >= min && found.length <= max;
     holds(fits, `${what} has ${found.length} bytes, and may have ${min} to ${max}`);
     for (let i = 0; i < found.length; i++) {
       if (found[i] === this.now[i]) continue;
-      holds(this.#sure[i] !== 1, `${what}: byte ${i} of ${found.length} was promised, and is lost`);
-      holds(this.#mayBe(i, found[i]!), `${what}: byte ${i} of ${found.length} is what was never written there`);
+      holds(this.#sure[i] !== 1, `${what}: byte ${i} of ${found.length} was promised, but is lost`);
+      holds(
+        this.#mayBe(i, found[i]!),
+        `${what}: byte ${i} of ${found.length} has a value that was never written there`,
+      );
     }
   }
 
-  /** From here on that is what it is, and all of it is on the disk. */
+  /** Takes what was found as the content of the file, all of it certain. */
   adopt(found: Buffer): void {
     this.now = Buffer.from(found);
     this.#sure = new Uint8Array(found.length);

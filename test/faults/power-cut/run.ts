@@ -1,6 +1,6 @@
 /**
- * A server on a disk whose power is cut, again and again, and clients that remember what they were promised: after each cut
- * the disk is looked at, and the handles that they have are tried with a new server.
+ * A server on a disk whose power is cut again and again, and clients that remember what they were promised. After each
+ * cut the disk is compared with the promises, and the clients' handles are tried with a new server.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -24,24 +24,24 @@ export interface CutOptions {
   readonly kind: Kind;
   readonly mode: Mode;
   readonly cuts: number;
-  /** How long the power is on, at most. */
+  /** The longest time for which the power is on. */
   readonly onMs: number;
   readonly seed: number;
-  /** What the clients take to be promised, */
+  /** What the clients take as promised. */
   readonly promise: Promise3;
-  /** and the options that are to make it so. */
+  /** The server's options that make the promise true. */
   readonly serve: readonly string[];
 }
 
 export interface CutOutcome {
   readonly cuts: number;
   readonly tally: Tally;
-  /** Answered changes of names that were promised to nobody, and went. */
+  /** How many answered changes of names were lost that were not promised. */
   readonly lost: number;
-  /** What the servers warned of, how often. */
+  /** How often the servers logged each warning. */
   readonly warnings: ReadonlyMap<string, number>;
   readonly seconds: number;
-  /** Everything that should not be; empty after a good run. */
+  /** Everything that went wrong. Empty after a good run. */
   readonly failures: readonly string[];
 }
 
@@ -50,7 +50,7 @@ const WORKERS_EACH = 3;
 const ROOT = { uid: 0, gid: 0 };
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
-/** To be called in a mount namespace of our own. */
+/** Runs all cuts. It must be called in a mount namespace of its own. */
 export async function cutting(options: CutOptions): Promise<CutOutcome> {
   const folder = mkdtempSync(join(tmpdir(), 'bricknfs-power-'));
   const disk = Disk.make(folder, options.kind);
@@ -87,7 +87,6 @@ async function cuttingOn(disk: Disk, folder: string, options: CutOptions): Promi
     workers.push(...(await settle(lines, dir, promise, random, tally)));
     disk.settle();
     while (done < cuts && failures.length === 0) {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       await workUntilCut(server, workers, onMs * (0.2 + 0.8 * random.unit()), failures);
       for (const line of lines) line.socket.destroy();
       hear(server);
@@ -96,11 +95,8 @@ async function cuttingOn(disk: Disk, folder: string, options: CutOptions): Promi
       done++;
       check(workers, dir, failures);
       if (failures.length > 0) break;
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       server = await ServerProcess.start(dir, stateDir, serverOptions);
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       lines = await connect(server);
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       await compareHandles(workers, lines, dir, random, tally, failures);
     }
     for (const line of lines) line.socket.destroy();
@@ -117,7 +113,7 @@ const connect = ({ port }: ServerProcess): Promise<Line[]> =>
 const callerOn = (lines: readonly Line[], n: number, random: Random, tally: Tally): Caller =>
   new Caller(lines[n % lines.length]!, authSys(ROOT.uid, ROOT.gid), new Random(random.below(0x1_0000_0000)), tally);
 
-/** A directory for each worker. */
+/** Makes a directory for each worker. */
 async function settle(lines: readonly Line[], dir: string, promise: Promise3, random: Random, tally: Tally) {
   const root = callerOn(lines, 0, random, tally);
   const mounted = await root.call(MOUNT3.MNT, dir);
@@ -135,12 +131,13 @@ async function settle(lines: readonly Line[], dir: string, promise: Promise3, ra
   );
 }
 
-/** The server is killed first, so that nobody changes anything while the disk's copy is made. */
+/**
+ * Lets the workers work until the cut. The server is killed first, so that nothing changes while the disk is copied.
+ */
 async function workUntilCut(server: ServerProcess, workers: readonly CutWorker[], ms: number, failures: string[]) {
   let on = true;
   const working = workers.map(async worker => {
     try {
-      // oxlint-disable-next-line no-await-in-loop -- one call after the other: so it is known what must come
       while (on) await worker.step();
     } catch (error) {
       if (on || error instanceof Mismatch) failures.push(textOf(error));
@@ -181,7 +178,9 @@ async function compareHandles(
 const textOf = (error: unknown): string =>
   error instanceof Mismatch ? error.message : String((error as Error).stack ?? error);
 
-/** After a power cut the machine starts anew: so the kernel says, by way of a file that is mounted over its own. */
+/**
+ * Pretends that the machine was booted anew, as it is after a power cut, by mounting a file over the kernel's boot id.
+ */
 function bootAnew(folder: string): void {
   const file = join(folder, 'boot_id');
   writeFileSync(file, `${randomUUID()}\n`);

@@ -1,4 +1,4 @@
-/** Who works until the power is cut, and remembers what was promised to him. */
+/** A worker that works until the power is cut, and remembers what it was promised. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createmode3, nfsstat3 as S, stable_how } from '#protocols/nfs3/constants.ts';
@@ -21,9 +21,9 @@ const JUKEBOX_MS = 20;
 const JUKEBOX_TRIES_MAX = 500;
 
 export interface Promise3 {
-  /** `option sync-metadata on`. */
+  /** Whether changes of metadata are promised (`option sync-metadata on`). */
   readonly metadata: boolean;
-  /** Whether anything is asked to be on the disk at all. */
+  /** Whether the worker ever asks for data to be on the disk. */
   readonly syncs: boolean;
 }
 
@@ -34,7 +34,7 @@ export class CutWorker {
   caller!: Caller;
   #things = new Map<string, Thing>();
   readonly #history = new History();
-  /** After a cut, by path: who it may be. */
+  /** The objects that each path may lead to after a cut. */
   #survivors = new Map<string, Thing[]>();
 
   constructor(name: string, home: Buffer, promise: Promise3) {
@@ -44,12 +44,12 @@ export class CutWorker {
     this.#history.begin(new Map(), this.#things);
   }
 
-  /** Answered changes of names that cuts took back. */
+  /** How many answered changes of names were lost by cuts. */
   get lost(): number {
     return this.#history.lost;
   }
 
-  /** Something, until the connection ends. */
+  /** Takes a random step. @throws {Error} if the connection ends */
   async step(): Promise<void> {
     const { random } = this.caller;
     const kinds: readonly (readonly [weight: number, step: () => Promise<unknown>])[] = [
@@ -68,7 +68,7 @@ export class CutWorker {
     await random.pick(kinds.flatMap(([weight, step]) => Array<typeof step>(weight).fill(step)))();
   }
 
-  // What he does. Each change of names is told of before it is sent, as `next`, and when it was answered.
+  // The steps. Each change of names is noted as `next` before it is sent, and again when it is answered.
 
   async #write(): Promise<void> {
     const file = this.#pick('f')?.[1];
@@ -80,12 +80,12 @@ export class CutWorker {
     const at = this.#history.now;
     const grows = offset + data.length > file.bytes.now.length;
     file.bytes.sendingWrite(offset, data);
-    file.verf = undefined; // it was kept in the times
+    file.verf = undefined; // The verifier was kept in the times, which the change has replaced.
     const args = { file: file.handle, offset, count: data.length, stable, data };
     const done = await this.caller.expect(NFS3.WRITE, args, S.NFS3_OK);
     if (done.status !== S.NFS3_OK) return;
     same(done.count, data.length, 'WRITE: count');
-    holds(done.committed >= stable, 'WRITE: less than was asked for');
+    holds(done.committed >= stable, 'WRITE: committed less than was asked for');
     file.bytes.wrote(offset, data, stable !== stable_how.UNSTABLE, stable === stable_how.FILE_SYNC);
     if (grows) file.changedAt = at;
     if (stable === stable_how.FILE_SYNC) this.#synced(file);
@@ -211,7 +211,7 @@ export class CutWorker {
     await this.#change(names, call, () => this.#things.delete(path));
   }
 
-  /** `done` makes of the things what `next` is of their names. */
+  /** Makes a change of names. `done` does to the objects what `next` does to their names. */
   async #change(next: Names, call: () => Promise<unknown>, done: () => void): Promise<void> {
     this.#history.sending(next);
     await call();
@@ -237,9 +237,9 @@ export class CutWorker {
     return { dir, name: path.slice(slash + 1) };
   }
 
-  // After the cut.
+  // The checks after a cut.
 
-  /** Compares with the disk, below `path`. @throws {Mismatch} what was promised is not there */
+  /** Compares with the disk below `path`. @throws {Mismatch} if something promised is missing */
   compareWithDisk(path: string): void {
     const home = `${path}/${this.#name}`;
     const found = namesOn(home);
@@ -261,12 +261,14 @@ export class CutWorker {
     }
   }
 
-  /** Every handle is good, and each exclusive creation is still his; `path` is as above. @throws {Mismatch} */
+  /**
+   * Checks that every handle is valid, and that each exclusive creation still belongs to the worker. `path` is as
+   * above. @throws {Mismatch}
+   */
   async compareHandles(path: string): Promise<void> {
     this.#things = new Map();
     for (const [name, things] of this.#survivors) {
       const what = `${this.#name}/${name}`;
-      // oxlint-disable-next-line no-await-in-loop -- one call after the other
       const thing = await this.#whose(things, what);
       const text = this.#history.names.get(name)!;
       thing.mode = Number.parseInt(text.split(' ')[2]!, 8) || thing.mode;
@@ -275,7 +277,6 @@ export class CutWorker {
     }
     for (const [name, thing] of this.#things) {
       if (thing.type === 'f') thing.bytes.adopt(readFileSync(`${path}/${this.#name}/${name}`));
-      // oxlint-disable-next-line no-await-in-loop -- one call after the other
       if (thing.verf !== undefined && thing.mode === EXCLUSIVE_MODE) await this.#createAgain(name, thing);
     }
     await this.#meet(`${path}/${this.#name}`);
@@ -285,7 +286,6 @@ export class CutWorker {
   async #whose(things: readonly Thing[], what: string): Promise<Thing> {
     let status: number | undefined;
     for (const thing of things) {
-      // oxlint-disable-next-line no-await-in-loop -- one call after the other
       const found = await this.#patiently(() => this.caller.call(NFS3.GETATTR, { object: thing.handle }));
       status = statusOf(found);
       if (found.status !== S.NFS3_OK) continue;
@@ -303,11 +303,10 @@ export class CutWorker {
     holds(own, `CREATE EXCLUSIVE of ${name}, again: ${statusName(again.status)}`);
   }
 
-  /** What an unanswered call made. */
+  /** Looks up what an unanswered call has made. */
   async #meet(home: string): Promise<void> {
     for (const [path, text] of this.#history.names) {
       if (this.#things.has(path)) continue;
-      // oxlint-disable-next-line no-await-in-loop -- one call after the other
       const found = await this.caller.expect(NFS3.LOOKUP, { what: this.#where(path) }, S.NFS3_OK);
       if (found.status !== S.NFS3_OK) continue;
       const [type, fileid, mode] = text.split(' ') as [Thing['type'], string, string];
@@ -320,10 +319,8 @@ export class CutWorker {
 
   async #patiently<R>(call: () => Promise<R>): Promise<R> {
     for (let tries = 0; ; tries++) {
-      // oxlint-disable-next-line no-await-in-loop -- until there is an answer
       const result = await call();
       if (statusOf(result) !== S.NFS3ERR_JUKEBOX || tries >= JUKEBOX_TRIES_MAX) return result;
-      // oxlint-disable-next-line no-await-in-loop -- as it was asked to
       await sleep(JUKEBOX_MS);
     }
   }

@@ -1,4 +1,4 @@
-/** The bad network is as bad as it says. */
+/** The bad network has the faults that it is told to have. */
 import t, { type Test } from 'tap';
 import { NFS_PROGRAM } from '#protocols/nfs3/constants.ts';
 import { echo } from '../../support/rpc/echo.ts';
@@ -29,13 +29,16 @@ async function behind(t: Test, faults: Partial<Faults>) {
   return { proxy, client };
 }
 
-/** The xids of the replies to `CALLS` calls, in the order of their coming; all have come when a last call is answered. */
+/**
+ * The xids of the replies to `CALLS` calls, in the order in which they come. All have come when a last call is
+ * answered.
+ */
 async function work(client: RecordClient): Promise<number[]> {
   const xids = Array.from({ length: CALLS }, (_, xid) => xid);
   client.socket.write(Buffer.concat([...xids.map(xid => mark(callOf(xid))), mark(callOf(CALLS, echo.number))]));
   const found: number[] = [];
   for (;;) {
-    const reply = await client.reply(); // oxlint-disable-line no-await-in-loop -- in their order
+    const reply = await client.reply();
     const xid = reply.readUInt32BE(0);
     if (xid === CALLS) return found;
     found.push(xid);
@@ -64,7 +67,7 @@ t.test('calls and replies are lost', async t => {
   }
 });
 
-t.test('calls and replies come twice', async t => {
+t.test('calls and replies are doubled', async t => {
   for (const faults of [{ doubledCalls: 0.25 }, { doubledReplies: 0.25 }]) {
     const { proxy, client } = await behind(t, faults);
     const found = await work(client);
@@ -75,13 +78,13 @@ t.test('calls and replies come twice', async t => {
   }
 });
 
-t.test('what is delayed is overtaken, and comes', async t => {
+t.test('delayed records are overtaken, and arrive', async t => {
   const { proxy, client } = await behind(t, { delayed: 0.5, delayMsMax: 30 });
   const found = await work(client);
-  while (found.length < CALLS) found.push((await client.reply()).readUInt32BE(0)); // oxlint-disable-line no-await-in-loop
+  while (found.length < CALLS) found.push((await client.reply()).readUInt32BE(0));
   t.equal(new Set(found).size, CALLS);
-  t.ok(proxy.counts.delayed > CALLS / 2, 'calls and replies');
-  t.ok(found.filter((xid, i) => xid < (found[i - 1] ?? 0)).length > 10, 'out of order');
+  t.ok(proxy.counts.delayed > CALLS / 2, 'calls and replies are delayed');
+  t.ok(found.filter((xid, i) => xid < (found[i - 1] ?? 0)).length > 10, 'replies come out of order');
 });
 
 t.test('connections are cut in the middle of a record', async t => {
@@ -96,13 +99,12 @@ t.test('connections are cut in the middle of a record', async t => {
   t.equal(proxy.counts.cut, 1);
   t.ok(bytes < CALLS * 36);
   await proxy.close();
-  t.pass('and it ends with connections open or not');
+  t.pass('the proxy closes whether connections are open or not');
 });
 
-t.test('other programs are left alone', async t => {
+t.test('calls of other programs are passed on unchanged', async t => {
   const { client } = await behind(t, { lostCalls: 1, lostReplies: 1, cut: 1 });
   for (const xid of [1, 2, 3]) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     t.equal((await client.exchange(callOf(xid, echo.number))).readUInt32BE(0), xid);
   }
 });

@@ -1,10 +1,10 @@
 /**
- * A bad network in front of a server: it passes on RPC records (RFC 5531, 11) and loses, doubles, delays and so reorders
+ * A bad network in front of a server. It passes on RPC records (RFC 5531, 11) and loses, doubles, delays and thereby reorders
  * them, and cuts connections, as often as it is told to.
  *
  *     node test/faults/proxy/proxy.ts --listen 127.0.0.1:2050 --to 127.0.0.1:2049 --loss 0.05 --dup 0.05
  *
- * The server sees the proxy's own ports, so it must let in those from 1024 on (`--insecure`).
+ * The server sees the proxy's own ports, so it must accept ports from 1024 on (`--insecure`).
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -15,16 +15,16 @@ import { Random } from '../../soak/model/random.ts';
 import { reset } from '../../support/rpc/reset.ts';
 import { takeRecords } from './records.ts';
 
-/** How likely a record meets each of them. */
+/** The probability that each fault happens to a record. */
 export interface Faults {
   readonly lostCalls: number;
   readonly lostReplies: number;
   readonly doubledCalls: number;
   readonly doubledReplies: number;
-  /** It waits for up to `delayMsMax`, and others overtake it; so does the second of two. */
+  /** The record waits for up to `delayMsMax`, and others overtake it. So does the second copy of a doubled record. */
   readonly delayed: number;
   readonly delayMsMax: number;
-  /** The connection ends in the middle of it. */
+  /** The connection ends in the middle of the record. */
   readonly cut: number;
 }
 
@@ -50,7 +50,7 @@ export interface ProxyOptions {
   readonly seed: number;
 }
 
-/** What has been done to whom. */
+/** Counts of the records and connections, and of the faults that happened to them. */
 export class ProxyCounts {
   connections = 0;
   calls = 0;
@@ -65,7 +65,7 @@ export class ProxyCounts {
 
 export class FaultyProxy implements AsyncDisposable {
   readonly counts = new ProxyCounts();
-  /** May be changed at any time. */
+  /** The faults. They may be changed at any time. */
   faults: Faults;
   readonly #server: Server;
   readonly #to: Endpoint;
@@ -102,7 +102,7 @@ export class FaultyProxy implements AsyncDisposable {
   #take(client: Socket, random: Random): void {
     this.counts.connections++;
     const from = client.remoteAddress?.replace(/^::ffff:/, '') ?? '';
-    // Who calls from another of this machine's addresses is another client to the server, too.
+    // A client that calls from another address of this machine is another client to the server as well.
     const localAddress = from.startsWith('127.') && this.#to.host.startsWith('127.') ? from : undefined;
     const server = connect({ ...this.#to, ...(localAddress && { localAddress }) });
     const passage = new Passage(this, client, server, random);
@@ -111,14 +111,14 @@ export class FaultyProxy implements AsyncDisposable {
   }
 }
 
-/** A client's connection and the one to the server that belongs to it. */
+/** The connection of a client, and the one to the server that belongs to it. */
 class Passage {
   readonly #proxy: FaultyProxy;
   readonly #client: Socket;
   readonly #server: Socket;
   readonly #random: Random;
   readonly #timers = new Set<NodeJS.Timeout>();
-  /** Calls of other programs: a MOUNT that fails is not what this is about. */
+  /** The xids of calls of other programs, which meet no faults: a failing MOUNT is not what the proxy is for. */
   readonly #sheltered = new Set<number>();
   #over = false;
 
@@ -129,7 +129,7 @@ class Passage {
     this.#random = random;
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
-      socket.on('error', () => {}); // a reset is an end as well
+      socket.on('error', () => {}); // A reset is an end as well.
       socket.once('close', () => this.end());
     }
     takeRecords(client, record => this.#over || this.#call(record));
@@ -143,7 +143,10 @@ class Passage {
     this.#forget();
   }
 
-  /** Ends both connections as a failing network does: by a reset, without the FIN of a peer that has closed its side. */
+  /**
+   * Ends both connections as a failing network does: with a reset, and without the FIN of a peer that has closed its
+   * side.
+   */
   #break(): void {
     this.#over = true;
     reset(this.#client);
@@ -198,7 +201,7 @@ class Passage {
     const bytes = marked(record);
     if (this.#random.chance(faults.cut)) {
       counts.cut++;
-      this.#over = true; // what comes in the meantime is lost, too
+      this.#over = true; // Records that arrive in the meantime are lost, too.
       to.write(bytes.subarray(0, this.#random.between(1, bytes.length - 1)), () => this.#break());
     } else if (this.#random.chance(faults.delayed)) {
       counts.delayed++;
@@ -226,7 +229,7 @@ function endpoint(text: string): Endpoint {
   return { host: found[1]!, port: Number(found[2]) };
 }
 
-/** Command-line options that say what goes wrong; `lossy.ts` has them, too. */
+/** Command-line options for the faults. `lossy.ts` has them, too. */
 export const FAULT_OPTIONS = {
   loss: { type: 'string', default: '0.05' },
   'loss-calls': { type: 'string' },
@@ -238,7 +241,10 @@ export const FAULT_OPTIONS = {
   seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
 } as const;
 
-/** Lost: replies as `--loss` says, and calls as `--loss-calls` does, or as likely. @throws {Error} no number */
+/**
+ * The faults by the options. `--loss` applies to replies, and to calls unless `--loss-calls` is given. @throws {Error}
+ * if a value is not a number
+ */
 export function faultsOf(values: Partial<Record<keyof typeof FAULT_OPTIONS, string>>): Faults {
   const number = (name: keyof typeof FAULT_OPTIONS, otherwise = '0') => {
     const value = Number(values[name] ?? otherwise);

@@ -3,7 +3,10 @@ import { RecordError, RecordReader } from '#src/rpc/record.ts';
 
 const LIMITS = { recordBytesMax: 4 * 1024 * 1024, fragmentsMax: 4096 };
 
-/** Calls `take` with each record that comes over `socket`: a copy, without its mark. What is no record ends the socket. */
+/**
+ * Calls `take` with a copy of each record that comes over `socket`, without its mark. Data that are not a record end
+ * the socket.
+ */
 export function takeRecords(socket: Socket, take: (record: Buffer) => void): void {
   const reader = new RecordReader(LIMITS);
   socket.on('data', (chunk: Buffer) => {

@@ -23,7 +23,7 @@ async function stranger(t: Test, port: number, address: string): Promise<Socket>
 }
 
 async function until(what: () => boolean): Promise<void> {
-  while (!what()) await sleep(5); // oxlint-disable-line no-await-in-loop -- until it is so
+  while (!what()) await sleep(5);
 }
 
 const NULL_CALL = hex('00000001 00000000 00000002 20000001 00000002 00000000 00000000 00000000 00000000 00000000');
@@ -42,12 +42,12 @@ t.test('READs whose replies are never read: no more than a part of the budget, a
   const { budgets } = served.clients;
   let most = 0;
   for (let i = 0; i < 40; i++) {
-    const socket = await stranger(t, served.port, '127.0.0.7'); // oxlint-disable-line no-await-in-loop -- in turns
+    const socket = await stranger(t, served.port, '127.0.0.7');
     socket.pause().write(Buffer.concat(Array.from({ length: 64 }, () => read)));
     most = Math.max(most, budgets.replies.used);
   }
   for (let i = 0; i < 50; i++) {
-    const reply = await served.exchange(read.subarray(4)); // oxlint-disable-line no-await-in-loop -- one by one
+    const reply = await served.exchange(read.subarray(4));
     t.equal(reply.readUInt32BE(24), 0);
     most = Math.max(most, budgets.replies.used);
   }
@@ -107,7 +107,7 @@ t.test('half records: no more than a part of the budget, and a record of another
   const length = Buffer.alloc(4);
   length.writeUInt32BE(MiB);
   for (let i = 0; i < 20; i++) {
-    const reply = await served.exchange(Buffer.concat([bare(1), length, data])); // oxlint-disable-line no-await-in-loop -- one by one
+    const reply = await served.exchange(Buffer.concat([bare(1), length, data]));
     t.equal(reply.readUInt32BE(24), MiB);
     t.ok(received.used <= received.max / 2, `${received.used} of ${received.max}`);
   }

@@ -56,7 +56,6 @@ async function end({ stage }: ServedNfs, client: RecordClient, how: 'reset' | 'f
   const before = stage.connections;
   if (how === 'reset') client.socket.resetAndDestroy();
   else client.socket.end();
-  // oxlint-disable-next-line no-await-in-loop -- soon, or the test times out
   while (stage.connections === before) await turn();
 }
 
@@ -146,7 +145,6 @@ t.test('what root was answered, a user does not get', { skip: !canSwitch && 'nee
 t.test('a program that counts xids from the same number at each start gets handles that live', async t => {
   const served = await serve(t);
   for (let start = 0; start < 3; start++) {
-    // oxlint-disable no-await-in-loop -- starts follow one another
     const client = await connected(served);
     const made = await served.create(client, 2, served.root, 'file');
     const object = (made as { obj: Buffer }).obj;
@@ -190,7 +188,6 @@ for (const size of [8, 400, 1000, 1024, 4 * KiB, 64 * KiB, 1024 * KiB]) {
     t.equal(statSync(path, { bigint: true }).mtimeNs, mtimeNs, 'and not written again');
     for (const at of [0, size >> 1, (size >> 1) + 1, size - 1]) {
       const other = changedAt(data, at);
-      // oxlint-disable-next-line no-await-in-loop -- each is written over the one before
       await write(50, other);
       t.ok(readFileSync(path).equals(other), `byte ${at} differs: written`);
     }
@@ -229,7 +226,6 @@ t.test('one xid for all calls leaves few replies behind, so none has to be searc
   const client = await connected(served);
   const remove = (name: string) => served.call(client, NFS3.REMOVE, { object: { dir: served.root, name } }, 1);
   for (let i = 0; i < 300; i++) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     if (statusOf(await remove(`no-${i}`)) !== S.NFS3ERR_NOENT) t.fail(`REMOVE ${i}`);
   }
   t.ok(served.replies.size <= 17, `${served.replies.size} replies are kept`);

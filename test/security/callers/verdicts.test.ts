@@ -82,7 +82,6 @@ t.test('AUTH_NONE: one caller’s verdict is not another’s', async t => {
     const accesses = new Accesses(silent, false);
     for (const call of [first!, second!, first!, second!]) {
       const allowed = call.peer.address === CLIENT && call.peer.port < 1024;
-      // oxlint-disable-next-line no-await-in-loop -- the order is what it is about
       t.equal(await verdictOf(accesses, call, on), allowed ? 'allowed' : 'EACCES');
     }
   }
@@ -99,7 +98,6 @@ t.test('credentials that two connections share make no difference', async t => {
     [calls[1]!, 'EACCES'],
     [calls[0]!, 'allowed'],
   ] as const) {
-    // oxlint-disable-next-line no-await-in-loop -- the order is what it is about
     t.equal(await verdictOf(accesses, call, on), expected);
   }
 });

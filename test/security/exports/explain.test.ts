@@ -87,7 +87,6 @@ t.test('read-only is what the graph makes so, by an option or by a layer', async
     t.match(checked.stdout, new RegExp(`^/${name} +${mode} `, 'm'), `check: /${name} is ${mode}`);
     t.equal(listed.find(({ volume }) => volume === name)!.access, mode, `exports: /${name}`);
     t.match(server.stdout.text, new RegExp(`^/${name} \\(${mode}[,)]`, 'm'), `at the start: /${name}`);
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     const told = await explain({ path: `/${name}/file` });
     t.match(told.access, { mode, ...READ_ONLY[name] }, `explain: /${name}`);
     t.equal(told.object!.granted, mode === 'read-only' ? 'r--' : 'rw-', `explain: what is granted in /${name}`);
@@ -138,7 +137,6 @@ t.test('refused is what the caller cannot do, by rules, modes or because it is n
     );
   }
   for (const [question, expected] of refused) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     t.match(await explain(question), { allowed: false, ...expected }, JSON.stringify(question));
   }
 });

@@ -312,7 +312,6 @@ for (const [group, cases] of Object.entries(groups)) {
       const { name, lines, overrides = [], says } = one;
       const text = volfile(lines);
       const what = `${name}: ${overrides.join(' ') || JSON.stringify(lines)}`;
-      // oxlint-disable-next-line no-await-in-loop -- they share the file
       const message = await planServer({ text, file, overrides }).then(
         () => 'it would be served',
         (error: Error) => error.message,
@@ -325,7 +324,6 @@ for (const [group, cases] of Object.entries(groups)) {
       writeFileSync(file, text);
       const words = ['-f', file, ...overrides.flatMap(override => ['--xlator-option', override])];
       for (const command of ['check', 'serve']) {
-        // oxlint-disable-next-line no-await-in-loop -- they share standard error
         t.strictSame(await refused(t, [command, ...words]), { code: 2, stderr: `${message}\n` }, command);
       }
     }
@@ -351,7 +349,6 @@ t.test('loaded anew, each of them changes nothing', async t => {
         stderr.text.slice(from),
       );
       if (told) return JSON.parse(`"${told[1]}"`) as string;
-      // oxlint-disable-next-line no-await-in-loop -- until it has said so
       await once(child.stderr!, 'data');
     }
   };
@@ -369,7 +366,6 @@ t.test('loaded anew, each of them changes nothing', async t => {
     const text = one.overrides
       ? volfile(one.lines).replaceAll(/(volume|subvolumes) data/g, '$1 other')
       : volfile(one.lines);
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     const message = await refusedAnew(text);
     t.ok(message.startsWith('the volfile was not reloaded, and nothing has changed: '), `${one.name}: ${message}`);
     t.match(message, one.says);

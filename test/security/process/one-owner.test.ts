@@ -38,7 +38,6 @@ t.test('a second server is told which one has the directory', async t => {
     'the first one has an index there',
   );
   for (const dir of [data, other]) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     const { code, stderr } = await bricknfs(['serve', '--port', '0', '--state-dir', state, dir]);
     t.equal(code, 1);
     t.equal(
@@ -56,7 +55,7 @@ t.test('a second server on the same port changes nothing, be the directory the s
   const fresh = join(state, '..', 'fresh');
   for (const dir of [state, fresh]) {
     const args = ['serve', '--port', `${running.port}`, '--state-dir', dir, ...index, data];
-    const { code, stderr } = await bricknfs(args); // oxlint-disable-line no-await-in-loop -- one after the other
+    const { code, stderr } = await bricknfs(args);
     t.equal(code, 1);
     t.match(stderr, /^bricknfs: cannot listen on port/);
   }

@@ -143,7 +143,6 @@ for (const stages of [1, 2]) {
     /** Leaves each stage as the user. */
     const asUser = async () => {
       for (const line of lines) {
-        // oxlint-disable no-await-in-loop -- one after the other is simple, and quick enough
         const mounted = await line.exchange(++xid, marked(recordOf(MOUNT3.MNT, '/data', xid, cred)));
         const dir = Buffer.from((resultOf(MOUNT3.MNT, mounted) as { fhandle: Buffer }).fhandle);
         const where = { dir, name: `made-${++xid}` };
@@ -153,7 +152,6 @@ for (const stages of [1, 2]) {
       }
     };
     for (let version = 1; version <= 4; version++) {
-      // oxlint-disable no-await-in-loop -- reloads follow one another
       await asUser();
       privateXlator(xlators, version);
       writeFileSync(file, volfile(data, `option nfs.mem-factor ${version + 1}`));

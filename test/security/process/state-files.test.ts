@@ -163,7 +163,7 @@ t.test('rmtab: what others have put there, or where it is made, is not followed'
     writeFileSync(victim, '10.9.9.9:/secret:0x00000001\n');
     const rmtab = join(dir, 'rmtab');
     put(rmtab, { path: victim, content: readFileSync(victim) });
-    await write(rmtab); // oxlint-disable-line no-await-in-loop -- one after the other
+    await write(rmtab);
     t.equal(readFileSync(victim, 'utf8'), '10.9.9.9:/secret:0x00000001\n', `${what}: nothing was written through it`);
     const found = lstatSync(rmtab);
     if (found.isFile()) t.equal(readFileSync(rmtab, 'utf8'), line, `${what}: replaced, and nothing taken from it`);

@@ -42,7 +42,6 @@ async function sent(control: ControlSocket, ...parts: string[]): Promise<unknown
   const socket = await open(control);
   for (const part of parts) {
     socket.write(part);
-    // oxlint-disable-next-line no-await-in-loop -- so that each comes by itself
     await new Promise(resolve => setTimeout(resolve, 10));
   }
   const text = (await socket.toArray()).join('');

@@ -206,7 +206,6 @@ export const DISRUPTIONS: Record<string, Disruption> = {
     const reply = line.reply(xid);
     for (let at = 0; at < stream.length; at++) {
       line.socket.write(stream.subarray(at, at + 1));
-      // oxlint-disable-next-line no-await-in-loop -- each byte is to be a segment
       if (at % 8 === 0) await new Promise(setImmediate);
     }
     sameStatus(resultOf(NFS3.GETATTR, await reply), S.NFS3_OK, 'a byte at a time');

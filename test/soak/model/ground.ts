@@ -47,7 +47,6 @@ export function prepareDisk(dir: string, random: Random): Buffer {
 async function handleOf(caller: Caller, dir: Buffer, ...names: string[]): Promise<Buffer> {
   let handle = dir;
   for (const name of names) {
-    // oxlint-disable-next-line no-await-in-loop -- each is in the one before
     const found = await caller.call(NFS3.LOOKUP, { what: { dir: handle, name } });
     holds(found.status === S.NFS3_OK, `LOOKUP ${name} failed`);
     handle = Buffer.from(found.object);
@@ -102,7 +101,6 @@ export async function populate(
     for (let k = 0; k < WORKERS_EACH; k++) {
       const user = USERS[(i + k) % USERS.length]!;
       const name = `home-${i}-${k}`;
-      // oxlint-disable-next-line no-await-in-loop -- they are few
       const home = await homeFor(root, top, name, user, asRoot);
       const own = asRoot ? user : { uid: process.getuid!(), gid: process.getgid!() };
       const who = caller(line, user);

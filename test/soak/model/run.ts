@@ -164,11 +164,9 @@ async function sampleUntil(
   take: (sample: Sample) => void,
 ): Promise<void> {
   while (!signal.aborted && !server.ended) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other, at times
     // The server may end at any time. That is noticed elsewhere.
     const sample = await server.sample(load()).catch(() => undefined);
     if (sample) take(sample);
-    // oxlint-disable-next-line no-await-in-loop
     await sleep(SAMPLE_MS, undefined, { signal }).catch(() => {});
   }
 }
@@ -182,7 +180,6 @@ async function work({ workers, mounters, ground }: Populated, tally: Tally, call
   const repeat = async (who: string, step: () => Promise<void>, first?: () => Promise<void>): Promise<void> => {
     try {
       await first?.();
-      // oxlint-disable-next-line no-await-in-loop -- one call after the other: so it is known what must come
       while (goesOn()) await step();
     } catch (error) {
       tally.mismatch(error, who);
@@ -193,7 +190,6 @@ async function work({ workers, mounters, ground }: Populated, tally: Tally, call
   // warm-up.
   const flood = (n: number) => async () => {
     for (const route of ground.routes.filter((_, i) => i % DISRUPTERS === n)) {
-      // oxlint-disable-next-line no-await-in-loop -- as many at a time as there are disrupters
       await disrupt({ ...ground, routes: [route] }, tally, 'replies not read');
     }
   };

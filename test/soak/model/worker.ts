@@ -59,7 +59,6 @@ export class Worker {
   /** Lets the tree grow to about the size that it will keep. @throws {Mismatch} */
   async fill(): Promise<void> {
     const grow = ['mkdir', 'create', 'create', 'symlink', 'mknod', 'link'] as const;
-    // oxlint-disable-next-line no-await-in-loop -- one call after the other: so it is known what must come
     for (let i = 0; i < FILLING; i++) await this[grow[i % grow.length]!]();
   }
 
@@ -404,7 +403,6 @@ export class Worker {
     const found = new Set<string>();
     for (let cookie = 0n, eof = false; !eof;) {
       const args = { dir: dir.handle, cookie, cookieverf: COOKIEVERF, count };
-      // oxlint-disable-next-line no-await-in-loop -- a page begins where the last one ended
       const page = await this.caller.expect(NFS3.READDIR, args, S.NFS3_OK);
       if (page.status !== S.NFS3_OK) return;
       this.after(page.dir_attributes, dir, 'READDIR');
@@ -421,7 +419,6 @@ export class Worker {
     const found = new Set<string>();
     for (let cookie = 0n, eof = false; !eof;) {
       const args = { dir: dir.handle, cookie, cookieverf: COOKIEVERF, dircount: maxcount, maxcount };
-      // oxlint-disable-next-line no-await-in-loop -- a page begins where the last one ended
       const page = await this.caller.expect(NFS3.READDIRPLUS, args, S.NFS3_OK);
       if (page.status !== S.NFS3_OK) return;
       this.after(page.dir_attributes, dir, 'READDIRPLUS');

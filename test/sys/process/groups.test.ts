@@ -71,7 +71,6 @@ t.test('one look-up is under way; those of a user are one; clients take turns', 
   const last = groups.of(9, 9, 'one');
   t.strictSame(asked, [1]);
   for (let i = 0; i < 4; i++) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other is what it is about
     await answer([i]);
   }
   t.strictSame(asked, [1, 2, 9, 3]);
@@ -94,7 +93,6 @@ t.test('what waits is bounded, for each client and in total', async t => {
 t.test('answers are kept in a bounded number, the latest', async t => {
   const groups = new Groups(async uid => [uid]);
   for (let uid = 0; uid < 10_010; uid++) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other, so that none has to wait
     await groups.of(uid, 0, 'a');
   }
   t.equal(groups.known(0, 0, 'a'), undefined);

@@ -80,7 +80,7 @@ for (const [what, damage] of Object.entries(DAMAGES)) {
     t.ok(readFileSync(`${file}.damaged`).equals(spoiled), 'it was set aside');
     await brick.stop();
     const again = await startBrick(t, place, byIndex);
-    for (const one of handles) t.type(await codeOf(again.fops.stat(root, fresh(one))), 'object', 'at once'); // oxlint-disable-line no-await-in-loop
+    for (const one of handles) t.type(await codeOf(again.fops.stat(root, fresh(one))), 'object', 'at once');
   });
 }
 
@@ -130,7 +130,7 @@ t.test('damaged while it is used: calls fail, the log says so, and the next star
   for (const name of filled) {
     rmSync(place.path(name));
     writeFileSync(place.path(`new ${name}`), '');
-    code = await codeOf(brick.fops.lookup(root, brick.root, `new ${name}`)); // oxlint-disable-line no-await-in-loop
+    code = await codeOf(brick.fops.lookup(root, brick.root, `new ${name}`));
     if (code === 'EIO') break;
   }
   t.equal(code, 'EIO');
@@ -152,18 +152,17 @@ t.test('two trees of one name, one after the other and again: no handle is lost'
   });
   const handles: Iatt[][] = [];
   for (const place of places) {
-    const brick = await startBrick(t, place, byIndex); // oxlint-disable-line no-await-in-loop
-    // oxlint-disable-next-line no-await-in-loop
+    const brick = await startBrick(t, place, byIndex);
     const { entries } = await brick.fops.readdirp(root, brick.root.fd, 100_000, 0n);
     handles.push(entries.filter(({ name }) => !name.startsWith('.')).map(({ iatt }) => iatt!));
-    await brick.stop(); // oxlint-disable-line no-await-in-loop
+    await brick.stop();
   }
   t.equal(indexFiles(places[0]!).length, 2);
   for (const [i, place] of places.entries()) {
-    const brick = await startBrick(t, place, byIndex); // oxlint-disable-line no-await-in-loop
+    const brick = await startBrick(t, place, byIndex);
     // Without a search: at once.
-    for (const one of handles[i]!) t.type(await codeOf(brick.fops.stat(root, fresh(one))), 'object'); // oxlint-disable-line no-await-in-loop
-    await brick.stop(); // oxlint-disable-line no-await-in-loop
+    for (const one of handles[i]!) t.type(await codeOf(brick.fops.stat(root, fresh(one))), 'object');
+    await brick.stop();
   }
   // Both at a time, and a tree that was moved and is called otherwise.
   const moved = join(home, 'moved');
@@ -184,7 +183,7 @@ t.test('the index of an earlier version, called by the name of the volume, is ta
   inDatabase(file, `UPDATE volume SET root = '${mount.fsid} ${ino}'`);
   renameSync(file, former);
   const brick = await startBrick(t, place, byIndex);
-  for (const one of handles) t.type(await codeOf(brick.fops.stat(root, fresh(one))), 'object'); // oxlint-disable-line no-await-in-loop
+  for (const one of handles) t.type(await codeOf(brick.fops.stat(root, fresh(one))), 'object');
   t.strictSame(
     indexFiles(place).map(path => basename(path)),
     [basename(file)],
@@ -211,7 +210,7 @@ t.test('a directory that was reached by `..` only is known after a restart', nee
   const one = entries.find(({ name }) => name === '..')!.iatt!;
   await brick.stop();
   const again = await startBrick(t, place, byIndex);
-  for (const dir of [two, one]) t.match(await codeOf(again.fops.stat(root, fresh(dir))), { ino: dir.ino }); // oxlint-disable-line no-await-in-loop
+  for (const dir of [two, one]) t.match(await codeOf(again.fops.stat(root, fresh(dir))), { ino: dir.ino });
 });
 
 t.test('a brick that cannot be opened leaves no descriptor open', needsRoot, async t => {
@@ -221,6 +220,6 @@ t.test('a brick that cannot be opened leaves no descriptor open', needsRoot, asy
   const descriptors = () => readdirSync('/proc/self/fd').length;
   await t.rejects(openParts(t, place), /no regular file/);
   const before = descriptors();
-  for (let i = 0; i < 10; i++) await t.rejects(openParts(t, place)); // oxlint-disable-line no-await-in-loop
+  for (let i = 0; i < 10; i++) await t.rejects(openParts(t, place));
   t.equal(descriptors(), before);
 });

@@ -47,7 +47,6 @@ t.test('full for a moment: no handle is given out that does not enter the index'
   t.equal(await codeOf(list()), 'EJUKEBOX');
   const given = [old];
   for (let i = 0; i < FILES; i++) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     const found = await codeOf(brick.fops.lookup(root, brick.root, `f${i}`));
     if (typeof found === 'string') t.equal(found, 'EJUKEBOX');
     else given.push((found as { iatt: typeof old }).iatt);
@@ -72,15 +71,15 @@ t.test('full: what is made is removed again and not denied, what is removed or m
   const before = readdirSync(place.dir).length;
   for (let i = 0; i < 50; i++) {
     // Until there is no room for one more row, they are made.
-    const made = await codeOf(brick.fops.create(root, top, `new ${i}`, guarded)); // oxlint-disable-line no-await-in-loop
-    if (typeof made === 'object') await brick.fops.unlink(root, top, `new ${i}`); // oxlint-disable-line no-await-in-loop
+    const made = await codeOf(brick.fops.create(root, top, `new ${i}`, guarded));
+    if (typeof made === 'object') await brick.fops.unlink(root, top, `new ${i}`);
   }
   for (const [what, make] of Object.entries({
     create: () => brick.fops.create(root, top, 'x', guarded),
     mkdir: () => brick.fops.mkdir(root, top, 'x', { mode: 0o755 }),
     symlink: () => brick.fops.symlink(root, top, 'x', 'to', {}),
   })) {
-    t.equal(await codeOf(make()), 'EJUKEBOX', what); // oxlint-disable-line no-await-in-loop
+    t.equal(await codeOf(make()), 'EJUKEBOX', what);
   }
   t.equal(readdirSync(place.dir).length, before, 'nothing is left of what was refused');
   t.type(await codeOf(brick.fops.unlink(root, top, 'gone')), 'object', 'room can be made');
@@ -136,7 +135,7 @@ t.test('damaged where nothing else tells objects apart: the start stops, and say
   const why = new RegExp(
     `^the index of file handles ${file} is damaged \\(.*\\), and nothing else tells .*: restore it`,
   );
-  for (let tries = 0; tries < 2; tries++) await t.rejects(startBrick(t, place), { message: why }); // oxlint-disable-line no-await-in-loop
+  for (let tries = 0; tries < 2; tries++) await t.rejects(startBrick(t, place), { message: why });
   rmSync(file!);
   brick = await startBrick(t, place);
   t.ok((await brick.fops.lookup(root, brick.root, 'f')).iatt.gfid.equals(f.gfid), 'what the message says helps');

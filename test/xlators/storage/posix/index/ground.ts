@@ -20,9 +20,9 @@ export const fresh = ({ gfid, type }: Pick<Iatt, 'gfid' | 'type'>): Inode => new
 /** Asks until the answer is another than to come again. */
 export async function patiently(ask: () => Promise<unknown>): Promise<unknown> {
   for (let tries = 0; tries < 1000; tries++) {
-    const answer = await codeOf(ask()); // oxlint-disable-line no-await-in-loop -- one after the other
+    const answer = await codeOf(ask());
     if (answer !== 'EJUKEBOX') return answer;
-    await new Promise(resolve => setTimeout(resolve, 20)); // oxlint-disable-line no-await-in-loop
+    await new Promise(resolve => setTimeout(resolve, 20));
   }
   return 'EJUKEBOX for ever';
 }
@@ -31,7 +31,6 @@ export async function patiently(ask: () => Promise<unknown>): Promise<unknown> {
 export async function known({ fops }: TestBrick, all: readonly Pick<Iatt, 'gfid' | 'type'>[]): Promise<number> {
   let count = 0;
   for (const one of all) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     if (typeof (await patiently(() => fops.stat(root, fresh(one)))) === 'object') count++;
   }
   return count;

@@ -72,12 +72,12 @@ for (const lock of ['BEGIN IMMEDIATE', 'BEGIN EXCLUSIVE']) {
       const brick = await startBrick(t, place, byIndex);
       const handles: Iatt[] = [];
       for (const file of ['seen', 'before', 'old', 'olddir']) {
-        handles.push((await brick.fops.lookup(root, brick.root, file)).iatt); // oxlint-disable-line no-await-in-loop
+        handles.push((await brick.fops.lookup(root, brick.root, file)).iatt);
       }
       const free = await otherProcess(t, indexFiles(place)[0]!, lock);
       const began = performance.now();
       const answer = await codeOf(run(brick));
-      for (let i = 0; i < 20; i++) await codeOf(brick.fops.lookup(root, brick.root, 'unseen')); // oxlint-disable-line no-await-in-loop
+      for (let i = 0; i < 20; i++) await codeOf(brick.fops.lookup(root, brick.root, 'unseen'));
       t.ok(performance.now() - began < 4000, 'one lock alone was waited for 5 s for each');
       t.equal(waits ? answer : typeof answer, waits ? 'EJUKEBOX' : 'object');
       if (makes !== undefined) t.equal(existsSync(place.path('.')) && readdirSync(place.dir).includes(makes), !waits);
@@ -108,7 +108,7 @@ t.test('changes that were done while it was locked are written by themselves', n
     ['b', 'c'],
     ['c', 'd'],
   ]) {
-    await brick.fops.rename(root, brick.root, from!, brick.root, to!); // oxlint-disable-line no-await-in-loop
+    await brick.fops.rename(root, brick.root, from!, brick.root, to!);
   }
   await free();
   // Nothing is asked of the brick meanwhile.

@@ -45,9 +45,9 @@ t.test('rounds of files that come and go leave nothing behind', needsRoot, async
   const brick = await startBrick(t, place, byIndex);
   for (let round = 0; round < 3; round++) {
     for (let i = 0; i < FILES; i++) writeFileSync(place.path(`${round} ${i}`), '');
-    await brick.fops.readdirp(root, brick.root.fd, 1_000_000, 0n); // oxlint-disable-line no-await-in-loop
+    await brick.fops.readdirp(root, brick.root.fd, 1_000_000, 0n);
     for (let i = 0; i < FILES; i++) rmSync(place.path(`${round} ${i}`));
-    await opened.brick.objects.index!.sweep(); // oxlint-disable-line no-await-in-loop
+    await opened.brick.objects.index!.sweep();
     rows.push(rowsOf(place));
   }
   t.strictSame(rows, [0, 0, 0]);
