@@ -16,6 +16,8 @@ export interface Option<T> {
   readonly doc: string;
   /** There is no default: the volfile must set it. */
   readonly required?: boolean;
+  /** What holds while it is not set, for docs, where `default` does not tell: `a quarter of the memory`. */
+  readonly unset?: string | undefined;
   /** Other names that the volfile may use for it. */
   readonly aliases?: readonly string[];
   /** The table's key is a pattern, and this is the option that each name matching it is read as. See {@link each}. */
@@ -33,10 +35,16 @@ export interface Option<T> {
 export type OptionTable = Readonly<Record<string, Option<any>>>;
 export type OptionValues<O extends OptionTable> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
 
+interface Common {
+  readonly aliases?: readonly string[];
+  /** See {@link Option.unset}. */
+  readonly unset?: string;
+}
+
 /** What every constructor takes: a default (`undefined` for "not set"), or that there is none. */
 export type Spec<D> =
-  | { readonly default: D; readonly required?: undefined; readonly aliases?: readonly string[] }
-  | { readonly default?: undefined; readonly required: true; readonly aliases?: readonly string[] };
+  | (Common & { readonly default: D; readonly required?: undefined })
+  | (Common & { readonly default?: undefined; readonly required: true });
 
 /** An option from its parts, for kinds that are not below. */
 export function option<T, D = never>(
@@ -49,6 +57,7 @@ export function option<T, D = never>(
   return {
     default: spec.default as D,
     required: spec.required === true,
+    unset: spec.unset,
     aliases: spec.aliases ?? [],
     expected,
     doc,

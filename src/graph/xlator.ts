@@ -50,6 +50,8 @@ export type DumpValues = Readonly<Record<string, string | number | boolean>>;
 
 export interface XlatorClass {
   new (config: XlatorConfig<any>): Xlator;
+  /** What the xlator does, in whole sentences, for docs. */
+  readonly doc?: string;
   /** The options that the xlator takes; any other option in the volfile is reported. */
   readonly options?: OptionTable;
   /** Options of other software with what becomes of them here. */

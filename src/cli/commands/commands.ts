@@ -50,6 +50,14 @@ export const COMMANDS: readonly CommandEntry[] = [
       'with 1 if it is refused.',
     load: async () => (await import('./explain.ts')).explain,
   },
+  {
+    usage: 'options [type]',
+    describe:
+      'Prints the options that a volfile may set: what each does, its values, its default, and when a change takes ' +
+      'effect.',
+    argument: { name: 'type', describe: 'a type of volfiles, such as nfs/server; all types if there is none' },
+    load: async () => (await import('./options.ts')).options,
+  },
 ];
 
 export const nameOf = ({ usage }: CommandEntry): string => usage.split(' ')[0]!;

@@ -6,17 +6,21 @@ import { fopList } from './fop-list.ts';
 import { randomFrom } from './random.ts';
 
 const options = {
-  'delay-percentage': percent({ default: 10 }, 'How many of the calls are delayed, by chance.'),
+  'delay-percentage': percent({ default: 10 }, 'The share of the calls that is delayed. Chance decides which.'),
   'delay-duration': integer(
     { default: 100_000, min: 1, max: 999_999_999 },
-    'For how long, in microseconds; timers are exact to a millisecond.',
+    'How long a call is delayed, in microseconds. Timers are exact to a millisecond.',
   ),
-  enable: fopList({ default: ALL_FOPS, aliases: ['fops'] }, 'The fops that may be delayed; all unless set.'),
-  seed: integer({ default: 1, min: 0, max: 2 ** 31 - 1 }, 'The same seed delays the same calls.'),
+  enable: fopList({ default: ALL_FOPS, unset: 'all fops', aliases: ['fops'] }, 'The fops that may be delayed.'),
+  seed: integer(
+    { default: 1, min: 0, max: 2 ** 31 - 1 },
+    'The seed of the random numbers. With the same seed the same calls are delayed.',
+  ),
 };
 
 /** debug/delay-gen: lets some of the calls wait before they go on. */
 export class DelayGen extends Xlator<typeof options> {
+  static readonly doc = 'Delays some of the calls.';
   static readonly options = options;
   readonly #fops: ReadonlySet<Fop> = new Set(this.options.enable);
   readonly #share: number = this.options['delay-percentage'] / 100;

@@ -6,24 +6,28 @@ import { fopList } from './fop-list.ts';
 import { randomFrom } from './random.ts';
 
 const options = {
-  failure: percent({ default: 0 }, 'How many of the calls fail, by chance.'),
+  failure: percent({ default: 0 }, 'The share of the calls that fails. Chance decides which.'),
   'error-no': option(
     { default: 'EIO' as Errno },
     'the name of an errno, such as EIO or ENOSPC',
-    'The error that they fail with.',
+    'The error that the calls fail with.',
     text => (Object.hasOwn(ERRNO, text.toUpperCase()) ? (text.toUpperCase() as Errno) : undefined),
   ),
-  enable: fopList({ default: ALL_FOPS, aliases: ['fops'] }, 'The fops that may fail; all unless set.'),
+  enable: fopList({ default: ALL_FOPS, unset: 'all fops', aliases: ['fops'] }, 'The fops that may fail.'),
   nth: list(
     integer({ default: 1, min: 1, max: 2 ** 31 }, 'The number of a call.'),
     { default: [] },
-    'Calls of those fops that fail, counted from 1.',
+    'The numbers of the calls that fail, counted from 1 over the fops that may fail.',
   ),
-  seed: integer({ default: 1, min: 0, max: 2 ** 31 - 1 }, 'The same seed gives the same failures.'),
+  seed: integer(
+    { default: 1, min: 0, max: 2 ** 31 - 1 },
+    'The seed of the random numbers. With the same seed the same calls fail.',
+  ),
 };
 
 /** debug/error-gen: fails some of the calls, before anything below has seen them. */
 export class ErrorGen extends Xlator<typeof options> {
+  static readonly doc = 'Fails some of the calls, by chance or by number.';
   static readonly options = options;
   readonly #fops: ReadonlySet<Fop> = new Set(this.options.enable);
   readonly #nth: ReadonlySet<number> = new Set(this.options.nth);

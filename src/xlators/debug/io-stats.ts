@@ -4,8 +4,8 @@ import { ALL_FOPS, type DumpValues, Xlator } from '../../graph/xlator.ts';
 import { HISTOGRAM_LENGTH, type IoStatsSnapshot } from './io-stats-snapshot.ts';
 
 const options = {
-  'latency-measurement': bool({ default: true }, 'Measure how long each fop takes.'),
-  'count-fop-hits': bool({ default: true }, 'Count the fops that pass, and their errors.'),
+  'latency-measurement': bool({ default: true }, 'Measures how long each fop takes.'),
+  'count-fop-hits': bool({ default: true }, 'Counts fops and their errors.'),
 };
 
 class Counter {
@@ -29,6 +29,7 @@ class Counter {
 
 /** debug/io-stats: counts and times every fop that passes. */
 export class IoStats extends Xlator<typeof options> {
+  static readonly doc = 'Counts and times fops. The command status shows the numbers.';
   static readonly options = options;
   readonly #counters = new Map<Fop, Counter>(ALL_FOPS.map(fop => [fop, new Counter()]));
   #bytesRead = 0;

@@ -11,13 +11,18 @@ const LEVELS = { ERROR: 'error', WARNING: 'warn', INFO: 'info', DEBUG: 'debug', 
 const levels = Object.keys(LEVELS) as (keyof typeof LEVELS)[];
 
 const options = {
-  'include-ops': fopList({ default: ALL_FOPS, aliases: ['fops'] }, 'The fops that are logged; all unless set.'),
+  'include-ops': fopList({ default: ALL_FOPS, unset: 'all fops', aliases: ['fops'] }, 'The fops that are logged.'),
   'exclude-ops': fopList({ default: [] }, 'Fops that are not logged.'),
-  'force-log-level': choice(levels, { default: 'INFO' }, 'The level at which they are logged.'),
+  'force-log-level': choice(
+    levels,
+    { default: 'INFO' },
+    'The level at which fops are logged. The log has them if --log-level lets this level through.',
+  ),
 };
 
 /** debug/trace: logs the fops that pass, what they are called with, what they answer and how long they take. */
 export class Trace extends Xlator<typeof options> {
+  static readonly doc = 'Logs fops with their arguments, their answers and how long they take.';
   static readonly options = options;
   readonly #level = LEVELS[this.options['force-log-level']];
   readonly #fops: ReadonlySet<Fop> = new Set(this.options['include-ops']).difference(

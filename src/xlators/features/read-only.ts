@@ -7,7 +7,7 @@ import { bool, limiting, type OptionValues } from '../../graph/options.ts';
 import { Xlator } from '../../graph/xlator.ts';
 
 const options = {
-  'read-only': limiting(bool({ default: true }, 'Refuse what would change the volume.')),
+  'read-only': limiting(bool({ default: true }, 'Refuses every fop that would change the volume.')),
 };
 
 /** The fops that change something, and where among their arguments the inodes are whose attributes a client wants. */
@@ -41,6 +41,7 @@ const CHANGING_FLAGS =
 
 /** features/read-only: reads pass, changes fail with EROFS. */
 export class ReadOnly extends Xlator<typeof options> {
+  static readonly doc = 'Refuses changes with EROFS.';
   static readonly options = options;
   static readonly limitsAccess = true;
   static readonly readOnly = (values: OptionValues<typeof options>): boolean => values['read-only'];

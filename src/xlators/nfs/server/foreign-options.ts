@@ -8,6 +8,7 @@ export const FOREIGN: ForeignTable = {
   'nfs.acl': { ignored: 'the kernel enforces ACLs, and clients can neither read nor set them' },
   'nfs.auth-cache-ttl-sec': { ignored: noFiles },
   'nfs.auth-refresh-interval-sec': { ignored: noFiles },
+  'nfs.dynamic-volumes': { ignored: 'a volume whose brick is down at the start is always served once the brick is up' },
   'nfs.rpc-statd': { ignored: noLocks },
   'nfs.rpc-statd-notify-pidfile': { ignored: noLocks },
   'nfs.rpc-statd-pidfile': { ignored: noLocks },

@@ -40,6 +40,7 @@ const INODES_PER_MEM_FACTOR = 32_768;
 const LOOK_MS = 2000;
 
 export class NfsServer extends Xlator<typeof OPTIONS> {
+  static readonly doc = 'Answers NFS and MOUNT for the volumes below it. It is the top of a graph.';
   static readonly options = OPTIONS;
   static readonly foreign = FOREIGN;
   static readonly limitsAccess = true;

@@ -14,7 +14,7 @@ import {
   text,
   uuid,
 } from '../../../graph/options.ts';
-import type { OptionValues } from '../../../graph/options.ts';
+import type { Option, OptionValues, Spec } from '../../../graph/options.ts';
 
 const MiB = 1024 * 1024;
 /** The most bytes that one READ, WRITE or READDIR carries, whatever is configured. */
@@ -23,102 +23,210 @@ const ioSize = { min: 4096, max: IO_BYTES_MAX, default: IO_BYTES_MAX } as const;
 const id = { min: 0, max: 0xffff_fffe, default: 65_534 } as const;
 const on = { default: true } as const;
 const off = { default: false } as const;
-const none = { default: undefined } as const;
-const required = { required: true } as const; // of a pattern: each that is set has a value
-const orAllow = (option: string) => ({ ...required, aliases: [`${option}.allow`] }) as const; // gNFS has both
-const hosts = 'addresses, networks (10.0.0.0/8), wildcards (10.0.*) and host names, separated by commas, or *';
+/** For an option of each volume: its value where it is set, and `unset` says what holds elsewhere. */
+const perVolume = (unset: string) => ({ required: true, unset }) as const;
+/** The same, with the second name that gNFS has for it. */
+const orAllow = (general: string) => ({ ...perVolume(`the value of ${general}`), aliases: [`${general}.*.allow`] });
+
+/** A list of hosts. Its words are checked where the exports are made (exports/hosts.ts). */
+function hostList<D extends string | undefined = never>(spec: Spec<D>, doc: string): Option<string | D> {
+  const expected = 'addresses, networks (10.0.0.0/8), wildcards (10.0.*) and host names, separated by commas, or *';
+  return option<string, D>(spec, expected, doc, value => (value === '' ? undefined : value));
+}
 
 const CALLS_MAX = 65_536;
 const calls = integer(
   { min: 0, max: CALLS_MAX, default: 512, aliases: ['rpc.outstanding-rpc-limit'] },
-  `calls that one client may have under way at a time; 0, GlusterFS’s "no limit", is as many as can be`,
+  `How many calls one client may have under way at a time. 0, GlusterFS's "no limit", means ${CALLS_MAX}.`,
 );
 const mostIfNone = (limit: number | undefined) => (limit === 0 ? CALLS_MAX : limit);
-const drcSize = size({ min: 0, max: 1024 * MiB, default: 16 * MiB }, 'what each stage keeps of them');
-const dirs = 'the directories that may be mounted, each with its hosts: /a(10.0.0.0/8),/b; nothing is none';
+const drcSize = size(
+  { min: 0, max: 1024 * MiB, default: 16 * MiB },
+  'How much memory each stage may use for the replies that nfs.drc keeps.',
+);
 
 export const OPTIONS = {
   'nfs.port': atStart(
-    integer({ min: 0, max: 65_535, default: 2049 }, 'the TCP and UDP port; 0 lets the kernel choose'),
+    integer(
+      { min: 0, max: 65_535, default: 2049 },
+      'The TCP and UDP port that the server listens on. With 0 the kernel chooses a free one.',
+    ),
   ),
   'nfs.bind-address': atStart(
     limiting(
       option(
         { default: '127.0.0.1' },
         'an address of this machine, or a name of it',
-        'the address to listen on; :: is all of them, IPv4 and IPv6',
+        'The address that the server listens on. 0.0.0.0 stands for all IPv4 addresses, :: for all of IPv4 and IPv6.',
         value => (isIP(value) !== 0 || /^(?![0-9.]*$)[\w.-]+$/.test(value) ? value : undefined),
       ),
     ),
   ),
-  'nfs.mem-factor': integer({ min: 1, max: 1024, default: 15 }, 'how many unused inodes are kept: 32768 times this'),
-  'nfs.enable-ino32': bool(off, 'file ids and listings’ cookies of 32 bits, for clients that know no others'),
-  'nfs.dynamic-volumes': bool(on, 'a volume whose brick is down at the start is served as soon as it is up'),
-  'nfs.rdirplus': bool(on, 'READDIRPLUS is answered'),
-  'nfs.mount-udp': atStart(bool(on, 'MOUNT and NLM are served over UDP as well')),
-  'nfs.nlm': atStart(
-    bool(on, 'lock calls are refused at once by NLM; off: no NLM, so clients not told nolock may hang'),
+  'nfs.mem-factor': integer(
+    { min: 1, max: 1024, default: 15 },
+    'How many unused inodes each stage keeps in memory for each volume: 32768 times this number.',
   ),
-  'nfs.mount-rmtab': atStart(text(none, 'the file that remembers who has mounted what; /- for none')),
-  'nfs.server-aux-gids': bool(off, 'groups of a user are looked up here, not taken from the client (for more than 16)'),
-  'nfs.*.disable': each(limiting(bool(required, 'nothing of this volume is exported'))),
+  'nfs.enable-ino32': bool(
+    off,
+    'Gives clients file ids and directory cookies of 32 bits, for those that cannot use 64 bits.',
+  ),
+  'nfs.rdirplus': bool(
+    on,
+    'Answers READDIRPLUS. When it is off, clients are told that it is not supported, and use READDIR.',
+  ),
+  'nfs.mount-udp': atStart(bool(on, 'Serves MOUNT and NLM over UDP as well as over TCP.')),
+  'nfs.nlm': atStart(
+    bool(
+      on,
+      'Serves NLM, which refuses every lock at once. When it is off, clients that did not mount with nolock may hang ' +
+        'in their first lock.',
+    ),
+  ),
+  'nfs.mount-rmtab': atStart(
+    text(
+      { default: undefined, unset: 'the file rmtab in the state directory' },
+      'The file that keeps the list of mounts across restarts. /- stands for no file.',
+    ),
+  ),
+  'nfs.server-aux-gids': bool(
+    off,
+    'Looks up the groups of each user on this machine instead of taking them from the client, which sends 16 at most.',
+  ),
+  'nfs.*.disable': each(limiting(bool(perVolume('off'), 'Exports nothing of this volume.'))),
   'nfs.exports-auth-enable': limiting(
     option(
       off,
       'off (exports and netgroups files are not read here: name the hosts with rpc-auth.addr.VOLUME.allow)',
-      'GlusterFS’s switch for its exports and netgroups files, which are not read here',
+      "GlusterFS's switch for its exports and netgroups files. It can only be off, since they are not read here.",
       value => (bool(off, '').parse(value) === false ? false : undefined),
+      () => 'off',
     ),
   ),
   'nfs.outstanding-rpc-limit': atStart({ ...calls, parse: (value: string) => mostIfNone(calls.parse(value)) }),
   'nfs.connections-limit': atStart(
-    integer({ min: 1, max: 65_536, default: 4096 }, 'TCP connections at a time, of all clients'),
+    integer(
+      { min: 1, max: 65_536, default: 4096 },
+      'How many TCP connections all clients together may have. They never take more than half of the descriptors of ' +
+        'the process.',
+    ),
   ),
   'nfs.connections-per-client': atStart(
     integer(
       { min: 1, max: 65_536, default: 1024 },
-      'TCP connections at a time of one address, which may be that of many hosts',
+      'How many TCP connections one address may have. Many hosts can share an address.',
     ),
   ),
   'nfs.memory-limit': atStart(
     size(
-      { min: 16 * MiB, max: 1024 * 1024 * MiB, default: undefined },
-      'what calls and replies under way may take, of all clients; by default a quarter of the memory, at most 512MB',
+      {
+        min: 16 * MiB,
+        max: 1024 * 1024 * MiB,
+        default: undefined,
+        unset: 'a quarter of the memory, but at most 512MB, or 64MB for each stage if that is more',
+      },
+      'How much memory the calls and replies under way of all clients together may use.',
     ),
   ),
-  'nfs.drc': atStart(bool(on, 'replies of calls that are not idempotent are kept for clients that ask again')),
+  'nfs.drc': atStart(
+    bool(on, 'Keeps the replies of calls that are not idempotent, and answers a retry with the same reply.'),
+  ),
   'nfs.drc-size': atStart({
     ...drcSize,
     expected: `${drcSize.expected} (GlusterFS counts replies: for its 0x20000 write 32MB)`,
   }),
-  'rpc.register-with-portmap': atStart(bool(on, 'the programs are registered with rpcbind at the start')),
-  'nfs3.read-size': size(ioSize, 'the most that one READ gives'),
-  'nfs3.write-size': size(ioSize, 'the most that one WRITE takes'),
-  'nfs3.readdir-size': size(ioSize, 'the most that one READDIR or READDIRPLUS gives'),
-  'nfs3.export-volumes': limiting(bool(on, 'each volume is exported as /VOLUME')),
-  'nfs3.export-dirs': limiting(bool(on, 'directories in volumes may be mounted as /VOLUME/DIR')),
-  'nfs3.*.export-dir': each(limiting(option(required, dirs, dirs, value => value))),
-  'nfs3.*.export-as': each(list(path(required, ''), required, 'more paths that the volume is mounted by')),
-  'nfs3.*.volume-access': each(
-    limiting(choice(['read-write', 'read-only'], required, 'what may be done with the volume')),
+  'rpc.register-with-portmap': atStart(bool(on, 'Registers the programs with rpcbind when the server starts.')),
+  'nfs3.read-size': size(ioSize, 'The most bytes that one READ returns.'),
+  'nfs3.write-size': size(ioSize, 'The most bytes that one WRITE takes.'),
+  'nfs3.readdir-size': size(ioSize, 'The most bytes that one READDIR or READDIRPLUS returns.'),
+  'nfs3.export-volumes': limiting(bool(on, 'Exports each volume as a whole, as /VOLUME.')),
+  'nfs3.export-dirs': limiting(bool(on, 'Allows clients to mount directories in a volume, as /VOLUME/DIR.')),
+  'nfs3.*.export-dir': each(
+    limiting(
+      option(
+        perVolume('none'),
+        'directories separated by commas, each with its hosts if not all may mount it: /a(10.0.0.0/8),/b',
+        'Directories of this volume that are exported on their own, as /VOLUME/DIR, each with the hosts that may ' +
+          'mount it. To export nothing else, set nfs3.export-volumes off.',
+        value => value,
+      ),
+    ),
   ),
-  'nfs3.*.volume-id': each(uuid(required, 'what tells the volume in file handles; by default its name does')),
-  'nfs3.*.trusted-sync': each(bool(required, 'every WRITE and COMMIT is answered as if it were durable')),
-  'nfs3.*.trusted-write': each(bool(required, 'UNSTABLE writes are answered as FILE_SYNC')),
-  'nfs3.*.squash': each(limiting(choice(['none', 'root', 'all'], required, 'which users become the anonymous one'))),
-  'nfs3.*.anonuid': each(limiting(integer(id, 'the uid of the anonymous user'))),
-  'nfs3.*.anongid': each(limiting(integer(id, 'the gid of the anonymous user'))),
-  'rpc-auth.auth-null': limiting(bool(on, 'AUTH_NONE is taken')),
-  'rpc-auth.auth-null.*': each(limiting(bool(orAllow('rpc-auth.auth-null.*'), 'AUTH_NONE is taken for this volume'))),
-  'rpc-auth.auth-unix': limiting(bool(on, 'AUTH_SYS is taken')),
-  'rpc-auth.auth-unix.*': each(limiting(bool(orAllow('rpc-auth.auth-unix.*'), 'AUTH_SYS is taken for this volume'))),
-  'rpc-auth.addr.allow': limiting(text({ default: '*' }, `who may mount: ${hosts}`)),
-  'rpc-auth.addr.namelookup': limiting(bool(on, 'host names in these lists are looked up; off: they may have none')),
-  'rpc-auth.addr.reject': limiting(text(none, `who may not mount, whatever is allowed: ${hosts}`)),
-  'rpc-auth.addr.*.allow': each(limiting(text(required, `who may mount this volume: ${hosts}`))),
-  'rpc-auth.addr.*.reject': each(limiting(text(required, `who may not mount this volume: ${hosts}`))),
-  'rpc-auth.ports.insecure': limiting(bool(off, 'clients may use ports from 1024 on, which any user of theirs can')),
-  'rpc-auth.ports.*.insecure': each(limiting(bool(off, 'clients of this volume may use ports from 1024 on'))),
+  'nfs3.*.export-as': each(
+    list(path({ required: true }, ''), perVolume('none'), 'More paths by which clients can mount this volume.'),
+  ),
+  'nfs3.*.volume-access': each(
+    limiting(choice(['read-write', 'read-only'], perVolume('read-write'), 'Whether clients may change this volume.')),
+  ),
+  'nfs3.*.volume-id': each(
+    uuid(
+      perVolume('none, the name of the volume identifies it'),
+      'The UUID that identifies this volume in file handles. With it the volume can be given another name without ' +
+        'making handles stale.',
+    ),
+  ),
+  'nfs3.*.trusted-sync': each(
+    bool(
+      perVolume('off'),
+      'Answers every WRITE and COMMIT as if the data were durable. What clients believe to be safe is lost if this ' +
+        'machine fails.',
+    ),
+  ),
+  'nfs3.*.trusted-write': each(
+    bool(
+      perVolume('off'),
+      'Answers UNSTABLE writes as FILE_SYNC, so that clients send no COMMIT. What clients believe to be safe is lost ' +
+        'if this machine fails.',
+    ),
+  ),
+  'nfs3.*.squash': each(
+    limiting(
+      choice(
+        ['none', 'root', 'all'],
+        perVolume('none'),
+        'The users whose calls run as the anonymous user: none of them, root, or all.',
+      ),
+    ),
+  ),
+  'nfs3.*.anonuid': each(limiting(integer(id, 'The user id of the anonymous user.'))),
+  'nfs3.*.anongid': each(limiting(integer(id, 'The group id of the anonymous user.'))),
+  'rpc-auth.auth-null': limiting(
+    bool(on, 'Accepts calls without credentials (AUTH_NONE), which run as the anonymous user.'),
+  ),
+  'rpc-auth.auth-null.*': each(
+    limiting(bool(orAllow('rpc-auth.auth-null'), 'Accepts calls without credentials (AUTH_NONE) on this volume.')),
+  ),
+  'rpc-auth.auth-unix': limiting(bool(on, 'Accepts calls with user and group ids (AUTH_SYS).')),
+  'rpc-auth.auth-unix.*': each(
+    limiting(bool(orAllow('rpc-auth.auth-unix'), 'Accepts calls with user and group ids (AUTH_SYS) on this volume.')),
+  ),
+  'rpc-auth.addr.allow': limiting(
+    hostList({ default: '*' }, 'The hosts that may use the volumes that have no list of their own.'),
+  ),
+  'rpc-auth.addr.namelookup': limiting(
+    bool(on, 'Looks up the host names in these lists. When it is off, a list with a host name stops the start.'),
+  ),
+  'rpc-auth.addr.reject': limiting(
+    hostList({ default: undefined, unset: 'none' }, 'The hosts that may use no volume, even if a list allows them.'),
+  ),
+  'rpc-auth.addr.*.allow': each(
+    limiting(hostList(perVolume('the value of rpc-auth.addr.allow'), 'The hosts that may use this volume.')),
+  ),
+  'rpc-auth.addr.*.reject': each(
+    limiting(
+      hostList(
+        perVolume('none'),
+        'The hosts that may not use this volume, even if a list allows them, in addition to rpc-auth.addr.reject.',
+      ),
+    ),
+  ),
+  'rpc-auth.ports.insecure': limiting(
+    bool(off, 'Accepts calls from client ports from 1024 on, which any user of a client machine can use.'),
+  ),
+  'rpc-auth.ports.*.insecure': each(
+    limiting(
+      bool(perVolume('the value of rpc-auth.ports.insecure'), 'Accepts calls to this volume from ports from 1024 on.'),
+    ),
+  ),
 };
 
 export type NfsOptionValues = OptionValues<typeof OPTIONS>;

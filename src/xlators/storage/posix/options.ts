@@ -4,18 +4,18 @@ export const posixOptions = {
   directory: path({ required: true }, 'The directory of this machine that the brick serves.'),
   'sync-metadata': bool(
     { default: false },
-    'Make each change of names and attributes durable before it is answered. Otherwise the file system’s journal orders ' +
-      'them, and some seconds’ worth may be missing after a power failure, though not after a crash of the server.',
+    'Makes each change of names and attributes durable before it is answered. Otherwise the changes of the last few ' +
+      'seconds may be missing after a power failure, though not after a crash of the server.',
   ),
   index: choice(
     ['auto', 'on', 'off'],
     { default: 'auto' },
-    'How objects are found again: by the kernel’s handles (off), by an index in the state directory (on), or by the ' +
-      'index only where the kernel’s handles cannot be opened, or do not last (auto).',
+    "How the brick finds objects again: by the kernel's file handles (off), by an index in the state directory (on), or " +
+      "by the index only where the kernel's file handles cannot be opened or do not last (auto).",
   ),
   descriptors: integer(
     { default: 0, min: 0, max: 1_000_000 },
-    'How many descriptors the brick keeps open at most, for each stage; 0 takes a part of what the process may have.',
+    'The most descriptors that the brick keeps open in each stage. 0 stands for a share of what the process may open.',
   ),
 };
 

@@ -35,6 +35,7 @@ const OPENED: fops.Opened = {};
  * Fops are async functions so that what the parts throw becomes a rejection; nearly all of them answer without waiting.
  */
 export class Posix extends Xlator<PosixOptions> {
+  static readonly doc = 'Serves a directory of this machine. It is the brick at the bottom of a graph.';
   static readonly options = posixOptions;
   static readonly foreign = posixForeign;
   static readonly children = [0, 0] as const;
