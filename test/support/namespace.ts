@@ -13,10 +13,9 @@ export function enterNamespaces(file: string): void {
     execFileSync('ip', ['link', 'set', 'lo', 'up']);
     return;
   }
-  if (process.getuid?.() !== 0) {
-    process.stdout.write('1..0 # SKIP namespaces of its own need root\n');
-    process.exit(0);
-  }
+  if (process.getuid?.() !== 0) skipAll('namespaces of its own need root');
+  const mayMake = spawnSync('unshare', ['--net', '--mount', '--propagation', 'private', 'true'], { encoding: 'utf8' });
+  if (mayMake.status !== 0) skipAll(`no namespaces of its own: ${mayMake.stderr.trim() || mayMake.error?.message}`);
   const argv = [
     '--net',
     '--mount',
@@ -30,6 +29,12 @@ export function enterNamespaces(file: string): void {
   const { status, error } = spawnSync('unshare', argv, { stdio: 'inherit', env: { ...process.env, [INSIDE]: '1' } });
   if (error) throw error;
   process.exit(status ?? 1);
+}
+
+/** Ends the process; the test runner reports that the whole file was skipped, and why. */
+function skipAll(reason: string): never {
+  process.stdout.write(`1..0 # SKIP ${reason}\n`);
+  process.exit(0);
 }
 
 /** The address of the test's own namespace on the wire to {@link remoteHost}. */

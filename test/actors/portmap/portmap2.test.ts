@@ -4,7 +4,7 @@ import { PMAPPROC } from '#protocols/portmap.ts';
 import { callFrom } from '../../support/rpc/call.ts';
 import { hex } from '../../support/hex.ts';
 import { ACCEPTED } from '../../support/mount.ts';
-import { entry, portMapper, portmapCall, tableOf } from '../../support/portmap.ts';
+import { entry, portMapper, portmapCall, tableOf, testThatAllWereCalled } from '../../support/portmap.ts';
 import { servePrograms } from '../../support/rpc/service.ts';
 
 const table = () =>
@@ -99,3 +99,5 @@ t.test('over UDP only this machine gets the list', async t => {
   t.equal(dump('10.0.0.1', 'tcp').length, 3);
   t.equal(dump('10.0.0.1', 'udp').length, 0);
 });
+
+testThatAllWereCalled(t, portmap2(table()));

@@ -1,11 +1,11 @@
 import { endianness } from 'node:os';
 import t from 'tap';
-import { rpcbind4 } from '#actors/portmap/rpcbind.ts';
+import { rpcbind3, rpcbind4 } from '#actors/portmap/rpcbind.ts';
 import { RPCBPROC4 } from '#protocols/rpcbind.ts';
 import { callFrom } from '../../support/rpc/call.ts';
 import { hex } from '../../support/hex.ts';
 import { ACCEPTED } from '../../support/mount.ts';
-import { entry, portMapper, portmapCall, tableOf } from '../../support/portmap.ts';
+import { entry, portMapper, portmapCall, tableOf, testThatAllWereCalled } from '../../support/portmap.ts';
 import { servePrograms } from '../../support/rpc/service.ts';
 
 const table = () =>
@@ -125,3 +125,5 @@ t.test('over UDP only this machine gets lists', async t => {
     t.equal(list('10.0.0.1', 'udp').length, 0);
   }
 }); // prettier-ignore
+
+testThatAllWereCalled(t, rpcbind3(table()), rpcbind4(table()));

@@ -1,11 +1,12 @@
 /** A brick in a worker thread, beside another in the main one: identities and rights are each thread's own. */
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { once } from 'node:events';
+import { chmodSync, statSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
-import { asServer } from '#src/sys/process/identity.ts';
-import { codeOf, codeOfGone, inodeOf, makePlace, other, root, startBrick, user } from './support/brick-test.ts';
+import type { Iatt } from '#src/graph/iatt.ts';
+import { codeOf, inodeOf, makePlace, needsRoot, other, root, startBrick, user } from './support/brick-test.ts';
+
+const SUPPORT = new URL('./support/brick-test.ts', import.meta.url).href;
 
 const WORKER = `
   const { parentPort, workerData } = require('node:worker_threads');
@@ -24,14 +25,13 @@ const WORKER = `
   })().catch(error => { throw error; });
 `;
 
-t.test('two stages', { skip: process.geteuid!() !== 0 && 'needs root' }, async t => {
+t.test('two stages', needsRoot, async t => {
   const { path, ...place } = makePlace(t);
   chmodSync(path('.'), 0o777);
   const brick = await startBrick(t, { ...place, path });
   const made = (await brick.fops.create(user, brick.root, 'main', { mode: 'guarded', attr: { mode: 0o666 } })).iatt;
   t.equal(made.mode, 0o666, 'no umask');
-  const support = new URL('./support/brick-test.ts', import.meta.url).href;
-  const worker = new Worker(WORKER, { eval: true, workerData: { support, place } });
+  const worker = new Worker(WORKER, { eval: true, workerData: { support: SUPPORT, place } });
   const answer = await new Promise<Record<string, unknown>>((resolve, reject) => {
     worker.on('message', message => 'uid' in message && resolve(message));
     worker.once('error', reject);
@@ -43,20 +43,45 @@ t.test('two stages', { skip: process.geteuid!() !== 0 && 'needs root' }, async t
   t.ok(statSync(path('worker')).isFile());
 });
 
-t.test(
-  'two stages by one index see each other’s renames',
-  { skip: process.geteuid!() !== 0 && 'needs root' },
-  async t => {
-    const place = makePlace(t, mkdtempSync(join(tmpdir(), 'stages-')));
-    t.teardown(() => {
-      asServer();
-      rmSync(join(place.dir, '../..'), { recursive: true, force: true });
+/** Answers for each handle that is posted: the size of its file, or the code of the error. */
+const STATS = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  (async () => {
+    const { codeOf, codeOfGone, inodeOf, root, startBrick } = await import(workerData.support);
+    const brick = await startBrick({ teardown: () => {} }, workerData.place, { index: 'on' });
+    parentPort.on('message', async ({ iatt, gone }) => {
+      if (iatt === undefined) return brick.stop().then(() => parentPort.close());
+      const stat = () => brick.fops.stat(root, inodeOf({ ...iatt, gfid: Buffer.from(iatt.gfid) }));
+      const answer = await (gone ? codeOfGone(stat) : codeOf(stat()));
+      parentPort.postMessage(answer?.size ?? answer);
     });
-    const [a, b] = [await startBrick(t, place, { index: 'on' }), await startBrick(t, place, { index: 'on' })];
-    const made = (await a.fops.create(root, a.root, 'f', { mode: 'guarded', attr: {} })).iatt;
-    await a.fops.rename(root, a.root, 'f', a.root, 'g');
-    t.match(await b.fops.stat(root, inodeOf(made)), { size: 0 });
-    await a.fops.unlink(root, a.root, 'g');
-    t.equal(await codeOfGone(() => b.fops.stat(root, inodeOf(made))), 'ESTALE');
-  },
-);
+    parentPort.postMessage('ready');
+  })().catch(error => { throw error; });
+`;
+
+t.test('stages of two threads see each other’s changes by one index', needsRoot, async t => {
+  const place = makePlace(t);
+  const brick = await startBrick(t, place, { index: 'on' });
+  const workerData = { support: SUPPORT, place: { dir: place.dir, stateDir: place.stateDir } };
+  const worker = new Worker(STATS, { eval: true, workerData });
+  t.teardown(() => worker.terminate());
+  const answer = async () => ((await once(worker, 'message')) as [unknown])[0];
+  t.equal(await answer(), 'ready');
+  const ask = (iatt: Iatt | undefined, gone = false) => {
+    worker.postMessage({ iatt: iatt && { gfid: iatt.gfid, type: iatt.type }, gone });
+    return answer();
+  };
+
+  const made = (await brick.fops.create(root, brick.root, 'f', { mode: 'guarded', attr: { size: 3 } })).iatt;
+  t.equal(await ask(made), 3, 'a file that the other stage made');
+  await brick.fops.rename(root, brick.root, 'f', brick.root, 'g');
+  t.equal(await ask(made), 3, 'and renamed');
+  const dir = inodeOf((await brick.fops.mkdir(root, brick.root, 'dir', { mode: 0o755 })).iatt);
+  await brick.fops.rename(root, brick.root, 'g', dir, 'h');
+  await brick.fops.setattr(root, inodeOf(made), { size: 5 });
+  t.equal(await ask(made), 5, 'and moved to a new directory');
+  await brick.fops.unlink(root, dir, 'h');
+  t.equal(await ask(made, true), 'ESTALE', 'and removed');
+  worker.postMessage({});
+  await once(worker, 'exit');
+});

@@ -1,0 +1,57 @@
+/** Data that the kernel could not write back: the brick says that unstable writes were lost. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import t from 'tap';
+import { Stable } from '#src/graph/fops.ts';
+import { enterNamespaces } from '../../../../support/namespace.ts';
+import { codeOf, inodeOf, makePlace, root, startBrick } from '../support/brick-test.ts';
+
+enterNamespaces(import.meta.filename);
+
+/** A file system whose disk turns out to be smaller than it says: writing back fails with EIO. */
+function lyingDisk(t: Parameters<typeof makePlace>[0]) {
+  const place = makePlace(t);
+  const base = `${place.stateDir}-disk`;
+  mkdirSync(base);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24M', 'none', base]);
+  writeFileSync(`${base}/image`, '');
+  truncateSync(`${base}/image`, 64 << 20);
+  execFileSync('mkfs.ext4', ['-q', '-E', 'lazy_itable_init=1', `${base}/image`]);
+  execFileSync('mount', ['-o', 'loop', `${base}/image`, place.dir]);
+  t.teardown(() => {
+    spawnSync('umount', ['-l', place.dir]);
+    spawnSync('umount', ['-l', base]);
+  });
+  return place;
+}
+
+t.test('an error of writing back is reported, and the verifier must change', async t => {
+  const place = lyingDisk(t);
+  const brick = await startBrick(t, place);
+  const { fops, root: top } = brick;
+  let lost = 0;
+  brick.posix.notify = event => (lost += event.kind === 'unstable-lost' ? 1 : 0);
+  const file = inodeOf((await fops.create(root, top, 'f', { mode: 'guarded', attr: {} })).iatt);
+  const data = Buffer.alloc(1 << 20, 1);
+  for (let i = 0; i < 32; i++) await fops.writev(root, file.fd, data, i << 20, Stable.UNSTABLE);
+  t.equal(lost, 0);
+  t.match(await codeOf(fops.fsync(root, file.fd, true)), /EIO|ENOSPC/);
+  t.equal(lost, 1);
+  const stable = await codeOf(fops.writev(root, file.fd, data, 40 << 20, Stable.FILE_SYNC));
+  t.match(stable, /EIO|ENOSPC/);
+  t.equal(lost, 2);
+});
+
+t.test('an error of writing back is reported when the file is closed, if no COMMIT asks for it', async t => {
+  const place = lyingDisk(t);
+  const brick = await startBrick(t, place);
+  const { fops, root: top } = brick;
+  let lost = 0;
+  brick.posix.notify = event => (lost += event.kind === 'unstable-lost' ? 1 : 0);
+  const file = inodeOf((await fops.create(root, top, 'f', { mode: 'guarded', attr: {} })).iatt);
+  const data = Buffer.alloc(1 << 20, 1);
+  for (let i = 0; i < 32; i++) await fops.writev(root, file.fd, data, i << 20, Stable.UNSTABLE);
+  await brick.stop();
+  t.equal(lost, 1);
+  t.ok(statSync(place.dir));
+});
