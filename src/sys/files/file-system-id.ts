@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { lastError } from '../failure.ts';
 import { ioctl } from '../libc.ts';
 import { statfs, statfsFd } from './statfs.ts';
-import { stat, statFd } from './statx.ts';
+import { statFd } from './statx.ts';
 
 /** XFS_IOC_FSGEOMETRY_V1: 112 bytes, the UUID at 64. */
 const XFS_GEOMETRY = { request: 0x8070_5864, bytes: 112, at: 64 };
@@ -19,9 +19,10 @@ const UUID_BYTES = 16;
 export function fileSystemId(fd: number): string {
   if (statfsFd(fd) < 0) throw lastError('statfs');
   const { type, fsid } = statfs;
-  if (statFd(fd) < 0) throw lastError('statx');
-  if (fsid === 0n) return `${type} ${sourceOf(stat.mountId)}`;
-  if (fsid !== encodedDevice(stat.dev)) return `${type} ${fsid}`;
+  const seen = statFd(fd);
+  if (seen === undefined) throw lastError('statx');
+  if (fsid === 0n) return `${type} ${sourceOf(seen.mountId)}`;
+  if (fsid !== encodedDevice(seen.dev)) return `${type} ${fsid}`;
   return `${type} ${uuidOf(fd, XFS_GEOMETRY) ?? uuidOf(fd, GET_UUID) ?? fsid}`;
 }
 

@@ -1,9 +1,9 @@
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK } from '../../../sys/constants.ts';
-import { stat } from '../../../sys/files/statx.ts';
+import type { Stat } from '../../../sys/files/statx.ts';
 import type { PosixObject } from './objects/object.ts';
 
-/** By the four bits of the mode's type. */
+/** The types by the four bits that stand for them in a mode. */
 const TYPES: readonly FileType[] = Array.from({ length: 16 }, (_, bits) => {
   switch (bits << 12) {
     case S_IFDIR:
@@ -25,29 +25,28 @@ const TYPES: readonly FileType[] = Array.from({ length: 16 }, (_, bits) => {
 
 export const typeOfMode = (mode: number): FileType => TYPES[(mode & S_IFMT) >> 12]!;
 
-/** What `stat` has just told of `object`. */
-export function iattOf(object: PosixObject): Iatt {
-  const { mode } = stat;
-  if (stat.btimeNsec !== object.btimeNsec && object.mount.copiesUp) object.mount.reborn(object);
+/** Makes the attributes of `object`, which `seen` tells of. */
+export function iattOf(object: PosixObject, seen: Stat): Iatt {
+  const { mode } = seen;
   const iatt: { -readonly [K in keyof Iatt]: Iatt[K] } = {
     gfid: object.gfid,
     type: typeOfMode(mode),
     mode: mode & 0o7777,
-    nlink: stat.nlink,
-    uid: stat.uid,
-    gid: stat.gid,
-    size: stat.size,
-    used: stat.used,
-    rdevMajor: stat.rdevMajor,
-    rdevMinor: stat.rdevMinor,
+    nlink: seen.nlink,
+    uid: seen.uid,
+    gid: seen.gid,
+    size: seen.size,
+    used: seen.used,
+    rdevMajor: seen.rdevMajor,
+    rdevMinor: seen.rdevMinor,
     fsid: object.mount.fsid,
-    ino: stat.ino,
-    atime: stat.atime,
-    atimeNsec: stat.atimeNsec,
-    mtime: stat.mtime,
-    mtimeNsec: stat.mtimeNsec,
-    ctime: stat.ctime,
-    ctimeNsec: stat.ctimeNsec,
+    ino: seen.ino,
+    atime: seen.atime,
+    atimeNsec: seen.atimeNsec,
+    mtime: seen.mtime,
+    mtimeNsec: seen.mtimeNsec,
+    ctime: seen.ctime,
+    ctimeNsec: seen.ctimeNsec,
     memo: object.memo,
   };
   if (object.hint !== undefined) iatt.hint = object.hint;

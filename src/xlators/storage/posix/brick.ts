@@ -4,15 +4,14 @@ import type { Inode } from '../../../graph/inode.ts';
 import type { Log } from '../../../log.ts';
 import { fsError, lastError } from '../../../sys/failure.ts';
 import { asCaller } from '../../../sys/process/identity.ts';
-import { statFd } from '../../../sys/files/statx.ts';
 import { iattOf } from './attributes.ts';
 import type { ReadBuffers } from './data/buffers.ts';
-import type { FileCloser } from './objects/files.ts';
-import type { PosixObject } from './objects/object.ts';
-import type { Objects } from './objects/objects.ts';
+import type { FileCloser } from './data/file-closer.ts';
 import type { PoolShare } from './data/pool-share.ts';
 import type { Semaphore } from './data/semaphore.ts';
 import { withWcc } from './failure.ts';
+import type { PosixObject } from './objects/object.ts';
+import type { Objects } from './objects/objects.ts';
 
 /** What the parts of one brick share. */
 export interface Brick {
@@ -20,31 +19,34 @@ export interface Brick {
   readonly buffers: ReadBuffers;
   readonly closer: FileCloser;
   readonly pool: PoolShare;
-  /** Calls that wait for the disk, each with a descriptor that cannot be closed meanwhile. */
+  /** Limits the calls that wait for the disk, each of which keeps a descriptor open. */
   readonly syncs: Semaphore;
   readonly log: Log;
-  /** Each change of metadata is durable before it is answered. */
+  /** Whether each change of metadata is made durable before it is answered. */
   readonly syncMetadata: boolean;
-  /** Data that was answered UNSTABLE may be lost: an error of writing back. */
-  unstableLost(): void;
-  /** Until when (ms) writes go through the thread pool, as the kernel was seen to make a writer wait. */
+  /** Must be called when writing back has failed, so that data answered as UNSTABLE may be lost. */
+  dataLost(error: Error): void;
+  /**
+   * Until then writes go through the thread pool, since the kernel has made a writer wait; on the clock of
+   * `performance.now()`.
+   */
   slowWritesUntilMs: number;
-  /** Until then it is looked at whether writes that take long have been asleep. */
+  /** Until then it is checked whether the thread slept in writes that take long; on the same clock. */
   watchedWritesUntilMs: number;
 }
 
-/** What a change of a directory made of it. */
+/** The result of a change in a directory. */
 export interface Changed<T> {
   readonly value: T;
   readonly wcc: Wcc;
   readonly dir: PosixObject;
-  /** A new object, whose attributes may have been set after it was made: by a change of its own. */
+  /** A new object. Its attributes may have been set by a second change after it was made. */
   readonly made?: PosixObject | undefined;
 }
 
 /**
- * Runs `change` as the caller on the directory's descriptor, with its attributes from right before and right after,
- * also if it throws. All in one go: nothing else of this event loop comes in between.
+ * Runs `change` as the caller on the directory's descriptor. The result, or the error, carries the directory's attributes
+ * from right before and right after: nothing else of this event loop runs in between.
  */
 export function inDirectory<T>(
   { objects }: Brick,
@@ -53,31 +55,34 @@ export function inDirectory<T>(
   change: (fd: number, dir: PosixObject) => T,
 ): Changed<T> {
   const dir = objects.of(parent);
-  const fd = objects.stat(dir);
-  const before = iattOf(dir);
+  const before = iattOf(dir, objects.stat(dir));
+  const fd = objects.fd(dir);
   let value: T;
   try {
     asCaller(frame.identity);
     value = change(fd, dir);
   } catch (error) {
-    throw withWcc(error, before, iattNow(dir, fd));
+    throw withWcc(error, before, iattNow(objects, dir, fd));
   }
-  return { value, wcc: { before, after: iattNow(dir, fd) }, dir };
+  return { value, wcc: { before, after: iattNow(objects, dir, fd) }, dir };
 }
 
-/** Its attributes as they are now; `undefined` if they cannot be had. */
-export const iattNow = (object: PosixObject, fd: number): Iatt | undefined =>
-  statFd(fd) < 0 ? undefined : iattOf(object);
+/** Returns the present attributes of an object that is open as `fd`; `undefined` if the kernel does not tell them. */
+export function iattNow(objects: Objects, object: PosixObject, fd: number): Iatt | undefined {
+  const seen = objects.look(object, fd);
+  return seen && iattOf(object, seen);
+}
 
-/** As {@link iattNow}, for fops that cannot do without. */
-export function iattNeeded(object: PosixObject, fd: number): Iatt {
-  if (statFd(fd) < 0) throw lastError('statx');
-  return iattOf(object);
+/** Like {@link iattNow}, but throws if the kernel does not tell them. */
+export function iattNeeded(objects: Objects, object: PosixObject, fd: number): Iatt {
+  const iatt = iattNow(objects, object, fd);
+  if (iatt === undefined) throw lastError('statx');
+  return iatt;
 }
 
 export const isDot = (name: string): boolean => name === '.' || name === '..';
 
-/** `.` and `..` are there already (RFC 1813, 3.3.8 and following). */
+/** Refuses to make an object called `.` or `..`, which always exist (RFC 1813, 3.3.8 and following). */
 export function refuseDots(name: string): void {
   if (isDot(name)) throw fsError('EEXIST', `${name} is always there`);
 }

@@ -19,10 +19,11 @@ import * as lookup from './entries/lookup.ts';
 import { openFor } from './data/open.ts';
 import { openBrick, type OpenBrick, pathBytes } from './start.ts';
 import { posixForeign, posixOptions, type PosixOptions } from './options.ts';
+import { allocate, PUNCH, ZERO } from './data/allocate.ts';
 import { read } from './data/read.ts';
+import { seek } from './data/seek.ts';
 import { RootWatch } from './objects/root-watch.ts';
 import { setattr } from './setattr.ts';
-import * as space from './data/space.ts';
 import { commit, write, writeStable } from './data/write.ts';
 import * as xattrs from './xattrs.ts';
 
@@ -105,7 +106,7 @@ export class Posix extends Xlator<PosixOptions> {
       'descriptors.path': paths.count,
       'descriptors.file': files.count,
       'descriptors.list': lists.count,
-      index: objects.index !== undefined,
+      index: objects.finder !== undefined,
       'syncs.full': syncs.full,
       'sync-metadata': syncMetadata,
     };
@@ -247,19 +248,19 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override async fallocate(frame: Frame, fd: Fd, mode: number, offset: number, length: number): Promise<Wcc> {
-    return space.allocate(this.#brick, frame, fd.inode, mode, offset, length);
+    return allocate(this.#brick, frame, fd.inode, mode, offset, length);
   }
 
   override async discard(frame: Frame, fd: Fd, offset: number, length: number): Promise<Wcc> {
-    return space.allocate(this.#brick, frame, fd.inode, space.PUNCH, offset, length);
+    return allocate(this.#brick, frame, fd.inode, PUNCH, offset, length);
   }
 
   override async zerofill(frame: Frame, fd: Fd, offset: number, length: number): Promise<Wcc> {
-    return space.allocate(this.#brick, frame, fd.inode, space.ZERO, offset, length);
+    return allocate(this.#brick, frame, fd.inode, ZERO, offset, length);
   }
 
   override async seek(frame: Frame, fd: Fd, offset: number, what: 'data' | 'hole'): Promise<number> {
-    return space.seek(this.#brick, frame, fd.inode, offset, what);
+    return seek(this.#brick, frame, fd.inode, offset, what);
   }
 
   override async opendir(frame: Frame, inode: Inode): Promise<fops.Opened> {
@@ -273,8 +274,8 @@ export class Posix extends Xlator<PosixOptions> {
 
   override async readdirp(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<fops.DirList> {
     const listed = () => list(this.#brick, frame, fd.inode, size, cookie, true);
-    const { index } = this.#brick.objects;
-    return index ? index.batch(listed) : listed();
+    const { finder } = this.#brick.objects;
+    return finder ? finder.batch(listed) : listed();
   }
 
   override async fsyncdir(_frame: Frame, fd: Fd, _dataOnly: boolean): Promise<void> {
@@ -286,7 +287,7 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override async getxattr(frame: Frame, inode: Inode, name?: string): Promise<Xattrs> {
-    if (name === ANCESTRY_PATH) return new Map([[name, ancestryPath(this.#brick, inode)]]);
+    if (name === ANCESTRY_PATH) return new Map([[name, ancestryPath(this.#brick.objects, inode)]]);
     return xattrs.getxattr(this.#brick, frame, inode, name);
   }
 

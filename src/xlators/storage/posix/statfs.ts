@@ -1,26 +1,25 @@
-/** What file systems can hold, and how finely they keep time. */
+/** The size and the limits of file systems. */
 import type { Statfs } from '../../../graph/fops.ts';
 import type { Inode } from '../../../graph/inode.ts';
 import { Magic, ST_RDONLY } from '../../../sys/constants.ts';
 import { lastError } from '../../../sys/failure.ts';
 import { statfs, statfsFd } from '../../../sys/files/statfs.ts';
-import { stat } from '../../../sys/files/statx.ts';
 import type { Brick } from './brick.ts';
 
 interface Kind {
   readonly linkMax: number;
   readonly fileSizeMax: number;
-  /** Nanoseconds. */
+  /** In nanoseconds. */
   readonly timeGranularity: number;
   readonly caseInsensitive?: boolean;
 }
 
 const GiB = 2 ** 30;
 const TiB = 2 ** 40;
-/** What fits a signed 64-bit offset, as far as a Number is exact. */
+/** The largest offset that a Number holds exactly. File systems with 64-bit offsets have a larger limit. */
 const SIZE_MAX = Number.MAX_SAFE_INTEGER;
 
-/** Where the kernel does not say, we do: the file system's own documentation. */
+/** Limits that the kernel does not report, from the documentation of each file system. */
 const KINDS = new Map<number, Kind>([
   [Magic.EXT4, { linkMax: 65_000, fileSizeMax: 16 * TiB - 4096, timeGranularity: 1 }],
   [Magic.XFS, { linkMax: 0x7fff_ffff, fileSizeMax: SIZE_MAX, timeGranularity: 1 }],
@@ -36,11 +35,12 @@ const KINDS = new Map<number, Kind>([
 const OTHER: Kind = { linkMax: 127, fileSizeMax: SIZE_MAX, timeGranularity: 1 };
 
 export function statfsOf({ objects }: Brick, inode: Inode): Statfs {
-  const fd = objects.stat(objects.of(inode));
-  if (statfsFd(fd) < 0) throw lastError('statfs');
+  const object = objects.of(inode);
+  const { hasBtime } = objects.stat(object);
+  if (statfsFd(objects.fd(object)) < 0) throw lastError('statfs');
   const { blockSize, files, filesFree } = statfs;
-  // Inodes of 128 bytes have room neither for a birth time nor for parts of seconds.
-  const seconds = statfs.type === Magic.EXT4 && !stat.hasBtime;
+  // ext4 inodes of 128 bytes have no room for a birth time, and none for fractions of seconds.
+  const seconds = statfs.type === Magic.EXT4 && !hasBtime;
   const kind = KINDS.get(statfs.type) ?? OTHER;
   return {
     bytesTotal: statfs.blocks * blockSize,

@@ -1,4 +1,4 @@
-/** Extended attributes, as the caller. The calls take paths only, so it is by way of /proc/self/fd. */
+/** Extended attributes, with the caller's rights. The system calls take only paths, so /proc/self/fd is used. */
 import { ERRNO } from '../../../errno.ts';
 import type { Xattrs } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
@@ -9,20 +9,22 @@ import * as libc from '../../../sys/libc.ts';
 import { cText, procFd } from '../../../sys/files/names.ts';
 import type { Brick } from './brick.ts';
 
-/** XATTR_SIZE_MAX and XATTR_LIST_MAX. */
+/** The largest value and the longest list of names (XATTR_SIZE_MAX, XATTR_LIST_MAX). */
 const VALUE_MAX = 65_536;
 const scratch = Buffer.alloc(VALUE_MAX);
 
-/** Opens the object and becomes the caller. */
+/** Opens the object and takes on the caller's rights. */
 function openFor({ objects }: Brick, frame: Frame, inode: Inode): number {
-  const fd = objects.stat(objects.of(inode));
+  const object = objects.of(inode);
+  objects.stat(object); // ESTALE if it is gone
+  const fd = objects.fd(object);
   asCaller(frame.identity);
   return fd;
 }
 
 /**
- * What the kernel lets only those have who have CAP_SYS_ADMIN or CAP_SETFCAP. A switch of the user id leaves this thread
- * both, so it is for us to refuse.
+ * Refuses attributes for which the kernel demands CAP_SYS_ADMIN or CAP_SETFCAP. This thread keeps both capabilities when
+ * its user id is switched, so the kernel would not refuse.
  */
 function refusePrivileged({ identity }: Frame, name: string): void {
   if (uidOf(identity) !== 0 && isPrivileged(name)) throw fsError('EPERM', 'only root sets such an attribute');
@@ -30,10 +32,10 @@ function refusePrivileged({ identity }: Frame, name: string): void {
 
 const isPrivileged = (name: string) => name.startsWith('trusted.') || name.startsWith('security.');
 
-/** xattr(7): such names are not even seen by others. */
+/** Callers who are not root do not see trusted attributes (xattr(7)). */
 const isHidden = ({ identity }: Frame, name: string) => uidOf(identity) !== 0 && name.startsWith('trusted.');
 
-/** A copy; `undefined` if it is not there. */
+/** Returns a copy of the value; `undefined` if the attribute does not exist. */
 function get(fd: number, name: string): Buffer | undefined {
   const size = libc.getxattr(procFd(fd), cText(name), scratch, VALUE_MAX);
   if (size >= 0) return Buffer.from(scratch.subarray(0, size));
@@ -60,7 +62,7 @@ export function getxattr(brick: Brick, frame: Frame, inode: Inode, name?: string
   return all;
 }
 
-/** In the map's order; those before one that fails are set. */
+/** Sets the attributes in the order of the map. If one fails, those before it are set. */
 export function setxattr(brick: Brick, frame: Frame, inode: Inode, xattrs: Xattrs, flags: number): void {
   const fd = openFor(brick, frame, inode);
   for (const [name, value] of xattrs) {
@@ -75,7 +77,7 @@ export function removexattr(brick: Brick, frame: Frame, inode: Inode, name: stri
   if (libc.removexattr(procFd(fd), cText(name)) < 0) throw lastError('removexattr');
 }
 
-/** Atomic among the callers of this event loop, as nothing waits in between. Counters that are not there are zero. */
+/** Adds to counters without waiting, so that no other call of this event loop comes between. Missing counters are zero. */
 export function xattrop(brick: Brick, frame: Frame, inode: Inode, op: 'add32' | 'add64', xattrs: Xattrs): Xattrs {
   const fd = openFor(brick, frame, inode);
   const sums = new Map<string, Buffer>();
@@ -88,7 +90,7 @@ export function xattrop(brick: Brick, frame: Frame, inode: Inode, op: 'add32' | 
   return sums;
 }
 
-/** Big-endian counters, added one by one; they wrap. */
+/** Adds big-endian counters one by one. They wrap around. */
 function add(op: 'add32' | 'add64', a: Buffer, b: Buffer | undefined): Buffer {
   const size = op === 'add32' ? 4 : 8;
   if (a.length % size !== 0 || (b && b.length !== a.length)) throw fsError('EINVAL', 'counters of another size');

@@ -19,8 +19,7 @@ import {
   tagOf,
 } from '#src/xlators/storage/posix/objects/gfid.ts';
 import { InoMap } from '#src/xlators/storage/posix/objects/ino-map.ts';
-import { PosixObject } from '#src/xlators/storage/posix/objects/object.ts';
-import type { Mount } from '#src/xlators/storage/posix/objects/mount.ts';
+import { type ObjectMount, PosixObject } from '#src/xlators/storage/posix/objects/object.ts';
 import { parseMountInfo } from '#src/xlators/storage/posix/objects/mountinfo.ts';
 import { Semaphore } from '#src/xlators/storage/posix/data/semaphore.ts';
 
@@ -94,9 +93,9 @@ function cacheOf(t: { teardown(run: () => void): void }, max: number, extra = {}
   t.teardown(() => rmSync(dir, { recursive: true }));
   const cache = new DescriptorCache({ kind: 'path', max, idleTicks: 10, idleWritableTicks: 2, ...extra });
   const add = (writable = false) => {
-    const known = new PosixObject({ open: 0 } as Mount, Buffer.alloc(16), undefined);
-    known.path = cache.add(known, openSync(dir, 'r'), writable);
-    return known;
+    const object = new PosixObject({ open: 0 } as ObjectMount, Buffer.alloc(16), undefined);
+    object.path = cache.add(object, openSync(dir, 'r'), writable);
+    return object;
   };
   return { cache, add };
 }

@@ -1,3 +1,4 @@
+/** Flushes that several callers share. */
 import { fdatasync, fsync } from 'node:fs';
 import type { PoolShare } from './pool-share.ts';
 

@@ -1,3 +1,4 @@
+/** The permission check of open(2), which NFS clients do not have made before each READ or WRITE. */
 import { Access } from '../../../../graph/fops.ts';
 import type { Frame, Identity } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
@@ -5,7 +6,7 @@ import type { Inode } from '../../../../graph/inode.ts';
 import { O_RDONLY, O_TRUNC, O_WRONLY, S_IFMT, S_IFREG } from '../../../../sys/constants.ts';
 import { fsError } from '../../../../sys/failure.ts';
 import { uidOf } from '../../../../sys/process/identity.ts';
-import { stat } from '../../../../sys/files/statx.ts';
+import type { Stat } from '../../../../sys/files/statx.ts';
 import type { Brick } from '../brick.ts';
 import type { PosixObject } from '../objects/object.ts';
 import { permitted } from '../permission.ts';
@@ -16,23 +17,23 @@ import { truncateTo } from '../setattr.ts';
 const O_ACCMODE = 3;
 
 /**
- * Asks whether the caller may open the object that `stat` tells of, open as `fd`, with these flags of open(2).
+ * Checks whether the caller may open an object, which is open as `fd`, with these flags of open(2).
  * @throws {FsError} EACCES
  */
-export function mayOpen(object: PosixObject, fd: number, identity: Identity, flags: number): void {
+export function mayOpen(object: PosixObject, seen: Stat, fd: number, identity: Identity, flags: number): void {
   const mode = flags & O_ACCMODE;
   const mask = mode === O_RDONLY ? Access.READ : mode === O_WRONLY ? Access.WRITE : Access.READ | Access.WRITE;
-  const owns = (stat.mode & S_IFMT) === S_IFREG && stat.uid === uidOf(identity);
-  if (!owns && permitted(object, fd, identity, mask) !== mask) throw fsError('EACCES', 'open');
+  const owns = (seen.mode & S_IFMT) === S_IFREG && seen.uid === uidOf(identity);
+  if (!owns && permitted(object, seen, fd, identity, mask) !== mask) throw fsError('EACCES', 'open');
 }
 
-/** Opens the object for the caller, if {@link mayOpen}, and truncates it if the flags say so. */
+/** Opens an object for the caller, as far as {@link mayOpen} allows it, and truncates it if O_TRUNC is set. */
 export function openFor(brick: Brick, frame: Frame, inode: Inode, flags: number, type?: FileType): void {
   if (type === FileType.DIR && inode.type !== FileType.DIR) throw fsError('ENOTDIR', 'opendir');
   if (type === undefined) refuseOthers(inode.type);
   const { objects } = brick;
   const object = objects.of(inode);
-  const fd = objects.stat(object);
-  mayOpen(object, fd, frame.identity, flags);
-  if ((flags & O_TRUNC) !== 0) truncateTo(brick, object, fd, frame.identity, 0);
+  const seen = objects.stat(object);
+  mayOpen(object, seen, objects.fd(object), frame.identity, flags);
+  if ((flags & O_TRUNC) !== 0) truncateTo(brick, object, seen, frame.identity, 0);
 }

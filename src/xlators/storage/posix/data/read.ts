@@ -1,3 +1,4 @@
+/** Reading files: what is in memory is answered at once, the rest is read by the thread pool. */
 import { read as readPooled } from 'node:fs';
 import { ERRNO } from '../../../../errno.ts';
 import { Access, type ReadReply } from '../../../../graph/fops.ts';
@@ -8,20 +9,19 @@ import { RWF_NOWAIT } from '../../../../sys/constants.ts';
 import { fsError, lastError, systemError } from '../../../../sys/failure.ts';
 import { uidOf } from '../../../../sys/process/identity.ts';
 import { errno, pread, preadv2 } from '../../../../sys/libc.ts';
-import { stat, statFd } from '../../../../sys/files/statx.ts';
+import type { Stat } from '../../../../sys/files/statx.ts';
 import { iattOf } from '../attributes.ts';
 import type { Brick } from '../brick.ts';
 import type { PooledBuffer } from './buffers.ts';
 import type { Descriptor } from '../objects/descriptors.ts';
-import { openFile } from '../objects/files.ts';
+import { openFile } from './files.ts';
 import type { PosixObject } from '../objects/object.ts';
 import { permitted } from '../permission.ts';
 import { withWcc } from '../failure.ts';
 
-/** Bytes: above all that a client may ask for. */
+/** The largest size that is read at once, in bytes. Clients cannot ask for as much. */
 const READ_MAX = 16 * 1024 * 1024;
 
-/** What is in memory is answered at once, the rest by the thread pool. */
 export function read(
   brick: Brick,
   frame: Frame,
@@ -30,7 +30,7 @@ export function read(
   offset: number,
 ): ReadReply | Promise<ReadReply> {
   refuseOthers(inode.type);
-  // Beyond any end is the end.
+  // No file reaches that far, so the answer is the end of the file.
   if (offset > Number.MAX_SAFE_INTEGER) offset = Number.MAX_SAFE_INTEGER;
   refuseRange(offset, 0);
   const object = brick.objects.of(inode);
@@ -39,10 +39,10 @@ export function read(
   const buffer = brick.buffers.take(wanted);
   try {
     const count = readNow(object, file, buffer, wanted, offset);
-    // Asked after the data was read, so that the attributes are not older than the data; what was read for somebody who
-    // may not is simply not handed out.
-    mayRead(brick, object, file, frame);
-    if (count === wanted || offset + count >= stat.size) return reply(brick, object, buffer, count, offset);
+    // Attributes and permissions are asked for after the data was read, so that the attributes are not older than the
+    // data. What a caller may not read is not handed out.
+    const seen = askPermitted(brick, object, file, frame);
+    if (count === wanted || offset + count >= seen.size) return reply(brick, object, seen, buffer, count, offset);
     return readRest(brick, frame, object, buffer, { wanted, offset, count });
   } catch (error) {
     brick.buffers.give(buffer);
@@ -50,18 +50,19 @@ export function read(
   }
 }
 
+/** Refuses objects that are no regular files. */
 export function refuseOthers(type: FileType): void {
   if (type === FileType.REG) return;
   throw fsError(type === FileType.DIR ? 'EISDIR' : 'EINVAL', 'only a file has data');
 }
 
-/** What is no offset, or beyond the largest one: a file cannot be that large. */
+/** Refuses a range that no file can have. */
 export function refuseRange(offset: number, size: number): void {
   if (!(offset >= 0)) throw fsError('EINVAL', 'a negative offset');
   if (offset + size > Number.MAX_SAFE_INTEGER) throw fsError('EFBIG', 'an offset above 2^53');
 }
 
-/** How much of it was in memory; 0 also when nothing was. */
+/** Reads what is in memory, and returns how many bytes that was. */
 function readNow(
   object: PosixObject,
   file: Descriptor,
@@ -85,24 +86,39 @@ function readNow(
   return count;
 }
 
-/** Leaves the attributes in `stat`. The owner may always; who may execute may read, as the client does it for him. */
-function mayRead({ objects }: Brick, object: PosixObject, file: Descriptor, { identity }: Frame): void {
-  if (statFd(file.fd) < 0) throw lastError('statx');
-  const fd = stat.nlink === 0 ? objects.stat(object) : file.fd;
-  if (stat.uid === uidOf(identity)) return;
-  if (permitted(object, fd, identity, Access.READ) !== 0) return;
-  if (permitted(object, fd, identity, Access.EXECUTE) !== 0) return;
-  throw withWcc(fsError('EACCES', 'read'), undefined, iattOf(object));
+/**
+ * Returns the file's attributes if the caller may read it. The owner always may, and so may a caller who may execute the
+ * file, since it is the client that reads a program to execute it.
+ */
+function askPermitted({ objects }: Brick, object: PosixObject, file: Descriptor, { identity }: Frame): Stat {
+  let seen = objects.look(object, file.fd);
+  if (seen === undefined) throw lastError('statx');
+  let { fd } = file;
+  if (seen.nlink === 0) {
+    seen = objects.stat(object);
+    fd = objects.fd(object);
+  }
+  if (seen.uid === uidOf(identity)) return seen;
+  if (permitted(object, seen, fd, identity, Access.READ) !== 0) return seen;
+  if (permitted(object, seen, fd, identity, Access.EXECUTE) !== 0) return seen;
+  throw withWcc(fsError('EACCES', 'read'), undefined, iattOf(object, seen));
 }
 
-/** Moves a short result, at the end of a file, to a small buffer, since it may wait for its client for long. */
-function reply(brick: Brick, object: PosixObject, whole: PooledBuffer, count: number, offset: number): ReadReply {
-  const eof = offset + count >= stat.size;
-  const iatt = iattOf(object);
-  const buffer = fitting(brick, whole, count); // the last that can fail: it gives `whole` back
+function reply(
+  brick: Brick,
+  object: PosixObject,
+  seen: Stat,
+  whole: PooledBuffer,
+  count: number,
+  offset: number,
+): ReadReply {
+  const eof = offset + count >= seen.size;
+  const iatt = iattOf(object, seen);
+  const buffer = fitting(brick, whole, count); // nothing after this may fail, since it gives `whole` back
   return { data: buffer.bytes.subarray(0, count), eof, iatt, release: () => brick.buffers.give(buffer) };
 }
 
+/** Moves a short result, at the end of a file, to a small buffer, since the reply may wait long for its client. */
 function fitting({ buffers }: Brick, whole: PooledBuffer, count: number): PooledBuffer {
   if (whole.bytes.length <= 2 * buffers.sizeFor(count)) return whole;
   const small = buffers.take(count);
@@ -135,8 +151,9 @@ async function readRest(
       if (count === 0) break;
       progress.count += count;
     }
-    if (statFd(file.fd) < 0) throw lastError('statx');
-    return reply(brick, object, buffer, progress.count, offset);
+    const seen = brick.objects.look(object, file.fd);
+    if (seen === undefined) throw lastError('statx');
+    return reply(brick, object, seen, buffer, progress.count, offset);
   } catch (error) {
     brick.buffers.give(buffer);
     throw error;

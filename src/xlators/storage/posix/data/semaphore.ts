@@ -1,4 +1,4 @@
-/** Lets at most so many in at a time; the others wait, first come, first served. */
+/** Limits how many may be inside at the same time. The others wait, and enter in the order of their arrival. */
 export class Semaphore {
   readonly #max: number;
   readonly #waiting: (() => void)[] = [];
@@ -8,12 +8,12 @@ export class Semaphore {
     this.#max = max;
   }
 
-  /** Whether the next one would have to wait. */
+  /** Whether a further one would have to wait. */
   get full(): boolean {
     return this.#inside >= this.#max || this.#waiting.length > 0;
   }
 
-  /** `undefined` if that was possible at once. Whoever is in must {@link leave}. */
+  /** Returns `undefined` if there was room, or a promise to wait for. {@link leave} must be called afterwards. */
   enter(): Promise<void> | undefined {
     if (!this.full) {
       this.#inside += 1;

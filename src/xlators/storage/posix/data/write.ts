@@ -1,3 +1,4 @@
+/** Writing files, in memory where the kernel takes the data at once, and making them durable. */
 import { write as writePooled } from 'node:fs';
 import { ERRNO } from '../../../../errno.ts';
 import { Access, Stable, type Written } from '../../../../graph/fops.ts';
@@ -9,21 +10,20 @@ import { asCaller, SERVER, uidOf } from '../../../../sys/process/identity.ts';
 import { errno, pwrite } from '../../../../sys/libc.ts';
 import { contextSwitches } from '../../../../sys/process/context-switches.ts';
 import { statfs, statfsFd } from '../../../../sys/files/statfs.ts';
-import { stat, statFd } from '../../../../sys/files/statx.ts';
 import { iattOf } from '../attributes.ts';
 import { type Brick, iattNow } from '../brick.ts';
 import type { Descriptor } from '../objects/descriptors.ts';
-import { clearSetId, openFile, syncFile } from '../objects/files.ts';
+import { clearSetId, openFile, syncFile } from './files.ts';
 import type { PosixObject } from '../objects/object.ts';
 import { keepGrant, permitted } from '../permission.ts';
 import { refuseOthers, refuseRange } from './read.ts';
 import { withWcc } from '../failure.ts';
 
-/** A write to memory that takes this long had to wait for the disk: there is too much not yet written back. */
+/** A write to memory that takes longer had to wait for the disk, since too much is not yet written back. */
 const SLOW_MS = 20;
-/** For how long writes are then left to the thread pool. */
+/** How long writes go through the thread pool after that. */
 const SLOW_FOR_MS = 500;
-/** As much may well be under way in the thread pool. */
+/** The bytes that may be under way in the thread pool at the same time. */
 const NEAR_BYTES = 64 * 1024 * 1024;
 
 interface Target {
@@ -50,21 +50,21 @@ export function write(
   }
   asCaller(frame.identity);
   const slept = start < brick.watchedWritesUntilMs ? contextSwitches() : Infinity;
-  const count = writeNow(target, data, offset);
+  const count = writeNow(brick, target, data, offset);
   if (performance.now() - start > SLOW_MS) {
-    // On a busy machine a thread waits for its turn as well: only if it went to sleep was it for the disk.
+    // On a busy machine a thread also waits for its turn. It waited for the disk only if it went to sleep.
     if (contextSwitches() > slept) brick.slowWritesUntilMs = start + SLOW_FOR_MS;
     else brick.watchedWritesUntilMs = start + SLOW_FOR_MS;
   }
-  const after = afterWrite(object, file, before);
+  const after = afterWrite(brick, target);
   file.dirty = true;
   const written = { count, stable, before, after };
   return stable === Stable.UNSTABLE ? written : durable(brick, object, file, written);
 }
 
 /**
- * Whether little is left but what the file system reserves for root. The pool's threads are root's and would fill that,
- * so callers write as themselves then, even if everybody has to wait for the disk.
+ * Whether little space is left besides what the file system reserves for root. The threads of the pool have root's rights
+ * and would fill the reserve, so the write is then made with the caller's rights, even if the stage waits for the disk.
  */
 function nearReserve(fd: number, { identity }: Frame): boolean {
   if (uidOf(identity) === SERVER.uid || statfsFd(fd) < 0) return false;
@@ -72,7 +72,10 @@ function nearReserve(fd: number, { identity }: Frame): boolean {
   return blocksFree > blocksAvailable && blocksAvailable * blockSize < NEAR_BYTES;
 }
 
-/** As {@link write}, but only so many at a time: each keeps its descriptor open until the disk has answered. */
+/**
+ * Like {@link write}, with a limit on how many are under way, since each keeps its descriptor open until the disk has
+ * answered.
+ */
 export async function writeStable(
   brick: Brick,
   frame: Frame,
@@ -89,15 +92,15 @@ export async function writeStable(
   }
 }
 
-/** Opens the file and asks whether the caller may write; its owner may, whatever the mode says. */
+/** Opens the file if the caller may write to it. Its owner may, whatever the mode says. */
 function prepare(brick: Brick, { identity }: Frame, inode: Inode): Target {
   refuseOthers(inode.type);
   const { objects } = brick;
   const object = objects.of(inode);
-  const fd = objects.stat(object);
-  const before = iattOf(object);
+  const seen = objects.stat(object);
+  const before = iattOf(object, seen);
   try {
-    if (stat.uid !== uidOf(identity) && permitted(object, fd, identity, Access.WRITE) === 0) {
+    if (seen.uid !== uidOf(identity) && permitted(object, seen, objects.fd(object), identity, Access.WRITE) === 0) {
       throw fsError('EACCES', 'write');
     }
     return { object, file: openFile(brick, object, true, identity), before };
@@ -106,8 +109,11 @@ function prepare(brick: Brick, { identity }: Frame, inode: Inode): Target {
   }
 }
 
-/** The bytes written: fewer than given only if no more could be. As the caller, so that the kernel clears set-id bits. */
-function writeNow({ object, file, before }: Target, data: Buffer, offset: number): number {
+/**
+ * Writes with the caller's rights, so that the kernel clears set-id bits. Returns how many bytes were written: fewer than
+ * given only if no more could be.
+ */
+function writeNow({ objects }: Brick, { object, file, before }: Target, data: Buffer, offset: number): number {
   let count = 0;
   while (count < data.length) {
     const rest = count === 0 ? data : data.subarray(count);
@@ -115,20 +121,24 @@ function writeNow({ object, file, before }: Target, data: Buffer, offset: number
     if (written > 0) count += written;
     else if (written < 0 && errno() === ERRNO.EINTR) continue;
     else if (count > 0) break;
-    else throw withWcc(written < 0 ? lastError('write') : fsError('EIO', 'write'), before, iattNow(object, file.fd));
+    else {
+      const error = written < 0 ? lastError('write') : fsError('EIO', 'write');
+      throw withWcc(error, before, iattNow(objects, object, file.fd));
+    }
   }
   return count;
 }
 
-/** The attributes after a change of ours; permissions stay what they were if owner and mode did. */
-function afterWrite(object: PosixObject, file: Descriptor, before: Iatt): Iatt | undefined {
-  if (statFd(file.fd) < 0) return undefined;
-  const same = (stat.mode & 0o7777) === before.mode && stat.uid === before.uid && stat.gid === before.gid;
-  if (same) keepGrant(object, before.ctime, before.ctimeNsec);
-  return iattOf(object);
+/** Returns the attributes after a write. The kernel's answer about permissions still holds if owner and mode are the same. */
+function afterWrite({ objects }: Brick, { object, file, before }: Target): Iatt | undefined {
+  const seen = objects.look(object, file.fd);
+  if (seen === undefined) return undefined;
+  const same = (seen.mode & 0o7777) === before.mode && seen.uid === before.uid && seen.gid === before.gid;
+  if (same) keepGrant(object, seen, before.ctime, before.ctimeNsec);
+  return iattOf(object, seen);
 }
 
-/** The descriptor that was written through must be the one that is synced: an error is told only there. */
+/** Syncs the descriptor that was written through, since the kernel reports an error only there. */
 async function durable(brick: Brick, object: PosixObject, file: Descriptor, written: Written): Promise<Written> {
   file.pin();
   try {
@@ -141,7 +151,10 @@ async function durable(brick: Brick, object: PosixObject, file: Descriptor, writ
   }
 }
 
-/** In the thread pool, with the server's rights: what the kernel does on a caller's write is done here. */
+/**
+ * Writes in the thread pool, with the server's rights. Set-id bits are cleared here, which the kernel does when a caller
+ * writes.
+ */
 async function writeLater(
   brick: Brick,
   frame: Frame,
@@ -156,8 +169,8 @@ async function writeLater(
   try {
     count = await brick.pool.run(() => writeAll(file.fd, data, offset));
     file.dirty = true;
-    // Others' changes may have come in between, so there is no telling what was right before.
-    const after = iattNow(object, file.fd);
+    // Other calls may have changed the file meanwhile, so its attributes right before the write are not known.
+    const after = iattNow(brick.objects, object, file.fd);
     if (stable === Stable.UNSTABLE) return { count, stable, before: undefined, after };
     return await durable(brick, object, file, { count, stable, before: undefined, after });
   } finally {
@@ -189,22 +202,20 @@ function writeSome(fd: number, data: Buffer, at: number, offset: number): Promis
   });
 }
 
-/** Makes durable what was written, and answers with how the file is then. */
+/** Makes durable what was written, and returns the attributes of before and after that. */
 export async function commit(brick: Brick, inode: Inode, dataOnly: boolean): Promise<Wcc> {
   refuseOthers(inode.type);
   const { objects } = brick;
   await brick.syncs.enter();
   try {
     const object = objects.of(inode);
-    objects.stat(object);
-    const before = iattOf(object);
+    const before = iattOf(object, objects.stat(object));
     try {
       await syncFile(brick, object, dataOnly);
     } catch (error) {
       throw withWcc(error, before, before);
     }
-    const fd = objects.stat(object);
-    return { before, after: iattNow(object, fd) };
+    return { before, after: iattOf(object, objects.stat(object)) };
   } finally {
     brick.syncs.leave();
   }

@@ -1,4 +1,4 @@
-/** New objects. They belong to the caller; one that cannot be made as asked for is not left behind. */
+/** Makes objects, which belong to the caller. If the attributes cannot be set as asked for, the object is removed again. */
 import type { CreateHow, Device, Made, NewAttr, SetAttr } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
@@ -24,24 +24,24 @@ import { setMode, setOwner } from '../../../../sys/files/attributes.ts';
 import { asCaller, uidOf } from '../../../../sys/process/identity.ts';
 import { mkdirat, mknodat, openat, symlinkat, unlinkat } from '../../../../sys/libc.ts';
 import { cName, cText2 } from '../../../../sys/files/names.ts';
-import { stat, statFd, statName } from '../../../../sys/files/statx.ts';
+import { type Stat, statName } from '../../../../sys/files/statx.ts';
 import { iattOf } from '../attributes.ts';
-import { type Brick, type Changed, inDirectory, refuseDots } from '../brick.ts';
+import { type Brick, type Changed, iattNeeded, inDirectory, refuseDots } from '../brick.ts';
 import { existing, HALF_MADE, keepVerifier } from './exclusive.ts';
+import { note } from '../objects/finder.ts';
 import { PosixObject } from '../objects/object.ts';
-import { note } from '../index/places.ts';
 import { change, truncateTo } from '../setattr.ts';
 
-/** What the server chooses when the client does not say (RFC 1813, 3.3.8 leaves it open). */
+/** The modes of new objects for which the client gives none; RFC 1813, 3.3.8, leaves them to the server. */
 const FILE_MODE = 0o600;
 const DIR_MODE = 0o700;
 const SET_ID = S_ISUID | S_ISGID;
 const RETRIES = 8;
 
 /**
- * Runs `make` in the directory and notes the result in the index. If that cannot be written, no handle of the object
- * may be answered: the object is removed again, and the client is told to try again later. An object that existed
- * before stays.
+ * Runs `make` in the directory and notes the place of the object. If that cannot be written, no handle of the object may
+ * be answered, so the object is removed again, and the client is told to try again later. An object that existed before
+ * stays.
  */
 function making(
   brick: Brick,
@@ -55,16 +55,16 @@ function making(
   const { objects } = brick;
   const changed = inDirectory(brick, frame, parent, (fd, dir) => {
     refuseDots(name);
-    objects.index?.ready();
+    objects.finder?.ready();
     const result = make(fd, dir);
     if (result instanceof PosixObject) {
       made = result;
-      if (objects.index) undoing(brick, fd, name, made, removeFlags, () => note(objects.index, result, dir, name));
+      if (objects.finder) undoing(brick, fd, name, made, removeFlags, () => note(objects.finder, result, dir, name));
     } else {
       made = result.existing;
-      note(objects.index, made, dir, name);
+      note(objects.finder, made, dir, name);
     }
-    return iattOf(made);
+    return iattOf(made, objects.stat(made));
   });
   return { ...changed, made };
 }
@@ -105,18 +105,18 @@ export function create(
   });
 }
 
-/** `undefined` if the name is taken. */
+/** Creates a file. `undefined` if the name exists. */
 function createNew({ objects }: Brick, fd: number, name: string, mode: number): PosixObject | undefined {
   const flags = O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
   const bytes = cName(name);
   let own: number;
   try {
-    own = objects.opened(() => openat(fd, bytes, flags, mode), 'create');
+    own = objects.caches.opened(() => openat(fd, bytes, flags, mode), 'create');
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return undefined;
     throw error;
   }
-  return meeting(fd, name, 0, () => objects.made(own));
+  return meeting(fd, name, 0, () => objects.takeOverFile(own));
 }
 
 export function mkdir(brick: Brick, frame: Frame, parent: Inode, name: string, attr: NewAttr): Changed<Made['iatt']> {
@@ -126,9 +126,11 @@ export function mkdir(brick: Brick, frame: Frame, parent: Inode, name: string, a
     if (mkdirat(fd, cName(name), mode & ~SET_ID) < 0) throw lastError('mkdir');
     const made = meet(brick, fd, name, AT_REMOVEDIR);
     // mkdir(2) takes no set-id bits; a directory that inherits S_ISGID keeps it.
-    if ((mode & SET_ID & ~stat.mode) !== 0) {
-      const whole = (stat.mode & 0o7777) | mode;
-      undoing(brick, fd, name, made, AT_REMOVEDIR, () => setMode(brick.objects.fd(made), whole));
+    if ((mode & SET_ID) !== 0) {
+      undoing(brick, fd, name, made, AT_REMOVEDIR, () => {
+        const present = brick.objects.stat(made).mode & 0o7777;
+        if ((mode & SET_ID & ~present) !== 0) setMode(brick.objects.fd(made), present | mode);
+      });
     }
     finish(brick, frame, made, fd, name, attr, AT_REMOVEDIR);
     return made;
@@ -194,14 +196,14 @@ function node(
   return meet(brick, fd, name, 0);
 }
 
-/** The kernel's: 12 bits of major, 20 of minor. */
+/** Encodes a device number as the kernel does: 12 bits of the major number, 20 of the minor one. */
 function deviceNumber(major: number, minor: number): number {
   if (major > 0xfff || minor > 0xf_ffff) throw fsError('EINVAL', 'a device number is out of range');
   return (((minor & ~0xff) << 12) | (major << 8) | (minor & 0xff)) >>> 0;
 }
 
 function meet({ objects }: Brick, fd: number, name: string, removeFlags: number): PosixObject {
-  return meeting(fd, name, removeFlags, () => objects.met(objects.openPath(fd, cName(name))));
+  return meeting(fd, name, removeFlags, () => objects.takeOver(objects.openPath(fd, cName(name))));
 }
 
 /** Identifies the object that was just made as `name`. If that fails, the object is removed again. */
@@ -216,7 +218,7 @@ function meeting(fd: number, name: string, removeFlags: number, identify: () => 
 
 type New = { readonly [K in keyof SetAttr]?: SetAttr[K] | undefined };
 
-/** Sets what the making call could not, and leaves the attributes in `stat`. */
+/** Sets the attributes that the call which made the object could not set. */
 function finish(
   brick: Brick,
   frame: Frame,
@@ -230,23 +232,30 @@ function finish(
   const nothing = uid === undefined && gid === undefined && !size && atime === undefined && mtime === undefined;
   if (nothing) return;
   undoing(brick, fd, name, made, removeFlags, () => {
-    const own = brick.objects.fd(made);
-    const wanted = stat.mode & 0o7777;
-    if (size) truncateTo(brick, made, own, frame.identity, size);
+    const { objects } = brick;
+    const seen = objects.stat(made);
+    const own = objects.fd(made);
+    const wanted = seen.mode & 0o7777;
+    if (size) truncateTo(brick, made, seen, frame.identity, size);
     asCaller(frame.identity);
-    if (giveAway(own, frame, uid, gid) && (wanted & SET_ID) !== 0) setMode(own, wanted);
-    if (statFd(own) < 0) throw lastError('statx');
-    change(made, own, frame.identity, { atime, mtime }, iattOf(made));
+    if (giveAway(own, seen, frame, uid, gid) && (wanted & SET_ID) !== 0) setMode(own, wanted);
+    change(made, own, frame.identity, { atime, mtime }, iattNeeded(objects, made, own));
   });
 }
 
 /**
- * Sets the owner of a new object. Some clients send ids along with every creation (a directory's group, for one): of
- * those who may not give files away they are no demand, as knfsd has it. Answers whether it was changed.
+ * Sets the owner of a new object. Some clients send ids with every creation, such as the group of the directory. If the
+ * caller may not give files away, the ids are ignored, as by knfsd. Returns whether the owner was changed.
  */
-function giveAway(fd: number, { identity }: Frame, uid: number | undefined, gid: number | undefined): boolean {
-  const newUid = uid === stat.uid ? undefined : uid;
-  const newGid = gid === stat.gid ? undefined : gid;
+function giveAway(
+  fd: number,
+  seen: Stat,
+  { identity }: Frame,
+  uid: number | undefined,
+  gid: number | undefined,
+): boolean {
+  const newUid = uid === seen.uid ? undefined : uid;
+  const newGid = gid === seen.gid ? undefined : gid;
   if (newUid === undefined && newGid === undefined) return false;
   try {
     setOwner(fd, newUid, newGid);
@@ -257,7 +266,7 @@ function giveAway(fd: number, { identity }: Frame, uid: number | undefined, gid:
   }
 }
 
-/** Runs `step` on what was just made as `name`; if it throws, that is removed again. */
+/** Runs `step` on the object that was just made as `name`. If it throws, the object is removed again. */
 function undoing(
   { objects }: Brick,
   fd: number,
@@ -268,12 +277,11 @@ function undoing(
 ): void {
   try {
     step();
-    objects.stat(made);
   } catch (error) {
     const { ino } = made;
     const bytes = cName(name);
-    if (statName(fd, bytes) === 0 && stat.inoKey === ino && unlinkat(fd, bytes, removeFlags) === 0) {
-      objects.gone(made.mount, ino);
+    if (statName(fd, bytes)?.inoKey === ino && unlinkat(fd, bytes, removeFlags) === 0) {
+      objects.lastNameRemoved(made.mount, ino);
     }
     throw error;
   }

@@ -1,4 +1,4 @@
-/** Names of objects: given, taken away, changed. */
+/** Gives names to objects, removes names, and renames. */
 import { type Made, type Renamed, RenameFlag } from '../../../../graph/fops.ts';
 import type { Errno } from '../../../../errno.ts';
 import type { Frame } from '../../../../graph/frame.ts';
@@ -10,14 +10,14 @@ import { fsError, lastError } from '../../../../sys/failure.ts';
 import { asCaller } from '../../../../sys/process/identity.ts';
 import { linkat, renameat, renameat2, unlinkat } from '../../../../sys/libc.ts';
 import { cName, cName2, procFd } from '../../../../sys/files/names.ts';
-import { stat, statName } from '../../../../sys/files/statx.ts';
+import { type Stat, statName } from '../../../../sys/files/statx.ts';
 import { iattOf } from '../attributes.ts';
 import { type Brick, type Changed, iattNow, inDirectory, isDot, refuseDots } from '../brick.ts';
-import type { PosixObject } from '../objects/object.ts';
-import type { Mount } from '../objects/mount.ts';
+import type { ObjectMount, PosixObject } from '../objects/object.ts';
+import type { Objects } from '../objects/objects.ts';
 import { withBoth, withWcc } from '../failure.ts';
 
-/** Bytes: giving back the blocks of larger files is left to the thread pool. */
+/** The blocks of files with more allocated bytes are freed in the thread pool. */
 const LARGE = 16 * 1024 * 1024;
 
 export function link(brick: Brick, frame: Frame, inode: Inode, parent: Inode, name: string): Changed<Made['iatt']> {
@@ -25,51 +25,52 @@ export function link(brick: Brick, frame: Frame, inode: Inode, parent: Inode, na
   return inDirectory(brick, frame, parent, (fd, dir) => {
     refuseDots(name);
     const object = objects.of(inode);
-    const own = objects.stat(object);
+    objects.stat(object); // ESTALE if it is gone
+    const own = objects.fd(object);
     asCaller(frame.identity);
     if (linkat(AT_FDCWD, procFd(own), fd, cName(name), AT_SYMLINK_FOLLOW) < 0) throw lastError('link');
-    objects.index?.linked(object, dir, name);
-    objects.stat(object);
-    return iattOf(object);
+    objects.finder?.linked(object, dir, name);
+    return iattOf(object, objects.stat(object));
   });
 }
 
 /** An object that is about to lose a name. */
 interface Leaving {
-  readonly mount: Mount;
+  readonly mount: ObjectMount;
   readonly ino: number | bigint;
-  /** It has no other one. */
+  /** Whether it has no other name. */
   readonly last: boolean;
-  /** Held open, so that its blocks are given back when this is closed. */
+  /** A descriptor that keeps a large file, so that its blocks are freed when this is closed. */
   readonly held: number | undefined;
 }
 
-/** Who has the name now; `undefined` if nobody has. */
+/** Returns the object that has the name now; `undefined` if there is none. */
 function leaving({ objects }: Brick, fd: number, name: Buffer): Leaving | undefined {
-  if (statName(fd, name) < 0) return undefined;
-  const mount = objects.mounts.peek();
-  if (!mount) return undefined; // something is mounted here: the kernel refuses
-  const last = stat.nlink === 1 || (stat.mode & S_IFMT) === S_IFDIR;
-  const ino = stat.inoKey;
-  const held = last && stat.nlink === 1 && stat.used > LARGE ? objects.openPath(fd, name) : undefined;
+  const seen = statName(fd, name);
+  if (seen === undefined) return undefined;
+  const mount = objects.mounts.find(seen);
+  if (!mount) return undefined; // a file system is mounted here, so the kernel refuses the removal
+  const last = seen.nlink === 1 || (seen.mode & S_IFMT) === S_IFDIR;
+  const ino = seen.inoKey;
+  const held = last && seen.nlink === 1 && seen.used > LARGE ? objects.openPath(fd, name) : undefined;
   return { mount, ino, last, held };
 }
 
-/** What has lost a name. */
+/** What the removal of a name has left. */
 export interface Left {
-  /** If it was the last one. */
+  /** The gfid of the object, if that was its last name. */
   readonly gone: Buffer | undefined;
-  /** When its blocks are given back: who makes room on a full disk by a removal has it when he is answered. */
+  /** Resolves when the blocks are freed. The call waits for it, so that a caller who makes room on a full disk has it then. */
   readonly freed: Promise<void> | undefined;
 }
 
 const NOTHING: Left = { gone: undefined, freed: undefined };
 
-/** The name was taken away, or (`taken` is false) it was not. */
-function left({ objects, pool }: Brick, leaver: Leaving | undefined, taken: boolean): Left {
+/** Must be called after the removal of a name was tried. */
+function left({ objects, pool }: Brick, leaver: Leaving | undefined, removed: boolean): Left {
   if (!leaver) return NOTHING;
   const { mount, ino, last, held } = leaver;
-  const gone = taken && last ? objects.gone(mount, ino)?.gfid : undefined;
+  const gone = removed && last ? objects.lastNameRemoved(mount, ino)?.gfid : undefined;
   const close = (fd: number) => new Promise<void>(resolve => closePooled(fd, () => resolve()));
   const freed = held === undefined ? undefined : pool.run(() => close(held), true);
   return { gone, freed };
@@ -77,7 +78,7 @@ function left({ objects, pool }: Brick, leaver: Leaving | undefined, taken: bool
 
 function remove(brick: Brick, frame: Frame, parent: Inode, name: string, flags: number): Changed<Left> {
   return inDirectory(brick, frame, parent, (fd, dir) => {
-    brick.objects.index?.room();
+    brick.objects.finder?.room();
     const bytes = cName(name);
     const leaver = leaving(brick, fd, bytes);
     const removed = unlinkat(fd, bytes, flags) === 0;
@@ -91,14 +92,14 @@ function remove(brick: Brick, frame: Frame, parent: Inode, name: string, flags: 
 }
 
 function noteRemoval(
-  { objects: { index } }: Brick,
+  { objects: { finder } }: Brick,
   object: PosixObject | undefined,
   dir: PosixObject,
   name: string,
 ): void {
-  if (!index) return;
-  index.removed(dir, name);
-  if (object) object.placeParent = undefined; // should it get that name again, it is to be noted again
+  if (!finder) return;
+  finder.removed(dir, name);
+  if (object) object.placeParent = undefined; // if it gets that name again, the finder must be told
 }
 
 export function unlink(brick: Brick, frame: Frame, parent: Inode, name: string): Changed<Left> {
@@ -115,8 +116,7 @@ export function rmdir(brick: Brick, frame: Frame, parent: Inode, name: string): 
 function refused(brick: Brick, parent: Inode, code: Errno, what: string): never {
   const { objects } = brick;
   const dir = objects.of(parent);
-  objects.stat(dir);
-  const iatt = iattOf(dir);
+  const iatt = iattOf(dir, objects.stat(dir));
   throw withWcc(fsError(code, what), iatt, iatt);
 }
 
@@ -139,27 +139,27 @@ export function rename(
 ): Moved {
   const { objects } = brick;
   const fromDir = objects.of(from);
-  const fromFd = objects.stat(fromDir);
-  const fromBefore = iattOf(fromDir);
+  const fromBefore = iattOf(fromDir, objects.stat(fromDir));
+  const fromFd = objects.fd(fromDir);
   let toBefore: Iatt | undefined;
   try {
     const toDir = objects.of(to);
-    const toFd = objects.stat(toDir);
-    toBefore = iattOf(toDir);
+    toBefore = iattOf(toDir, objects.stat(toDir));
+    const toFd = objects.fd(toDir);
     asCaller(frame.identity);
     const run = flags === RenameFlag.EXCHANGE ? exchangeNow : renameNow;
     const { gone, freed } = run(brick, [fromDir, fromFd, fromName], [toDir, toFd, toName], flags);
     const wcc = {
-      from: { before: fromBefore, after: iattNow(fromDir, fromFd) },
-      to: { before: toBefore, after: iattNow(toDir, toFd) },
+      from: { before: fromBefore, after: iattNow(objects, fromDir, fromFd) },
+      to: { before: toBefore, after: iattNow(objects, toDir, toFd) },
       gone,
     };
     return { wcc, from: fromDir, to: toDir, freed };
   } catch (error) {
-    const toAfter = toBefore && iattNow(objects.of(to), objects.fd(objects.of(to)));
+    const toAfter = toBefore && iattNow(objects, objects.of(to), objects.fd(objects.of(to)));
     throw withBoth(
       error,
-      { before: fromBefore, after: iattNow(fromDir, fromFd) },
+      { before: fromBefore, after: iattNow(objects, fromDir, fromFd) },
       { before: toBefore, after: toAfter },
     );
   }
@@ -177,11 +177,12 @@ function renameNow(
   if (flags !== 0 && flags !== RenameFlag.NOREPLACE) throw fsError('EINVAL', `rename with flags ${flags}`);
   // RFC 1813, 3.3.14.
   if (isDot(fromName) || isDot(toName)) throw fsError('EINVAL', 'rename of . or ..');
-  objects.index?.room();
+  objects.finder?.room();
   const fromBytes = cName(fromName);
   const toBytes = cName2(toName);
-  const ino = statName(fromFd, fromBytes) === 0 ? stat.inoKey : -1;
-  const moved = ino === -1 ? undefined : mover(brick, fromFd, fromBytes, ino);
+  const seen = statName(fromFd, fromBytes);
+  const ino = seen?.inoKey;
+  const moved = seen && mover(brick, fromFd, fromBytes, seen);
   const leaver = leaving(brick, toFd, toBytes);
   const answer =
     flags === 0
@@ -192,42 +193,50 @@ function renameNow(
   const replaced = renamed && leaver !== undefined && leaver.ino !== ino;
   const what = left(brick, leaver, replaced);
   if (error) throw error;
-  if (objects.index === undefined || leaver?.ino === ino) return what; // two names of one file: nothing was done
-  objects.index.renamed(fromDir, fromName, toDir, toName);
-  arrived(moved, toFd, toBytes);
+  // If both names are of one file, rename(2) does nothing.
+  if (objects.finder === undefined || (leaver !== undefined && leaver.ino === ino)) return what;
+  objects.finder.renamed(fromDir, fromName, toDir, toName);
+  arrived(objects, moved, toFd, toBytes);
   return what;
 }
 
-/** Who is about to be moved, as far as the index must know: also if nobody remembers him, when he will be copied up. */
-function mover({ objects }: Brick, fd: number, name: Buffer, ino: number | bigint): PosixObject | undefined {
-  const mount = objects.mounts.peek();
-  return mount?.copiesUp ? objects.seen(fd, name) : mount?.inodes.get(ino);
+/**
+ * Returns the object that is about to be moved, if it is remembered. On overlayfs, which copies it when it is moved, the
+ * object is needed in any case, to note its new birth time.
+ */
+function mover({ objects }: Brick, fd: number, name: Buffer, seen: Stat): PosixObject | undefined {
+  const mount = objects.mounts.find(seen);
+  return mount?.copiesUp ? objects.named(fd, name, seen) : mount?.inodes.get(seen.inoKey);
 }
 
-/** The objects of two names change places; none loses its name. */
+/** Exchanges the objects of two names. None of them loses its name. */
 function exchangeNow(brick: Brick, [fromDir, fromFd, fromName]: Entry, [toDir, toFd, toName]: Entry): Left {
   const { objects } = brick;
   if (isDot(fromName) || isDot(toName)) throw fsError('EINVAL', 'rename of . or ..');
-  objects.index?.room();
+  objects.finder?.room();
   const fromBytes = cName(fromName);
   const toBytes = cName2(toName);
   const one = moverOf(brick, fromFd, fromBytes);
   const other = moverOf(brick, toFd, toBytes);
   if (renameat2(fromFd, fromBytes, toFd, toBytes, RenameFlag.EXCHANGE) < 0) throw lastError('rename');
-  if (objects.index === undefined) return NOTHING;
-  objects.index.exchanged(fromDir, fromName, toDir, toName);
-  arrived(one, toFd, toBytes);
-  arrived(other, fromFd, fromBytes);
+  if (objects.finder === undefined) return NOTHING;
+  objects.finder.exchanged(fromDir, fromName, toDir, toName);
+  arrived(objects, one, toFd, toBytes);
+  arrived(objects, other, fromFd, fromBytes);
   return NOTHING;
 }
 
-/** The object called `name`, as {@link mover} has it. */
-const moverOf = (brick: Brick, fd: number, name: Buffer): PosixObject | undefined =>
-  statName(fd, name) < 0 ? undefined : mover(brick, fd, name, stat.inoKey);
+/** Returns the object called `name` as {@link mover} does. */
+function moverOf(brick: Brick, fd: number, name: Buffer): PosixObject | undefined {
+  const seen = statName(fd, name);
+  return seen && mover(brick, fd, name, seen);
+}
 
-/** `object` was moved: it is noted anew at the next occasion, and its birth time if it was copied up by this. */
-function arrived(object: PosixObject | undefined, fd: number, name: Buffer): void {
+/** Must be called for an object that was moved: its place is to be noted, and its birth time if overlayfs has copied it. */
+function arrived(objects: Objects, object: PosixObject | undefined, fd: number, name: Buffer): void {
   if (object === undefined) return;
   object.placeParent = undefined;
-  if (object.mount.copiesUp && statName(fd, name) === 0 && stat.inoKey === object.ino) iattOf(object);
+  if (!object.mount.copiesUp) return;
+  const seen = statName(fd, name);
+  if (seen?.inoKey === object.ino) objects.checkBirth(object, seen);
 }

@@ -1,4 +1,4 @@
-/** CREATE of a name that is taken, and the verifier of exclusive creation (RFC 1813, 3.3.8). */
+/** CREATE with a name that exists, and the verifier of exclusive creation (RFC 1813, 3.3.8). */
 import type { CreateHow } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { ERRNO } from '../../../../errno.ts';
@@ -8,7 +8,7 @@ import { setTimes } from '../../../../sys/files/attributes.ts';
 import { asCaller, uidOf } from '../../../../sys/process/identity.ts';
 import { errno } from '../../../../sys/libc.ts';
 import { cName } from '../../../../sys/files/names.ts';
-import { stat, statName } from '../../../../sys/files/statx.ts';
+import { type Stat, statName } from '../../../../sys/files/statx.ts';
 import { typeOfMode } from '../attributes.ts';
 import type { Brick } from '../brick.ts';
 import { mayOpen } from '../data/open.ts';
@@ -17,38 +17,40 @@ import type { PosixObject } from '../objects/object.ts';
 import { truncateTo } from '../setattr.ts';
 
 /**
- * The mode of a file that exclusive creation has made but not yet given its verifier; a mode that nothing else uses. A
- * server that is killed in between leaves it behind, and the client that asks again gets it.
+ * The mode of a file that exclusive creation has made and not yet given its verifier. Nothing else uses this mode. A server
+ * that is killed in between leaves such a file behind, and the client that repeats its call gets it.
  */
 export const HALF_MADE = 0o1000;
 const STARTED_MS = Date.now() - process.uptime() * 1000;
 
-/** 31 bits for each time: what every file system keeps. */
+/** Reads 31 bits of the verifier, which every file system can keep as a time in seconds. */
 const secondsOf = (verifier: Buffer, at: number): number => verifier.readUInt32BE(at) & 0x7fff_ffff;
 
-/** The verifier is kept in the times, as knfsd does: they survive a restart, and the client sets them afterwards. */
+/**
+ * Stores the verifier in the times, as knfsd does. They survive a restart, and the client sets them after the creation.
+ */
 export function keepVerifier(fd: number, verifier: Buffer): void {
   setTimes(fd, { sec: secondsOf(verifier, 4), nsec: 0 }, { sec: secondsOf(verifier, 0), nsec: 0 });
 }
 
-const hasVerifier = (verifier: Buffer): boolean =>
-  stat.size === 0 && stat.mtime === secondsOf(verifier, 0) && stat.atime === secondsOf(verifier, 4);
+const hasVerifier = ({ size, mtime, atime }: Stat, verifier: Buffer): boolean =>
+  size === 0 && mtime === secondsOf(verifier, 0) && atime === secondsOf(verifier, 4);
 
-/** Setting the verifier sets the ctime as well, to what none of the verifier's times is. */
-const isUntouched = (): boolean =>
-  stat.mtime === stat.ctime && stat.mtimeNsec === stat.ctimeNsec && stat.atime === stat.ctime;
+/** Whether the times are those of the creation. Setting the verifier makes them differ from the ctime. */
+const isUntouched = ({ atime, mtime, mtimeNsec, ctime, ctimeNsec }: Stat): boolean =>
+  mtime === ctime && mtimeNsec === ctimeNsec && atime === ctime;
 
-const isHalfMade = ({ identity }: Frame): boolean =>
-  (stat.mode & 0o7777) === HALF_MADE &&
-  isUntouched() &&
-  stat.size === 0 &&
-  stat.nlink === 1 &&
-  stat.uid === uidOf(identity) &&
-  stat.ctime * 1000 + stat.ctimeNsec / 1e6 < STARTED_MS;
+const isHalfMade = (seen: Stat, { identity }: Frame): boolean =>
+  (seen.mode & 0o7777) === HALF_MADE &&
+  isUntouched(seen) &&
+  seen.size === 0 &&
+  seen.nlink === 1 &&
+  seen.uid === uidOf(identity) &&
+  seen.ctime * 1000 + seen.ctimeNsec / 1e6 < STARTED_MS;
 
 /**
- * Creates a file under a name that is taken, as `how` says, and opens it if there are `flags`. `undefined` if the object
- * that had the name is gone.
+ * Creates a file with a name that exists, as `how` says, and opens it if there are `flags`. `undefined` if the object that
+ * had the name is gone.
  */
 export function existing(
   brick: Brick,
@@ -61,29 +63,29 @@ export function existing(
   const { objects } = brick;
   asCaller(frame.identity);
   const bytes = cName(name);
-  if (statName(fd, bytes) < 0) {
+  const seen = statName(fd, bytes);
+  if (seen === undefined) {
     const number = errno();
     if (number === ERRNO.ENOENT) return undefined;
     throw systemError(number, 'create');
   }
-  const isFile = (stat.mode & S_IFMT) === S_IFREG;
+  const isFile = (seen.mode & S_IFMT) === S_IFREG;
   const isNew = how.mode === 'guarded' || (how.mode === 'unchecked' && flags !== undefined && (flags & O_EXCL) !== 0);
   if (isNew || (how.mode === 'exclusive' && !isFile)) throw fsError('EEXIST', 'create');
-  const object = objects.seen(fd, bytes);
+  const object = objects.named(fd, bytes, seen);
   if (flags !== undefined) {
-    refuseOthers(typeOfMode(stat.mode));
-    mayOpen(object, objects.fd(object), frame.identity, flags);
+    refuseOthers(typeOfMode(seen.mode));
+    mayOpen(object, seen, objects.fd(object), frame.identity, flags);
   }
   if (how.mode === 'exclusive') {
-    if (hasVerifier(how.verifier)) return object;
-    if (!isHalfMade(frame)) throw fsError('EEXIST', 'create');
+    if (hasVerifier(seen, how.verifier)) return object;
+    if (!isHalfMade(seen, frame)) throw fsError('EEXIST', 'create');
     keepVerifier(objects.fd(object), how.verifier);
   } else {
-    // Of an existing file only the size is set, the way open(2) with O_CREAT has it. Anything else is left as it is.
+    // Of an existing file only the size is set, as open(2) does with O_CREAT. Everything else stays as it is.
     const truncates = flags !== undefined && (flags & O_TRUNC) !== 0;
     const size = how.attr.size ?? (truncates ? 0 : undefined);
-    if (size !== undefined && isFile) truncateTo(brick, object, objects.fd(object), frame.identity, size);
+    if (size !== undefined && isFile) truncateTo(brick, object, seen, frame.identity, size);
   }
-  objects.stat(object);
   return object;
 }

@@ -1,4 +1,4 @@
-/** Finding objects, and asking about them. */
+/** Finds objects, and asks about them. */
 import type { Found } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../../graph/iatt.ts';
@@ -12,9 +12,9 @@ import { statName } from '../../../../sys/files/statx.ts';
 import { placeInVolume } from '../objects/ancestry.ts';
 import { iattOf } from '../attributes.ts';
 import { type Brick, isDot } from '../brick.ts';
-import { noteWay } from '../index/ancestors.ts';
+import { note } from '../objects/finder.ts';
+import { noteAncestors } from '../objects/note-ancestors.ts';
 import type { PosixObject } from '../objects/object.ts';
-import { note } from '../index/places.ts';
 import { permitted } from '../permission.ts';
 import { failedWith, withWcc } from '../failure.ts';
 
@@ -27,46 +27,41 @@ export function lookup(brick: Brick, frame: Frame, parent: Inode, name: string):
   const fd = objects.fd(dir);
   let number = 0;
   try {
-    const object = isDot(name) ? dotted(brick, frame, dir, fd, name) : named(brick, frame, fd, dir, name);
-    if (object !== undefined) {
-      const iatt = iattOf(object);
-      objects.stat(dir);
-      return { iatt, parent: iattOf(dir) };
-    }
+    const iatt = isDot(name) ? dotted(brick, frame, dir, fd, name) : named(brick, frame, fd, dir, name);
+    if (iatt !== undefined) return { iatt, parent: iattOf(dir, objects.stat(dir)) };
     number = errno();
   } catch (error) {
-    objects.stat(dir); // ESTALE if it was removed: then that is the answer
-    throw withWcc(error, undefined, iattOf(dir));
+    // If the directory was removed, this throws ESTALE, which is the answer then.
+    throw withWcc(error, undefined, iattOf(dir, objects.stat(dir)));
   }
-  // Asking for what is not there is a common thing, and one error costs a microsecond.
-  objects.stat(dir);
-  throw failedWith(number, 'lookup', { before: undefined, after: iattOf(dir) });
+  // Clients often ask for names that do not exist, so the error is made in one step.
+  throw failedWith(number, 'lookup', { before: undefined, after: iattOf(dir, objects.stat(dir)) });
 }
 
-/** `undefined` if it cannot be found, with errno. */
-function named({ objects }: Brick, frame: Frame, fd: number, dir: PosixObject, name: string): PosixObject | undefined {
+/** Returns the attributes of the object called `name`; `undefined` with errno if it is not found. */
+function named({ objects }: Brick, frame: Frame, fd: number, dir: PosixObject, name: string): Iatt | undefined {
   asCaller(frame.identity);
   const bytes = cName(name);
-  if (statName(fd, bytes) < 0) return undefined;
-  const object = objects.seen(fd, bytes);
-  note(objects.index, object, dir, name);
-  return object;
+  const seen = statName(fd, bytes);
+  if (seen === undefined) return undefined;
+  const object = objects.named(fd, bytes, seen);
+  note(objects.finder, object, dir, name);
+  return iattOf(object, seen);
 }
 
-function dotted(brick: Brick, frame: Frame, dir: PosixObject, fd: number, name: string): PosixObject {
+function dotted(brick: Brick, frame: Frame, dir: PosixObject, fd: number, name: string): Iatt {
   const object = name === '.' ? dir : above(brick, frame, dir, fd);
-  if (object === dir) brick.objects.stat(dir);
-  return object;
+  return iattOf(object, brick.objects.stat(object));
 }
 
 /**
- * Returns the parent directory, which is never outside of the volume, wherever a directory was moved to. ESTALE if it
- * would be, as knfsd answers for a directory to which its export does not lead.
+ * Returns the parent directory. ESTALE if that is outside of the volume, since the directory was moved: knfsd answers the
+ * same for a directory that is not below its export.
  */
 export function above({ objects }: Brick, frame: Frame, dir: PosixObject, fd: number): PosixObject {
   if (dir === objects.root) return dir;
   asCaller(frame.identity);
-  const parent = objects.opened(() => openat(fd, DOT_DOT, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), 'lookup of ..');
+  const parent = objects.caches.opened(() => openat(fd, DOT_DOT, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), 'lookup of ..');
   let place: string | undefined;
   try {
     place = placeInVolume(objects, parent);
@@ -74,34 +69,34 @@ export function above({ objects }: Brick, frame: Frame, dir: PosixObject, fd: nu
     if (place === undefined) close(parent);
   }
   if (place === undefined) throw fsError('ESTALE', 'the directory is not in the volume any more');
-  return noteWay(objects, objects.met(parent));
+  const above = objects.takeOver(parent);
+  noteAncestors(objects, above);
+  return above;
 }
 
 export function discover({ objects }: Brick, gfid: Buffer, hint: Buffer | undefined): Found {
-  return { iatt: iattOf(objects.find(gfid, hint)) };
+  const object = objects.find(gfid, hint);
+  return { iatt: iattOf(object, objects.stat(object)) };
 }
 
 export function getattr({ objects }: Brick, inode: Inode): Iatt {
   const object = objects.of(inode);
-  objects.stat(object);
-  return iattOf(object);
+  return iattOf(object, objects.stat(object));
 }
 
 export function access({ objects }: Brick, frame: Frame, inode: Inode, mask: number): { granted: number; iatt: Iatt } {
   const object = objects.of(inode);
-  const fd = objects.stat(object);
-  const granted = permitted(object, fd, frame.identity, mask);
-  return { granted, iatt: iattOf(object) };
+  const seen = objects.stat(object);
+  const granted = permitted(object, seen, objects.fd(object), frame.identity, mask);
+  return { granted, iatt: iattOf(object, seen) };
 }
 
 export function readlink({ objects }: Brick, inode: Inode): { target: string; iatt: Iatt } {
   const object = objects.of(inode);
-  const fd = objects.stat(object);
-  const iatt = iattOf(object);
+  const iatt = iattOf(object, objects.stat(object));
   if (iatt.type !== FileType.LNK) throw withWcc(fsError('EINVAL', 'readlink of no symlink'), undefined, iatt);
-  const length = readlinkat(fd, EMPTY, text, PATH_MAX);
+  const length = readlinkat(objects.fd(object), EMPTY, text, PATH_MAX);
   if (length < 0) throw withWcc(lastError('readlink'), undefined, iatt);
   const target = text.toString('latin1', 0, length);
-  objects.stat(object); // reading it may have moved its atime
-  return { target, iatt: iattOf(object) };
+  return { target, iatt: iattOf(object, objects.stat(object)) }; // reading it may have changed its atime
 }

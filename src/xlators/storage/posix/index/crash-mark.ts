@@ -22,10 +22,10 @@ const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'la
 export class IndexUse {
   readonly #db: DatabaseSync;
   readonly #owner = randomUUID();
-  /** What this connection knows; another stage may have completed the index since. */
+  /** What was read last. Another stage may have completed the index since. */
   #unsure: boolean;
 
-  /** `mayLack` says that something may be missing for another reason. */
+  /** With `mayLack` something may be missing for another reason. */
   constructor(db: DatabaseSync, stage: number, mayLack: boolean) {
     this.#db = db;
     const boot = bootId();
@@ -48,13 +48,13 @@ export class IndexUse {
     return this.#unsure && (this.#unsure = this.#ask());
   }
 
-  /** Everything that there is was noted. */
+  /** Records that every object was noted. */
   sure(): void {
     this.#db.exec('DELETE FROM unsure');
     this.#unsure = false;
   }
 
-  /** Nobody uses it any more, here. */
+  /** Records that this stage no longer uses the index. */
   end(): void {
     this.#db.prepare('DELETE FROM use WHERE owner = ?').run(this.#owner);
   }

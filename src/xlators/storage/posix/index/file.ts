@@ -1,6 +1,6 @@
 /**
- * Opens the index's database. Each served tree has one file in the state directory, whatever its volume is called, and
- * keeps it when it is moved on its file system (see tree-id.ts).
+ * Opens the index's database. Each served tree has a file in the state directory, whatever its volume is called, which it
+ * keeps when it is moved on its file system (see tree-id.ts).
  */
 import { existsSync, linkSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -66,7 +66,7 @@ interface Opened {
   readonly mayLack: boolean;
 }
 
-/** How earlier versions identified the tree. */
+/** The id of the tree in files of earlier versions. */
 const formerTreeOf = ({ mount, ino }: PosixObject): string => `${mount.fsid} ${ino}`;
 
 const treeOf = ({ treeId }: IndexPlace): string => treeId.toString('hex');
@@ -231,7 +231,7 @@ function setAside(path: string, why: string, { root, stage }: IndexPlace, log: L
   const what = `the index of file handles ${path} is damaged (${why})`;
   if (stage !== 0) throw new Error(`${what}: start the server again`);
   const mark = damageMark(path);
-  if (root.mount.hidesWho) {
+  if (root.mount.hidesIdentity) {
     const restored = existsSync(mark) ? `restore it from a backup and remove ${mark}` : 'restore it from a backup';
     throw new Error(
       `${what}, and nothing else tells the objects of this file system apart: ${restored}, or remove it; ` +

@@ -1,4 +1,7 @@
-/** Searching what was moved behind our back, by its inode number, or everything if the index has lost some of it. */
+/**
+ * Walks through the volume in search of objects that local users have moved, by their inode numbers, or of everything if
+ * the index may lack something.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ERRNO, errnoOf } from '../../../../errno.ts';
 import type { Log } from '../../../../log.ts';
@@ -11,7 +14,7 @@ import { cName, DOT, procFd } from '../../../../sys/files/names.ts';
 import type { PosixObject } from '../objects/object.ts';
 import type { Objects } from '../objects/objects.ts';
 
-/** Entries that are looked at before a call is answered. */
+/** How many entries of a directory are examined before a call is answered. */
 const AT_ONCE_MAX = 10_000;
 /** How many entries one step of a background search handles, and how long it may take (calls wait for it). */
 const STEP = 1000;
@@ -20,17 +23,17 @@ const STEP_MS = 5;
 const PAUSE_MS = 20;
 /** The pause before another attempt when the index could not be written. */
 const AGAIN_MS = 250;
-/** Directories in each other. */
+/** The greatest depth that is searched. */
 const DEPTH_MAX = 512;
-/** Objects that are searched at the same time, and gfids that are remembered as gone. */
+/** How many objects are searched at the same time. Twice as many gfids are remembered as gone. */
 const WANTED_MAX = 10_000;
 
-/** Of the machine, not of a directory: what lies below could be looked at later. */
+/** Shortages of the whole machine. A directory that cannot be opened for such a reason could be searched later. */
 const SHORTAGES: ReadonlySet<number> = new Set([ERRNO.EMFILE, ERRNO.ENFILE, ERRNO.ENOMEM]);
 
 const LIST = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-/** Gives `accept` the names in the directory that have that inode number, until it answers with something. */
+/** Calls `accept` with the names in the directory that have that inode number, until it returns a result. */
 export function findIn<T>(dirFd: number, ino: string, accept: (name: string) => T | undefined): T | undefined {
   const fd = openat(AT_FDCWD, procFd(dirFd), LIST & ~O_NOFOLLOW, 0);
   if (fd < 0) return undefined;
@@ -97,7 +100,7 @@ interface Level {
   readonly fd: number;
   readonly reader: DirentReader;
   readonly object: PosixObject;
-  /** In the level before it; the root has none. */
+  /** The name in the level above; the root has none. */
   readonly name: string;
 }
 
@@ -116,7 +119,7 @@ export class PlaceSearch {
   readonly #log: Log;
   #waiting: Round | undefined;
   #walking: Round | undefined;
-  /** What a whole walk did not find. */
+  /** The gfids that a complete walk did not find. */
   readonly #gone = new Set<string>();
   #stopped = false;
 
@@ -126,7 +129,7 @@ export class PlaceSearch {
     this.#log = log;
   }
 
-  /** Everything is to be noted: that is under way from now on. */
+  /** Starts a walk that notes every object, unless one is under way. */
   everything(): void {
     if (this.#walking?.notesAll === true) return;
     const round = this.#next();
@@ -134,7 +137,7 @@ export class PlaceSearch {
     round.urgent = true;
   }
 
-  /** Whether the object is searched (again: ask later). False once it was searched everywhere. */
+  /** Starts a search for an object, unless one is under way. False if the object was searched everywhere and is gone. */
   missed(gfid: Buffer, ino: string): boolean {
     if (this.#gone.delete(keyOf(gfid))) return false;
     const wanted = { gfid, ino };
@@ -262,10 +265,10 @@ export class PlaceSearch {
 
   #look(levels: Level[], fd: number, name: string, { wanted, notesAll }: Round, found: Find[]): void {
     try {
-      const object = this.#objects.met(this.#objects.openPath(fd, cName(name)));
+      const object = this.#objects.takeOver(this.#objects.openPath(fd, cName(name)));
       const isWanted = wanted.get(String(object.ino))?.delete(keyOf(object.gfid));
       if (!isWanted && !notesAll) return;
-      // The way to it may be as new to the index as its place.
+      // The directories above may be as new to the index as the object.
       for (let i = 1; i < levels.length; i++) {
         found.push({ object: levels[i]!.object, dir: levels[i - 1]!.object, name: levels[i]!.name });
       }
@@ -284,7 +287,7 @@ export class PlaceSearch {
     }
     let object: PosixObject;
     try {
-      object = this.#objects.met(this.#objects.openPath(below, DOT));
+      object = this.#objects.takeOver(this.#objects.openPath(below, DOT));
     } catch (error) {
       close(below);
       if (!isGone(error)) throw error;

@@ -1,7 +1,7 @@
 /**
- * Removes names from the index that no longer exist because local users have removed or moved the objects, of which no
- * call through this server told. They are searched in the background, a few at a time. An object that is missing at its
- * place may have been moved, so the whole volume is searched before it is forgotten.
+ * Removes places from the index that no longer exist because local users have removed or moved the objects. All places are
+ * checked in the background, a few at a time. An object that is missing at its place may have been moved, so the whole
+ * volume is searched before it is forgotten.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import type { Log } from '../../../../log.ts';
 import { asRoot } from '../../../../sys/process/identity.ts';
 import { close, errno } from '../../../../sys/libc.ts';
 import { cName } from '../../../../sys/files/names.ts';
-import { stat, statName } from '../../../../sys/files/statx.ts';
+import { statName } from '../../../../sys/files/statx.ts';
 import { tagOf } from '../objects/gfid.ts';
 import type { IndexWrites } from './writes.ts';
 import { keyOf, type PlaceSearch, type Wanted } from './search.ts';
@@ -54,7 +54,7 @@ export class IndexSweep {
   readonly #log: Log;
   readonly #page: StatementSync;
   readonly #forget: StatementSync;
-  readonly #bury: StatementSync;
+  readonly #forgetBirth: StatementSync;
   readonly #stop = new AbortController();
   /** The directory of the last row, which mostly is that of the next one as well. It is not kept open between steps. */
   #dir: { readonly parent: Uint8Array; readonly fd: number | undefined } | undefined;
@@ -68,7 +68,7 @@ export class IndexSweep {
       `SELECT parent, name, gfid, ino FROM place WHERE (parent, name) > (?, ?) ORDER BY parent, name LIMIT ${PAGE}`,
     );
     this.#forget = db.prepare('DELETE FROM place WHERE parent = ? AND name = ? AND gfid = ?');
-    this.#bury = db.prepare('DELETE FROM birth WHERE tag = ? AND ino = ? AND gfid = ?');
+    this.#forgetBirth = db.prepare('DELETE FROM birth WHERE tag = ? AND ino = ? AND gfid = ?');
   }
 
   /** Sweeps from time to time, until {@link stop}. */
@@ -103,7 +103,7 @@ export class IndexSweep {
   #forgetAll(rows: readonly Row[], gone: ReadonlySet<string>): void {
     for (const { parent, name, gfid, ino } of rows) {
       this.#forget.run(parent, name, gfid);
-      if (gone.has(keyOf(gfid))) this.#bury.run(tagOf(Buffer.from(gfid)), ino, gfid);
+      if (gone.has(keyOf(gfid))) this.#forgetBirth.run(tagOf(Buffer.from(gfid)), ino, gfid);
     }
   }
 
@@ -182,7 +182,8 @@ export class IndexSweep {
     if (tagOf(Buffer.from(gfid)) !== 0) return true;
     const dir = this.#enter(parent);
     if (dir === undefined) return false;
-    if (statName(dir, cName(Buffer.from(name).toString('latin1'))) === 0) return String(stat.inoKey) === ino;
+    const seen = statName(dir, cName(Buffer.from(name).toString('latin1')));
+    if (seen !== undefined) return String(seen.inoKey) === ino;
     const number = errno();
     return number !== ERRNO.ENOENT && number !== ERRNO.ENOTDIR;
   }

@@ -1,7 +1,8 @@
-/** Listing directories, as the kernel streams them. */
+/** Lists directories in the order in which the kernel returns their entries. */
 import { errnoOf } from '../../../../errno.ts';
 import { Access, type Dirent, direntBytes, type DirList } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
+import type { Iatt } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY, S_IFDIR, S_IFMT } from '../../../../sys/constants.ts';
 import { DirentReader } from '../../../../sys/files/dirents.ts';
@@ -9,32 +10,44 @@ import { fsError, lastError } from '../../../../sys/failure.ts';
 import { asCaller } from '../../../../sys/process/identity.ts';
 import { openat } from '../../../../sys/libc.ts';
 import { procFd } from '../../../../sys/files/names.ts';
-import { stat, statNameAt } from '../../../../sys/files/statx.ts';
+import { type Stat, statNameAt } from '../../../../sys/files/statx.ts';
 import { iattOf } from '../attributes.ts';
 import { type Brick, iattNeeded } from '../brick.ts';
-import type { PosixObject, Listing } from '../objects/object.ts';
+import { note } from '../objects/finder.ts';
+import type { Listing, PosixObject } from '../objects/object.ts';
 import { above } from '../entries/lookup.ts';
 import { NarrowCookies } from './narrow-cookies.ts';
-import { note } from '../index/places.ts';
 import { permitted } from '../permission.ts';
 import { beganAnew } from './tmpfs-positions.ts';
 import { withWcc } from '../failure.ts';
 
-/** Entries for one call, however many bytes it wants: some milliseconds of work. */
+/** The most entries for one call, whatever size it asks for: they take some milliseconds. */
 const ENTRIES_MAX = 1024;
-/** A cookie is a position, and lseek(2)'s are signed. */
+/** A cookie is a position for lseek(2), whose positions are signed. */
 const COOKIE_MAX = 0x7fff_ffff_ffff_ffffn;
-/** Listings of one directory that go on at different places. */
+/** The most listings of one directory that are kept open, each at its own position. */
 const LISTINGS_MAX = 16;
 
-/** Entries behind `cookie`, at most `size` bytes of them (but at least one), with attributes if `plus`. */
+/** The 32-bit cookies of directories that were listed with them. */
+const narrowCookies = new WeakMap<PosixObject, NarrowCookies>();
+
+function narrowCookiesOf(dir: PosixObject): NarrowCookies {
+  let cookies = narrowCookies.get(dir);
+  if (cookies === undefined) narrowCookies.set(dir, (cookies = new NarrowCookies(dir.mount.type)));
+  return cookies;
+}
+
+/**
+ * Lists the entries behind `cookie`: at most `size` bytes of them, but at least one entry. With `plus` they have
+ * attributes.
+ */
 export function list(brick: Brick, frame: Frame, inode: Inode, size: number, cookie: bigint, plus: boolean): DirList {
   const dir = brick.objects.of(inode);
-  const fd = openToList(brick, frame, dir);
-  const narrow = frame.narrowCookies ? (dir.narrow ??= new NarrowCookies(dir.mount)) : undefined;
-  const again = () => openAgain(brick, frame, fd);
+  const { ctime, ctimeNsec } = askToList(brick, frame, dir);
+  const narrow = frame.narrowCookies ? narrowCookiesOf(dir) : undefined;
+  const again = () => openAgain(brick, frame, brick.objects.fd(dir));
   const position = narrow ? narrow.positionOf(again, cookie) : cookie;
-  const listing = listingAt(brick, dir, again, position);
+  const listing = listingAt(brick, dir, ctime, ctimeNsec, again, position);
   const own = listing.descriptor.fd;
   const { reader } = listing;
   const shared = narrow !== undefined && !reader.isExactly(position) && narrow.firstIsShared(again, position);
@@ -67,27 +80,37 @@ export function list(brick: Brick, frame: Frame, inode: Inode, size: number, coo
     entries.push(entry);
   }
   if (narrow && entries.length > 0) narrow.remember(entries.at(-1)!.cookie, reader.here);
-  return { entries, eof, iatt: iattNeeded(dir, own) };
+  return { entries, eof, iatt: iattNeeded(brick.objects, dir, own) };
 }
 
-/** Asks whether the caller may; leaves the directory's attributes in `stat`. */
-function openToList({ objects }: Brick, { identity }: Frame, dir: PosixObject): number {
-  const fd = objects.stat(dir);
-  const iatt = () => iattOf(dir);
-  if ((stat.mode & S_IFMT) !== S_IFDIR) throw withWcc(fsError('ENOTDIR', 'list'), undefined, iatt());
-  if (permitted(dir, fd, identity, Access.READ) === 0) throw withWcc(fsError('EACCES', 'list'), undefined, iatt());
-  return fd;
+/** Returns the directory's attributes if the caller may list it. */
+function askToList({ objects }: Brick, { identity }: Frame, dir: PosixObject): Stat {
+  const seen = objects.stat(dir);
+  if ((seen.mode & S_IFMT) !== S_IFDIR) throw withWcc(fsError('ENOTDIR', 'list'), undefined, iattOf(dir, seen));
+  if (permitted(dir, seen, objects.fd(dir), identity, Access.READ) === 0) {
+    throw withWcc(fsError('EACCES', 'list'), undefined, iattOf(dir, seen));
+  }
+  return seen;
 }
 
-/** Opens the directory that `fd` is of for reading. */
+/** Opens a directory for reading that is open as `fd`. */
 function openAgain({ objects }: Brick, { identity }: Frame, fd: number): number {
   asCaller(identity);
-  return objects.opened(() => openat(AT_FDCWD, procFd(fd), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), 'opendir');
+  return objects.caches.opened(() => openat(AT_FDCWD, procFd(fd), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), 'opendir');
 }
 
-/** A listing that can go on at `position`, at best one that stands there. `stat` holds the directory's attributes. */
-function listingAt({ objects }: Brick, dir: PosixObject, again: () => number, position: bigint): Listing {
-  const { ctime, ctimeNsec } = stat;
+/**
+ * Returns a listing that can continue at `position`, if possible one that is there. The directory has this ctime, and
+ * `again` opens it.
+ */
+function listingAt(
+  { objects }: Brick,
+  dir: PosixObject,
+  ctime: number,
+  ctimeNsec: number,
+  again: () => number,
+  position: bigint,
+): Listing {
   const { lists: cache } = objects.caches;
   const open = (dir.lists ??= []);
   let listing =
@@ -101,7 +124,7 @@ function listingAt({ objects }: Brick, dir: PosixObject, again: () => number, po
     listing = { descriptor: cache.add(dir, again()), reader: new DirentReader(), ctime, ctimeNsec, done: false };
     dir.lists = [...dir.lists, listing];
   }
-  // What was read ahead is good as long as the directory is as it was; a listing from the start is always fresh.
+  // What was read ahead is valid until the directory changes. A listing from the start is always read anew.
   if (position === 0n || listing.ctime !== ctime || listing.ctimeNsec !== ctimeNsec) {
     listing.reader.reset();
     listing.done = false;
@@ -112,12 +135,12 @@ function listingAt({ objects }: Brick, dir: PosixObject, again: () => number, po
 }
 
 function dirent({ objects }: Brick, dir: PosixObject, { name, ino }: DirentReader, cookie: bigint): Dirent {
-  // Above the volume's root is nothing.
+  // There is nothing above the volume's root.
   const shown = dir === objects.root && name === '..' ? BigInt(dir.ino) : ino;
   return { name, ino: shown, cookie };
 }
 
-/** With the attributes if the caller may have them, as for a local `ls -l`. */
+/** Makes an entry, with its attributes if the caller may enter the directory, as for `ls -l` on this machine. */
 function direntPlus(
   brick: Brick,
   frame: Frame,
@@ -128,34 +151,34 @@ function direntPlus(
 ): Dirent {
   const { name } = reader;
   try {
-    const object = objectOf(brick, frame, dir, fd, name, reader);
-    if (object === undefined) return dirent(brick, dir, reader, cookie);
-    const iatt = iattOf(object);
+    const iatt = iattOfEntry(brick, frame, dir, fd, name, reader);
+    if (iatt === undefined) return dirent(brick, dir, reader, cookie);
     return { name, ino: iatt.ino, cookie, iatt };
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    return dirent(brick, dir, reader, cookie); // gone in this moment, or not to be opened: who wants it looks it up
+    return dirent(brick, dir, reader, cookie); // just removed, or cannot be opened: a LOOKUP tells the client why
   }
 }
 
-/** Leaves the attributes in `stat`. */
-function objectOf(
+/** Returns the attributes of the entry that `reader` has read last; `undefined` if they are not known. */
+function iattOfEntry(
   brick: Brick,
   frame: Frame,
   dir: PosixObject,
   fd: number,
   name: string,
   { nameAddress }: DirentReader,
-): PosixObject | undefined {
+): Iatt | undefined {
   const { objects } = brick;
-  if (name === '.') {
-    objects.stat(dir);
-    return dir;
+  if (name === '.' || name === '..') {
+    if (name === '..' && dir === objects.root) return undefined;
+    const object = name === '.' ? dir : above(brick, frame, dir, fd);
+    return iattOf(object, objects.stat(object));
   }
-  if (name === '..') return dir === objects.root ? undefined : above(brick, frame, dir, fd);
   asCaller(frame.identity);
-  if (statNameAt(fd, nameAddress) < 0) return undefined;
-  const object = objects.glimpsed(fd, name);
-  note(objects.index, object, dir, name);
-  return object;
+  const seen = statNameAt(fd, nameAddress);
+  if (seen === undefined) return undefined;
+  const object = objects.listed(fd, name, seen);
+  note(objects.finder, object, dir, name);
+  return iattOf(object, seen);
 }

@@ -1,24 +1,23 @@
 /**
- * Cookies of 32 bits, for clients that take no others (nfs.enable-ino32).
+ * Cookies of 32 bits, for clients that accept no larger ones (nfs.enable-ino32).
  *
  * The kernel's positions in a directory (d_off) are small numbers on xfs, btrfs, tmpfs, overlayfs and ext4 without
- * dir_index: they are cookies as they are. ext4 sorts a directory by a hash of 31 + 32 bits of the names (major, minor),
- * and an entry's d_off is the hash of the next one. Of that the major half is the cookie: the kernel goes on at the first
- * entry that has it or more. Few entries have the major half in common (230 pairs among a million): between those two a
- * cookie tells where they are, roughly, and by the minor half which one is the next.
+ * dir_index, and are used as cookies unchanged. ext4 sorts a directory by a hash of the names with 31 + 32 bits (major
+ * and minor half), and the d_off of an entry is the hash of the next one. The cookie is the major half: the kernel
+ * continues at the first entry whose major half is not smaller. Few entries have the same major half (230 pairs among a
+ * million). A cookie between those holds the upper bits of both halves, by which the next entry is found.
  *
- *     0 | major (31)                         at the first entry with that major half or a greater one
- *     1 | major's top (22) | minor's top (9) at the one of several with the same major half
+ *     0 | major (31)                         continue at the first entry with this major half or a greater one
+ *     1 | major's top (22) | minor's top (9) continue at one of several entries with the same major half
  *
- * So a cookie means the same after a restart. The positions that pages ended at are remembered besides, which is exact.
+ * So a cookie means the same after a restart. The positions at which pages ended are remembered too, which is exact.
  */
 import { Magic } from '../../../../sys/constants.ts';
 import { DirentReader } from '../../../../sys/files/dirents.ts';
 import { fsError, lastError } from '../../../../sys/failure.ts';
 import { close } from '../../../../sys/libc.ts';
-import type { Mount } from '../objects/mount.ts';
 
-/** What several file systems say behind the last entry. */
+/** The position that several file systems report behind the last entry. */
 const END = 0x7fff_ffff_ffff_ffffn;
 const END_32 = 0xffff_ffffn;
 const SHARED = 0x8000_0000n;
@@ -26,14 +25,14 @@ const MAJOR_BIT = 32n;
 const MINOR_BITS = 9n;
 const BUCKET_BITS = MAJOR_BIT + MINOR_BITS;
 const RECENT_MAX = 1024;
-/** Bytes of entries that are read to see what comes next. */
+/** The bytes of entries that are read to see what comes next. */
 const PEEK_BYTES = 1024;
 
 const majorOf = (position: bigint) => position >> MAJOR_BIT;
 const sharedCookie = (position: bigint) =>
   SHARED | ((position >> BUCKET_BITS) << MINOR_BITS) | ((position >> (MAJOR_BIT - MINOR_BITS)) & 0x1ffn);
 
-/** The positions behind the entries from `from` on, until one is at least `end`: that is left out. */
+/** Returns the positions behind the entries from `from` on, as long as they are below `end`. */
 function positions(fd: number, from: bigint, end: bigint, max = Infinity): bigint[] {
   const found: bigint[] = [];
   const ahead = new DirentReader(PEEK_BYTES);
@@ -47,17 +46,20 @@ function positions(fd: number, from: bigint, end: bigint, max = Infinity): bigin
   return found;
 }
 
-/** The position behind the first entry from `from` on, if another one is there. */
+/** Returns the position behind the first entry from `from` on, unless that entry is the last one. */
 const behindFirst = (fd: number, from: bigint): bigint | undefined => positions(fd, from, END, 1)[0];
 
-/** Whether the first entry from `position` on, if that is no entry's own, has the same major half as the next. */
+/** Whether the first entry behind `position`, which is between two entries, has the same major half as the next one. */
 function firstIsShared(fd: number, position: bigint): boolean {
   const behind = behindFirst(fd, position);
-  // Either the same entry is the first one with that major half, or the next one is.
+  // If the entry found by its major half is the same one, it comes first and shares the half with the next.
   return behind !== undefined && behindFirst(fd, majorOf(behind) << MAJOR_BIT) === behind;
 }
 
-/** Looks at the neighbours of a cookie among several. If both have gone, some are rather given twice than one never. */
+/**
+ * Finds the position of a cookie among entries with the same major half. If the entries on both sides of it are gone, some
+ * entries are listed twice, so that none is missed.
+ */
 function amongShared(fd: number, cookie: bigint): bigint {
   const start = ((cookie & ~SHARED) >> MINOR_BITS) << BUCKET_BITS;
   const near = positions(fd, start, start + (1n << BUCKET_BITS));
@@ -68,17 +70,18 @@ function amongShared(fd: number, cookie: bigint): bigint {
   return found ?? start;
 }
 
-/** Of one directory. `open` gives a descriptor that may be read from anywhere, and is closed here. */
+/** The cookies of one directory. `open` returns a descriptor of it at any position, which is closed here. */
 export class NarrowCookies {
-  readonly #mount: Mount;
+  readonly #fsType: number;
   readonly #recent = new Map<bigint, bigint>();
   #hashed: boolean | undefined;
 
-  constructor(mount: Mount) {
-    this.#mount = mount;
+  /** `fsType` is f_type of statfs(2). */
+  constructor(fsType: number) {
+    this.#fsType = fsType;
   }
 
-  /** Where to go on behind `cookie`. */
+  /** Returns the position at which a listing continues behind `cookie`. */
   positionOf(open: () => number, cookie: bigint): bigint {
     if (cookie === 0n) return 0n;
     const recent = this.#recent.get(cookie);
@@ -92,7 +95,7 @@ export class NarrowCookies {
     return this.#isHashed(open) && withOpen(open, fd => firstIsShared(fd, position));
   }
 
-  /** The cookie behind an entry at `own` whose d_off is `behind`. EOVERFLOW if 32 bits cannot tell it. */
+  /** Returns the cookie behind an entry at `own` whose d_off is `behind`. EOVERFLOW if 32 bits are too few for it. */
   cookieOf(own: bigint, behind: bigint): bigint {
     if (this.#hashed === true) return majorOf(own) === majorOf(behind) ? sharedCookie(behind) : majorOf(behind);
     if (behind < END_32) return behind;
@@ -100,7 +103,7 @@ export class NarrowCookies {
     throw fsError('EOVERFLOW', `this file system's listings have no cookies of 32 bits: ${behind}`);
   }
 
-  /** A page ended there. */
+  /** Remembers the position at which a page with this last cookie ended. */
   remember(cookie: bigint, position: bigint): void {
     this.#recent.delete(cookie);
     this.#recent.set(cookie, position);
@@ -109,7 +112,7 @@ export class NarrowCookies {
 
   #isHashed(open: () => number): boolean {
     this.#hashed ??=
-      this.#mount.type === Magic.EXT4 && withOpen(open, fd => majorOf(positions(fd, 0n, END + 1n, 1)[0] ?? 0n) !== 0n);
+      this.#fsType === Magic.EXT4 && withOpen(open, fd => majorOf(positions(fd, 0n, END + 1n, 1)[0] ?? 0n) !== 0n);
     return this.#hashed;
   }
 }

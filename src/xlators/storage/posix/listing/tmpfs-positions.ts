@@ -1,7 +1,7 @@
 /**
- * tmpfs since Linux 6.14 lists from the newest entry to the oldest, and a position is the number of the entry that comes
- * next. If that entry has gone and there is none older, the kernel begins anew with the newest one in place of ending: a
- * listing that goes on there would show the whole directory again.
+ * Since Linux 6.14 tmpfs lists from the newest entry to the oldest, and a position is the number of the entry that comes
+ * next. If that entry is gone and there is no older one, the kernel starts again with the newest entry instead of ending.
+ * A listing that continues at such a position would show the whole directory a second time.
  */
 import { Magic } from '../../../../sys/constants.ts';
 import { DirentReader } from '../../../../sys/files/dirents.ts';
@@ -9,14 +9,15 @@ import { lastError } from '../../../../sys/failure.ts';
 import { close } from '../../../../sys/libc.ts';
 import type { Mount } from '../objects/mount.ts';
 
-/** Positions of `.` and `..`, or behind them. */
+/** The last position that belongs to `.` and `..`. */
 const DOTS = 2n;
-/** Behind the oldest entry. */
+/** The position behind the oldest entry. */
 const END = 0x7fff_ffffn;
 
 /**
- * Whether the kernel began anew with the entry that it gave for the position `at`, and behind which comes `behind`. `again`
- * opens the directory; it is asked for only when numbers rise, as they never do from a new entry to an older one.
+ * Whether the kernel has started again with the entry that it returned for the position `at`, and behind which it reports
+ * the position `behind`. `again` opens the directory. It is called only if the positions rise, which they do not from a
+ * newer entry to an older one.
  */
 export function beganAnew(mount: Mount, again: () => number, at: bigint, behind: bigint): boolean {
   if (mount.type !== Magic.TMPFS || at <= DOTS || behind < at || mount.listsUpwards) return false;
@@ -27,12 +28,12 @@ export function beganAnew(mount: Mount, again: () => number, at: bigint, behind:
       if (reader.next(fd) < 0) throw lastError('getdents64');
       return reader.cookie;
     };
-    next(); // `.`, whose position says nothing
+    next(); // `.`, whose position tells nothing
     const newest = next(); // behind `..`
     const second = next(); // behind the newest
-    if (second === END) return newest > at; // the only one: was it there, or is it older?
+    if (second === END) return newest > at; // the only entry: it is what comes at `at`, or it is newer
     mount.listsUpwards = second > newest;
-    // Of two and more only the oldest is at the end, and it is not what comes first.
+    // With two or more entries only the oldest one is at the end, and it does not come first.
     return !mount.listsUpwards && behind !== END;
   } finally {
     close(fd);

@@ -8,7 +8,6 @@ import { asRoot } from '../../../../sys/process/identity.ts';
 import { close, openat } from '../../../../sys/libc.ts';
 import { DOT_DOT } from '../../../../sys/files/names.ts';
 import { isWithin, pathOf } from '../../../../sys/files/paths.ts';
-import type { Brick } from '../brick.ts';
 import type { Objects } from './objects.ts';
 
 /** The greatest depth at which a directory is searched. */
@@ -18,7 +17,7 @@ const TRIES = 4;
 const DELETED = ' (deleted)';
 
 /** Returns the value of `ANCESTRY_PATH`, see src/graph/virtual-xattrs.ts. */
-export function ancestryPath({ objects }: Brick, inode: Inode): Buffer {
+export function ancestryPath(objects: Objects, inode: Inode): Buffer {
   if (inode.type !== FileType.DIR) throw fsError('ENODATA', 'only directories have one way up');
   const dir = objects.of(inode);
   const path = dir === objects.root ? '/' : placeInVolume(objects, objects.fd(dir));
@@ -61,7 +60,7 @@ function pathAbove(objects: Objects, fd: number): string {
   try {
     for (let depth = 0; depth < DEPTH_MAX; depth++) {
       const below = at;
-      at = objects.opened(() => openat(below, DOT_DOT, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), 'open of ..');
+      at = objects.caches.opened(() => openat(below, DOT_DOT, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), 'open of ..');
       if (below !== fd) close(below);
       try {
         return `${pathOf(at)}/.`;

@@ -1,32 +1,42 @@
 /**
- * The brick's open descriptors, bounded: the one used longest ago is closed first, and those that nobody has used for
- * some time are, so that removed files give back their space and file systems can be unmounted.
+ * The brick's open descriptors, whose number is bounded: the one used longest ago is closed first. Descriptors that were
+ * not used for some time are closed too, so that removed files give back their space and file systems can be unmounted.
  *
- * An operation in the thread pool pins the descriptor it works on: it is then closed only when the last pin is gone.
+ * An operation in the thread pool pins the descriptor it works on, which is then closed only when the last pin is gone.
  */
 import { close } from '../../../../sys/libc.ts';
-import type { PosixObject } from './object.ts';
 
-/** `path` is O_PATH, `file` open for input and output, `list` a directory's listing. */
+/** `path` is O_PATH, `file` is open for input and output, `list` is for a directory's listing. */
 export type Kind = 'path' | 'file' | 'list';
+
+/** The object that a descriptor is of. */
+export interface Owner {
+  readonly mount: {
+    /** The number of open descriptors of its objects. */
+    open: number;
+    readonly closesSoon: boolean;
+  };
+  /** Called when the cache has dropped the descriptor. */
+  lost(kind: Kind, descriptor: Descriptor): void;
+}
 
 export class Descriptor {
   readonly fd: number;
-  readonly owner: PosixObject;
+  readonly owner: Owner;
   readonly cache: DescriptorCache;
   readonly writable: boolean;
-  /** Written through since the last successful sync that covers it. */
+  /** Whether it was written through since the last successful sync that covers it. */
   dirty = false;
-  /** When it was used last, in the cache's ticks. */
+  /** The tick of the cache in which it was used last. */
   tick = 0;
-  /** Not (or no more) in the cache; once it was, it is closed as soon as it is not pinned. */
+  /** Whether it is not in the cache. One that was dropped from there is closed as soon as it is not pinned. */
   dropped = false;
   #pins = 0;
   /** Neighbours in the order of use. */
   newer: Descriptor | undefined;
   older: Descriptor | undefined;
 
-  constructor(fd: number, owner: PosixObject, cache: DescriptorCache, writable: boolean) {
+  constructor(fd: number, owner: Owner, cache: DescriptorCache, writable: boolean) {
     this.fd = fd;
     this.owner = owner;
     this.cache = cache;
@@ -62,7 +72,7 @@ export interface CacheOptions {
    * unmounted.
    */
   readonly idleBelowTicks?: number;
-  /** Closes a descriptor, and returns when that is done. */
+  /** Closes a descriptor; close(2) by default. */
   readonly close?: (descriptor: Descriptor) => void;
 }
 
@@ -81,7 +91,8 @@ export class DescriptorCache {
     return this.#count;
   }
 
-  add(owner: PosixObject, fd: number, writable = false): Descriptor {
+  /** Takes over `fd`. */
+  add(owner: Owner, fd: number, writable = false): Descriptor {
     if (this.#count >= this.#options.max) this.evict(1);
     const descriptor = new Descriptor(fd, owner, this, writable);
     descriptor.tick = this.#tick;
@@ -90,7 +101,7 @@ export class DescriptorCache {
     return descriptor;
   }
 
-  /** Notes that it is used now. */
+  /** Must be called at each use of a descriptor. */
   use(descriptor: Descriptor): void {
     descriptor.tick = this.#tick;
     if (descriptor === this.#newest || descriptor.dropped) return;
@@ -98,7 +109,7 @@ export class DescriptorCache {
     this.#link(descriptor);
   }
 
-  /** Takes it out, and closes it once it is not pinned. */
+  /** Removes a descriptor from the cache, and closes it as soon as it is not pinned. */
   drop(descriptor: Descriptor): void {
     if (descriptor.dropped) return;
     descriptor.dropped = true;
@@ -107,13 +118,14 @@ export class DescriptorCache {
     if (!descriptor.pinned) this.finish(descriptor);
   }
 
+  /** Closes a descriptor that was dropped. */
   finish(descriptor: Descriptor): void {
     descriptor.owner.mount.open -= 1;
     if (this.#options.close) this.#options.close(descriptor);
     else close(descriptor.fd);
   }
 
-  /** Closes at least `count` descriptors, if there are as many that nobody works on. Answers how many it closed. */
+  /** Closes `count` descriptors, or fewer if all others are pinned. Returns how many it has closed. */
   evict(count: number): number {
     let evicted = 0;
     for (let at = this.#oldest; at !== undefined && evicted < count;) {

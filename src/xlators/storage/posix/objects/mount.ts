@@ -2,22 +2,21 @@ import { Magic } from '../../../../sys/constants.ts';
 import { handle, openHandle, takeHandle } from '../../../../sys/files/handles.ts';
 import { close } from '../../../../sys/libc.ts';
 import { statfs, statfsFd } from '../../../../sys/files/statfs.ts';
-import { stat } from '../../../../sys/files/statx.ts';
 import { HINTED_MAX } from './gfid.ts';
 import { InoMap } from './ino-map.ts';
-import type { PosixObject } from './object.ts';
 
 /** Inodes that a mount remembers by number, see {@link Mount.inodes}. */
 const INODES_MAX = 65_536;
 
 /**
- * Which of the kernel's handles to open: none (there is an index), those that last as long as their objects, or also those
- * that are good only while the kernel remembers the inode (better than nothing where there is no index).
+ * Which of the kernel's handles are opened: none, as there is an index; those that last as long as their objects; or also
+ * those that are valid only while the kernel remembers the inode, which is the best there is without an index.
  */
 export type HandleUse = 'none' | 'lasting' | 'any';
 
-/** A file system as it is mounted at or below the volume's root. Its objects' gfids begin with its tag. */
-export class Mount {
+/** A file system as it is mounted at or below the volume's root. `T` is the type of the objects that it remembers. */
+export class Mount<T = unknown> {
+  /** The number with which the gfids of its objects begin. */
   readonly tag: number;
   readonly mountId: number;
   readonly dev: number;
@@ -30,7 +29,7 @@ export class Mount {
   readonly fsid: bigint;
   /** statfs(2)'s f_type. */
   readonly type: number;
-  /** Bytes of its handles; 0 if it gives none that are of use. */
+  /** The usual length of its handles in bytes; 0 if it gives none that can be used. */
   readonly handleBytes: number;
   /** Whether handles can be opened; otherwise objects are found by the index. */
   readonly byHandle: boolean;
@@ -49,30 +48,31 @@ export class Mount {
   /** For how many ticks nothing of it has been open. */
   idleTicks = 0;
   /**
-   * Spares asking for handles again. A number is that inode's if we hold it open, or if its birth time is the same and
-   * lay some clock ticks back when we asked for the handle (`settled`): a number may be used again within a tick.
+   * The objects by their inode numbers, so that a handle need not be asked for at each call. A number belongs to the
+   * remembered object if that is held open, or if the birth time is the same and was some clock ticks ago when the
+   * handle was asked for (`settled`), since a number may be used again within a tick.
    */
-  readonly inodes = new InoMap<PosixObject>(INODES_MAX);
-  /** Whether its listings were seen to go from old to new: see tmpfs-positions.ts. */
+  readonly inodes = new InoMap<T>(INODES_MAX);
+  /** Whether its listings were seen to go from old entries to new ones: see tmpfs-positions.ts. */
   listsUpwards = false;
-  /** Whether preadv2 takes RWF_NOWAIT, until it was seen not to. */
+  /** False once preadv2(2) has refused RWF_NOWAIT. */
   nowait = true;
-  /** Whether objects have birth times. Without, their numbers alone do not tell them from others that had them before. */
+  /**
+   * Whether objects have birth times. Without them an inode number alone does not tell an object from one that had the
+   * number before.
+   */
   readonly births: boolean;
-  readonly #reborn: (object: PosixObject) => void;
 
   constructor(
     fd: number,
     id: { tag: number; mountId: number; dev: number; births: boolean; isRoot: boolean },
     handles: HandleUse,
-    reborn: (object: PosixObject) => void,
   ) {
     this.fd = fd;
     this.tag = id.tag;
     this.mountId = id.mountId;
     this.dev = id.dev;
     this.births = id.births;
-    this.#reborn = reborn;
     const answered = statfsFd(fd) === 0;
     this.type = answered ? statfs.type : 0;
     this.fsid = answered && statfs.fsid !== 0n ? statfs.fsid : BigInt(id.dev);
@@ -82,33 +82,30 @@ export class Mount {
     this.closesSoon = !id.isRoot && (handles === 'none' || (this.byHandle && this.handlesLast));
   }
 
-  /** FUSE's are numbers that its daemon gives anew when the kernel has forgotten an inode, also to others. */
+  /**
+   * Whether handles are valid as long as their objects exist. Those of FUSE contain numbers that its daemon assigns
+   * again, to other objects too, when the kernel has forgotten an inode.
+   */
   get handlesLast(): boolean {
     return this.type !== Magic.FUSE;
   }
 
-  /** Reads of it never wait for a disk. */
+  /** Whether the files are in memory, so that a read never waits for a disk. */
   get inMemory(): boolean {
     return this.type === Magic.TMPFS || this.type === Magic.RAMFS;
   }
 
-  /** Overlayfs copies a file up when it is first changed: it has then another birth time, which `stat` tells. */
+  /** Whether it is overlayfs, which copies a file when it is first changed: its birth time changes with that. */
   get copiesUp(): boolean {
     return this.type === Magic.OVERLAY;
   }
 
-  /** Whether number and birth time are not enough to tell who an object is: the index remembers whom it has met. */
-  get hidesWho(): boolean {
+  /** Whether inode number and birth time do not identify an object, so that the index must remember its gfid. */
+  get hidesIdentity(): boolean {
     return this.copiesUp || !this.births;
   }
 
-  reborn(object: PosixObject): void {
-    object.btime = stat.btime;
-    object.btimeNsec = stat.btimeNsec;
-    object.settled = false;
-    this.#reborn(object);
-  }
-
+  /** Whether the kernel opens the handle that it has just given. */
   #opens(): boolean {
     const opened = openHandle(this.fd, handle.type, Buffer.from(handle.bytes), 0, handle.length);
     if (opened < 0) return false;

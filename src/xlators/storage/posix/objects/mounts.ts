@@ -1,4 +1,4 @@
-/** The file systems mounted at and below the volume's root. */
+/** The file systems that are mounted at and below the volume's root. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Log } from '../../../../log.ts';
@@ -16,69 +16,70 @@ import { fsError, lastError } from '../../../../sys/failure.ts';
 import { asRoot } from '../../../../sys/process/identity.ts';
 import { close, openat } from '../../../../sys/libc.ts';
 import { cText } from '../../../../sys/files/names.ts';
-import { stat, statFd } from '../../../../sys/files/statx.ts';
+import { type Stat, statFd } from '../../../../sys/files/statx.ts';
 import { isWithin, pathOf } from '../../../../sys/files/paths.ts';
 import { statfs, statfsFd } from '../../../../sys/files/statfs.ts';
 import { type MountLine, parseMountInfo } from './mountinfo.ts';
-import type { PosixObject } from './object.ts';
+import type { ObjectMount } from './object.ts';
 import { type HandleUse, Mount } from './mount.ts';
 
 /** How many file systems may be in use below the root. Further ones are refused. */
 const MOUNTS_MAX = 4096;
-/** How often the mount table is read again in search of a file system that is not known. */
+/** The least time between two readings of the mount table in search of a file system that is not known. */
 const SEARCH_MS = 1000;
 /** A mount is dropped from the table after this many ticks in which nothing of it was open. */
 const IDLE_TICKS = 2;
 
 export class Mounts {
-  readonly root: Mount;
-  /** Of what is mounted below the root. */
+  readonly root: ObjectMount;
+  /** The handles that are opened on what is mounted below the root. */
   readonly #handles: HandleUse;
   readonly #log: Log;
-  readonly #reborn: (object: PosixObject) => void;
-  readonly #all: Mount[] = [];
-  /** The mount points of present mounts and of those that were dropped, by their tags. */
+  readonly #all: ObjectMount[] = [];
+  /** The mount points of the mounts in the table and of those that were dropped from it, by their tags. */
   readonly #points = new Map<number, string>();
-  #last: Mount;
+  /** The mount that was found last, which is most often the next one as well. */
+  #last: ObjectMount;
   #searchedMs = 0;
 
-  /** `rootFd` is the root directory, open for reading; `stat` holds its attributes. */
-  constructor(rootFd: number, handles: HandleUse, log: Log, reborn: (object: PosixObject) => void) {
+  constructor(root: ObjectMount, handles: HandleUse, log: Log) {
     this.#log = log;
-    this.#reborn = reborn;
-    this.root = new Mount(
-      rootFd,
-      { tag: 0, mountId: stat.mountId, dev: stat.dev, births: stat.hasBtime, isRoot: true },
-      handles,
-      reborn,
-    );
-    this.#handles = handles === 'lasting' && this.root.byHandle ? 'any' : handles;
-    this.#all.push(this.root);
-    this.#last = this.root;
+    this.root = root;
+    this.#handles = handles === 'lasting' && root.byHandle ? 'any' : handles;
+    this.#all.push(root);
+    this.#last = root;
   }
 
-  /** The mount of the object that `stat` tells of, and that `open` opens (for the server, O_RDONLY) if it is new. */
-  of(open: (flags: number) => number): Mount {
-    const { mountId, dev } = stat;
+  /** Returns the mount of the object that `seen` tells of, if it is in the table. */
+  find({ mountId, dev }: Stat): ObjectMount | undefined {
     const last = this.#last;
     if (last.dev === dev && last.mountId === mountId) return last;
-    const known = this.#all.find(mount => mount.dev === dev && mount.mountId === mountId);
-    return (this.#last = known ?? this.#discover(open, (stat.mode & S_IFMT) as number));
+    const found = this.#all.find(mount => mount.dev === dev && mount.mountId === mountId);
+    if (found !== undefined) this.#last = found;
+    return found;
   }
 
-  /** The mount of the object that `stat` tells of, if it is known. */
-  peek(): Mount | undefined {
-    const { mountId, dev } = stat;
-    const last = this.#last;
-    if (last.dev === dev && last.mountId === mountId) return last;
-    return this.#all.find(mount => mount.dev === dev && mount.mountId === mountId);
+  /**
+   * Adds the mount of the object that `seen` tells of, which is not in the table yet. `open` opens the object with the
+   * given flags. `seen` tells of another object afterwards.
+   */
+  add(seen: Stat, open: (flags: number) => number): ObjectMount {
+    const type = seen.mode & S_IFMT;
+    if (type !== S_IFDIR && type !== S_IFREG) throw fsError('EACCES', 'a special file is mounted here');
+    asRoot();
+    const fd = open(O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) throw lastError('opening what is mounted here');
+    return (this.#last = this.#add(fd));
   }
 
-  /** The mount of that tag, searched below the root if it is not known yet. EJUKEBOX if it is not mounted (now). */
-  byTag(tag: number): Mount {
+  /**
+   * Returns the mount with that tag. One that is not in the table is searched below the root. EJUKEBOX if no such file
+   * system is mounted now.
+   */
+  byTag(tag: number): ObjectMount {
     if (tag === 0) return this.root;
-    const known = this.#all.find(mount => mount.tag === tag);
-    if (known) return known;
+    const present = this.#all.find(mount => mount.tag === tag);
+    if (present) return present;
     const now = Date.now();
     if (now - this.#searchedMs >= SEARCH_MS) {
       const found = this.#search(tag);
@@ -86,7 +87,7 @@ export class Mounts {
       this.#searchedMs = now;
       this.#log.warn(
         { tag },
-        'a handle is of a file system that is not mounted below the volume: callers are kept waiting',
+        'a handle is of a file system that is not mounted below the volume: clients are told to try again later',
       );
     }
     throw fsError('EJUKEBOX', 'the file system of this object is not mounted');
@@ -105,7 +106,7 @@ export class Mounts {
     }
   }
 
-  #leave(mount: Mount): void {
+  #leave(mount: ObjectMount): void {
     mount.left = true;
     this.#all.splice(this.#all.indexOf(mount), 1);
     if (this.#last === mount) this.#last = this.root;
@@ -118,39 +119,32 @@ export class Mounts {
     this.#all.length = 0;
   }
 
-  #discover(open: (flags: number) => number, type: number): Mount {
-    if (type !== S_IFDIR && type !== S_IFREG) throw fsError('EACCES', 'a special file is mounted here');
-    asRoot();
-    const fd = open(O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) throw lastError('opening what is mounted here');
-    return this.#add(fd);
-  }
-
-  /** Takes over `fd`. */
-  #add(fd: number): Mount {
-    if (statFd(fd) < 0) {
+  /** Adds the mount on which `fd` is open. Takes over `fd`. */
+  #add(fd: number): ObjectMount {
+    const seen = statFd(fd);
+    if (seen === undefined) {
       const error = lastError('statx of a mount');
       close(fd);
       throw error;
     }
-    const { mountId, dev, hasBtime: births } = stat;
+    const { mountId, dev, hasBtime: births } = seen;
     if (this.#all.length >= MOUNTS_MAX) {
       close(fd);
       throw fsError('EMFILE', `more than ${MOUNTS_MAX} file systems are mounted below the volume`);
     }
-    // One mount may have several devices (subvolumes of btrfs): their handles are told apart by the file system.
+    // One mount may have several devices (the subvolumes of btrfs). The file system tells their handles apart.
     const sibling = mountId === 0 ? undefined : this.#all.find(mount => mount.mountId === mountId);
     const line = sibling ? undefined : mountTable().find(({ id }) => id === mountId);
     const tag = sibling?.tag ?? tagOfMount(fd, line);
-    const mount = new Mount(fd, { tag, mountId, dev, births, isRoot: false }, this.#handles, this.#reborn);
-    // The same file system mounted twice may share a tag: either mount opens its handles.
+    const mount: ObjectMount = new Mount(fd, { tag, mountId, dev, births, isRoot: false }, this.#handles);
+    // A file system that is mounted twice may have one tag, since either mount opens its handles.
     if (!sibling && this.#all.some(other => other.tag === tag && other.fsid !== mount.fsid)) {
       close(fd);
       throw fsError('EXDEV', 'this file system cannot be told from another one below the volume');
     }
     if (this.#handles === 'any' && !(mount.byHandle && mount.handlesLast)) {
       const why =
-        'its objects are STALE to clients some time after their last use; "option index on" of the brick finds them';
+        'clients get ESTALE for its objects some time after their last use; "option index on" of the brick avoids that';
       this.#log.warn(
         { mounted: line?.point, type: line?.fsType },
         `a file system below the volume has no lasting handles: ${why}`,
@@ -168,7 +162,7 @@ export class Mounts {
     if (this.#points.size > MOUNTS_MAX) this.#points.delete(this.#points.keys().next().value!);
   }
 
-  #search(tag: number): Mount | undefined {
+  #search(tag: number): ObjectMount | undefined {
     const top = pathOf(this.root.fd);
     asRoot();
     const lines = mountTable();
@@ -179,7 +173,7 @@ export class Mounts {
       if (this.#all.some(mount => mount.mountId === line.id)) continue;
       const fd = openat(AT_FDCWD, cText(line.point), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
       if (fd < 0) continue;
-      const tagHere = statFd(fd) === 0 && stat.mountId === line.id ? tagOfMount(fd, line) : undefined;
+      const tagHere = statFd(fd)?.mountId === line.id ? tagOfMount(fd, line) : undefined;
       if (tagHere === tag) return this.#add(fd);
       close(fd);
     }
@@ -189,7 +183,10 @@ export class Mounts {
 
 const mountTable = () => parseMountInfo(readFileSync('/proc/self/mountinfo', 'latin1'));
 
-/** Of the file system's id and of which part of it is mounted; never 0, the root's. */
+/**
+ * Makes the tag of a mount from the file system's id and the part of the file system that is mounted. It is never 0, which
+ * is the tag of the root's mount.
+ */
 function tagOfMount(fd: number, line: MountLine | undefined): number {
   if (statfsFd(fd) < 0) throw lastError('statfs of a mount');
   const hash = createHash('sha256')

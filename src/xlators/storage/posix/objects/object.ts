@@ -1,10 +1,15 @@
-import type { Identity } from '../../../../graph/frame.ts';
-import { Memo } from '../../../../graph/iatt.ts';
+import { ROOT_GFID } from './gfid.ts';
+import { lastError } from '../../../../sys/failure.ts';
 import type { DirentReader } from '../../../../sys/files/dirents.ts';
-import type { Descriptor, Kind } from './descriptors.ts';
+import { statFd } from '../../../../sys/files/statx.ts';
+import { Memo } from '../../../../graph/iatt.ts';
 import type { Flush } from '../data/flush.ts';
-import type { Mount } from './mount.ts';
-import type { NarrowCookies } from '../listing/narrow-cookies.ts';
+import type { Descriptor, Kind } from './descriptors.ts';
+import type { Grant } from './grant.ts';
+import { type HandleUse, Mount } from './mount.ts';
+
+/** A mount that remembers objects by their inode numbers. */
+export type ObjectMount = Mount<PosixObject>;
 
 /** A directory being listed: an open descriptor with a position of its own. */
 export interface Listing {
@@ -13,63 +18,70 @@ export interface Listing {
   /** The directory's ctime when the reader's buffer was filled. */
   ctime: number;
   ctimeNsec: number;
-  /** It was read to its end. */
+  /** Whether it was read to its end. */
   done: boolean;
 }
 
-/** What the brick knows of one object of the file system: who it is, what is open of it, and who may do what. */
+/** What the brick keeps of one object of the file system: its identity, open descriptors, and the last permissions. */
 export class PosixObject {
   /**
-   * Replaced by another one when the object's file system was unmounted and mounted again, or was not used in between.
+   * The mount that the object is on. It is replaced by another one when the file system was unmounted and mounted
+   * again, or when the mount was dropped because nothing of it was in use.
    */
-  mount: Mount;
+  mount: ObjectMount;
   readonly gfid: Buffer;
   readonly hint: Buffer | undefined;
-  /** Its key in the mount's map; -1 until it was seen. */
+  /** The inode number, by which the mount remembers the object; -1 until it was seen. */
   ino: number | bigint = -1;
-  /** Of the inode that has this number: when it was born. */
+  /** The birth time of the inode that has this number. */
   btime = 0;
   btimeNsec = 0;
-  /** Whether number and birth time alone tell that it is this one: see `Mount.inodes`. */
+  /** Whether an inode with this number and birth time must be this object: see {@link Mount.inodes}. */
   settled = false;
 
   path: Descriptor | undefined;
   file: Descriptor | undefined;
   lists: Listing[] | undefined;
-  narrow: NarrowCookies | undefined;
   flush: Flush | undefined;
+  grant: Grant | undefined;
 
-  /** The last answer about permissions: for whom, at which ctime, when, of which bits, and which of them are granted. */
-  grantee: Identity | undefined;
-  grantCtime = 0;
-  grantCtimeNsec = 0;
-  grantMode = 0;
-  grantUid = 0;
-  grantGid = 0;
-  grantAtMs = 0;
-  grantAsked = 0;
-  granted = 0;
-
-  /** Where the index has it: see index/. */
+  /**
+   * The place that the index was last told: the gfid of a directory, and the object's name in it. Absent if the index
+   * must be told again.
+   */
   placeParent: Buffer | undefined;
   placeName = '';
 
   readonly memo = new Memo();
 
-  constructor(mount: Mount, gfid: Buffer, hint: Buffer | undefined) {
+  constructor(mount: ObjectMount, gfid: Buffer, hint: Buffer | undefined) {
     this.mount = mount;
     this.gfid = gfid;
     this.hint = hint;
   }
 
-  /** Called by the descriptors' cache. */
+  /** Returns the object of the volume's root, which is open for reading as `fd`. */
+  static root(fd: number, handles: HandleUse): PosixObject {
+    const seen = statFd(fd);
+    if (seen === undefined) throw lastError('statx of the volume’s directory');
+    const { mountId, dev, hasBtime: births, inoKey } = seen;
+    const root = new PosixObject(
+      new Mount(fd, { tag: 0, mountId, dev, births, isRoot: true }, handles),
+      ROOT_GFID,
+      undefined,
+    );
+    root.ino = inoKey;
+    return root;
+  }
+
+  /** Called by the cache of descriptors when it has dropped one of this object. */
   lost(kind: Kind, descriptor: Descriptor): void {
     if (kind === 'path') this.path = undefined;
     else if (kind === 'file') this.file = undefined;
     else if (this.lists) this.lists = this.lists.filter(list => list.descriptor !== descriptor);
   }
 
-  /** Closes whatever is open of it, as soon as nobody works on it. */
+  /** Closes all descriptors of the object, each as soon as no operation uses it. */
   close(): void {
     if (this.path) this.path.cache.drop(this.path);
     if (this.file) this.file.cache.drop(this.file);

@@ -1,79 +1,65 @@
-/**
- * From inodes and names to objects of the file system, and to open descriptors of them.
- *
- * Whatever answers with a {@link PosixObject} leaves its attributes in `stat`, unless it says otherwise.
- */
-import { ERRNO } from '../../../../errno.ts';
+/** From inodes and names to objects of the file system, and to open descriptors of them. */
 import type { Inode } from '../../../../graph/inode.ts';
 import { keptCopy } from '../../../../kept-bytes.ts';
 import type { Log } from '../../../../log.ts';
 import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../../../../sys/constants.ts';
-import { fsError, lastError, systemError } from '../../../../sys/failure.ts';
-import { handle, openHandle, takeHandle } from '../../../../sys/files/handles.ts';
-import { asRoot } from '../../../../sys/process/identity.ts';
-import { close, errno, openat } from '../../../../sys/libc.ts';
+import { fsError, lastError } from '../../../../sys/failure.ts';
+import { openHandle } from '../../../../sys/files/handles.ts';
 import { cName, procFd } from '../../../../sys/files/names.ts';
-import { stat, statFd } from '../../../../sys/files/statx.ts';
-import { Descriptor, type DescriptorCache } from './descriptors.ts';
-import {
-  gfidOfHandle,
-  gfidOfInode,
-  type GfidAndHint,
-  handleOf,
-  inoInHandle,
-  isRoot,
-  ROOT_GFID,
-  tagOf,
-} from './gfid.ts';
-import type { PlaceIndex } from '../index/places.ts';
-import { PosixObject } from './object.ts';
-import type { HandleUse, Mount } from './mount.ts';
+import { type Stat, statFd } from '../../../../sys/files/statx.ts';
+import { close, openat } from '../../../../sys/libc.ts';
+import { asRoot } from '../../../../sys/process/identity.ts';
+import type { DescriptorCaches } from './caches.ts';
+import { Descriptor } from './descriptors.ts';
+import type { Finder } from './finder.ts';
+import { type GfidAndHint, handleOf, isRoot, ROOT_GFID, tagOf } from './gfid.ts';
+import { identify, identifyName, remembered, rememberedByHandle } from './identify.ts';
+import type { HandleUse } from './mount.ts';
 import { Mounts } from './mounts.ts';
+import { type ObjectMount, PosixObject } from './object.ts';
 
-/** An inode number is not used again within this time of the inode's birth without the birth time telling. */
+/** The kernel does not use an inode number again so soon after the birth of an inode that both have one birth time. */
 const SETTLED_MS = 10;
 
-export interface Caches {
-  readonly paths: DescriptorCache;
-  readonly files: DescriptorCache;
-  readonly lists: DescriptorCache;
-}
-
-export interface ObjectsOptions extends Caches {
-  /** The root directory, open for reading. Taken over. */
-  readonly rootFd: number;
+export interface ObjectsOptions {
+  /** The volume's root, whose mount's descriptor is taken over. */
+  readonly root: PosixObject;
   /** The xlator's index into `Inode.slots`. */
   readonly slot: number;
   readonly handles: HandleUse;
+  readonly caches: DescriptorCaches;
   readonly log: Log;
+  /** Makes what finds objects whose handles cannot be opened. */
+  readonly finder?: ((objects: Objects) => Finder) | undefined;
 }
 
+/**
+ * Methods that take a {@link Stat} are given what it tells of the object in question. It tells of the object that they
+ * return afterwards.
+ */
 export class Objects {
   readonly root: PosixObject;
   readonly mounts: Mounts;
-  readonly caches: Caches;
-  /** Where objects are found whose handles cannot be opened; set once the root is known. */
-  index: PlaceIndex | undefined;
+  readonly caches: DescriptorCaches;
+  readonly finder: Finder | undefined;
   readonly #slot: number;
 
-  constructor({ rootFd, slot, handles, log, ...caches }: ObjectsOptions) {
-    if (statFd(rootFd) < 0) throw lastError('statx of the volume’s directory');
-    const ino = stat.inoKey;
+  constructor({ root, slot, handles, caches, log, finder }: ObjectsOptions) {
     this.#slot = slot;
     this.caches = caches;
-    this.mounts = new Mounts(rootFd, handles, log, object => this.index?.reborn(object));
-    this.root = new PosixObject(this.mounts.root, ROOT_GFID, undefined);
-    this.root.ino = ino;
-    this.root.path = new Descriptor(rootFd, this.root, caches.paths, false);
-    this.root.path.dropped = true; // never in the cache: open until the end
+    this.mounts = new Mounts(root.mount, handles, log);
+    this.root = root;
+    root.path = new Descriptor(root.mount.fd, root, caches.paths, false);
+    root.path.dropped = true; // never in the cache: open until the end
+    this.finder = finder?.(this);
   }
 
-  /** The object of an inode. `stat` is not set. ESTALE if it is gone. */
+  /** Returns the object of an inode. ESTALE if the inode has none yet and the object is gone. */
   of(inode: Inode): PosixObject {
     return (inode.slots[this.#slot] as PosixObject | undefined) ?? this.#adopt(inode);
   }
 
-  /** A descriptor, good for `…at` calls and for those that take AT_EMPTY_PATH. Good until the next fop. */
+  /** Returns a descriptor for `…at` calls and for those that take AT_EMPTY_PATH. It is valid until the next fop. */
   fd(object: PosixObject): number {
     const { path, file } = object;
     if (path !== undefined) {
@@ -84,72 +70,79 @@ export class Objects {
       this.caches.files.use(file);
       return file.fd;
     }
-    if (object.mount.left) this.#return(object);
+    if (object.mount.left) this.#findMount(object);
     const fd = this.#open(object.mount, object.gfid, object.hint);
     object.path = this.caches.paths.add(object, fd);
     return fd;
   }
 
-  /** Fills `stat`, and answers with a descriptor as {@link fd}. */
-  stat(object: PosixObject): number {
-    const fd = this.fd(object);
-    if (statFd(fd) < 0) throw lastError('statx');
-    return stat.nlink === 0 ? this.#recheck(object) : fd;
+  /** Asks for the attributes of an object. ESTALE if it is gone. {@link fd} may return another descriptor afterwards. */
+  stat(object: PosixObject): Stat {
+    const seen = this.look(object, this.fd(object));
+    if (seen === undefined) throw lastError('statx');
+    return seen.nlink === 0 ? this.#recheck(object) : seen;
   }
 
-  /** The object that `gfid` and `hint` tell of, whether an inode remembers it or not. */
+  /** Asks for the attributes of an object through its open descriptor `fd`. `undefined` with errno if that fails. */
+  look(object: PosixObject, fd: number): Stat | undefined {
+    const seen = statFd(fd);
+    if (seen !== undefined) this.checkBirth(object, seen);
+    return seen;
+  }
+
+  /** Notes that the birth time of the object has changed, if overlayfs has copied it. */
+  checkBirth(object: PosixObject, seen: Stat): void {
+    if (seen.btimeNsec === object.btimeNsec || !object.mount.copiesUp) return;
+    object.btime = seen.btime;
+    object.btimeNsec = seen.btimeNsec;
+    object.settled = false;
+    this.finder?.birthChanged(object, seen);
+  }
+
+  /** Returns the object with this gfid, whether or not an inode refers to it. */
   find(gfid: Buffer, hint: Buffer | undefined): PosixObject {
-    if (isRoot(gfid)) {
-      this.stat(this.root);
-      return this.root;
-    }
-    const mount = this.#mountOf(gfid, hint);
-    const found = this.#remembered(mount, gfid, hint);
-    if (found) {
-      this.stat(found);
-      return found;
-    }
-    const fd = this.#open(mount, gfid, hint);
-    return this.met(fd, { gfid, hint });
+    if (isRoot(gfid)) return this.root;
+    const mount = this.#mountFor(gfid, hint);
+    return rememberedByHandle(mount, gfid, hint) ?? this.takeOver(this.#open(mount, gfid, hint), { gfid, hint });
   }
 
-  /** The object called `name` in the directory `dirfd`, which `stat` has just told of. */
-  seen(dirfd: number, name: Buffer): PosixObject {
-    return this.recall(flags => openat(dirfd, name, flags, 0)) ?? this.met(this.openPath(dirfd, name));
+  /** Returns the object called `name` in the directory `dirfd`. */
+  named(dirfd: number, name: Buffer, seen: Stat): PosixObject {
+    const mount = this.mounts.find(seen) ?? this.#addMountAt(dirfd, name, seen);
+    return this.#recall(mount, seen) ?? this.takeOver(this.openPath(dirfd, name));
   }
 
-  /** What `stat` tells of, if we know that it can be no other; `open` opens it should it be of an unknown mount. */
-  recall(open: (flags: number) => number): PosixObject | undefined {
-    return this.#recall(this.mounts.of(open));
+  /** Like {@link named}, but opens the object only if its handle does not identify it: for listings. */
+  listed(dirfd: number, name: string, seen: Stat): PosixObject {
+    const mount = this.mounts.find(seen) ?? this.#addMountAt(dirfd, cName(name), seen);
+    const object = this.#recall(mount, seen);
+    if (object) return object;
+    const id = identifyName(mount, dirfd, name, seen);
+    if (id !== undefined && seen.inoKey !== this.root.ino) return this.#remember(mount, id, seen);
+    return this.takeOver(this.openPath(dirfd, cName(name)));
   }
 
-  #recall(mount: Mount): PosixObject | undefined {
-    const object = mount.inodes.get(stat.inoKey);
-    if (object === undefined) return undefined;
-    if (object.path !== undefined || object.file !== undefined) {
-      // To hold a FUSE object open need not hold what stands behind it, whose number another one may get.
-      return mount.births || mount.handleBytes > 0 ? object : undefined;
-    }
-    const same = object.settled && object.btimeNsec === stat.btimeNsec && object.btime === stat.btime && stat.hasBtime;
-    return same ? object : undefined;
+  #recall(mount: ObjectMount, seen: Stat): PosixObject | undefined {
+    const object = remembered(mount, seen);
+    if (object !== undefined) this.checkBirth(object, seen);
+    return object;
   }
 
-  /** O_PATH, without following a symlink. */
+  /** Opens a name with O_PATH, without following a symlink. */
   openPath(dirfd: number, name: Buffer): number {
-    return this.opened(() => openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0), 'open');
+    return this.caches.opened(() => openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0), 'open');
   }
 
-  /** Takes over an O_PATH descriptor, or another of a new object; `id` spares asking who it is. */
-  met(fd: number, id?: GfidAndHint): PosixObject {
+  /** Returns the object of an O_PATH descriptor, which is taken over. `id` saves identifying it. */
+  takeOver(fd: number, id?: GfidAndHint): PosixObject {
     try {
-      if (statFd(fd) < 0) throw lastError('statx');
-      const mount = this.mounts.of(flags => openat(AT_FDCWD, procFd(fd), flags & ~O_NOFOLLOW, 0));
-      if (statFd(fd) < 0) throw lastError('statx'); // a mount that is new was asked for itself
-      if (mount === this.root.mount && stat.inoKey === this.root.ino) {
+      const seen = ask(fd);
+      const mount = this.#mountOf(fd, seen);
+      if (this.#isRoot(mount, seen)) {
         close(fd);
         return this.root;
       }
-      const object = this.#remember(mount, id ?? this.identify(mount, fd));
+      const object = this.#remember(mount, id ?? identify(this.finder, mount, fd, seen), seen);
       if (object.path === undefined) object.path = this.caches.paths.add(object, fd);
       else close(fd);
       return object;
@@ -159,26 +152,12 @@ export class Objects {
     }
   }
 
-  /** The object of that gfid, whom `stat` tells of. */
-  #remember(mount: Mount, { gfid, hint }: GfidAndHint): PosixObject {
-    const ino = stat.inoKey;
-    const before = mount.inodes.get(ino);
-    const object =
-      before?.gfid.equals(gfid) === true ? before : new PosixObject(mount, keptCopy(gfid), hint && keptCopy(hint));
-    object.ino = ino;
-    object.btime = stat.btime;
-    object.btimeNsec = stat.btimeNsec;
-    object.settled = stat.hasBtime && Date.now() - (stat.btime * 1000 + stat.btimeNsec / 1e6) > SETTLED_MS;
-    if (object !== before) mount.inodes.set(ino, object);
-    return object;
-  }
-
-  /** A new object that was made as `name`, open as `fd` for reading and writing: taken over as its file. */
-  made(fd: number): PosixObject {
+  /** Returns the object of a new file that is open for reading and writing as `fd`, which is taken over. */
+  takeOverFile(fd: number): PosixObject {
     try {
-      if (statFd(fd) < 0) throw lastError('statx');
-      const mount = this.mounts.of(flags => openat(AT_FDCWD, procFd(fd), flags & ~O_NOFOLLOW, 0));
-      const object = this.#remember(mount, this.identify(mount, fd));
+      const seen = ask(fd);
+      const mount = this.#mountOf(fd, seen);
+      const object = this.#remember(mount, identify(this.finder, mount, fd, seen), seen);
       object.file = this.caches.files.add(object, fd, true);
       return object;
     } catch (error) {
@@ -187,84 +166,74 @@ export class Objects {
     }
   }
 
-  /** As {@link seen}, but keeps no descriptor if the handle alone can tell who it is: for listings. */
-  glimpsed(dirfd: number, name: string): PosixObject {
-    const mount = this.mounts.peek() ?? this.mounts.of(flags => openat(dirfd, cName(name), flags, 0));
-    const object = this.#recall(mount);
-    if (object) return object;
-    if (mount.handleBytes > 0 && takeHandle(dirfd, cName(name)) === 0) {
-      const { bytes, type } = handle;
-      const id = gfidOfHandle(mount.tag, type, bytes, mount.handleBytes);
-      // Between the two calls the name may have come to stand for another object.
-      const same = inoInHandle(mount.type, { type, bytes, at: 0, length: bytes.length }) === stat.inoKey;
-      if (id && same && stat.inoKey !== this.root.ino) return this.#remember(mount, id);
-    }
-    return this.met(this.openPath(dirfd, cName(name)));
-  }
-
-  /** Who `fd` is, whom `stat` tells of. */
-  identify(mount: Mount, fd: number): GfidAndHint {
-    const { tag, handleBytes } = mount;
-    const given = handleBytes > 0 && takeHandle(fd) === 0;
-    const id = given ? gfidOfHandle(tag, handle.type, handle.bytes, handleBytes) : undefined;
-    return id ?? this.#idByInode(mount);
-  }
-
-  /** Who `fd` is. */
+  /** Returns the gfid of what is open as `fd`. */
   gfidOf(fd: number): Buffer {
-    if (statFd(fd) < 0) throw lastError('statx');
-    const mount = this.mounts.of(flags => openat(AT_FDCWD, procFd(fd), flags & ~O_NOFOLLOW, 0));
-    if (statFd(fd) < 0) throw lastError('statx');
-    if (mount === this.root.mount && stat.inoKey === this.root.ino) return ROOT_GFID;
-    return this.identify(mount, fd).gfid;
-  }
-
-  /** `open`, and once more after closing what is idle if there are too many descriptors. */
-  opened(open: () => number, what: string): number {
-    let fd = open();
-    if (fd >= 0) return fd;
-    let number = errno();
-    if (number === ERRNO.EMFILE || number === ERRNO.ENFILE || number === ERRNO.ENOMEM) {
-      for (const cache of Object.values(this.caches) as DescriptorCache[]) cache.evict(1 + (cache.count >> 1));
-      fd = open();
-      if (fd >= 0) return fd;
-      number = ERRNO.EJUKEBOX;
-    }
-    throw systemError(number, what);
+    const seen = ask(fd);
+    const mount = this.#mountOf(fd, seen);
+    return this.#isRoot(mount, seen) ? ROOT_GFID : identify(this.finder, mount, fd, seen).gfid;
   }
 
   /**
-   * The object has lost its last name: it is not to be kept alive, nor its number to be taken for it. Answers who it was,
-   * if that is known.
+   * Must be called when an object has lost its last name: it is not kept open any longer, and its inode number is not
+   * taken for it. Returns the object if it was remembered.
    */
-  gone(mount: Mount, ino: number | bigint): PosixObject | undefined {
+  lastNameRemoved(mount: ObjectMount, ino: number | bigint): PosixObject | undefined {
     const object = mount.inodes.get(ino);
     mount.inodes.delete(ino);
-    this.index?.died(mount, ino);
+    this.finder?.inodeGone(mount, ino);
     if (!object) return undefined;
-    if (object.file) object.file.dirty = false; // nobody can ask for the data any more
+    if (object.file) object.file.dirty = false; // no client can ask for the data any more
     object.close();
     return object;
   }
 
   /**
-   * Closes everything. If another tree has taken this one's place, calls may still be under way. Whatever they ask for
-   * then is stale.
+   * Closes everything. If another tree has taken the place of this one, calls may still be under way: the objects that
+   * they ask for from then on are stale.
    */
   close(): void {
-    for (const cache of Object.values(this.caches) as DescriptorCache[]) cache.clear();
+    this.caches.clear();
     this.root.path = undefined;
     this.mounts.close();
   }
 
-  #idByInode(mount: Mount): GfidAndHint {
-    if (this.index && mount.hidesWho) return this.index.identify(mount);
-    return gfidOfInode(mount.tag, stat.inoKey, stat.btime, stat.btimeNsec);
+  #adopt(inode: Inode): PosixObject {
+    const object = this.find(inode.gfid, inode.hint);
+    if (object !== this.root) this.stat(object); // ESTALE if a remembered object is gone
+    inode.slots[this.#slot] = object;
+    return object;
   }
 
-  #adopt(inode: Inode): PosixObject {
-    const object = isRoot(inode.gfid) ? this.root : this.find(inode.gfid, inode.hint);
-    inode.slots[this.#slot] = object;
+  #isRoot(mount: ObjectMount, seen: Stat): boolean {
+    return mount === this.root.mount && seen.inoKey === this.root.ino;
+  }
+
+  /** Returns the mount that `fd` is on. */
+  #mountOf(fd: number, seen: Stat): ObjectMount {
+    return this.mounts.find(seen) ?? this.#addMountOf(fd, seen);
+  }
+
+  #addMountOf(fd: number, seen: Stat): ObjectMount {
+    const mount = this.mounts.add(seen, flags => openat(AT_FDCWD, procFd(fd), flags & ~O_NOFOLLOW, 0));
+    ask(fd); // `seen` tells of the mount
+    return mount;
+  }
+
+  #addMountAt(dirfd: number, name: Buffer, seen: Stat): ObjectMount {
+    return this.mounts.add(seen, flags => openat(dirfd, name, flags, 0));
+  }
+
+  /** Returns the object that has this gfid, and remembers it. */
+  #remember(mount: ObjectMount, { gfid, hint }: GfidAndHint, seen: Stat): PosixObject {
+    const ino = seen.inoKey;
+    const before = mount.inodes.get(ino);
+    const object =
+      before?.gfid.equals(gfid) === true ? before : new PosixObject(mount, keptCopy(gfid), hint && keptCopy(hint));
+    object.ino = ino;
+    object.btime = seen.btime;
+    object.btimeNsec = seen.btimeNsec;
+    object.settled = seen.hasBtime && Date.now() - (seen.btime * 1000 + seen.btimeNsec / 1e6) > SETTLED_MS;
+    if (object !== before) mount.inodes.set(ino, object);
     return object;
   }
 
@@ -272,53 +241,52 @@ export class Objects {
    * Assigns the object to the mount that has the same file system now, since its own was dropped from the table.
    * EJUKEBOX if there is none.
    */
-  #return(object: PosixObject): void {
-    if (!object.mount.byHandle) return; // the index finds the object through its directories
+  #findMount(object: PosixObject): void {
+    if (!object.mount.byHandle) return; // the finder reaches the object through its directories
     object.mount = this.mounts.byTag(object.mount.tag);
     object.mount.inodes.set(object.ino, object);
   }
 
-  #mountOf(gfid: Buffer, hint: Buffer | undefined): Mount {
+  #mountFor(gfid: Buffer, hint: Buffer | undefined): ObjectMount {
     const tag = tagOf(hint ?? gfid);
-    // The index finds objects by way of their directories, so the mount need not be known beforehand.
+    // The finder reaches objects through their directories, so the mount need not be known beforehand.
     return this.mounts.root.byHandle ? this.mounts.byTag(tag) : this.mounts.root;
   }
 
-  #remembered(mount: Mount, gfid: Buffer, hint: Buffer | undefined): PosixObject | undefined {
-    const at = handleOf(gfid, hint, mount.handleBytes);
-    const ino = at && inoInHandle(mount.type, at);
-    const object = ino === undefined ? undefined : mount.inodes.get(ino);
-    return object?.gfid.equals(gfid) === true ? object : undefined;
-  }
-
-  /** O_PATH. ESTALE if the object is gone. */
-  #open(mount: Mount, gfid: Buffer, hint: Buffer | undefined): number {
+  /** Opens an object with O_PATH. ESTALE if it is gone. */
+  #open(mount: ObjectMount, gfid: Buffer, hint: Buffer | undefined): number {
     if (mount.fd < 0) throw fsError('ESTALE', 'another tree is served in place of the one that the object is in');
     const at = mount.byHandle ? handleOf(gfid, hint, mount.handleBytes) : undefined;
     if (at === undefined) {
-      if (this.index) return this.index.open(gfid);
+      if (this.finder) return this.finder.open(gfid);
       throw fsError('ESTALE', 'the object has no handle, and there is no index');
     }
     asRoot();
     try {
-      return this.opened(() => openHandle(mount.fd, at.type, at.bytes, at.at, at.length), 'open_by_handle_at');
+      return this.caches.opened(() => openHandle(mount.fd, at.type, at.bytes, at.at, at.length), 'open_by_handle_at');
     } catch (error) {
       const { code } = error as { code?: string };
       throw code === 'ENOENT' || code === 'EINVAL' ? fsError('ESTALE', 'the object is gone') : error;
     }
   }
 
-  /** All its names are gone, but for what we hold open ourselves: is it open elsewhere? */
-  #recheck(object: PosixObject): number {
+  /** Finds out whether an object without names exists only because this brick holds it open. */
+  #recheck(object: PosixObject): Stat {
     if (object === this.root) throw fsError('ESTALE', 'the volume’s directory was removed');
     object.close();
-    const fd = this.fd(object);
-    if (statFd(fd) < 0) throw lastError('statx');
-    // A removed directory may be held by what we hold of its entries; nobody can do anything with it.
-    if (stat.nlink === 0 && (stat.mode & S_IFMT) === S_IFDIR) {
+    const seen = this.look(object, this.fd(object));
+    if (seen === undefined) throw lastError('statx');
+    // Open descriptors of its entries may keep a removed directory. It cannot be used.
+    if (seen.nlink === 0 && (seen.mode & S_IFMT) === S_IFDIR) {
       object.close();
       throw fsError('ESTALE', 'the directory is gone');
     }
-    return fd;
+    return seen;
   }
+}
+
+function ask(fd: number): Stat {
+  const seen = statFd(fd);
+  if (seen === undefined) throw lastError('statx');
+  return seen;
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { fileSystemId } from '../../../../sys/files/file-system-id.ts';
 import { lastError } from '../../../../sys/failure.ts';
 import { handle, takeHandle } from '../../../../sys/files/handles.ts';
-import { stat, statFd } from '../../../../sys/files/statx.ts';
+import { statFd } from '../../../../sys/files/statx.ts';
 import type { Mount } from './mount.ts';
 
 const ID_BYTES = 16;
@@ -18,10 +18,11 @@ export function treeId(rootFd: number, mount: Mount): Buffer {
   if (mount.handlesLast && takeHandle(rootFd) === 0) {
     hash.update(`handle ${handle.type} ${handle.bytes.toString('hex')}`);
   } else {
-    if (statFd(rootFd) < 0) throw lastError('statx of the volume’s directory');
-    hash.update(`inode ${stat.ino}`);
+    const seen = statFd(rootFd);
+    if (seen === undefined) throw lastError('statx of the volume’s directory');
+    hash.update(`inode ${seen.ino}`);
     // Overlayfs copies a directory up when something in it is changed, and its birth time changes with that.
-    if (stat.hasBtime && !mount.copiesUp) hash.update(` ${stat.btime}.${stat.btimeNsec}`);
+    if (seen.hasBtime && !mount.copiesUp) hash.update(` ${seen.btime}.${seen.btimeNsec}`);
   }
   return hash.digest().subarray(0, ID_BYTES);
 }

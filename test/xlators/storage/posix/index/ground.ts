@@ -8,6 +8,7 @@ import type { Iatt } from '#src/graph/iatt.ts';
 import { Inode } from '#src/graph/inode.ts';
 import { silent } from '#src/log.ts';
 import { asServer } from '#src/sys/process/identity.ts';
+import type { PlaceIndex } from '#src/xlators/storage/posix/index/places.ts';
 import { openBrick, type OpenBrick } from '#src/xlators/storage/posix/start.ts';
 import { codeOf, type Place, root, type Tap, type TestBrick } from '../support/brick-test.ts';
 
@@ -35,6 +36,9 @@ export async function known({ fops }: TestBrick, all: readonly Pick<Iatt, 'gfid'
   }
   return count;
 }
+
+/** The index that an open brick finds objects by. */
+export const indexOf = ({ brick }: OpenBrick): PlaceIndex => brick.objects.finder as PlaceIndex;
 
 export function indexFiles({ stateDir }: Place): string[] {
   asServer();

@@ -4,7 +4,7 @@ import t from 'tap';
 import { silent } from '#src/log.ts';
 import { PlaceSearch } from '#src/xlators/storage/posix/index/search.ts';
 import { makePlace, needsRoot, root, startBrick } from '../support/brick-test.ts';
-import { byIndex, fresh, known, openParts, patiently, rowsOf } from './ground.ts';
+import { byIndex, fresh, indexOf, known, openParts, patiently, rowsOf } from './ground.ts';
 
 const FILES = 300;
 
@@ -28,7 +28,7 @@ t.test('what is gone is forgotten; what was moved, or is there, is not', needsRo
   await brick.stop();
 
   const opened = await openParts(t, place);
-  await opened.brick.objects.index!.sweep();
+  await indexOf(opened).sweep();
   t.equal(rowsOf(place), FILES / 2 + FILES + 3, 'the directory "other" is noted now, as the way to what was moved');
   await opened.close();
   const again = await startBrick(t, place, byIndex);
@@ -47,7 +47,7 @@ t.test('rounds of files that come and go leave nothing behind', needsRoot, async
     for (let i = 0; i < FILES; i++) writeFileSync(place.path(`${round} ${i}`), '');
     await brick.fops.readdirp(root, brick.root.fd, 1_000_000, 0n);
     for (let i = 0; i < FILES; i++) rmSync(place.path(`${round} ${i}`));
-    await opened.brick.objects.index!.sweep();
+    await indexOf(opened).sweep();
     rows.push(rowsOf(place));
   }
   t.strictSame(rows, [0, 0, 0]);
@@ -62,7 +62,7 @@ t.test('what came back while it was searched stays', needsRoot, async t => {
   const f = (await brick.fops.lookup(root, brick.root, 'f')).iatt;
   const opened = await openParts(t, place);
   renameSync(place.path('f'), outside);
-  const sweeping = opened.brick.objects.index!.sweep();
+  const sweeping = indexOf(opened).sweep();
   renameSync(outside, place.path('f'));
   await sweeping;
   await brick.stop();

@@ -7,7 +7,6 @@ import t, { type Test } from 'tap';
 import type { Dirent } from '#src/graph/fops.ts';
 import type { Inode } from '#src/graph/inode.ts';
 import { Magic } from '#src/sys/constants.ts';
-import type { Mount } from '#src/xlators/storage/posix/objects/mount.ts';
 import { NarrowCookies } from '#src/xlators/storage/posix/listing/narrow-cookies.ts';
 import { makePlace, type Place, root, startBrick, type TestBrick } from '../support/brick-test.ts';
 
@@ -194,7 +193,7 @@ t.test('ext4: each entry is removed as soon as it was listed', async t => {
 });
 
 t.test('a file system whose positions are none of 32 bits', async t => {
-  const cookies = new NarrowCookies({ type: Magic.XFS } as Mount);
+  const cookies = new NarrowCookies(Magic.XFS);
   t.equal(cookies.cookieOf(0n, 0xffff_fffen), 0xffff_fffen);
   t.equal(cookies.cookieOf(0n, 2n ** 63n - 1n), 0xffff_ffffn, 'what several say behind the last entry');
   const unused = () => t.fail('opened') as never;

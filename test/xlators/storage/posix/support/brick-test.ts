@@ -11,6 +11,7 @@ import { identityOf, ROOT } from '#src/graph/identity.ts';
 import { Inode } from '#src/graph/inode.ts';
 import { silent } from '#src/log.ts';
 import { asServer, canSwitch } from '#src/sys/process/identity.ts';
+import '../../../../support/spoil.ts';
 import { ROOT_GFID } from '#src/xlators/storage/posix/objects/gfid.ts';
 import { Posix } from '#src/xlators/storage/posix/posix.ts';
 
