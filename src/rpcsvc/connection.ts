@@ -6,41 +6,18 @@ import { Socket } from 'node:net';
 import { XdrError, XdrReader, type XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Peer } from './actor.ts';
 import type { Client, Clients, Connected } from './limits/client-limits.ts';
+import type { ConnectionLimits } from './limits/connection-limits.ts';
 import { dispatch } from './dispatch.ts';
 import type { Service } from './service.ts';
 import { Outgoing } from '../rpc/outgoing.ts';
-import { type RecordBuffer, RecordError, type RecordLimits, RecordReader } from '../rpc/record.ts';
+import { type RecordBuffer, RecordError, type RecordReader } from '../rpc/record.ts';
+import { Receiver } from './receiver.ts';
 import { peerState, unacknowledgedBytes } from '../sys/sockets/tcp-state.ts';
 import { Origin, type OriginState } from './duplicates/origin.ts';
 import type { LastAuth, Transport } from './transport.ts';
 
-export interface ConnectionLimits extends RecordLimits {
-  /**
-   * When replies of this many bytes, finished or being made, wait for the peer to read them, no more of its calls are
-   * taken.
-   */
-  readonly unsentBytesMax: number;
-  /** The largest reply: a call is taken only if there is room for one. */
-  readonly replyBytesMax: number;
-  /** How long a connection may be silent that has made a call before. */
-  readonly idleMs: number;
-  /** How long a connection may be open without having made a call. */
-  readonly silentMs: number;
-  /** How long a record may take to come. */
-  readonly partialMs: number;
-  /** How long replies may wait without any progress. */
-  readonly sendMs: number;
-}
-
 /** How long a peer may take to close its side of a connection that we have ended. */
 const LINGER_MS = 1000;
-/** The most bytes that are read at a time while no record has begun. */
-const LANDING_BYTES = 32 * 1024;
-/**
- * Where all connections of this thread read to between records; what comes is copied at once. So a connection has no
- * memory of its own while it is idle. What comes of a large record after its beginning is read to where it will stand.
- */
-const landing = Buffer.allocUnsafeSlow(LANDING_BYTES);
 /**
  * Reads the calls of all connections of this thread: arguments are decoded before dispatch returns. The buffers come from
  * a pool, so it is often in the same one as before, which costs it least.
@@ -57,27 +34,19 @@ export class Connection implements Transport, Connected {
   readonly #service: Service;
   readonly #limits: ConnectionLimits;
   readonly #socket: Socket;
+  readonly #receiver: Receiver;
   readonly #records: RecordReader;
   readonly #out: Outgoing;
   readonly #abort = new AbortController();
   readonly #closed: Promise<void>;
-  /** The buffer for the next read, and the buffer of the read that is under way. */
-  #room: Buffer = landing;
-  #offered: Buffer = landing;
   #flushing = false;
   #calls = 0;
   /** Bytes that are reserved for replies that are being made. */
   #reservedBytes = 0;
   /** Received records must wait, because the client has reached one of its limits. */
   #paused = false;
-  /** There is no memory for the record that is being received. */
-  #cramped = false;
-  #crampedSince = Infinity;
   #draining = false;
   #pumping = false;
-  /** On the clock of `performance.now()`. */
-  #readAt = performance.now();
-  #partialSince = Infinity;
 
   /** Takes over the connected socket `fd`. */
   constructor(fd: number, peer: Omit<Peer, 'signal'>, service: Service, clients: Clients, limits: ConnectionLimits) {
@@ -87,11 +56,12 @@ export class Connection implements Transport, Connected {
     this.origin = new Origin(peer.port, () => this.#peerState(fd));
     this.client = clients.of(peer.address);
     this.client.connections.add(this);
-    this.#records = new RecordReader(limits, this.client.received);
+    this.#receiver = new Receiver(limits, this.client, this);
+    this.#records = this.#receiver.records;
     this.#socket = new Socket({
       fd,
       allowHalfOpen: true, // a peer that has sent all it wants still gets its replies
-      onread: { buffer: () => (this.#offered = this.#room), callback: count => this.#read(count) },
+      onread: { buffer: () => this.#receiver.offer(), callback: count => this.#read(count) },
     });
     this.#out = new Outgoing(this.#socket, this.client.replies, () => this.#progress());
     this.#socket.setNoDelay(true);
@@ -117,8 +87,8 @@ export class Connection implements Transport, Connected {
         resolve();
       });
     });
-    this.#makeRoom(0);
-    if (!this.#cramped) this.#socket.resume();
+    this.#receiver.makeRoom(0, false);
+    if (!this.#receiver.cramped) this.#socket.resume();
   }
 
   /** Resolves when the socket is closed. */
@@ -131,7 +101,7 @@ export class Connection implements Transport, Connected {
    * meanwhile. `Infinity` if it does not wait.
    */
   get crampedSince(): number {
-    return this.#crampedSince;
+    return this.#receiver.crampedSince;
   }
 
   /** Calls that have not been answered. */
@@ -141,7 +111,7 @@ export class Connection implements Transport, Connected {
 
   /** When the peer last sent something or read some of its replies, on the clock of `performance.now()`. */
   get activeAt(): number {
-    return Math.max(this.#readAt, this.#out.wroteAt);
+    return Math.max(this.#receiver.readAt, this.#out.wroteAt);
   }
 
   /** The bytes of memory that the connection holds for the peer. */
@@ -154,7 +124,8 @@ export class Connection implements Transport, Connected {
    * earlier of the two. `Infinity` if it does neither.
    */
   get stuckSince(): number {
-    return Math.min(this.#out.stuckSince, this.#partialSince === Infinity ? Infinity : this.#readAt);
+    const { partialSince, readAt } = this.#receiver;
+    return Math.min(this.#out.stuckSince, partialSince === Infinity ? Infinity : readAt);
   }
 
   began(replyBytes: number): RecordBuffer {
@@ -210,7 +181,7 @@ export class Connection implements Transport, Connected {
   check(now: number): void {
     const { idleMs, silentMs, partialMs, sendMs } = this.#limits;
     if (now - this.#out.stuckSince > sendMs) this.close('does not read its replies');
-    else if (now - this.#partialSince > partialMs) this.close('left a record half sent');
+    else if (now - this.#receiver.partialSince > partialMs) this.close('left a record half sent');
     else if (this.#calls > 0) return;
     else if (now - this.activeAt > (this.proven ? idleMs : silentMs)) this.close('idle');
   }
@@ -222,7 +193,7 @@ export class Connection implements Transport, Connected {
     setImmediate(() => {
       this.#flushing = false;
       this.#out.flush();
-      if (this.#paused || this.#cramped) this.#resume();
+      if (this.#paused || this.#receiver.cramped) this.#resume();
       if (this.#draining && this.#calls === 0) this.#end();
     });
   }
@@ -239,12 +210,11 @@ export class Connection implements Transport, Connected {
   }
 
   #read(count: number): boolean {
-    this.#readAt = performance.now();
+    this.#receiver.touch();
     if (this.#draining) return true; // what still comes is read and dropped: unread, it would reset the connection
-    if (this.#offered === landing) this.#records.take(landing.subarray(0, count));
-    else this.#records.filled(count);
+    this.#receiver.received(count);
     this.#pump();
-    return !this.#paused && !this.#cramped;
+    return !this.#paused && !this.#receiver.cramped;
   }
 
   /** Starts the received calls as far as the limits allow, and finds room for what is received next. */
@@ -259,7 +229,7 @@ export class Connection implements Transport, Connected {
         this.client.took();
         dispatch(this.#service, this, reader.reset(buffer.bytes, from, to));
       }
-      this.#makeRoom(records);
+      this.#receiver.makeRoom(records, this.#paused);
     } catch (error) {
       const client = this.peer.address;
       if (error instanceof RecordError || error instanceof XdrError) {
@@ -289,39 +259,6 @@ export class Connection implements Transport, Connected {
     return true;
   }
 
-  /** Chooses the buffer for the next read. Without memory for it nothing more is read. */
-  #makeRoom(records: number): void {
-    this.#records.rest();
-    const { partial } = this.#records;
-    if (!partial) this.client.unfavour(this);
-    const room = this.#paused ? landing : partial ? this.#roomForRest() : this.#landing();
-    this.#room = room ?? landing;
-    this.#cramped = room === undefined;
-    if (!this.#cramped) this.#crampedSince = Infinity;
-    else if (this.#crampedSince === Infinity) this.#crampedSince = performance.now();
-    if (this.#cramped) this.client.wait(this);
-    // While the server makes the client wait, the delay of the record is not the client's.
-    if (!partial || this.#paused || this.#cramped) this.#partialSince = Infinity;
-    else if (records > 0 || this.#partialSince === Infinity) this.#partialSince = this.#readAt;
-  }
-
-  #landing(): Buffer | undefined {
-    return this.client.received.fits(LANDING_BYTES) ? landing : undefined;
-  }
-
-  /**
-   * Returns room for the rest of a record. If need be it exceeds the client's share, which one connection of a client
-   * may do.
-   */
-  #roomForRest(): Buffer | undefined {
-    const { client } = this;
-    const room = this.#records.room();
-    if (room !== undefined || (client.favourite ?? this) !== this) return room;
-    const anyway = this.#records.room(true);
-    if (anyway !== undefined) client.favourite = this;
-    return anyway;
-  }
-
   #progress(): void {
     if (this.#paused) this.resumeSoon();
     if (this.client.waits) this.client.wake();
@@ -330,10 +267,10 @@ export class Connection implements Transport, Connected {
   #resume(): void {
     if (this.#socket.destroyed) return;
     this.client.forget(this);
-    this.#paused = this.#cramped = false;
-    this.#readAt = performance.now(); // nothing was read until now, which was not the peer's doing
+    this.#paused = false;
+    this.#receiver.resume();
     this.#pump();
-    if (!this.#paused && !this.#cramped) this.#socket.resume();
+    if (!this.#paused && !this.#receiver.cramped) this.#socket.resume();
   }
 
   /** All is answered: sends the last bytes, and gives the peer a moment to close its side. */

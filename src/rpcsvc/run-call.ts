@@ -2,8 +2,9 @@
 import { accept_stat } from '#protocols/rpc.ts';
 import { XdrError, type XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
 import { type Actor, type Call, type Peer, type Program, UnanswerableError } from './actor.ts';
-import { accept, acceptedHeader, replay } from './answers.ts';
+import { accept, acceptedHeader } from './answers.ts';
 import type { Credentials } from './auth/scheme.ts';
+import { answerAskers } from './duplicates/askers.ts';
 import type { CachedReply } from './duplicates/client-replies.ts';
 import type { Service } from './service.ts';
 import type { Transport } from './transport.ts';
@@ -90,25 +91,14 @@ function answerLater(context: Context, result: Promise<unknown>, token: unknown,
     value => {
       succeed(context, value);
       transport.ended(token, replyBytes);
-      answerAskers(context);
+      if (context.cached !== undefined) answerAskers(context.cached, context.call.xid);
     },
     (error: unknown) => {
       bug(context, error);
       transport.ended(token, replyBytes);
-      answerAskers(context);
+      if (context.cached !== undefined) answerAskers(context.cached, context.call.xid);
     },
   );
-}
-
-function answerAskers({ cached, call }: Context): void {
-  const askers = cached?.askers;
-  if (askers === undefined) return;
-  const { reply } = cached!;
-  for (const { transport, token } of askers) {
-    if (reply !== undefined) replay(transport, reply);
-    else accept(transport, call.xid, accept_stat.SYSTEM_ERR);
-    transport.ended(token, 0);
-  }
 }
 
 function succeed(context: Context, value: unknown): void {

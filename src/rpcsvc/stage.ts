@@ -1,7 +1,8 @@
 /** An event loop that connections are dealt to: this thread's. */
 import type { Budget } from '../rpc/budget.ts';
 import type { Clients } from './limits/client-limits.ts';
-import { Connection, type ConnectionLimits } from './connection.ts';
+import type { ConnectionLimits } from './limits/connection-limits.ts';
+import { Connection } from './connection.ts';
 import type { Service } from './service.ts';
 import type { Accepted } from './listener.ts';
 import { within } from '../within.ts';

@@ -1,5 +1,5 @@
 import type { LogOptions } from '../log.ts';
-import type { ConnectionLimits } from '../rpcsvc/connection.ts';
+import type { ConnectionLimits } from '../rpcsvc/limits/connection-limits.ts';
 
 /** What a server is started with; plain data, since it is posted to the stages. */
 export interface ServerConfig {

@@ -1,7 +1,7 @@
 /** The limits of a server's connections, and the part of them that each stage gets. */
 import { totalmem } from 'node:os';
 import type { ClientLimits } from '../rpcsvc/limits/client-limits.ts';
-import type { ConnectionLimits } from '../rpcsvc/connection.ts';
+import type { ConnectionLimits } from '../rpcsvc/limits/connection-limits.ts';
 import { descriptorLimit } from '../sys/process/descriptor-limit.ts';
 import { IO_BYTES_MAX, type NfsOptionValues } from '../xlators/nfs/server/options.ts';
 

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import type { Stage } from '#src/rpcsvc/stage.ts';
 import { echo } from '../support/rpc/echo.ts';
 import { hex } from '../support/hex.ts';
-import { LIMITS, mark, servePrograms } from '../support/rpc/service.ts';
+import { LIMITS, mark, type RecordClient, servePrograms } from '../support/rpc/service.ts';
 
 const head = (xid: number, proc: number) => {
   const header = hex('00000000 00000000 00000002 20000001 00000002 00000000 00000000 00000000 00000000 00000000');
@@ -63,7 +64,7 @@ t.test('a client with too many calls waits, and is served when they end; another
   t.equal(new Set(replies.map(xidOf)).size, 100);
 });
 
-t.test('who does not read his replies is not read from', async t => {
+t.test('a client that does not read its replies is not read from', async t => {
   const served = await servePrograms(t, [echo], { ...LIMITS, unsentBytesMax: 1024 * 1024 });
   const deaf = served.connect();
   deaf.socket.pause();
@@ -81,19 +82,50 @@ t.test('who does not read his replies is not read from', async t => {
   for (let i = 0; i < taken; i++) t.equal((await deaf.reply()).length, 28 + 256 * 1024);
 });
 
-t.test('a record that does not end, a peer that reads nothing, an idle one: closed in time', async t => {
-  const limits = { ...LIMITS, idleMs: 0, partialMs: 0, sendMs: 0 };
-  const { connect, stage } = await servePrograms(t, [echo], limits);
+/** Checks that a connection outlives half of a limit of 1,000 ms, and is closed after it has passed. */
+async function closesAfterOneSecond(t: Test, stage: Stage, client: RecordClient): Promise<void> {
+  const now = performance.now();
+  stage.check(now + 500);
+  await sleep(20);
+  t.equal(stage.connections, 1, 'open within the limit');
+  stage.check(now + 1100);
+  while (stage.connections > 0) await sleep(1);
+  client.socket.resume();
+  await client.closed;
+}
+
+t.test('a record that does not end closes its connection', async t => {
+  const { connect, stage, clients } = await servePrograms(t, [echo], { ...LIMITS, partialMs: 1000 });
   const client = connect();
   client.socket.write(hex('80000010 00'));
-  while (stage.connections === 0) await sleep(1);
-  await sleep(50);
-  stage.check(performance.now() + 1);
-  await client.closed;
-  while (stage.connections > 0) await sleep(1);
+  while (clients.budgets.received.used === 0) await sleep(1);
+  await closesAfterOneSecond(t, stage, client);
 });
 
-t.test('who has sent all still gets his replies', async t => {
+t.test('a client that does not read its replies loses its connection', async t => {
+  const { connect, stage, clients } = await servePrograms(t, [echo], { ...LIMITS, sendMs: 1000 });
+  const client = connect();
+  client.socket.pause();
+  // More than the kernel's buffers take, and fewer than the server takes before it stops to read.
+  for (let xid = 0; xid < 64; xid++) client.socket.write(mark(call(xid, 1, Buffer.alloc(256 * 1024))));
+  const { replies } = clients.budgets;
+  for (let before = -1; replies.used === 0 || replies.used !== before; await sleep(100)) before = replies.used;
+  await closesAfterOneSecond(t, stage, client);
+});
+
+t.test('an idle connection is closed, sooner if it has made no call', async t => {
+  const called = await servePrograms(t, [echo], { ...LIMITS, idleMs: 1000 });
+  const client = called.connect();
+  await client.exchange(call(1, 1, Buffer.alloc(4)));
+  await closesAfterOneSecond(t, called.stage, client);
+
+  const silent = await servePrograms(t, [echo], { ...LIMITS, silentMs: 1000 });
+  const other = silent.connect();
+  while (silent.stage.connections === 0) await sleep(1);
+  await closesAfterOneSecond(t, silent.stage, other);
+});
+
+t.test('a client that has sent its last call still gets its replies', async t => {
   const client = (await servePrograms(t, [echo])).connect();
   client.socket.end(mark(call(7, 2, Buffer.alloc(3))));
   t.equal(xidOf(await client.reply()), 7);

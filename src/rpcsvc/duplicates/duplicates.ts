@@ -3,6 +3,7 @@ import type { XdrReader } from '#protocols/xdr/stream.ts';
 import { decode } from '#protocols/xdr/codec.ts';
 import type { LastAuth } from '../transport.ts';
 import { ACCEPTED_HEADER_BYTES, replay } from '../answers.ts';
+import { askAgain } from './askers.ts';
 import { type CallKey, callerOf, checksumOf, isSummedWhole } from './call-key.ts';
 import type { CachedReply } from './client-replies.ts';
 import type { ReplyCache } from './reply-cache.ts';
@@ -31,7 +32,7 @@ export function answerOnce(replies: ReplyCache, context: Context, auth: LastAuth
     const args = argumentsOf(context, from);
     if (args !== undefined) run(context, args.value);
   } else if (known.reply === undefined) {
-    askAgain(known, context);
+    askAgain(known, transport);
   } else if (bytes === undefined) {
     answerAgain(known, known.reply, context);
   } else {
@@ -43,16 +44,6 @@ export function answerOnce(replies: ReplyCache, context: Context, auth: LastAuth
 function answerAgain(known: CachedReply, reply: Buffer, { transport, call }: Context): void {
   known.origin = transport.origin;
   replay(transport, reply, call.sent);
-}
-
-/**
- * Handles a call that is sent again while the first copy is under way. On the same connection one reply answers both.
- * On another connection the reply is sent there as well, since the first connection has ended.
- */
-function askAgain(known: CachedReply, { transport }: Context): void {
-  if (known.origin === transport.origin) return;
-  known.origin = transport.origin;
-  (known.askers ??= []).push({ transport, token: transport.began(0) });
 }
 
 /**

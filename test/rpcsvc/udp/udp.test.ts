@@ -99,6 +99,16 @@ t.test(
 t.test('when closed it answers no more', async t => {
   const service = { programs: new ProgramRegistry([echo]), auth: new AuthRegistry(), log: silent };
   const listener = await UdpListener.start({ host: '127.0.0.1', port: 0 }, answering(service), silent);
+  const socket = createSocket('udp4');
+  t.teardown(() => socket.close());
+  socket.connect(listener.address.port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.send(call('00000000'));
+  await once(socket, 'message');
   await Promise.all([listener.close(), listener.close()]);
-  t.pass('twice');
+  socket.on('message', () => t.fail('a datagram is answered after the end'));
+  socket.send(call('00000000'));
+  // The kernel says so when nothing listens on the port.
+  const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+  t.equal(error.code, 'ECONNREFUSED');
 });

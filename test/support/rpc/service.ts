@@ -11,7 +11,7 @@ import { Listener } from '#src/rpcsvc/listener.ts';
 import { ProgramRegistry } from '#src/rpcsvc/registry.ts';
 import type { ReplyCache } from '#src/rpcsvc/duplicates/reply-cache.ts';
 import type { ClientLimits } from '#src/rpcsvc/limits/client-limits.ts';
-import type { ConnectionLimits } from '#src/rpcsvc/connection.ts';
+import type { ConnectionLimits } from '#src/rpcsvc/limits/connection-limits.ts';
 import { Stage } from '#src/rpcsvc/stage.ts';
 import '../spoil.ts';
 
