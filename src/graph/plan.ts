@@ -57,7 +57,7 @@ function checkChildren({ name, type, subvolumes, where }: Stanza, xlatorClass: X
 /** The error for a layer that limits access and is declared, but that no call passes through. */
 function withoutEffect({ stanza: { name, type, where } }: PlannedVolume): VolfileError {
   const expected = `volume ${shown(name)} (${type}) as a subvolume of another, since it limits access`;
-  return VolfileError.expected(where, expected, 'it in use nowhere');
+  return VolfileError.expected(where, expected, 'no volume that uses it');
 }
 
 /** The settings without those that an override for many volumes has set here although the layer does not take them. */
@@ -106,7 +106,8 @@ export async function planGraph(source: GraphSource): Promise<Plan> {
     ...volumes.flatMap(({ read }) => read.warnings),
     ...unknown,
     ...unused.map(
-      ({ stanza: { name, where } }) => `${where}: volume ${shown(name)} is a subvolume of none, and ${top} is the top`,
+      ({ stanza: { name, where } }) =>
+        `${where}: volume ${shown(name)} is not used: it is neither the top (${top}) nor a subvolume`,
     ),
   ];
   const taken = new Set(volumes.flatMap(({ read }) => [...read.origins.values()]));

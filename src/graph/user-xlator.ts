@@ -51,7 +51,7 @@ export async function loadUserXlator(type: string, volfile: string, where: strin
     throw new VolfileError(where, `cannot load ${path}${placeOf(cause, path)}: ${why}`, { cause });
   }
   if (!isXlatorClass(module.default)) {
-    const found = module.default === undefined ? 'no default export' : `a default export that is none`;
+    const found = module.default === undefined ? 'no default export' : 'a default export that is no such class';
     throw VolfileError.expected(
       where,
       `${path} to export by default a class that extends Xlator (of 'bricknfs/graph/xlator.ts')`,

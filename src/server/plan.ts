@@ -52,10 +52,14 @@ async function checkDirectories(plan: Plan): Promise<void> {
     // oxlint-disable-next-line no-await-in-loop -- the first that is wrong, in the volfile's order
     const found = await Promise.race([stat(bytesOfText(directory.value)).catch(() => undefined), silence()]);
     if (found === SILENT) {
-      throw VolfileError.expected(directory.where, 'a directory', `no answer about ${shown(directory.value)}`);
+      throw VolfileError.expected(
+        directory.where,
+        'a directory',
+        `no answer about ${shown(directory.value)} in ${ANSWER_MS / 1000} s`,
+      );
     }
     if (found?.isDirectory()) continue;
-    const there = `${found ? 'none' : 'nothing'} at ${shown(directory.value)}`;
+    const there = `${found ? 'something else' : 'nothing'} at ${shown(directory.value)}`;
     throw VolfileError.expected(directory.where, 'a directory', there);
   }
 }

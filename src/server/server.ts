@@ -289,11 +289,14 @@ export class Server implements AsyncDisposable {
   /** Whether one more connection of `address` is accepted. Nothing has been spent on the connection yet. */
   #admits(address: string): boolean {
     if (!admits(this.#planned.exports, address)) {
-      this.#peerLog.warn({ client: address }, 'connection refused: no export is for this address');
+      this.#peerLog.warn({ client: address }, 'connection refused: this address may use no export');
       return false;
     }
     if (this.#admission.admit(address)) return true;
-    this.#peerLog.warn({ client: address, connections: this.#admission.total }, 'connection refused: too many of them');
+    this.#peerLog.warn(
+      { client: address, connections: this.#admission.total },
+      'connection refused: there are too many connections',
+    );
     return false;
   }
 
@@ -306,7 +309,11 @@ export class Server implements AsyncDisposable {
     this.#planned = planned;
     this.#text = text;
     const later = changedAtStart(before, planned.settings);
-    if (later.length > 0) this.log.warn({ file, options: later }, 'these options have changed, which takes a restart');
+    if (later.length > 0)
+      this.log.warn(
+        { file, options: later },
+        'the new values of these options take effect when the server is restarted',
+      );
     this.log.info({ file }, 'the new volfile has taken over');
   }
 }

@@ -20,7 +20,7 @@ export interface Generated {
   readonly portmap: boolean;
 }
 
-/** How the top of the graph is called, for --xlator-option. */
+/** The name of the volume at the top of the graph, for --xlator-option. */
 export const TOP = 'nfs-server';
 
 interface Served {
@@ -34,7 +34,7 @@ interface Served {
   readonly also: readonly string[];
 }
 
-/** @throws {CliError} a directory or a name is none */
+/** @throws {CliError} a directory or a name cannot be used */
 export function generateVolfile(dirs: readonly string[], wanted: Generated): string {
   if (wanted.names.length > dirs.length) {
     throw usageError(`expected at most one --name for each directory: ${dirs.length}, found ${wanted.names.length}`);
@@ -105,7 +105,7 @@ function directory(given: string): string {
   let dir: string;
   try {
     const bytes = bytesOfText(given);
-    if (!statSync(bytes).isDirectory()) throw usageError(`expected a directory, but ${given} is none`);
+    if (!statSync(bytes).isDirectory()) throw usageError(`expected a directory, but ${given} is not one`);
     dir = textOfBytes(realpathSync.native(bytes, 'buffer'));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -120,9 +120,9 @@ function directory(given: string): string {
 }
 
 function whyNot(code: string, given: string): string {
-  if (code !== 'ENOENT') return `it cannot be looked at (${code})`;
+  if (code !== 'ENOENT') return `it cannot be examined (${code})`;
   if (!given.includes('\ufffd')) return 'there is no such directory';
-  return 'there is no such directory; npm loses the bytes of a name that is not UTF-8: call src/main.ts itself';
+  return 'there is no such directory; npm garbles names that are not UTF-8, so call bin/bricknfs itself';
 }
 
 /**
@@ -139,7 +139,7 @@ function shareAliases(served: Served[]): void {
   }
 }
 
-/** A name tells the volume in file handles, so none is made up: which would be whose may be another after a restart. */
+/** Refuses equal names. None is made up: it identifies a volume in file handles, so it must stay the same. */
 function checkNames(served: readonly Served[]): void {
   const taken = new Map([[TOP, 'the server itself']]);
   for (const { name, dir } of served) {

@@ -23,7 +23,7 @@ const bad: readonly (readonly [args: readonly string[], line: string])[] = [
     'bricknfs: expected one of trace, debug, info, warn, warning, error, fatal, critical, none for --log-level, found "loud"',
   ],
   [['serve', `${data}/none`], `bricknfs: cannot serve ${data}/none: there is no such directory`],
-  [['serve', import.meta.filename], `bricknfs: expected a directory, but ${import.meta.filename} is none`],
+  [['serve', import.meta.filename], `bricknfs: expected a directory, but ${import.meta.filename} is not one`],
   [
     ['serve', data, data],
     `bricknfs: ${data} and ${data} would both be called "data"; name the directories with --name`,

@@ -51,7 +51,7 @@ t.test('SIGHUP loads a good volfile in all stages, and a bad one in none', async
   writeFileSync(file, volfile(data, 'second', 'option nfs.mount-udp off\n  option nfs.drc off'));
   child.kill('SIGHUP');
   await stderr.until(
-    /"options":\["nfs.drc","nfs.mount-udp"\],"msg":"these options have changed, which takes a restart"/,
+    /"options":\["nfs.drc","nfs.mount-udp"\],"msg":"the new values of these options take effect when the server is restarted"/,
   );
   child.kill('SIGTERM');
   t.equal(await exited, 0);

@@ -47,7 +47,7 @@ const cases: readonly (readonly [args: string[], code: number, line: string])[] 
     `cannot read the volfile ${more}/file/x.vol: a part of its path is not a directory (ENOTDIR)`,
   ],
   [serve(join(more, 'none')), 2, `cannot serve ${more}/none: there is no such directory`],
-  [serve(join(more, 'file')), 2, `expected a directory, but ${more}/file is none`],
+  [serve(join(more, 'file')), 2, `expected a directory, but ${more}/file is not one`],
   [
     serve('--log-file', join(more, 'none/log'), data),
     1,

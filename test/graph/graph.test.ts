@@ -163,8 +163,8 @@ volume top
 end-volume`;
   const { plan } = await graphOf(t, text, { env: envOf({ log }) });
   const warnings = [
-    'test.vol:7: volume "brick": test/memory has no option "flies" (did you mean "files"?), it is ignored',
-    'test.vol:2: volume "spare" is a subvolume of none, and "top" is the top',
+    'test.vol:7: volume "brick": test/memory has no option "flies" (did you mean "files"?); it is ignored',
+    'test.vol:2: volume "spare" is not used: it is neither the top ("top") nor a subvolume',
   ];
   t.strictSame(plan.warnings, warnings);
   t.strictSame(

@@ -80,8 +80,8 @@ const bad: [string, string | undefined, RegExp][] = [
     'export const a = 1;',
     /extends Xlator \(of 'bricknfs\/graph\/xlator\.ts'\), found no default export$/,
   ],
-  ['no class', 'export default 5;', /, found a default export that is none$/],
-  ['another class', 'export default class {}', /, found a default export that is none$/],
+  ['no class', 'export default 5;', /, found a default export that is no such class$/],
+  ['another class', 'export default class {}', /, found a default export that is no such class$/],
 ];
 
 for (const [name, source, message] of bad) {

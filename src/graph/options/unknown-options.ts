@@ -47,7 +47,7 @@ export async function judgeUnknown(layers: readonly Layer[], registry: Registry)
       }
       const hint = owner === undefined ? meant : ` (it is one of ${owner.type})`;
       warnings.push(
-        `${setting.where}: volume ${shown(stanza.name)}: ${stanza.type} has no option ${shown(name)}${hint}, it is ignored`,
+        `${setting.where}: volume ${shown(stanza.name)}: ${stanza.type} has no option ${shown(name)}${hint}; it is ignored`,
       );
     }
   }

@@ -53,7 +53,7 @@ export class ControlSocket implements AsyncDisposable {
     await removeStale(path);
     const control = new ControlSocket(path, methods, log);
     await control.#listen();
-    control.#server.on('error', err => log.error({ err }, 'control socket'));
+    control.#server.on('error', err => log.error({ err }, 'the control socket failed'));
     return control;
   }
 
@@ -179,5 +179,5 @@ async function removeStale(path: string): Promise<void> {
   } finally {
     socket.destroy();
   }
-  throw new Error(`another server answers at ${path}`);
+  throw new Error(`another server is listening at ${path}`);
 }

@@ -1,4 +1,4 @@
-/** Whether a call would be let in, by which rule, and as whom it would act: the questions are asked, not the call made. */
+/** Tells whether a call would be allowed, by which rule, and with which ids it would run, without making the call. */
 import { auth_flavor } from '#protocols/rpc.ts';
 import { FsError } from '../../errno.ts';
 import type { Identity } from '../../graph/frame.ts';
@@ -10,12 +10,12 @@ import { ControlError } from './control.ts';
 import type { ObjectReport } from './object.ts';
 import type { Server } from '../server.ts';
 
-/** Who asks for what. */
+/** A caller and the path that it would use. */
 export interface Question {
   /** The client's address. */
   readonly client: string;
   readonly port: number;
-  /** As it would be mounted, or a path below. */
+  /** A path that is mounted, or one below it. */
   readonly path: string;
   readonly uid: number;
   readonly gid: number;
@@ -47,12 +47,12 @@ export interface Explanation {
 
 interface Asked {
   readonly explanation: Explanation;
-  /** What is to be looked up, if the rules let the caller in. */
+  /** The export and the names below it to look up, if the rules admit the caller. */
   readonly on?: Export;
   readonly rest?: readonly string[];
 }
 
-/** What the rules say, without a look at the disk. */
+/** Applies the rules, without a look at the disk. */
 export async function explainRules(
   exports: PathTree<Export>,
   known: readonly string[],
@@ -88,7 +88,7 @@ export async function explainRules(
   return { explanation, on, rest };
 }
 
-/** As {@link explainRules}, and what there is at the path. */
+/** Applies the rules as {@link explainRules} does, and looks up the path. */
 export async function explain(server: Server, asked: Question): Promise<Explanation> {
   const { exports, exportPaths } = server.planned;
   const known = exports.flatMap(({ paths }) => paths);
@@ -114,9 +114,10 @@ function decisionOf(explanation: Explanation, object: ObjectReport, { client, pa
   const { error, granted = '', identity } = object;
   const no = (rule: string, reason: string) => ({ allowed: false, rule, where: ON_DISK, reason });
   const uid = `uid ${identity.uid}`;
-  if (error === 'EJUKEBOX') return no(error, `volume ${explanation.volume} is down, its clients are told to try later`);
-  if (error === 'EACCES') return no(error, `${uid} may not pass through a directory above ${path}`);
-  if (error !== undefined) return no(error, object.exists ? `${path} cannot be looked at` : `${path} is not there`);
+  if (error === 'EJUKEBOX')
+    return no(error, `volume ${explanation.volume} is down; clients are told to try again later`);
+  if (error === 'EACCES') return no(error, `${uid} may not search a directory above ${path}`);
+  if (error !== undefined) return no(error, object.exists ? `${path} cannot be examined` : `${path} does not exist`);
   if (granted === '---') {
     const { mode, uid: owner, gid: group } = object;
     return no(`mode ${mode}, owner ${owner}:${group}`, `${uid} may do nothing with ${path}`);

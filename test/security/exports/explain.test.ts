@@ -109,8 +109,11 @@ t.test('refused is what the caller cannot do, by rules, modes or because it is n
       { path: '/other' },
       { rule: 'exports', where: 'default', reason: /^no export has this path; there are \/plain, / },
     ],
-    [{ path: '/plain/none' }, { rule: 'ENOENT', where: 'on the disk', reason: /^\/plain\/none is not there$/ }],
-    [{ path: '/plain/file/in' }, { rule: 'ENOTDIR', where: 'on the disk', reason: /^\/plain\/file\/in is not there$/ }],
+    [{ path: '/plain/none' }, { rule: 'ENOENT', where: 'on the disk', reason: /^\/plain\/none does not exist$/ }],
+    [
+      { path: '/plain/file/in' },
+      { rule: 'ENOTDIR', where: 'on the disk', reason: /^\/plain\/file\/in does not exist$/ },
+    ],
   ];
   if (asRoot) {
     refused.push(
@@ -127,7 +130,7 @@ t.test('refused is what the caller cannot do, by rules, modes or because it is n
         {
           rule: 'EACCES',
           where: 'on the disk',
-          reason: /^uid 1234 may not pass through a directory above \/plain\/closed\/in$/,
+          reason: /^uid 1234 may not search a directory above \/plain\/closed\/in$/,
         },
       ],
       [
@@ -159,7 +162,7 @@ t.test('the exit code says it, too: 0 allowed, 1 refused', async t => {
   const { by, where } = READ_ONLY['guarded']!;
   t.match(allowed.stdout, `  access  read-only by ${by} (${where})\n`);
   t.match(allowed.stdout, /^ {2}object {2}a file, mode 0666, owner \d+:\d+, r--$/m);
-  t.match(absent, { code: 1, stdout: /^refused: \/plain\/none is not there\n {2}by {6}ENOENT \(on the disk\)\n/ });
+  t.match(absent, { code: 1, stdout: /^refused: \/plain\/none does not exist\n {2}by {6}ENOENT \(on the disk\)\n/ });
   t.equal(json.code, 1);
   t.match(JSON.parse(json.stdout), { allowed: false });
   t.equal(offline.code, 0);

@@ -398,9 +398,9 @@ t.test('what limits nothing is ignored with a warning, which --strict does not t
   const warnings = [
     `16: volume "nfs": option nfs.acl has no effect here: ${acls}`,
     '17: volume "nfs": option nfs.auth-cache-ttl-sec has no effect here: no exports and netgroups files are read',
-    '4: volume "brick": storage/posix has no option "o-direct", it is ignored',
-    '8: volume "data": debug/io-stats has no option "count-fop-hit" (did you mean "count-fop-hits"?), it is ignored',
-    '9: volume "data": debug/io-stats has no option "nfs.port" (it is one of nfs/server), it is ignored',
+    '4: volume "brick": storage/posix has no option "o-direct"; it is ignored',
+    '8: volume "data": debug/io-stats has no option "count-fop-hit" (did you mean "count-fop-hits"?); it is ignored',
+    '9: volume "data": debug/io-stats has no option "nfs.port" (it is one of nfs/server); it is ignored',
   ];
   t.equal(lax.stderr, warnings.map(line => `${file}:${line}\n`).join(''), 'each once');
   t.equal(lax.code, 0);

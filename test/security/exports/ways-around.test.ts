@@ -1,4 +1,4 @@
-/** Hosts named for a directory that another export leads to keep nobody out: `check` and the start say so. */
+/** Hosts named for a directory that another export leads to keep no other host out: `check` and the start say so. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -52,7 +52,7 @@ t.test('which directories are warned of', async t => {
     const { plan } = await planServer({ text: volfile(dir, ...options), file: 'x.vol', overrides: [] });
     const found = plan.warnings.map(warning => {
       const [, directory, by] =
-        /^x\.vol:10: option nfs3\.vol\.export-dir: the hosts named for (\S+) keep nobody out, since (\S+) is exported/.exec(
+        /^x\.vol:10: option nfs3\.vol\.export-dir: the hosts named for (\S+) keep no other host out, since (\S+) is exported/.exec(
           warning,
         )!;
       return [directory, by];
@@ -66,11 +66,11 @@ t.test('`check` and the start say it, and what to do', async t => {
   const file = join(state, 'nfs.vol');
   writeFileSync(file, volfile(data, 'nfs3.vol.export-dir /a(10.0.0.7)'));
   const expected =
-    `${file}:10: option nfs3.vol.export-dir: the hosts named for /a keep nobody out, since /vol is exported to * and ` +
+    `${file}:10: option nfs3.vol.export-dir: the hosts named for /a keep no other host out, since /vol is exported to * and ` +
     'leads down to it: expected nfs3.export-volumes off (and nfs3.vol.export-dir with each directory that is to be exported)';
   t.match(await bricknfs(['check', '-f', file]), { stderr: `${expected}\n` });
   const { stderr } = await serving(t, ['-f', file, '--stages', '2', '--state-dir', state]);
-  const lines = stderr.text.split('\n').filter(line => line.includes('keep nobody out'));
+  const lines = stderr.text.split('\n').filter(line => line.includes('keep no other host out'));
   t.match(
     lines.map(line => JSON.parse(line) as object),
     [{ level: 40, msg: expected }],

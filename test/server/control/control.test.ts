@@ -108,7 +108,7 @@ t.test('for its owner alone, and gone when it stops', async t => {
 
 t.test('in place of a socket that nobody answers at, and of nothing else', async t => {
   const control = await started(t);
-  const inUse = `another server answers at ${control.path}`;
+  const inUse = `another server is listening at ${control.path}`;
   await t.rejects(ControlSocket.start(control.path, methods, silent), { message: inUse });
 
   const stale = `${control.path}.stale`;

@@ -170,10 +170,10 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
       void this.#cameUp(volume.name);
     } else if (event.kind === 'child-down' && volume !== undefined) {
       volume.up = false;
-      this.log.warn({ volume: volume.name }, 'volume is down: its calls are answered "try again later"');
+      this.log.warn({ volume: volume.name }, 'volume is down; its calls are answered "try again later"');
       this.#host?.verifier.change(); // what the brick had not synced may be gone when it comes back
     } else if (event.kind === 'unstable-lost') {
-      this.log.warn({ volume: volume?.name }, 'unstable writes may be lost: clients are made to send them again');
+      this.log.warn({ volume: volume?.name }, 'unstable writes may be lost; clients will send them again');
       this.#host?.verifier.change();
     } else {
       super.notify(event, from);

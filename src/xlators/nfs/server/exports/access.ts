@@ -44,7 +44,11 @@ export function addressVerdict({ rules, hosts }: Export, address: string): Verdi
   }
   const allowed = rules.allow.value.match(address);
   if (!allowed.allowed && !allowed.undecided) {
-    return { allowed: false, ...said(rules.allow, allowed.rule), reason: `${address} is in no list of allowed hosts` };
+    return {
+      allowed: false,
+      ...said(rules.allow, allowed.rule),
+      reason: `${address} is not in a list of allowed hosts`,
+    };
   }
   const dir = hosts.value?.match(address);
   if (dir !== undefined && !dir.allowed && !dir.undecided) {
@@ -70,7 +74,7 @@ export function verdict(on: Export, peer: Pick<Peer, 'address' | 'port'>, flavor
   const address = addressVerdict(on, peer.address);
   if (!address.allowed && !address.undecided) return address;
   if (!rules.insecurePorts.value && peer.port >= PRIVILEGED_PORTS) {
-    const reason = `port ${peer.port} of the client is not below 1024: mount as root with resvport, or allow it (--insecure)`;
+    const reason = `port ${peer.port} of the client is not below 1024; mount as root (with resvport), or allow such ports (--insecure)`;
     return { allowed: false, ...said(rules.insecurePorts), reason };
   }
   const auth = flavor === auth_flavor.AUTH_NONE ? rules.authNone : rules.authSys;

@@ -102,14 +102,14 @@ export class Accesses {
   }
 
   async #lookUp({ uid, gid }: Credentials, { address: client }: Peer): Promise<UserGroups> {
-    let why = 'the look-up takes too long';
+    let why = 'the lookup takes too long';
     try {
       const found = await within(GROUPS_MS, this.#groups.of(uid, gid, client));
       if (found !== undefined) return found;
     } catch (error) {
       why = (error as Error).message;
     }
-    this.#log.warn({ client, uid, why }, 'call put off: the groups of a user are not known');
+    this.#log.warn({ client, uid, why }, 'call delayed: the groups of a user are not known');
     throw new FsError('EJUKEBOX', `the groups of user ${uid} are not known: ${why}`);
   }
 }

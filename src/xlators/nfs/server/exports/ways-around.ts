@@ -30,7 +30,7 @@ function warning(outer: Export, inner: Export): string {
   const whole = `nfs3.export-volumes off (and ${option} with each directory that is to be exported)`;
   const remedy = isPart(outer) ? `the hosts of ${directory} for ${fromWire(`/${outer.dir.join('/')}`)} as well` : whole;
   return (
-    `${where}: option ${option}: the hosts named for ${directory} keep nobody out, since ${way} is exported to ` +
+    `${where}: option ${option}: the hosts named for ${directory} keep no other host out, since ${way} is exported to ` +
     `${hostsOf(outer).join()} and leads down to it: expected ${remedy}`
   );
 }

@@ -147,7 +147,7 @@ export class MountList implements MountTable, AsyncDisposable {
     this.#drop(oldest!);
     if (this.#warnedFull) return;
     this.#warnedFull = true;
-    this.#log.warn({ entriesMax: this.#entriesMax }, 'the mount table is full: the oldest entries are dropped');
+    this.#log.warn({ entriesMax: this.#entriesMax }, 'the mount table is full; its oldest entries are dropped');
   }
 
   #drop(key: string): boolean {
@@ -179,7 +179,10 @@ export class MountList implements MountTable, AsyncDisposable {
         this.#warnedWrite = false;
       } catch (err) {
         if (!this.#warnedWrite) {
-          this.#log.warn({ err, file }, 'the rmtab file cannot be written: after a restart showmount knows less');
+          this.#log.warn(
+            { err, file },
+            'cannot write the rmtab file; the list of mounts will be incomplete after a restart',
+          );
         }
         this.#warnedWrite = true;
       }
@@ -200,7 +203,7 @@ export class MountList implements MountTable, AsyncDisposable {
       }
     } catch (err) {
       if ((err as NodeJS.ErrnoException).code === 'ENOENT') return;
-      this.#log.warn({ err, file }, 'the rmtab file cannot be read: the mount table begins empty');
+      this.#log.warn({ err, file }, 'cannot read the rmtab file; the mount table starts empty');
     }
   }
 }

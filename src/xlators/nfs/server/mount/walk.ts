@@ -12,7 +12,7 @@ export async function walk(
 ): Promise<Inode> {
   let inode = start;
   for (const name of names) {
-    if (name === '..') throw new FsError('EACCES', 'a path with ..');
+    if (name === '..') throw new FsError('EACCES', 'the path must not have ".." in it');
     // oxlint-disable-next-line no-await-in-loop -- each name is looked up in the directory before it
     const { iatt } = await volume.top.lookup(frame, inode, name);
     inode = volume.table.link(iatt, inode, name);
