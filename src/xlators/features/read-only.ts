@@ -10,8 +10,19 @@ const options = {
   'read-only': limiting(bool({ default: true }, 'Refuses every fop that would change the volume.')),
 };
 
-/** The fops that change something, and where among their arguments the inodes are whose attributes a client wants. */
-const CHANGES: Partial<Record<Fop, readonly number[]>> = {
+/**
+ * What each fop does: it `reads`, or it `may change` something depending on its arguments and has a method of its own
+ * below, or it changes something. In that case the numbers say which of its arguments are the inodes or fds whose
+ * attributes a client wants. All fops are listed, so that a new one cannot be passed on by oversight. Locks change
+ * nothing that is stored; the counters of xattrop are stored.
+ */
+const EFFECTS: Readonly<Record<Fop, 'reads' | 'may change' | readonly number[]>> = {
+  lookup: 'reads',
+  discover: 'reads',
+  stat: 'reads',
+  fstat: 'reads',
+  readlink: 'reads',
+  access: 'reads',
   mknod: [1],
   mkdir: [1],
   symlink: [1],
@@ -24,22 +35,40 @@ const CHANGES: Partial<Record<Fop, readonly number[]>> = {
   fsetattr: [1],
   truncate: [1],
   ftruncate: [1],
+  open: 'may change',
+  readv: 'reads',
   writev: [1],
+  flush: 'reads',
+  fsync: 'reads',
   fallocate: [1],
   discard: [1],
   zerofill: [1],
+  seek: 'reads',
+  opendir: 'reads',
+  readdir: 'reads',
+  readdirp: 'reads',
+  fsyncdir: 'reads',
+  statfs: 'reads',
+  getxattr: 'reads',
+  fgetxattr: 'reads',
   setxattr: [1],
   fsetxattr: [1],
   removexattr: [1],
   fremovexattr: [1],
   xattrop: [1],
   fxattrop: [1],
+  inodelk: 'reads',
+  finodelk: 'reads',
+  entrylk: 'reads',
+  fentrylk: 'reads',
+  lk: 'reads',
 };
 
+/** Flags of open(2) with which a file would be changed, or could be through the fd. */
 const CHANGING_FLAGS =
   constants.O_WRONLY | constants.O_RDWR | constants.O_TRUNC | constants.O_CREAT | constants.O_APPEND;
 
-/** features/read-only: reads pass, changes fail with EROFS. */
+/** features/read-only: what reads is passed on, and what would change the volume fails with EROFS. */
 export class ReadOnly extends Xlator<typeof options> {
   static readonly doc = 'Refuses changes with EROFS.';
   static readonly options = options;
@@ -48,9 +77,9 @@ export class ReadOnly extends Xlator<typeof options> {
   readonly #on: boolean = this.options['read-only'];
 
   protected override wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
-    const objects = this.#on ? CHANGES[fop] : undefined;
-    if (!objects) return super.wind(fop, ...args);
-    const found = objects.map(at => (args as readonly unknown[])[at] as Inode | Fd);
+    const effect = this.#on ? EFFECTS[fop] : 'reads';
+    if (typeof effect === 'string') return super.wind(fop, ...args);
+    const found = effect.map(at => (args as readonly unknown[])[at] as Inode | Fd);
     return this.#refuse(fop, args[0], found) as ReturnType<Fops[F]>;
   }
 
@@ -72,7 +101,7 @@ export class ReadOnly extends Xlator<typeof options> {
     return this.#on ? reply.then(statfs => ({ ...statfs, readOnly: true })) : reply;
   }
 
-  /** A client is told what the objects look like, as with any failure (RFC 1813, 2.6: wcc_data). */
+  /** Fails with EROFS, and with the attributes of the objects, which a client is told (RFC 1813, 2.6: wcc_data). */
   async #refuse(fop: Fop, frame: Frame, objects: readonly (Inode | Fd)[]): Promise<never> {
     const [wcc, toWcc] = await Promise.all(objects.map(object => this.#unchanged(frame, object)));
     throw new FopError('EROFS', `EROFS: ${this.name} refuses ${fop}`, wcc!, toWcc);
