@@ -27,7 +27,7 @@ const lock = { type: 'write', start: 0n, length: 1n } as const;
 const xdata = new Map([['glusterfs.content', 4096]]);
 
 /** Arguments as a caller gives them, but for the frame and the xdata. */
-const ARGS: { readonly [F in Fop]: readonly unknown[] } = {
+export const ARGS: { readonly [F in Fop]: readonly unknown[] } = {
   lookup: [inode, 'a'],
   discover: [inode.gfid, undefined],
   stat: [inode],

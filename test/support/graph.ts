@@ -11,7 +11,7 @@ import { InodeTable } from '#src/inode/table.ts';
 import { forgetOf } from '#src/graph/subtree.ts';
 import { silent } from '#src/log.ts';
 import { XLATORS } from '#src/xlators/registry.ts';
-import { Memory } from './memory.ts';
+import { Memory } from './memory/memory.ts';
 
 /** The xlator types of the server, and `test/memory`. */
 export const TEST_XLATORS: Registry = { ...XLATORS, 'test/memory': async () => Memory };

@@ -1,0 +1,48 @@
+/** The extended attributes of an object in memory. */
+import { FsError } from '#src/errno.ts';
+import type { Xattrs, Xdata } from '#src/graph/fops.ts';
+import type { Node } from './node.ts';
+
+export function getXattrs({ xattrs }: Node, name?: string): Xattrs {
+  if (name === undefined) return new Map(xattrs);
+  const value = xattrs.get(name);
+  if (!value) throw new FsError('ENODATA');
+  return new Map([[name, value]]);
+}
+
+/** `flags` as for setxattr(2): 1 create, 2 replace. */
+export function setXattrs({ xattrs }: Node, values: Xattrs, flags: number): void {
+  for (const [name, value] of values) {
+    if (flags === 1 && xattrs.has(name)) throw new FsError('EEXIST');
+    if (flags === 2 && !xattrs.has(name)) throw new FsError('ENODATA');
+    xattrs.set(name, Buffer.from(value));
+  }
+}
+
+/** Adds big-endian counters; those that are not there are zero. */
+export function addCounters({ xattrs }: Node, op: 'add32' | 'add64', changes: Xattrs): Xattrs {
+  const sums = new Map<string, Buffer>();
+  for (const [name, change] of changes) {
+    const before = xattrs.get(name) ?? Buffer.alloc(change.length);
+    if (before.length !== change.length) throw new FsError('EINVAL');
+    const sum = Buffer.alloc(change.length);
+    const width = op === 'add32' ? 4 : 8;
+    for (let at = 0; at < sum.length; at += width) {
+      if (width === 4) sum.writeUInt32BE((before.readUInt32BE(at) + change.readUInt32BE(at)) >>> 0, at);
+      else sum.writeBigUInt64BE(BigInt.asUintN(64, before.readBigUInt64BE(at) + change.readBigUInt64BE(at)), at);
+    }
+    xattrs.set(name, sum);
+    sums.set(name, sum);
+  }
+  return sums;
+}
+
+/** `answer` with what `asked` asks for: as with a GlusterFS brick, the extended attributes under its keys. */
+export function answering<T extends object>(answer: T, node: Node, asked: Xdata | undefined): T & { xdata?: Xdata } {
+  if (asked === undefined) return answer;
+  const found = [...asked.keys()].flatMap(key => {
+    const value = node.xattrs.get(key);
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return { ...answer, xdata: new Map(found) };
+}
