@@ -15,7 +15,7 @@ export const PROGRAMS = {
 export const XID = '0000002a';
 
 export const word = (value: number): string => value.toString(16).padStart(8, '0');
-const word64 = (value: bigint): string => BigInt.asUintN(64, value).toString(16).padStart(16, '0');
+export const word64 = (value: bigint): string => BigInt.asUintN(64, value).toString(16).padStart(16, '0');
 
 /** A call of procedure `proc`, with its arguments in annotated hex. */
 export function call(program: keyof typeof PROGRAMS, proc: number, args: string, auth = AUTH_ROOT): Buffer {
@@ -43,7 +43,8 @@ const TYPES: [keyof BigIntStats, number][] = [
   ['isFIFO', 7],
 ];
 
-const time = (ns: bigint): string => word(Number(ns / 1_000_000_000n)) + word(Number(ns % 1_000_000_000n));
+/** An nfstime3. */
+export const time = (ns: bigint): string => word(Number(ns / 1_000_000_000n)) + word(Number(ns % 1_000_000_000n));
 
 /** The fsid of a path, as the server makes it. It must be the same for all of one file system. */
 export type Fsid = (path: string) => string;

@@ -1,11 +1,12 @@
 /** Tables of NFS3 cases about one object, and what all procedures on one object refuse alike. */
-import { mkdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { AUTH_ROOT, authSys, type ServedNfs, serveNfs, temporaryDir } from '../nfs.ts';
-import { ERR, failing, refusesGarbage, refusesHandles } from './common.ts';
-import { accepted, call, expectNfs3, expectReply, opaque, wccAttr, XID } from '../wire.ts';
+import { ERR, failing, refusesGarbage, refusesHandles, unseen } from './common.ts';
+import { accepted, call, expectNfs3, expectReply, opaque, postOp, wcc, wccAttr, XID } from '../wire.ts';
 
 /** The uid and gid of the owner of what the cases make. */
 export const OWNER_ID = 1000;
@@ -18,14 +19,46 @@ export const AUTH_NONE = '00000000 00000000 00000000 00000000';
 
 /** Whether the tests run as root. Otherwise they cannot act as other users. */
 export const isRoot = process.getuid?.() === 0;
+/** A reason to skip what only root can do. */
+export const needsRoot: string | false = !isRoot && 'only root can';
 
 /** A reason to skip unless `path` is on ext4, whose largest file size is known and below what a Number can count. */
 export const notExt4 = (path: string): string | false => statfsSync(path).type !== 0xef53 && 'not on ext4';
 /** The largest file size of ext4 with blocks of 4 KiB: 16 TiB less one block. */
 export const EXT4_SIZE_MAX = '00000ffffffff000';
 
+/** A reason to skip unless chattr(1) can make a file in `dir` immutable. */
+export function notImmutable(dir: string): string | false {
+  if (needsRoot) return needsRoot;
+  const path = join(dir, 'chattr');
+  writeFileSync(path, '');
+  const { error, status } = spawnSync('chattr', ['+i', path]);
+  if (status === 0) spawnSync('chattr', ['-i', path]);
+  rmSync(path);
+  if (error) return 'chattr(1) is missing';
+  return status !== 0 && 'the file system has no immutable files';
+}
+
 export const HELLO = 'hello, world\n';
 export const makeFile = (path: string): void => writeFileSync(path, HELLO, { mode: 0o644 });
+
+/**
+ * Makes an object of the owner with the given mode. If the tests do not run as root, it belongs to their own user.
+ */
+export const ownedBy = (make: (path: string) => void) => (mode: number) => (path: string) => {
+  make(path);
+  if (isRoot) chownSync(path, OWNER_ID, OWNER_ID);
+  chmodSync(path, mode);
+};
+export const owned = ownedBy(makeFile);
+export const ownedDir = ownedBy(path => mkdirSync(path));
+
+/** The failure arm with a post_op_attr of the object. */
+export const refused = (status: string) => (path: string) => `${status} ${postOp(path)}`;
+/** The failure arm with a wcc_data of the object, which the call has not changed. */
+export const unchanged = (status: string) => (path: string, before: string) => `${status} ${wcc(before, path)}`;
+/** The failure arm with a wcc_data if the brick was not asked, so that nothing from before the call is known. */
+export const unasked = (status: string) => (path: string) => `${status} ${unseen(path)}`;
 
 export interface ObjectCase {
   readonly name: string;
@@ -67,6 +100,13 @@ export async function objectCases(
     });
   }
 }
+
+/** Like {@link objectCases}, for many tables about one procedure: `t.test(name, run(cases))`. */
+export const runs =
+  (served: ServedNfs, proc: number) =>
+  (cases: readonly ObjectCase[]) =>
+  (t: Test): Promise<void> =>
+    objectCases(t, served, proc, cases);
 
 export interface Refusing {
   readonly proc: number;

@@ -152,14 +152,14 @@ const NAMES: readonly (readonly [string, string])[] = [
 
 /**
  * Tests that the names that no procedure accepts are refused. `dots` has the statuses of `.` and `..`, which differ
- * between procedures. `arm` gives the failure arm after the status.
+ * between procedures. `arm` returns what follows the status in the reply about a name.
  */
 export async function refusesNames(
   t: Test,
   served: ServedNfs,
   proc: number,
   argsOf: (name: string) => string,
-  arm: () => string,
+  arm: (name: string) => string,
   dots: { readonly dot: string; readonly dotDot: string },
 ): Promise<void> {
   const before = namesIn(served.dir);
@@ -167,7 +167,7 @@ export async function refusesNames(
     const args = argsOf(opaque(Buffer.from(name, 'latin1').toString('hex')));
     const reply = await served.exchange(call('nfs3', proc, args));
     const shown = JSON.stringify(name.slice(0, 12));
-    expectReply(t, reply, `${accepted} ${status} ${arm()}`, `the name ${shown} of ${name.length} bytes`);
+    expectReply(t, reply, `${accepted} ${status} ${arm(name)}`, `the name ${shown} of ${name.length} bytes`);
   }
   await expectGarbage(t, served, proc, argsOf(opaque('61'.repeat(4097))), 'a name of 4097 bytes');
   await expectGarbage(t, served, proc, argsOf('ffffffff 61616161'), 'a name of 4 GiB');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Test } from 'tap';
 import { AUTH_ROOT, type ServedNfs } from '../nfs.ts';
-import { call, opaque, word } from '../wire.ts';
+import { call, opaque, word, word64 } from '../wire.ts';
 
 export const READDIR = 16;
 export const READDIRPLUS = 17;
@@ -32,11 +32,9 @@ export interface Page {
   readonly reply: Buffer;
 }
 
-const hex64 = (value: bigint) => value.toString(16).padStart(16, '0');
-
 /** READDIR3args: handle, cookie, cookieverf, count. */
 export const readdirArgs = (dir: string, cookie: bigint, count: number, verifier = NO_VERF) =>
-  `${opaque(dir)} ${hex64(cookie)} ${verifier} ${word(count)}`;
+  `${opaque(dir)} ${word64(cookie)} ${verifier} ${word(count)}`;
 
 /** READDIRPLUS3args: handle, cookie, cookieverf, dircount, maxcount. */
 export const readdirplusArgs = (
@@ -44,7 +42,7 @@ export const readdirplusArgs = (
   cookie: bigint,
   { dircount = MAX, maxcount = MAX } = {},
   verifier = NO_VERF,
-) => `${opaque(dir)} ${hex64(cookie)} ${verifier} ${word(dircount)} ${word(maxcount)}`;
+) => `${opaque(dir)} ${word64(cookie)} ${verifier} ${word(dircount)} ${word(maxcount)}`;
 
 class Words {
   readonly #buf: Buffer;

@@ -1,16 +1,18 @@
 /** ACCESS, procedure 4 (RFC 1813, 3.3.4). */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { AUTH_ROOT, authSys, serveNfs } from '../../../support/nfs.ts';
 import { ERR, OK, READ_ONLY_EXPORT, READ_ONLY_LAYER, failing, refusesFailures } from '../../../support/nfs3/common.ts';
 import {
-  isRoot,
   makeFile,
   MEMBER,
+  needsRoot,
   type ObjectCase,
   objectCases,
+  owned,
+  ownedDir,
   OWNER,
   OWNER_ID,
   refusals,
@@ -22,18 +24,7 @@ const ACCESS = 4;
 // READ 01, LOOKUP 02, MODIFY 04, EXTEND 08, DELETE 10, EXECUTE 20
 const ALL = '0000003f';
 const served = await serveNfs(t);
-const skip = !isRoot && 'only root can';
 
-const file = (mode: number) => (path: string) => {
-  makeFile(path);
-  chownSync(path, OWNER_ID, OWNER_ID);
-  chmodSync(path, mode);
-};
-const dir = (mode: number) => (path: string) => {
-  mkdirSync(path);
-  chownSync(path, OWNER_ID, OWNER_ID);
-  chmodSync(path, mode);
-};
 const fifo = (path: string) => {
   execFileSync('mkfifo', [path]);
   chmodSync(path, 0o777);
@@ -71,7 +62,7 @@ const OF_DIRECTORIES: typeof OF_FILES = [
 
 const CALLERS = { root: AUTH_ROOT, owner: OWNER, 'one of the group': MEMBER, stranger: STRANGER };
 
-const table = (make: typeof file, rows: typeof OF_FILES): ObjectCase[] =>
+const table = (make: typeof owned, rows: typeof OF_FILES): ObjectCase[] =>
   rows.flatMap(([mode, ...bits]) =>
     Object.entries(CALLERS).map(([who, auth], i) => ({
       name: `mode ${mode.toString(8)}, ${who}`,
@@ -79,33 +70,45 @@ const table = (make: typeof file, rows: typeof OF_FILES): ObjectCase[] =>
       rest: ALL,
       auth,
       reply: grants(bits[i]!),
-      skip,
+      skip: needsRoot,
     })),
   );
 
-t.test('a file', t => objectCases(t, served, ACCESS, table(file, OF_FILES)));
-t.test('a directory', t => objectCases(t, served, ACCESS, table(dir, OF_DIRECTORIES)));
+t.test('a file', t => objectCases(t, served, ACCESS, table(owned, OF_FILES)));
+t.test('a directory', t => objectCases(t, served, ACCESS, table(ownedDir, OF_DIRECTORIES)));
 
 t.test('what is asked', t =>
   objectCases(t, served, ACCESS, [
     { name: 'nothing', rest: '00000000', reply: grants('00000000') },
     ...[0x01, 0x02, 0x04, 0x08, 0x10, 0x20].flatMap((bit): ObjectCase[] => [
-      { name: `bit ${bit} of a file`, make: file(0o777), rest: word(bit), reply: grants(word(bit & 0x2d)), skip },
-      { name: `bit ${bit} of a directory`, make: dir(0o777), rest: word(bit), reply: grants(word(bit & 0x1f)), skip },
+      {
+        name: `bit ${bit} of a file`,
+        make: owned(0o777),
+        rest: word(bit),
+        reply: grants(word(bit & 0x2d)),
+        skip: needsRoot,
+      },
+      {
+        name: `bit ${bit} of a directory`,
+        make: ownedDir(0o777),
+        rest: word(bit),
+        reply: grants(word(bit & 0x1f)),
+        skip: needsRoot,
+      },
     ]),
     {
       name: 'READ and MODIFY of a file of mode 0444',
-      make: file(0o444),
+      make: owned(0o444),
       auth: OWNER,
       rest: '00000005',
       reply: grants('00000001'),
     },
     {
       name: 'bits that are none are not granted',
-      make: file(0o777),
+      make: owned(0o777),
       rest: 'ffffffff',
       reply: grants('0000002d'),
-      skip,
+      skip: needsRoot,
     },
     { name: 'only bits that are none', rest: 'ffffffc0', reply: grants('00000000') },
     {
@@ -127,21 +130,21 @@ t.test('what is asked', t =>
     },
     {
       name: 'the second of three groups',
-      make: file(0o640),
+      make: owned(0o640),
       auth: authSys(1001, 1001, [7, OWNER_ID, 8]),
       rest: ALL,
       reply: grants('00000001'),
     },
     {
       name: 'the group as the first one',
-      make: file(0o640),
+      make: owned(0o640),
       auth: authSys(1001, OWNER_ID),
       rest: ALL,
       reply: grants('00000001'),
     },
     {
       name: 'root’s group is nothing special',
-      make: file(0o640),
+      make: owned(0o640),
       auth: authSys(1001, 0),
       rest: ALL,
       reply: grants('00000000'),
@@ -153,20 +156,20 @@ t.test('squashed', async t => {
   const rootSquash = await serveNfs(t, { options: ['option nfs3.vol.squash root'] });
   chmodSync(rootSquash.dir, 0o755);
   await objectCases(t, rootSquash, ACCESS, [
-    { name: 'root is nobody', make: file(0o744), rest: ALL, reply: grants('00000001'), skip },
-    { name: 'others are themselves', make: file(0o744), auth: OWNER, rest: ALL, reply: grants('0000002d') },
+    { name: 'root is nobody', make: owned(0o744), rest: ALL, reply: grants('00000001'), skip: needsRoot },
+    { name: 'others are themselves', make: owned(0o744), auth: OWNER, rest: ALL, reply: grants('0000002d') },
   ]);
   const options = ['option nfs3.vol.squash all', `option nfs3.vol.anonuid ${OWNER_ID}`, 'option nfs3.vol.anongid 5'];
   const allSquash = await serveNfs(t, { options });
   chmodSync(allSquash.dir, 0o755);
   await objectCases(t, allSquash, ACCESS, [
-    { name: 'everyone is the anonymous one', make: file(0o600), auth: STRANGER, rest: ALL, reply: grants('0000000d') },
+    { name: 'everyone is the anonymous one', make: owned(0o600), auth: STRANGER, rest: ALL, reply: grants('0000000d') },
   ]);
 });
 
-t.test('a change of the mode counts at once', { skip }, async t => {
+t.test('a change of the mode counts at once', { skip: needsRoot }, async t => {
   const path = join(served.dir, 'changing');
-  file(0o600)(path);
+  owned(0o600)(path);
   const args = `${opaque(await served.handle('changing'))} ${ALL}`;
   for (const [mode, bits] of [
     [0o600, '00000000'],
@@ -186,9 +189,15 @@ t.test('read-only: nothing that changes', async t => {
   ] as const) {
     const served = await serveNfs(t, options);
     await objectCases(t, served, ACCESS, [
-      { name: `${name}: a file`, make: file(0o777), rest: ALL, reply: grants('00000021'), skip },
-      { name: `${name}: a directory`, make: dir(0o777), rest: ALL, reply: grants('00000003'), skip },
-      { name: `${name}: a fifo, whose writes do not go there`, make: fifo, rest: ALL, reply: grants('0000002d'), skip },
+      { name: `${name}: a file`, make: owned(0o777), rest: ALL, reply: grants('00000021'), skip: needsRoot },
+      { name: `${name}: a directory`, make: ownedDir(0o777), rest: ALL, reply: grants('00000003'), skip: needsRoot },
+      {
+        name: `${name}: a fifo, whose writes do not go there`,
+        make: fifo,
+        rest: ALL,
+        reply: grants('0000002d'),
+        skip: needsRoot,
+      },
     ]);
   }
 });

@@ -1,20 +1,21 @@
 /** COMMIT, procedure 21 (RFC 1813, 3.3.21). */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { serveNfs, VERIFIER } from '../../../support/nfs.ts';
 import * as nfs3 from '../../../support/nfs3/common.ts';
 import { ERR, NO_WCC, OK, refusesFailures, unseen } from '../../../support/nfs3/common.ts';
 import {
-  isRoot,
   makeFile,
   type ObjectCase,
   objectCases,
+  owned,
   OWNER,
-  OWNER_ID,
   refusals,
+  runs,
   STRANGER,
+  unasked,
 } from '../../../support/nfs3/cases.ts';
 import { call, expectNfs3, opaque, postOp, text, wcc, wccAttr, word } from '../../../support/wire.ts';
 
@@ -24,16 +25,9 @@ const WHOLE = '0000000000000000 00000000';
 
 /** COMMIT3resok: file_wcc and verf. A commit changes nothing that a client may see. */
 const done = (path: string, before: string) => `${OK} ${wcc(before, path)} ${VERIFIER}`;
-const unasked = (status: string) => (path: string) => `${status} ${unseen(path)}`;
-
-const owned = (mode: number) => (path: string) => {
-  makeFile(path);
-  if (isRoot) chownSync(path, OWNER_ID, OWNER_ID);
-  chmodSync(path, mode);
-};
 
 const served = await serveNfs(t);
-const run = (cases: readonly ObjectCase[]) => (t: Test) => objectCases(t, served, COMMIT, cases);
+const run = runs(served, COMMIT);
 
 t.test(
   'a file',

@@ -5,11 +5,10 @@ import t, { type Test } from 'tap';
 import { authSys, serveNfs, temporaryDir } from '../../../support/nfs.ts';
 import { ERR, failing, READ_ONLY_EXPORT, READ_ONLY_LAYER, refusesFailures } from '../../../support/nfs3/common.ts';
 import { type ObjectCase, objectCases, refusals, STRANGER } from '../../../support/nfs3/cases.ts';
-import { call, expectNfs3, opaque, postOp, statfs } from '../../../support/wire.ts';
+import { call, expectNfs3, opaque, postOp, statfs, word64 } from '../../../support/wire.ts';
 
 const FSSTAT = 18;
 const served = await serveNfs(t);
-const hyper = (value: bigint) => value.toString(16).padStart(16, '0');
 
 /** What is free changes while others use the disk: only the totals are looked at here. */
 const totals = (path: string) => {
@@ -17,9 +16,9 @@ const totals = (path: string) => {
   return `
     00000000                            // NFS3_OK
     ${postOp(path)}                     // obj_attributes
-    ${hyper(blocks * bsize)}            // tbytes
+    ${word64(blocks * bsize)}            // tbytes
     ................ ................   // fbytes, abytes
-    ${hyper(files)}                     // tfiles
+    ${word64(files)}                     // tfiles
     ................ ................   // ffiles, afiles
     00000000                            // invarsec: at any time`;
 };

@@ -23,8 +23,8 @@ import {
   AUTH_NONE,
   brickFailures,
   HELLO,
-  isRoot,
   makeFile,
+  needsRoot,
   objectCases,
   refusals,
   searched,
@@ -33,7 +33,6 @@ import {
 import { call, expectNfs3, fattr3, opaque } from '../../../support/wire.ts';
 
 const GETATTR = 1;
-const needsRoot = !isRoot && 'only root can';
 const attributes = (path: string) => `${OK} ${fattr3(path)}`;
 
 /** A fattr3 as {@link fattr3} makes it, with other words for the times. */

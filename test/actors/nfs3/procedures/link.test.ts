@@ -27,8 +27,10 @@ import {
   opaque,
   postOp,
   text,
+  time,
   wcc,
   wccAttr,
+  word64,
 } from '../../../support/wire.ts';
 
 const GETATTR = 1;
@@ -58,8 +60,6 @@ t.test('a request and its reply, byte by byte', async t => {
   writeFileSync(path, 'x');
   const [root, file] = [await served.handle(''), await served.handle('old')];
   const { size, mtimeNs, ctimeNs } = lstatSync(served.dir, { bigint: true });
-  const hex64 = (value: bigint) => value.toString(16).padStart(16, '0');
-  const time = (ns: bigint) => hex64(((ns / 1_000_000_000n) << 32n) | (ns % 1_000_000_000n));
   const reply = await served.exchange(
     call(
       'nfs3',
@@ -76,7 +76,7 @@ t.test('a request and its reply, byte by byte', async t => {
     `${accepted}
     00000000                                          // NFS3_OK
     00000001 ${fattr3(path)}                          // file_attributes: with a link more
-    00000001 ${hex64(size)} ${time(mtimeNs)} ${time(ctimeNs)}   // linkdir_wcc.before: size, mtime, ctime
+    00000001 ${word64(size)} ${time(mtimeNs)} ${time(ctimeNs)}   // linkdir_wcc.before: size, mtime, ctime
     00000001 ${fattr3(served.dir)}                    // linkdir_wcc.after`,
   );
   t.strictSame(nfs3.namesIn(served.dir), ['new', 'old']);

@@ -1,7 +1,7 @@
 /** LOOKUP, procedure 3 (RFC 1813, 3.3.3). */
-import { chmodSync, chownSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { serveNfs, type ServedNfs } from '../../../support/nfs.ts';
 import {
   ERR,
@@ -15,12 +15,12 @@ import {
 import {
   isRoot,
   makeFile,
+  ownedBy,
   MEMBER,
-  type ObjectCase,
-  objectCases,
   OWNER,
-  OWNER_ID,
   refusals,
+  refused,
+  runs,
   STRANGER,
 } from '../../../support/nfs3/cases.ts';
 import { call, expectNfs3, fattr3, opaque, postOp, text } from '../../../support/wire.ts';
@@ -36,18 +36,15 @@ const found = async (served: ServedNfs, path: string, dir: string) => `
   ${postOp(path)}   // obj_attributes
   ${postOp(dir)}    // dir_attributes`;
 
-/** A directory of that mode of the owner's, with a file `f` in it. */
-const dirOf = (mode: number) => (path: string) => {
+/** Makes a directory of the owner with this mode and a file `f` in it. */
+const dirOf = ownedBy(path => {
   mkdirSync(path);
   makeFile(join(path, 'f'));
-  if (isRoot) chownSync(path, OWNER_ID, OWNER_ID);
-  chmodSync(path, mode);
-};
+});
 
 const foundF = (path: string) => found(served, join(path, 'f'), path);
-const refused = (status: string) => (path: string) => `${status} ${postOp(path)}`;
 const f = text('f');
-const run = (cases: readonly ObjectCase[]) => (t: Test) => objectCases(t, served, LOOKUP, cases);
+const run = runs(served, LOOKUP);
 
 t.test(
   'what is there',
@@ -226,13 +223,11 @@ t.test('a name that another file has now', async t => {
   await expectNfs3(t, served, LOOKUP, args, () => `${ERR.NOENT} ${postOp(served.dir)}`);
 });
 
-t.test('names that cannot be', async t => {
+t.test('impossible names are refused, `.` and `..` are found', async t => {
   const served = await serveNfs(t);
   const root = opaque(await served.handle(''));
   const found = () => `${opaque(root.replace(/^\S+ /, ''))} ${postOp(served.dir)} ${postOp(served.dir)}`;
-  let left = 0;
-  // The helper's last two names are `.` and `..`, which LOOKUP finds.
-  const arm = () => (++left > 9 ? found() : postOp(served.dir));
+  const arm = (name: string) => (name === '.' || name === '..' ? found() : postOp(served.dir));
   await refusesNames(t, served, LOOKUP, name => `${root} ${name}`, arm, { dot: OK, dotDot: OK });
 });
 

@@ -6,7 +6,18 @@ import { authSys, type ServedNfs, serveNfs } from '../../../support/nfs.ts';
 import { expectMade, type Making, makesEveryName, refusesToMake } from '../../../support/nfs3/make.ts';
 import * as nfs3 from '../../../support/nfs3/common.ts';
 import { ERR, NO_SATTR, unseen } from '../../../support/nfs3/common.ts';
-import { accepted, call, expectNfs3, expectReply, opaque, text, wcc, wccAttr } from '../../../support/wire.ts';
+import {
+  accepted,
+  call,
+  expectNfs3,
+  expectReply,
+  opaque,
+  text,
+  time,
+  wcc,
+  wccAttr,
+  word64,
+} from '../../../support/wire.ts';
 
 const MKDIR = 9;
 /** MKDIR3args: the directory's handle, the name, sattr3. */
@@ -38,8 +49,7 @@ t.test('a request and its reply, byte by byte', async t => {
   );
   const path = join(served.dir, 'dir');
   const { ino, ctimeNs, blocks } = lstatSync(path, { bigint: true });
-  const hex64 = (value: bigint) => value.toString(16).padStart(16, '0');
-  const ctime = hex64(((ctimeNs / 1_000_000_000n) << 32n) | (ctimeNs % 1_000_000_000n));
+  const ctime = time(ctimeNs);
   expectReply(
     t,
     reply,
@@ -50,10 +60,10 @@ t.test('a request and its reply, byte by byte', async t => {
       00000002 000001c0 00000002       // NF3DIR, 0700, 2 links
       000003e8 000003e9                // uid 1000, gid 1001
       ........ ........                // size
-      ${hex64(blocks * 512n)}          // used
+      ${word64(blocks * 512n)}          // used
       00000000 00000000                // rdev
       ........ ........                // fsid
-      ${hex64(ino)}                    // fileid
+      ${word64(ino)}                    // fileid
       3b9aca00 00000001 499602d2 3b9ac9ff ${ctime}
     ${wcc(before, served.dir)}`,
   );

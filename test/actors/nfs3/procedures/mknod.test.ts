@@ -6,7 +6,18 @@ import { authSys, serveNfs } from '../../../support/nfs.ts';
 import { expectMade, type Making, makesEveryName, refusesToMake } from '../../../support/nfs3/make.ts';
 import * as nfs3 from '../../../support/nfs3/common.ts';
 import { ERR, NO_SATTR, unseen } from '../../../support/nfs3/common.ts';
-import { accepted, call, expectNfs3, expectReply, opaque, text, wcc, wccAttr } from '../../../support/wire.ts';
+import {
+  accepted,
+  call,
+  expectNfs3,
+  expectReply,
+  opaque,
+  text,
+  time,
+  wcc,
+  wccAttr,
+  word64,
+} from '../../../support/wire.ts';
 
 const MKNOD = 11;
 const MODE_640 = `00000001 000001a0 ${NO_SATTR.slice(9)}`;
@@ -42,8 +53,7 @@ t.test('a request and its reply, byte by byte', async t => {
   );
   const { ino, ctimeNs, rdev } = lstatSync(join(served.dir, 'dev'), { bigint: true });
   t.equal(rdev, 0x103n, 'it is /dev/null');
-  const hex64 = (value: bigint) => value.toString(16).padStart(16, '0');
-  const ctime = hex64(((ctimeNs / 1_000_000_000n) << 32n) | (ctimeNs % 1_000_000_000n));
+  const ctime = time(ctimeNs);
   const made = await served.handle('dev');
   expectReply(
     t,
@@ -58,7 +68,7 @@ t.test('a request and its reply, byte by byte', async t => {
       00000000 00000000                // used
       00000001 00000003                // rdev
       ........ ........                // fsid
-      ${hex64(ino)}                    // fileid
+      ${word64(ino)}                    // fileid
       3b9aca00 00000001 499602d2 3b9ac9ff ${ctime}
     ${wcc(before, served.dir)}`,
   );

@@ -1,16 +1,6 @@
 /** READ, procedure 6 (RFC 1813, 3.3.6). */
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  mkdirSync,
-  openSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, mkdirSync, openSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { serveNfs } from '../../../support/nfs.ts';
@@ -23,9 +13,10 @@ import {
   MEMBER,
   type ObjectCase,
   objectCases,
+  owned,
   OWNER,
-  OWNER_ID,
   refusals,
+  refused,
   STRANGER,
 } from '../../../support/nfs3/cases.ts';
 import { expectNfs3, opaque, postOp, word } from '../../../support/wire.ts';
@@ -35,11 +26,6 @@ const FIRST_16 = '0000000000000000 00000010';
 const served = await serveNfs(t);
 
 const of = (content: Buffer | string) => (path: string) => writeFileSync(path, content);
-const owned = (mode: number) => (path: string) => {
-  makeFile(path);
-  if (isRoot) chownSync(path, OWNER_ID, OWNER_ID);
-  chmodSync(path, mode);
-};
 
 const TRUE = '00000001';
 const FALSE = '00000000';
@@ -48,7 +34,6 @@ const gives = (data: Buffer | string, eof: string) => (path: string) => {
   const bytes = Buffer.from(data as string, 'latin1');
   return `${OK} ${postOp(path)} ${word(bytes.length)} ${eof} ${opaque(bytes.toString('hex'))}`;
 };
-const refused = (status: string) => (path: string) => `${status} ${postOp(path)}`;
 
 /** Bytes that differ from block to block, and from place to place. */
 const pattern = (length: number) =>

@@ -5,14 +5,13 @@ import { join } from 'node:path';
 import t from 'tap';
 import { serveNfs } from '../../../support/nfs.ts';
 import { ERR, failing, OK, READ_ONLY_EXPORT, READ_ONLY_LAYER, refusesFailures } from '../../../support/nfs3/common.ts';
-import { brickFailures, objectCases, refusals, STRANGER } from '../../../support/nfs3/cases.ts';
+import { brickFailures, objectCases, refusals, refused, STRANGER } from '../../../support/nfs3/cases.ts';
 import { opaque, postOp, text } from '../../../support/wire.ts';
 
 const READLINK = 5;
 const served = await serveNfs(t);
 const linkTo = (target: string) => (path: string) => symlinkSync(Buffer.from(target, 'latin1'), path);
 const says = (target: string) => (path: string) => `${OK} ${postOp(path)} ${text(target)}`;
-const refused = (status: string) => (path: string) => `${status} ${postOp(path)}`;
 const long = `${'d'.repeat(254)}/`.repeat(16).slice(0, 4095);
 
 t.test('a symlink says where to', t =>

@@ -18,7 +18,18 @@ import { serveNfs } from '../../../support/nfs.ts';
 import { argsOf, expectRemoved, expectStale, refusesToRemove } from '../../../support/nfs3/remove.ts';
 import * as nfs3 from '../../../support/nfs3/common.ts';
 import { ERR, OK } from '../../../support/nfs3/common.ts';
-import { accepted, call, expectNfs3, expectReply, fattr3, opaque, wcc, wccAttr } from '../../../support/wire.ts';
+import {
+  accepted,
+  call,
+  expectNfs3,
+  expectReply,
+  fattr3,
+  opaque,
+  time,
+  wcc,
+  wccAttr,
+  word64,
+} from '../../../support/wire.ts';
 
 const GETATTR = 1;
 const REMOVE = 12;
@@ -28,8 +39,6 @@ t.test('a request and its reply, byte by byte', async t => {
   writeFileSync(join(served.dir, 'file'), 'x');
   const root = await served.handle('');
   const { size, mtimeNs, ctimeNs } = lstatSync(served.dir, { bigint: true });
-  const hex64 = (value: bigint) => value.toString(16).padStart(16, '0');
-  const time = (ns: bigint) => hex64(((ns / 1_000_000_000n) << 32n) | (ns % 1_000_000_000n));
   const reply = await served.exchange(
     call(
       'nfs3',
@@ -43,7 +52,7 @@ t.test('a request and its reply, byte by byte', async t => {
     reply,
     `${accepted}
     00000000                                          // NFS3_OK
-    00000001 ${hex64(size)} ${time(mtimeNs)} ${time(ctimeNs)}   // dir_wcc.before: size, mtime, ctime
+    00000001 ${word64(size)} ${time(mtimeNs)} ${time(ctimeNs)}   // dir_wcc.before: size, mtime, ctime
     00000001 ${fattr3(served.dir)}                    // dir_wcc.after`,
   );
   t.strictSame(nfs3.namesIn(served.dir), []);

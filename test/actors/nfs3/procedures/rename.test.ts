@@ -18,7 +18,19 @@ import { AUTH_ROOT, authSys, serveNfs, type ServedNfs, temporaryDir } from '../.
 import { expectStale } from '../../../support/nfs3/remove.ts';
 import * as nfs3 from '../../../support/nfs3/common.ts';
 import { ERR, NO_WCC, OK, unseen } from '../../../support/nfs3/common.ts';
-import { accepted, call, expectNfs3, expectReply, fattr3, opaque, text, wcc, wccAttr } from '../../../support/wire.ts';
+import {
+  accepted,
+  call,
+  expectNfs3,
+  expectReply,
+  fattr3,
+  opaque,
+  text,
+  time,
+  wcc,
+  wccAttr,
+  word64,
+} from '../../../support/wire.ts';
 
 const GETATTR = 1;
 const RENAME = 14;
@@ -51,9 +63,7 @@ t.test('a request and its reply, byte by byte', async t => {
   const dir = await served.handle('dir');
   const before = [served.dir, join(served.dir, 'dir')].map(path => {
     const { size, mtimeNs, ctimeNs } = lstatSync(path, { bigint: true });
-    const hex64 = (value: bigint) => value.toString(16).padStart(16, '0');
-    const time = (ns: bigint) => hex64(((ns / 1_000_000_000n) << 32n) | (ns % 1_000_000_000n));
-    return `${hex64(size)} ${time(mtimeNs)} ${time(ctimeNs)}`;
+    return `${word64(size)} ${time(mtimeNs)} ${time(ctimeNs)}`;
   });
   const reply = await served.exchange(
     call(

@@ -6,7 +6,19 @@ import { authSys, serveNfs } from '../../../support/nfs.ts';
 import { expectMade, type Making, makesEveryName, refusesToMake } from '../../../support/nfs3/make.ts';
 import * as nfs3 from '../../../support/nfs3/common.ts';
 import { ERR, NO_SATTR, unseen } from '../../../support/nfs3/common.ts';
-import { accepted, call, expectNfs3, expectReply, opaque, text, wcc, wccAttr, word } from '../../../support/wire.ts';
+import {
+  accepted,
+  call,
+  expectNfs3,
+  expectReply,
+  opaque,
+  text,
+  time,
+  wcc,
+  wccAttr,
+  word,
+  word64,
+} from '../../../support/wire.ts';
 
 const SYMLINK = 10;
 /** SYMLINK3args: the directory's handle, the name; sattr3, the target. */
@@ -36,8 +48,7 @@ t.test('a request and its reply, byte by byte', async t => {
   );
   const path = join(served.dir, 'link');
   const { ino, ctimeNs } = lstatSync(path, { bigint: true });
-  const hex64 = (value: bigint) => value.toString(16).padStart(16, '0');
-  const ctime = hex64(((ctimeNs / 1_000_000_000n) << 32n) | (ctimeNs % 1_000_000_000n));
+  const ctime = time(ctimeNs);
   const link = await served.handle('link');
   expectReply(
     t,
@@ -52,7 +63,7 @@ t.test('a request and its reply, byte by byte', async t => {
       ........ ........                // used
       00000000 00000000                // rdev
       ........ ........                // fsid
-      ${hex64(ino)}                    // fileid
+      ${word64(ino)}                    // fileid
       ........ ........ 499602d2 3b9ac9ff ${ctime}
     ${wcc(before, served.dir)}`,
   );
