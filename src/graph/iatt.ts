@@ -43,21 +43,22 @@ export interface Iatt {
    */
   readonly hint?: Buffer;
   /**
-   * An object that the brick keeps with its own, in which layers above can cache what they derive from the gfid. Absent
-   * if the brick keeps none.
+   * A cell that the brick keeps with the object, in which a layer above can cache what it derives from the gfid. Absent if
+   * the brick keeps none.
    */
   readonly memo?: Memo;
   /** What layers keep of the object: put into `inode.slots` once the object has its inode. */
   readonly notes?: Note;
 }
 
-/** See {@link Iatt.memo}. */
+/**
+ * See {@link Iatt.memo}. A brick keeps one for each object that it remembers, so it has room for one layer, 40 bytes
+ * altogether: an array by slots would take 80 bytes or more. If several layers use it, the last one replaces the value.
+ */
 export class Memo {
-  /**
-   * The file handle that was last made from the gfid, and for which export: see `src/xlators/nfs/server/served-nfs-call.ts`.
-   */
-  handle: Buffer | undefined;
-  handleExport = -1;
+  /** The `Xlator.slot` of the layer that has stored `value`; -1 if there is none. */
+  slot = -1;
+  value: unknown = undefined;
 }
 
 /** How many bytes of a file handle are left for the brick: see `src/xlators/nfs/server/handle.ts`. */

@@ -30,6 +30,10 @@ export interface HandleParts {
   readonly hint: Buffer | undefined;
 }
 
+/** Whether a handle of this server is of an object in that volume and export. */
+export const isHandleIn = (handle: Buffer, volumeKey: number, exportId: number): boolean =>
+  handle[3] === (exportId & 0xff) && handle[2] === exportId >>> 8 && handle.readUInt32BE(4) === volumeKey;
+
 export class Handles {
   readonly #mac: SipHash;
 

@@ -17,7 +17,8 @@ import { within } from '../../../within.ts';
 import { Accesses } from './exports/accesses.ts';
 import { type Export, exportsOf, pathsOf } from './exports/exports.ts';
 import { FOREIGN } from './foreign-options.ts';
-import { Handles } from './handle.ts';
+import { Handles, isHandleIn } from './handle.ts';
+import type { Iatt } from '../../../graph/iatt.ts';
 import { PathTree } from './mount/mount-path.ts';
 import type { MountTable } from './mount/mount-table.ts';
 import { actorOptions, type NfsOptions, OPTIONS } from './options.ts';
@@ -71,6 +72,20 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
 
   get handles(): Handles {
     return (this.#handles ??= new Handles(this.host.handleKey));
+  }
+
+  /** Returns the file handle of an object. It is kept in the object's memo, since it is costly to sign. */
+  handleOf(volumeKey: number, exportId: number, { gfid, hint, memo }: Iatt): Buffer {
+    if (memo?.slot === this.slot) {
+      const kept = memo.value as Buffer;
+      if (isHandleIn(kept, volumeKey, exportId)) return kept;
+    }
+    const handle = this.handles.encode(volumeKey, exportId, gfid, hint);
+    if (memo !== undefined) {
+      memo.slot = this.slot;
+      memo.value = handle;
+    }
+    return handle;
   }
 
   /** To be called once before any call. */

@@ -108,14 +108,8 @@ export class ServedNfsCall implements NfsCall {
     return (at as ResolvedHandle).holds(iatt);
   }
 
-  handleOf({ volume, exportId }: Resolved, { gfid, hint, memo }: Iatt): Buffer {
-    if (memo === undefined) return this.#server.handles.encode(volume.key, exportId, gfid, hint);
-    const handleExport = volume.key * 0x1_0000 + exportId;
-    if (memo.handle === undefined || memo.handleExport !== handleExport) {
-      memo.handle = this.#server.handles.encode(volume.key, exportId, gfid, hint);
-      memo.handleExport = handleExport;
-    }
-    return memo.handle;
+  handleOf({ volume, exportId }: Resolved, iatt: Iatt): Buffer {
+    return this.#server.handleOf(volume.key, exportId, iatt);
   }
 
   link({ volume, inode }: Resolved, name: string, iatt: Iatt): Inode {

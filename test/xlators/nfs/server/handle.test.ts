@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import { HANDLE_BYTES_MAX, Handles } from '#src/xlators/nfs/server/handle.ts';
+import { HANDLE_BYTES_MAX, Handles, isHandleIn } from '#src/xlators/nfs/server/handle.ts';
 
 const bytes = (min: number, max: number) =>
   fc.uint8Array({ minLength: min, maxLength: max }).map(array => Buffer.from(array));
@@ -61,6 +61,17 @@ t.test('with any bit changed, cut, made longer, or made under another key it is 
       const bit = at % (handle.length * 8);
       handle[bit >> 3]! ^= 1 << (bit & 7);
       assert.equal(handles.decode(handle), undefined);
+    }),
+  );
+});
+
+t.test('a handle tells its volume and its export', async () => {
+  fc.assert(
+    fc.property(parts, fc.nat(31), fc.nat(15), (of, volumeBit, exportBit) => {
+      const handle = encode(of);
+      assert.ok(isHandleIn(handle, of.volumeKey, of.exportId));
+      assert.ok(!isHandleIn(handle, (of.volumeKey ^ (1 << volumeBit)) >>> 0, of.exportId));
+      assert.ok(!isHandleIn(handle, of.volumeKey, of.exportId ^ (1 << exportBit)));
     }),
   );
 });
