@@ -30,6 +30,19 @@ t.test('the example of the README, as it stands there', async t => {
   t.equal((await top.readv(frame, fd, 100, 0)).data.toString(), 'Veni, vidi, XYZ.');
 });
 
+t.test('the example of a note, as it stands there', async t => {
+  const module = blocksOf(await readFile(readme, 'utf8'))[2]!;
+  const dir = t.testdir({ 'sized.ts': module });
+  const { top, table, root } = await volumeOf(t, over('file:sized.ts'), { file: join(dir, 'sized.vol') });
+  const made = await top.create(frame, root, 'f', { mode: 'guarded', attr: { size: 4711 } });
+  const { iatt } = await top.lookup(frame, root, 'f');
+  t.strictSame([made.iatt.notes?.value === 4711, iatt.notes?.value], [false, 4711]);
+  t.ok(iatt.notes!.next, 'the note of the brick comes after it');
+  const inode = table.link(iatt, root, 'f');
+  t.equal(inode.slots[iatt.notes!.slot], 4711);
+  t.equal(inode.slots.filter(value => value !== undefined).length, 2);
+});
+
 const over = (type: string) =>
   `volume brick\n type test/memory\nend-volume\nvolume mine\n type ${type}\n subvolumes brick\nend-volume`;
 

@@ -54,7 +54,7 @@ interface Range {
 }
 
 /** Locks on ranges of bytes (fcntl(2)): what an owner locks replaces what it had there. */
-export class RangeLocks {
+class RangeLocks {
   #held: Range[] = [];
   readonly #queue = new Queue();
 
@@ -108,7 +108,7 @@ interface Name {
 }
 
 /** Locks on names in a directory. */
-export class NameLocks {
+class NameLocks {
   #held: Name[] = [];
   readonly #queue = new Queue();
 
