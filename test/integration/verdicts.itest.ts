@@ -79,7 +79,6 @@ t.test('a user who is taken out of a group reads no more, within half a minute, 
   while (status === S.NFS3_OK && performance.now() - since < 2 * GROUPS_MS_MAX) {
     await sleep(200);
     status = await read(line, file);
-    // oxlint-enable no-await-in-loop
   }
   const ms = performance.now() - since;
   t.equal(status, S.NFS3ERR_ACCES);

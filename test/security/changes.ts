@@ -7,7 +7,7 @@ const KEEP = { set_it: time_how.DONT_CHANGE } as const;
 const attributes = { mode: 0o777, uid: undefined, gid: undefined, size: undefined, atime: KEEP, mtime: KEEP } as const;
 const data = Buffer.from('changed');
 
-/** A directory and what is in it: a file `file` and an empty directory `empty`. */
+/** A directory and its content: a file `file` and an empty directory `empty`. */
 export interface Target {
   readonly dir: Buffer;
   readonly file: Buffer;
@@ -15,7 +15,7 @@ export interface Target {
 
 type Change = (client: NfsClient, target: Target) => Promise<{ status: number }>;
 
-/** By the procedure's name; RENAME and LINK stay within the directory. */
+/** The calls by the names of their procedures. RENAME and LINK stay within the directory. */
 export const CHANGES: Readonly<Record<string, Change>> = {
   SETATTR: (client, { file: object }) =>
     client.call(NFS3.SETATTR, { object, new_attributes: attributes, guard: undefined }),
@@ -27,7 +27,7 @@ export const CHANGES: Readonly<Record<string, Change>> = {
     const how = { mode: createmode3.UNCHECKED, obj_attributes: attributes };
     return client.call(NFS3.CREATE, { where: { dir, name: 'made' }, how });
   },
-  'CREATE of a file that is there': (client, { dir }) => {
+  'CREATE of an existing file': (client, { dir }) => {
     const how = { mode: createmode3.UNCHECKED, obj_attributes: { ...attributes, size: 0 } };
     return client.call(NFS3.CREATE, { where: { dir, name: 'file' }, how });
   },

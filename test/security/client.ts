@@ -1,4 +1,6 @@
-/** A client for tests of what is promised about access: NFS3 and MOUNT3 from an address and as a user of its choice. */
+/**
+ * A client for tests of promises about access. It speaks NFS3 and MOUNT3 from an address and as a user of its choice.
+ */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,14 +14,14 @@ import { asServer } from '#src/sys/process/identity.ts';
 import { MOUNT3, NFS3 } from '../soak/procedures.ts';
 
 export interface Who {
-  /** An address of this machine that the calls come from: `127.0.0.1` unless it says otherwise. */
+  /** The address of this machine that the calls come from. The default is `127.0.0.1`. */
   readonly address?: string;
-  /** `none` is AUTH_NONE. */
+  /** The uid of the caller. `none` stands for AUTH_NONE. */
   readonly uid?: number | 'none';
   readonly gid?: number;
 }
 
-/** What LOOKUP, READDIRPLUS and MNT tell of an object. */
+/** What LOOKUP, READDIRPLUS and MNT tell about an object. */
 export interface Listed {
   readonly name: string;
   readonly fileid: bigint;
@@ -43,17 +45,17 @@ export class NfsClient {
     return new NfsClient(rpc);
   }
 
-  /** The whole result of a procedure. As a client's kernel does, it asks again when it is told to (JUKEBOX). */
+  /** The whole result of a procedure. Like the kernel of a client, it asks again when it is told to (JUKEBOX). */
   async call<A, R>(procedure: RemoteProcedure<A, R>, args: A): Promise<R> {
     for (;;) {
       const result = (await this.#rpc.call(procedure, args)) as R & { status?: number };
-      asServer(); // a service in this thread leaves it as the caller: the test looks at its files as itself
+      asServer(); // A service in this thread leaves it with the caller's identity. The test reads its files as itself.
       if (result?.status !== nfsstat3.NFS3ERR_JUKEBOX) return result;
       await sleep(20);
     }
   }
 
-  /** The handle of a path, or the status (RFC 1813, 5.1.5) that it is refused with. */
+  /** The handle of a path, or the status (RFC 1813, 5.1.5) with which MNT refuses it. */
   async mount(path: string): Promise<Buffer | number> {
     const result = await this.call(MOUNT3.MNT, path);
     return result.fhs_status === 0 ? Buffer.from(result.fhandle) : result.fhs_status;
@@ -66,7 +68,7 @@ export class NfsClient {
     return handle;
   }
 
-  /** The handle of a name, or the status that it is refused with. */
+  /** The handle of a name, or the status with which LOOKUP refuses it. */
   async lookup(dir: Buffer, ...names: string[]): Promise<Buffer | number> {
     let at = dir;
     for (const name of names) {
@@ -77,7 +79,7 @@ export class NfsClient {
     return at;
   }
 
-  /** The handle of names that are there. */
+  /** The handle of names that exist. */
   async found(dir: Buffer, ...names: string[]): Promise<Buffer> {
     const handle = await this.lookup(dir, ...names);
     if (typeof handle === 'number') throw new Error(`LOOKUP of ${names.join('/')}: status ${handle}`);
@@ -88,7 +90,7 @@ export class NfsClient {
     return (await this.call(NFS3.GETATTR, { object })).status;
   }
 
-  /** All entries by READDIRPLUS, or the status that it is refused with. */
+  /** All entries by READDIRPLUS, or the status with which it is refused. */
   async list(dir: Buffer): Promise<Listed[] | number> {
     const args = { dir, cookie: 0n, cookieverf: Buffer.alloc(8), dircount: 65_536, maxcount: 65_536 };
     const result = await this.call(NFS3.READDIRPLUS, args);

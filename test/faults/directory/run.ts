@@ -41,7 +41,7 @@ export interface DirectoryOutcome {
   /** How many names came, and how many went. */
   readonly made: number;
   readonly removed: number;
-  /** The first server before it listed anything. */
+  /** What the first server used before it listed anything. */
   readonly fresh: Peak;
   /** The greatest values of each server, one after the other. */
   readonly peaks: readonly Peak[];
@@ -125,7 +125,7 @@ export async function listing(options: DirectoryOptions): Promise<DirectoryOutco
         rssBytes: Math.max(peak.rssBytes, now.rssBytes),
         descriptors: Math.max(peak.descriptors, now.descriptors),
       };
-      // The listers are killed at different progress: the middle one decides first.
+      // A server is killed when the fastest lister has come far enough, the next when the slowest has, and so on.
       const progress = listers.map(one => one.progress).sort((a, b) => a - b);
       const at = killed % 2 === 0 ? progress.at(-1)! : progress[0]!;
       if (killed < kills && at > (killed + 0.5) / (kills + 1)) {

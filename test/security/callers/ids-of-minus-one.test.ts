@@ -1,6 +1,6 @@
 /**
- * AUTH_SYS ids of 2^32 - 1. To the kernel that is "no id" and never a user's, and some clients send it for users that
- * they cannot map: it becomes the anonymous user, as knfsd has it. As a group besides, it is none.
+ * AUTH_SYS ids of 2^32 - 1. The kernel takes this number for "no id", and some clients send it for users that they
+ * cannot map. As a uid or gid it becomes the anonymous user's, as in knfsd. As one of the other groups it is ignored.
  */
 import { chmodSync, chownSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const NO_ATTRIBUTES = '00000000'.repeat(6);
 const ACCESS = 4;
 const ANON = ['option nfs3.vol.anonuid 2001', 'option nfs3.vol.anongid 2002'];
 
-/** The owner that the kernel gives to a file which the caller makes. */
+/** The owner that the kernel gives to a file which the caller creates. */
 async function ownerOf(t: Test, served: ServedNfs, auth: string): Promise<{ uid: number; gid: number }> {
   const args = `${opaque(await served.handle('open'))} ${text('made')} ${GUARDED} ${NO_ATTRIBUTES}`;
   const reply = await served.exchange(call('nfs3', CREATE, args, auth));
@@ -39,7 +39,7 @@ const callers: { name: string; auth: string; options?: string[]; owner: [number,
   { name: 'no uid', auth: authSys(NO_ID, 1001), owner: [65_534, 1001] },
   { name: 'no gid', auth: authSys(1000, NO_ID), owner: [1000, 65_534] },
   { name: 'neither', auth: authSys(NO_ID, NO_ID), owner: [65_534, 65_534] },
-  { name: 'neither, and a group that is none', auth: authSys(NO_ID, NO_ID, [NO_ID]), owner: [65_534, 65_534] },
+  { name: 'neither, and a further group that is no id', auth: authSys(NO_ID, NO_ID, [NO_ID]), owner: [65_534, 65_534] },
   { name: 'root without a group', auth: authSys(0, NO_ID), owner: [0, 65_534] },
   { name: 'no uid, of the group of root', auth: authSys(NO_ID, 0), owner: [65_534, 0] },
   { name: 'neither, with ids of the anonymous user', auth: authSys(NO_ID, NO_ID), options: ANON, owner: [2001, 2002] },
@@ -64,12 +64,12 @@ const callers: { name: string; auth: string; options?: string[]; owner: [number,
 ];
 
 for (const { name, auth, options, owner: [uid, gid] } of callers) {
-  t.test(`who makes a file: ${name}`, async t => {
+  t.test(`the owner of a new file: ${name}`, async t => {
     t.strictSame(await ownerOf(t, await serve(t, options), auth), { uid, gid });
   });
 } // prettier-ignore
 
-/** What a file of mode 0040 and group 3000 grants to a caller in these groups: READ or nothing. */
+/** What a file of mode 0040 and group 3000 grants to a caller with these groups: READ or nothing. */
 const groups: { gids: number[]; read: boolean }[] = [
   { gids: [3000], read: true },
   { gids: [NO_ID], read: false },

@@ -1,6 +1,6 @@
 /**
- * A reply is given again only to the caller that asked for it first, for the very same call, over a connection on which it
- * may ask again. Everything else is carried out as a call of its own.
+ * A reply is given again only to the caller that asked for it first, for exactly the same call, over a connection on
+ * which it may repeat the call. Any other call is executed as a new one.
  */
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -35,7 +35,7 @@ async function serve(t: Test) {
     cred = ROOT,
   ) => {
     const reply = await client.exchange(recordOf(procedure, args, xid, cred));
-    asServer(); // the server runs in this thread
+    asServer(); // The server runs in this thread.
     return resultOf(procedure, reply);
   };
   const mkdir = async (client: RecordClient, xid: number, name: string, cred = ROOT) =>
@@ -51,7 +51,7 @@ async function serve(t: Test) {
   return { ...served, replies, root, call, mkdir, create };
 }
 
-/** Ends a connection, and waits until the server knows. */
+/** Ends a connection, and waits until the server has noticed. */
 async function end({ stage }: ServedNfs, client: RecordClient, how: 'reset' | 'finish') {
   const before = stage.connections;
   if (how === 'reset') client.socket.resetAndDestroy();
@@ -68,7 +68,7 @@ async function connected(served: ServedNfs): Promise<RecordClient> {
 
 type Served = Awaited<ReturnType<typeof serve>>;
 interface Second {
-  /** The connection of the second call, after what happens to the first one. */
+  /** Opens the connection of the second call, after something happens to the first one. */
   from?(served: Served, first: RecordClient): Promise<RecordClient>;
   readonly cred?: ReturnType<typeof authSys>;
   readonly xid?: number;
@@ -83,13 +83,13 @@ const afterFinish = async (served: Served, first: RecordClient) => {
   await end(served, first, 'finish');
   return connected(served);
 };
-/** The call is sent again over a second connection, and then comes over a third while that is open. */
+/** Sends the call again over a second connection, and then over a third while the second is open. */
 const afterReplay = async (served: Served, first: RecordClient) => {
   const second = await afterReset(served, first);
   await served.mkdir(second, 100, 'd', USER);
   return connected(served);
 };
-/** As USER, with another stamp and machine name. */
+/** The credentials of USER, with another stamp and machine name. */
 const renamed = { flavor: 1, body: Buffer.from(USER.body) };
 renamed.body.writeUInt32BE(77, 0);
 
@@ -111,17 +111,17 @@ const SECONDS: readonly (readonly [name: string, second: Second, again: boolean]
   ['root, after the first connection was reset', { from: afterReset, cred: ROOT }, false],
 ];
 for (const [name, second, again] of SECONDS) {
-  t.test(`MKDIR comes again: ${name}`, async t => {
+  t.test(`MKDIR is sent again: ${name}`, async t => {
     const served = await serve(t);
     const first = await connected(served);
     t.equal(await served.mkdir(first, 100, 'd', USER), S.NFS3_OK);
     const client = (await second.from?.(served, first)) ?? first;
     const status = await served.mkdir(client, second.xid ?? 100, 'd', second.cred ?? USER);
-    t.equal(status, again ? S.NFS3_OK : S.NFS3ERR_EXIST, again ? 'its reply is given again' : 'it is a new call');
+    t.equal(status, again ? S.NFS3_OK : S.NFS3ERR_EXIST, again ? 'the reply is given again' : 'it is a new call');
   });
 }
 
-t.test('two live clients behind one address take a lock with mkdir: one gets it', async t => {
+t.test('when two clients behind one address take a lock with mkdir, one of them gets it', async t => {
   const served = await serve(t);
   const clients = [await connected(served), await connected(served), await connected(served)];
   const statuses = await Promise.all(clients.map(client => served.mkdir(client, 5, 'lock')));
@@ -131,7 +131,7 @@ t.test('two live clients behind one address take a lock with mkdir: one gets it'
   );
 });
 
-t.test('what root was answered, a user does not get', { skip: !canSwitch && 'needs root' }, async t => {
+t.test('a user does not get a reply to root', { skip: !canSwitch && 'needs root' }, async t => {
   const served = await serve(t);
   mkdirSync(join(served.dir, 'private'), { mode: 0o700 });
   const dir = Buffer.from(await served.handle('private'), 'hex');
@@ -142,7 +142,7 @@ t.test('what root was answered, a user does not get', { skip: !canSwitch && 'nee
   t.equal(statusOf(await served.create(next, 9, dir, 'secret', USER)), S.NFS3ERR_ACCES);
 });
 
-t.test('a program that counts xids from the same number at each start gets handles that live', async t => {
+t.test('a program that counts xids from the same number at each start gets valid handles', async t => {
   const served = await serve(t);
   for (let start = 0; start < 3; start++) {
     const client = await connected(served);
@@ -152,7 +152,6 @@ t.test('a program that counts xids from the same number at each start gets handl
     const remove = { object: { dir: served.root, name: 'file' } };
     t.equal(statusOf(await served.call(client, NFS3.REMOVE, remove, 4)), S.NFS3_OK);
     await end(served, client, 'finish');
-    // oxlint-enable no-await-in-loop
   }
 });
 

@@ -1,6 +1,6 @@
 /**
- * What has been found out about a caller holds for that caller only, and for as long as what it rests on. What is not
- * known is neither yes nor no: the client is told to come again later.
+ * A verdict about a caller holds for that caller only, and only for as long as its grounds hold. While they are not
+ * known, the verdict is neither yes nor no: the client is told to come back later.
  */
 import t from 'tap';
 import { NO_AUTH } from '#protocols/rpc.ts';
@@ -46,7 +46,7 @@ async function verdictOf(accesses: Accesses, call: Call, on: Export): Promise<st
   }
 }
 
-/** A service that answers for names and addresses with what `answers` holds: a list, an error's code, or never. */
+/** A name service that answers with what `answers` holds: a list, the code of an error, or nothing at all. */
 function names(answers: Record<string, string[] | string | undefined>) {
   const answer = (key: string): Promise<string[]> => {
     const found = answers[key];
@@ -69,7 +69,7 @@ function exportFor(lists: { allow?: string; reject?: string; dir?: string }, kno
   return { ...on, rules, hosts: rule('nfs3.v.export-dir', lists.dir) };
 }
 
-t.test('AUTH_NONE: one caller’s verdict is not another’s', async t => {
+t.test('with AUTH_NONE the verdict on one caller is not that on another', async t => {
   const on = exportWith('rpc-auth.addr.allow 10.0.0.1', 'rpc-auth.ports.insecure off');
   const anonymous = (address: string, port = 700): Call => ({ ...callFrom(address, 'tcp', port) });
   const orders = [
@@ -88,7 +88,7 @@ t.test('AUTH_NONE: one caller’s verdict is not another’s', async t => {
   t.not(authNone.authenticate(NO_AUTH, NO_AUTH), authNone.authenticate(NO_AUTH, NO_AUTH));
 });
 
-t.test('credentials that two connections share make no difference', async t => {
+t.test('two connections with the same credentials have their own verdicts', async t => {
   const on = exportWith('rpc-auth.addr.allow 10.0.0.1');
   const accesses = new Accesses(silent, false);
   const shared = sys(1000);
@@ -149,11 +149,11 @@ for (const [lists, expected, more] of HOSTS) {
     const accesses = new Accesses(silent, false);
     const call = from();
     t.equal(await verdictOf(accesses, call, on), expected);
-    t.equal(await verdictOf(accesses, call, on), expected, 'and the next one');
+    t.equal(await verdictOf(accesses, call, on), expected, 'the next call gets the same');
   });
 }
 
-t.test('a verdict by host name goes with the name, on a connection that stays', async t => {
+t.test('a verdict by host name changes with the name, also on an open connection', async t => {
   const answers: typeof DNS = { nas: [CLIENT] };
   const { names: known, advance, now } = names(answers);
   const on = exportFor({ allow: 'nas' }, known);
@@ -161,25 +161,25 @@ t.test('a verdict by host name goes with the name, on a connection that stays', 
   const call = from();
   const after = async (ms: number) => {
     advance(ms);
-    await verdictOf(accesses, call, on); // which has it looked up anew, if it is time
+    await verdictOf(accesses, call, on); // This looks the name up again if it is time.
     await new Promise(setImmediate);
     advance(1000);
     return verdictOf(accesses, call, on);
   };
   t.equal(await verdictOf(accesses, call, on), 'allowed');
   answers['nas'] = ['10.0.0.9'];
-  t.equal(await after(61_000), 'EACCES', 'another host has the name');
+  t.equal(await after(61_000), 'EACCES', 'refused while another host has the name');
   answers['nas'] = [CLIENT];
-  t.equal(await after(61_000), 'allowed', 'it has it back');
+  t.equal(await after(61_000), 'allowed', 'allowed when it has the name back');
   answers['nas'] = 'ENOTFOUND';
-  t.equal(await after(61_000), 'EACCES', 'the name is gone');
+  t.equal(await after(61_000), 'EACCES', 'refused when the name is gone');
   answers['nas'] = [CLIENT];
   t.equal(await after(11_000), 'allowed');
   answers['nas'] = 'EAI_AGAIN';
-  t.equal(await after(61_000), 'allowed', 'the name server is down for a moment');
-  t.equal(await after(3_600_000), 'EJUKEBOX', 'for an hour');
+  t.equal(await after(61_000), 'allowed', 'allowed while the name server is down for a moment');
+  t.equal(await after(3_600_000), 'EJUKEBOX', 'unknown when it is down for an hour');
   answers['nas'] = [CLIENT];
-  t.equal(await after(11_000), 'allowed', 'and is back');
+  t.equal(await after(11_000), 'allowed', 'allowed when the name server is back');
 });
 
 function groupsOf(answers: Record<number, readonly number[] | Error | undefined>) {
@@ -198,11 +198,11 @@ const groupsAs = async (accesses: Accesses, call: Call, on: Export) => {
   return access.frame.identity.groups;
 };
 
-t.test('nfs.server-aux-gids: a user who has left a group loses it on a connection that stays', async t => {
+t.test('nfs.server-aux-gids: a user that has left a group loses it on an open connection', async t => {
   const answers: Record<number, readonly number[]> = { 1000: [7, 8] };
   const { accesses, advance } = groupsOf(answers);
   const [call, on] = [from(CLIENT, sys(1000, 1000, [99])), auxGids()];
-  t.strictSame(await groupsAs(accesses, call, on), [7, 8], 'not what the client says');
+  t.strictSame(await groupsAs(accesses, call, on), [7, 8], 'the groups are not those that the client sends');
   answers[1000] = [8];
   advance(11_000);
   await groupsAs(accesses, call, on);
@@ -211,11 +211,11 @@ t.test('nfs.server-aux-gids: a user who has left a group loses it on a connectio
   t.strictSame(await groupsAs(accesses, call, on), [8]);
   answers[1000] = [];
   advance(60_000);
-  t.strictSame(await groupsAs(accesses, call, on), [], 'at once after a silence');
-  t.strictSame(await groupsAs(accesses, from(CLIENT, sys(1000)), on), [], 'and on others');
+  t.strictSame(await groupsAs(accesses, call, on), [], 'lost at once after a silence');
+  t.strictSame(await groupsAs(accesses, from(CLIENT, sys(1000)), on), [], 'lost on other connections');
 });
 
-t.test('nfs.server-aux-gids: a look-up that fails is no answer, an unknown user is one', async t => {
+t.test('nfs.server-aux-gids: a failing look-up is not an answer, but an unknown user is one', async t => {
   const answers: Record<number, readonly number[] | Error | undefined> = { 1000: new Error('no answer'), 1001: [] };
   const { accesses, advance } = groupsOf(answers);
   const on = auxGids();
@@ -223,30 +223,34 @@ t.test('nfs.server-aux-gids: a look-up that fails is no answer, an unknown user 
   t.equal(await verdictOf(accesses, call, on), 'EJUKEBOX');
   t.strictSame(await groupsAs(accesses, from(CLIENT, sys(1001)), on), []);
   answers[1000] = [7];
-  t.strictSame(await groupsAs(accesses, call, on), [7], 'asked again by the next call');
+  t.strictSame(await groupsAs(accesses, call, on), [7], 'the next call asks again');
   answers[1000] = new Error('no answer');
   advance(20_000);
-  t.strictSame(await groupsAs(accesses, call, on), [7], 'what was known holds for a while');
+  t.strictSame(await groupsAs(accesses, call, on), [7], 'known groups stay valid for a while');
   advance(20_000);
-  t.equal(await verdictOf(accesses, call, on), 'EJUKEBOX', 'and no longer');
+  t.equal(await verdictOf(accesses, call, on), 'EJUKEBOX', 'known groups become invalid after that');
 });
 
-t.test('nfs.server-aux-gids: look-ups that take long keep their own users waiting, and those not for long', async t => {
+t.test('nfs.server-aux-gids: slow look-ups delay only their own users, and not for long', async t => {
   const { accesses } = groupsOf({ 1001: [7] });
   const on = auxGids();
   t.strictSame(await groupsAs(accesses, from(CLIENT, sys(1001)), on), [7]);
   const stuck = Array.from({ length: 16 }, (_, i) => verdictOf(accesses, from('10.0.0.2', sys(2000 + i)), on));
-  t.strictSame(await groupsAs(accesses, from('10.0.0.3', sys(1001)), on), [7], 'a known user, meanwhile');
+  t.strictSame(
+    await groupsAs(accesses, from('10.0.0.3', sys(1001)), on),
+    [7],
+    'a known user is answered in the meantime',
+  );
   t.strictSame(new Set(await Promise.all(stuck)), new Set(['EJUKEBOX']));
 });
 
-t.test('nfs.server-aux-gids: squashing holds for groups that are looked up', async t => {
+t.test('nfs.server-aux-gids: squashing applies to groups that are looked up', async t => {
   const { accesses } = groupsOf({ 1000: [0, 7], 0: [5], 65_534: [6] });
   const none = auxGids();
   t.strictSame(await groupsAs(accesses, from(), none), [0, 7]);
   const root = auxGids('nfs3.v.squash root', 'nfs3.v.anongid 98');
   t.strictSame(await groupsAs(accesses, from(), root), [98, 7], 'root’s group gives root’s files away as well');
-  t.strictSame(await groupsAs(accesses, from(CLIENT, sys(0)), root), [], 'root is nobody, without groups');
+  t.strictSame(await groupsAs(accesses, from(CLIENT, sys(0)), root), [], 'root is the anonymous user, without groups');
   const all = auxGids('nfs3.v.squash all');
   t.strictSame(await groupsAs(accesses, from(), all), []);
   const anonymous = callFrom(CLIENT);

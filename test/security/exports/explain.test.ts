@@ -1,6 +1,6 @@
 /**
- * Promised: what `explain`, `exports`, `check` and the lines at the start say of an export is true of the whole graph,
- * and `explain` answers with its exit code, too.
+ * Promise: what `explain`, `exports`, `check` and the lines at the start say of an export is true of the whole graph.
+ * `explain` also answers with its exit code.
  */
 import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const asRoot = process.geteuid!() === 0;
 const me = process.geteuid!();
 const { data, vol, state } = folders(t, 'data', 'vol', 'state');
 
-/** The volumes, and what stands between each and its brick. */
+/** The volumes, and what is between each of them and its brick. */
 const VOLUMES: Readonly<Record<string, { layer?: string; options?: string; squash?: string; access?: string }>> = {
   plain: {},
   guarded: { layer: 'features/read-only' },
@@ -79,7 +79,7 @@ const explain = (question: Partial<Question>) =>
     ...question,
   });
 
-t.test('read-only is what the graph makes so, by an option or by a layer', async t => {
+t.test('an export is read-only if an option or a layer makes it so', async t => {
   const checked = await bricknfs(['check', '-f', file]);
   const listed = await ask<ExportReport[]>({ 'state-dir': state }, 'exports');
   for (const name of Object.keys(VOLUMES)) {
@@ -95,7 +95,7 @@ t.test('read-only is what the graph makes so, by an option or by a layer', async
   }
 });
 
-t.test('refused is what the caller cannot do, by rules, modes or because it is not there', async t => {
+t.test('explain refuses what the caller cannot do because of rules, modes or a missing path', async t => {
   const refused: [Partial<Question>, { rule: string | RegExp; where: string; reason: RegExp }][] = [
     [
       { path: '/plain', client: '10.9.0.1' },
@@ -144,7 +144,7 @@ t.test('refused is what the caller cannot do, by rules, modes or because it is n
   }
 });
 
-t.test('the exit code says it, too: 0 allowed, 1 refused', async t => {
+t.test('the exit code is 0 for allowed and 1 for refused', async t => {
   const run = (...words: string[]) => bricknfs(['explain', '--client', '10.0.0.1', '--uid', '1234', ...words]);
   const live = ['--state-dir', state, '--path'];
   const [allowed, absent, json, offline, offlineRefused, help] = await Promise.all([
@@ -173,13 +173,13 @@ t.test('the exit code says it, too: 0 allowed, 1 refused', async t => {
   t.match(help.stdout, /Exits with 0 .* 1 /s);
 });
 
-/** Root starts the server as another user, who must be able to read it. */
+/** Whether every user can read the directory. Root starts the server as another user, which must be able to read it. */
 function isReadableByAll(dir: string): boolean {
   return (statSync(dir).mode & 0o5) === 0o5 && (dir === '/' || isReadableByAll(join(dir, '..')));
 }
 
 const skip = asRoot && !isReadableByAll(import.meta.dirname) && 'this folder cannot be read by other users';
-t.test('without root everyone acts as the server', { skip }, async t => {
+t.test("without root all callers act as the server's user", { skip }, async t => {
   const dirs = folders(t, 'data', 'state');
   const uid = asRoot ? 1234 : me;
   if (asRoot) for (const dir of [dirs.data, dirs.state, join(dirs.data, '..')]) chownSync(dir, uid, uid);

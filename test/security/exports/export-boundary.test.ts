@@ -1,6 +1,6 @@
 /**
- * A handle reaches nothing outside of the export that it was given out for: not by `..`, not by a listing, not by a
- * name, whatever is moved where on the server, and by whichever stage of the server is asked.
+ * A handle reaches nothing outside of the export that it was given out for: not by `..`, by a listing or by a name,
+ * wherever objects are moved on the server, and whichever stage of the server is asked.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { type Listed, NfsClient } from '../client.ts';
 
 const { NFS3_OK, NFS3ERR_STALE, NFS3ERR_XDEV, NFS3ERR_ROFS, NFS3ERR_ACCES } = nfsstat3;
 
-/** Fills a directory with what the table of changes is about. */
+/** Fills a directory with what the table of changes needs. */
 function fill(dir: string): void {
   mkdirSync(join(dir, 'empty'), { recursive: true });
   writeFileSync(join(dir, 'file'), 'content');
@@ -22,12 +22,13 @@ function fill(dir: string): void {
 
 interface Setting {
   readonly dirs?: string;
-  /** More lines for nfs/server, and for the brick. */
+  /** More lines for nfs/server. */
   readonly lines?: readonly string[];
+  /** More lines for the brick. */
   readonly brick?: readonly string[];
 }
 
-/** A volume whose root holds a secret, and in which only `a` and `b` are exported. */
+/** A volume whose root holds a secret, and of which only `a` and `b` are exported. */
 async function exportsOfTwo(t: Test, { dirs = '/a,/b', lines = [], brick = [] }: Setting = {}) {
   const [dir, stateDir] = [await temporaryDir(t, 'vol'), await temporaryDir(t, 'state')];
   writeFileSync(join(dir, 'secret'), 'secret');
@@ -49,13 +50,13 @@ async function handlesOf(client: NfsClient) {
   return { a, d, e, file: await client.found(d, 'file') };
 }
 
-/** Whether the directory shows a name that only a place outside of the exports has. */
+/** Whether the directory has a name that only a place outside of the exports has. */
 async function isOutside(client: NfsClient, dir: Buffer): Promise<boolean> {
   const names = await client.list(dir);
   return typeof names !== 'number' && names.some(({ name }) => ['secret', 'private', 'volume'].includes(name));
 }
 
-/** Goes up by LOOKUP and by the handles of listings, as far as that goes, and fails if that is out of the export. */
+/** Goes up by LOOKUP and by the handles of listings as far as it can. Fails if that leads out of the export. */
 async function climb(t: Test, client: NfsClient, from: Buffer, what: string): Promise<void> {
   const seen = new Set<string>();
   const todo = [from];
@@ -77,11 +78,11 @@ async function climb(t: Test, client: NfsClient, from: Buffer, what: string): Pr
 }
 
 interface Move {
-  /** What is done on the server, by a local program. */
+  /** What a local program does on the server. */
   readonly move: (dir: string) => void;
-  /** The directories whose handles are outside of the export then. */
+  /** The directories whose handles are outside of the export afterwards. */
   readonly outside: readonly ('a' | 'd' | 'e')[];
-  /** They are not in the volume either, so that an index does not find them. */
+  /** Whether they are not in the volume either, so that an index does not find them. */
   readonly isLost?: boolean;
 }
 
@@ -148,16 +149,16 @@ const MOVES: Readonly<Record<string, Move>> = {
   },
 };
 
-/** New names in what lies outside are not reached, and none can be made: as if the directory were not exported. */
+/** Checks that names in a directory outside of the export cannot be reached or made, as if it were not exported. */
 async function keepsIn(t: Test, client: NfsClient, { dir, file }: Target, what: string, isLost = false) {
   t.equal(await client.lookup(dir, '..'), NFS3ERR_STALE, `${what}: LOOKUP of ..`);
   t.equal(await client.lookup(dir, 'file'), NFS3ERR_STALE, `${what}: LOOKUP of a name`);
-  if (!isLost) t.equal(await client.getattr(dir), NFS3_OK, `${what}: the handle itself goes on`);
+  if (!isLost) t.equal(await client.getattr(dir), NFS3_OK, `${what}: the handle itself stays valid`);
   const listed = await client.list(dir);
   const handles = typeof listed === 'number' ? [] : listed.filter(({ handle }) => handle !== undefined);
   t.strictSame(handles, [], `${what}: READDIRPLUS gives no handles`);
   for (const [procedure, change] of Object.entries(CHANGES)) {
-    if (procedure === 'WRITE' || procedure.startsWith('SETATTR')) continue; // not about a name
+    if (procedure === 'WRITE' || procedure.startsWith('SETATTR')) continue; // This call is not about a name.
     t.equal((await change(client, { dir, file })).status, NFS3ERR_STALE, `${what}: ${procedure}`);
   }
 }
@@ -184,7 +185,7 @@ for (const index of ['off', 'on']) {
   }
 }
 
-t.test('.. below the top is what is above, with a handle in listings too; .. of the top is the top', async t => {
+t.test('`..` below the top leads up, also by a handle in listings, and `..` of the top is the top', async t => {
   const { serve } = await exportsOfTwo(t);
   const client = await NfsClient.connect(t, await serve());
   const { a, d, e } = await handlesOf(client);
@@ -200,7 +201,7 @@ t.test('.. below the top is what is above, with a handle in listings too; .. of 
   t.strictSame(names, [d.toString('hex'), a.toString('hex'), undefined]);
 });
 
-t.test('a directory that has moved back is in the export again', async t => {
+t.test('a directory that is moved back is in the export again', async t => {
   const { dir, serve } = await exportsOfTwo(t);
   const client = await NfsClient.connect(t, await serve());
   const { a, d } = await handlesOf(client);
@@ -211,7 +212,7 @@ t.test('a directory that has moved back is in the export again', async t => {
   t.type(await client.lookup(d, 'file'), Buffer);
 });
 
-t.test('the whole volume moves: its exports go on', async t => {
+t.test('the exports of a volume stay valid when the whole volume is moved', async t => {
   const { dir, serve } = await exportsOfTwo(t);
   const client = await NfsClient.connect(t, await serve());
   const { a, d } = await handlesOf(client);
@@ -222,7 +223,7 @@ t.test('the whole volume moves: its exports go on', async t => {
 });
 
 t.test(
-  'a path that is longer than the kernel tells: what is in the export stays in it, what is not does not',
+  'with a path longer than the kernel reports, an object in the export stays in it, and one outside does not',
   async t => {
     const { dir, serve } = await exportsOfTwo(t);
     const client = await NfsClient.connect(t, await serve());
@@ -245,7 +246,7 @@ t.test(
   },
 );
 
-t.test('RENAME and LINK from one export to another: XDEV, and nothing is changed', async t => {
+t.test('RENAME and LINK from one export to another fail with XDEV and change nothing', async t => {
   const { dir, serve } = await exportsOfTwo(t);
   const client = await NfsClient.connect(t, await serve());
   const { a, d, file } = await handlesOf(client);
@@ -255,15 +256,15 @@ t.test('RENAME and LINK from one export to another: XDEV, and nothing is changed
     'RENAME of a file': () => rename(client, a, b),
     'RENAME of a file back': () => rename(client, b, a),
     'RENAME of a directory': () => rename(client, a, b, 'd', 'd'),
-    'RENAME over what is there': () => rename(client, a, b, 'file', 'file'),
-    'RENAME of what is not there': () => rename(client, a, b, 'nothing', 'x'),
+    'RENAME over an existing file': () => rename(client, a, b, 'file', 'file'),
+    'RENAME of a missing name': () => rename(client, a, b, 'nothing', 'x'),
     'RENAME from deeper': () => rename(client, d, b, 'e', 'e'),
     'LINK of a file': () => link(client, file, b),
-    'LINK over what is there': () => link(client, file, b, 'file'),
+    'LINK over an existing file': () => link(client, file, b, 'file'),
   };
   for (const [what, call] of Object.entries(cases)) t.equal((await call()).status, NFS3ERR_XDEV, what);
   t.strictSame(namesIn(dir), before);
-  t.equal((await rename(client, a, d, 'file', 'moved')).status, NFS3_OK, 'within one export they are done');
+  t.equal((await rename(client, a, d, 'file', 'moved')).status, NFS3_OK, 'within one export they succeed');
   t.equal((await link(client, file, a)).status, NFS3_OK);
 });
 
@@ -278,8 +279,8 @@ t.test('the volume and a directory of it are two exports', async t => {
   t.equal((await rename(client, a, root)).status, NFS3ERR_XDEV);
   t.equal((await rename(client, root, a, 'a', 'a')).status, NFS3ERR_XDEV);
   t.equal((await link(client, await client.found(a, 'file'), root)).status, NFS3ERR_XDEV);
-  t.same(await client.lookup(a, '..'), a, 'a handle of the directory does not get to the volume');
-  t.same(await client.lookup(await client.found(root, 'a'), '..'), root, 'one of the volume does');
+  t.same(await client.lookup(a, '..'), a, "a handle from the directory's export does not lead to the volume");
+  t.same(await client.lookup(await client.found(root, 'a'), '..'), root, "a handle from the volume's export does");
 });
 
 const untouched = (dir: string) => ({
@@ -288,7 +289,7 @@ const untouched = (dir: string) => ({
   modes: ['a', 'a/file'].map(path => statSync(join(dir, path)).mode),
 });
 
-/** Every changing procedure, with a handle for which it must be refused. */
+/** Makes every changing call with a handle for which it must be refused. */
 async function refusesChanges(t: Test, served: ServedNfs, client: NfsClient, from: NfsClient, status: number) {
   const a = await from.mounted('/vol/a');
   const target = { dir: a, file: await from.found(a, 'file') };
@@ -306,20 +307,24 @@ t.test('a handle of a read-only export changes nothing', async t => {
   await refusesChanges(t, served, client, client, NFS3ERR_ROFS);
 });
 
-t.test('a handle of an export that is not for this client changes nothing', async t => {
+t.test('a handle of an export that refuses this client changes nothing', async t => {
   const { dir, serve } = await exportsOfTwo(t, { dirs: '/a(127.0.0.2),/b' });
   const served = await serve();
   const allowed = await NfsClient.connect(t, served, { address: '127.0.0.2' });
   const client = await NfsClient.connect(t, served);
   await refusesChanges(t, served, client, allowed, NFS3ERR_ACCES);
-  t.equal(await client.mount('/vol/a'), 13, 'nor may it be mounted');
+  t.equal(await client.mount('/vol/a'), 13, 'it cannot be mounted either');
   const [a, b] = [await allowed.mounted('/vol/a'), await client.mounted('/vol/b')];
-  t.equal((await rename(client, b, a)).status, NFS3ERR_ACCES, 'RENAME from an export of its own');
-  t.equal((await link(client, await client.found(b, 'file'), a)).status, NFS3ERR_ACCES, 'LINK of a file of its own');
+  t.equal((await rename(client, b, a)).status, NFS3ERR_ACCES, 'RENAME from an export that it may use');
+  t.equal(
+    (await link(client, await client.found(b, 'file'), a)).status,
+    NFS3ERR_ACCES,
+    'LINK of a file that it may use',
+  );
   t.notOk(existsSync(join(dir, 'a/moved')));
 });
 
-t.test('a handle of an export that there is no more changes nothing', async t => {
+t.test('a handle of an export that no longer exists changes nothing', async t => {
   const { dir, stateDir, serve } = await exportsOfTwo(t);
   const from = await NfsClient.connect(t, await serve());
   const options = ['option nfs3.export-volumes off', 'option nfs3.vol.export-dir /b'];

@@ -1,4 +1,4 @@
-/** MNT gives nobody the handle of a directory that it could not reach itself from the exported one. */
+/** MNT gives no client the handle of a directory that the client could not reach itself from the exported one. */
 import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -8,14 +8,17 @@ import { serveNfs, type ServedNfs, temporaryDir } from '../../support/nfs.ts';
 import { NfsClient, type Who } from '../client.ts';
 
 const { OK, ERR_ACCES, ERR_NOTDIR, ERR_NOENT } = MNT3;
-const needsRoot = { skip: !canSwitch && 'other users’ rights need root' };
+const needsRoot = { skip: !canSwitch && 'only root can act as other users' };
 
 const alice: Who = { uid: 1000, gid: 1000 };
 const bob: Who = { uid: 2000, gid: 2000 };
 const root: Who = { uid: 0 };
 const unknown: Who = { uid: 'none' };
 
-/** A volume with an open directory, one of root's, and one of uid 1000's, each with an open one in it. */
+/**
+ * A volume with an open directory, one that only root may enter, and one that only uid 1000 may, each with an open one
+ * in it.
+ */
 async function people(t: Test, ...lines: string[]): Promise<ServedNfs> {
   const dir = await temporaryDir(t, 'vol');
   chmodSync(dir, 0o755);
@@ -66,22 +69,36 @@ for (const [what, who, how, path, status] of AS_WHOM) {
   });
 }
 
-t.test('what is exported need not be reachable for the caller: root walks the way to it', needsRoot, async t => {
+t.test('the exported directory need not be reachable for the caller, because root walks to it', needsRoot, async t => {
   const served = await people(t, squash('all'), 'option nfs3.vol.export-dir /closed/in');
   for (const who of [root, bob, unknown]) {
     const client = await NfsClient.connect(t, served, who);
     t.type(await client.mount('/vol/closed/in'), Buffer);
   }
   chmodSync(served.dir, 0o700);
-  t.type(await (await NfsClient.connect(t, served, bob)).mount('/vol'), Buffer, 'nor the volume itself');
+  t.type(
+    await (await NfsClient.connect(t, served, bob)).mount('/vol'),
+    Buffer,
+    'the volume itself need not be reachable either',
+  );
 });
 
-t.test('with AUTH_NONE off, MNT without credentials is still answered: what it gives is of no use without', async t => {
-  const client = await NfsClient.connect(t, await serveNfs(t, { options: ['option rpc-auth.auth-null off'] }), unknown);
-  t.equal(await client.getattr(await client.mounted('/vol')), 13);
-});
+t.test(
+  'with AUTH_NONE off, MNT without credentials is still answered, but its handle is of no use without them',
+  async t => {
+    const client = await NfsClient.connect(
+      t,
+      await serveNfs(t, { options: ['option rpc-auth.auth-null off'] }),
+      unknown,
+    );
+    t.equal(await client.getattr(await client.mounted('/vol')), 13);
+  },
+);
 
-/** What leads where: links are in the volume (exported as /vol and as /srv/vol), or in `sub`, exported by itself. */
+/**
+ * Where each link leads. The links are in the volume (exported as /vol and as /srv/vol), or in `sub`, which is also
+ * exported by itself.
+ */
 const LINKS: Readonly<Record<string, string>> = {
   relative: 'sub/dir',
   'absolute, by the name of the export': '/vol/sub/dir',
@@ -155,31 +172,31 @@ t.test('symbolic links in the path are followed as long as they stay in the expo
   }
 });
 
-t.test('of an export that is a part of its volume they stay in the part', async t => {
+t.test('in an export of a part of a volume symbolic links are followed within the part', async t => {
   const served = await linked(t, 'option nfs3.export-volumes off', 'option nfs3.vol.export-dir /sub');
   const client = await NfsClient.connect(t, served);
   t.same(await client.mount('/vol/sub/to its own'), await client.mounted('/vol/sub/dir'));
-  t.equal(await client.mount('/vol/sub/up and down'), ERR_ACCES, 'as the top has no directory above it');
+  t.equal(await client.mount('/vol/sub/up and down'), ERR_ACCES, 'the top has no directory above it');
   t.equal(await client.mount('/vol/sub/out of the part'), ERR_ACCES);
   t.equal(await client.mount('/vol/sub/out of the part, absolute'), ERR_ACCES);
   t.same(await client.mount('/vol/sub/dir/up'), await client.mounted('/vol/sub'));
 });
 
 t.test(
-  'a link as the exported directory itself is not followed: what is exported does not change by a link',
+  'a link in place of the exported directory is not followed, so a link cannot change what is exported',
   async t => {
     const served = await linked(t, 'option nfs3.export-volumes off', 'option nfs3.vol.export-dir /relative');
     t.equal(await (await NfsClient.connect(t, served)).mount('/vol/relative'), ERR_NOTDIR);
   },
 );
 
-t.test('forty links are followed, no more', async t => {
+t.test('forty links are followed, and no more', async t => {
   const served = await linked(t);
   for (let i = 0; i < 42; i++) symlinkSync(i === 0 ? 'sub' : `l${i - 1}`, join(served.dir, `l${i}`));
   const client = await NfsClient.connect(t, served);
   t.type(await client.mount('/vol/l39'), Buffer);
   t.equal(await client.mount('/vol/l40'), ERR_NOTDIR);
   symlinkSync(`${'./'.repeat(2000)}sub`, join(served.dir, 'long'));
-  t.equal(await client.mount('/vol/long'), 63, 'a link of thousands of names');
+  t.equal(await client.mount('/vol/long'), 63, 'a link of thousands of names is refused');
   t.ok(readFileSync(join(served.dir, 'sub/file')));
 });

@@ -1,4 +1,6 @@
-/** Promised: who opens an export to everyone, with root as root, is told so in one line that says what to add. */
+/**
+ * Promise: a server that opens an export to everyone, with root as root, says so in one line that tells what to add.
+ */
 import { writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -30,18 +32,18 @@ async function exportsOf({ allow, reject, squash = 'none', readOnly = false, mor
 const ROOT = { address: '0.0.0.0', toldApart: true, uid: 0, byFlags: true } as const;
 const EVERYTHING = /^Warning: every host that reaches this server may use \/data, \/other as root; /;
 const cases: { name: string; flags: Flags; listening?: object; says: RegExp | undefined }[] = [
-  { name: 'nothing said', flags: {}, says: /add --allow NETWORK and --squash root$/ },
-  { name: 'nothing said, all addresses', flags: {}, listening: { address: '::' }, says: EVERYTHING },
+  { name: 'no options', flags: {}, says: /add --allow NETWORK and --squash root$/ },
+  { name: 'no options, all addresses', flags: {}, listening: { address: '::' }, says: EVERYTHING },
   { name: 'one address', flags: {}, listening: { address: '192.0.2.1' }, says: EVERYTHING },
   { name: 'a host name', flags: {}, listening: { address: 'server.example.org' }, says: EVERYTHING },
   { name: 'this machine only', flags: {}, listening: { address: '127.0.0.1' }, says: undefined },
   { name: 'this machine only, IPv6', flags: {}, listening: { address: '::1' }, says: undefined },
   { name: 'read-only', flags: { readOnly: true }, says: EVERYTHING },
-  { name: 'some may', flags: { allow: '10.0.0.0/8' }, says: undefined },
-  { name: 'some may, and all others', flags: { allow: '10.0.0.0/8,*' }, says: EVERYTHING },
+  { name: 'some are allowed', flags: { allow: '10.0.0.0/8' }, says: undefined },
+  { name: 'some are allowed, and all others', flags: { allow: '10.0.0.0/8,*' }, says: EVERYTHING },
   { name: 'every IPv4 address', flags: { allow: '0.0.0.0/0' }, says: EVERYTHING },
-  { name: 'some may not', flags: { reject: '10.0.0.0/8' }, says: EVERYTHING },
-  { name: 'none may', flags: { allow: 'none' }, says: undefined },
+  { name: 'some are rejected', flags: { reject: '10.0.0.0/8' }, says: EVERYTHING },
+  { name: 'none is allowed', flags: { allow: 'none' }, says: undefined },
   { name: 'all are rejected', flags: { reject: '*' }, says: undefined },
   { name: 'root is squashed', flags: { squash: 'root' }, says: undefined },
   { name: 'all are squashed', flags: { squash: 'all' }, says: undefined },
@@ -61,7 +63,7 @@ const cases: { name: string; flags: Flags; listening?: object; says: RegExp | un
     says: /may use \/data, \/data\/a, \/data\/b and 1 more as root/,
   },
   {
-    name: 'of a volfile',
+    name: 'from a volfile',
     flags: {},
     listening: { byFlags: false },
     says: /add rpc-auth\.addr\.allow NETWORK and nfs3\.VOLUME\.squash root$/,
@@ -82,7 +84,7 @@ for (const { name, flags, listening, says } of cases) {
   });
 }
 
-t.test('at the start, with mount commands for an address that others reach', async t => {
+t.test('the start says it, with mount commands for an address that other hosts reach', async t => {
   const args = ['--host', '0.0.0.0', '--port', '0', '--stages', '1', '--state-dir'];
   const { stdout } = await serving(t, [...args, state, data]);
   const warnings = stdout.text.split('\n').filter(line => line.startsWith('Warning: '));
@@ -95,7 +97,7 @@ t.test('at the start, with mount commands for an address that others reach', asy
   t.notMatch(guarded.text, 'Warning');
 });
 
-t.test('and in the log when a volfile that is loaded anew opens an export', async t => {
+t.test('the log says it when a reloaded volfile opens an export', async t => {
   const file = join(state, 'nfs.vol');
   const text = (allow: string) =>
     generateVolfile([data], { ...FLAGS, host: '0.0.0.0', allow, reject: undefined, squash: 'none', readOnly: false });

@@ -1,6 +1,6 @@
 /**
- * Promised: an option that limits access and is not understood stops the start. `check` and `serve` refuse it in the
- * same words, `file:line` first, and a volfile that is loaded anew with it changes nothing.
+ * Promise: an option that limits access and is not understood stops the start. `check` and `serve` refuse it with the
+ * same words, beginning with `file:line`, and reloading such a volfile changes nothing.
  */
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -14,13 +14,13 @@ import { refused } from '../../cli/in-process.ts';
 
 const { data, vol, state } = folders(t, 'data', 'vol', 'state');
 
-/** Lines for each layer: `data` is exported, `guard` is below it, if wanted, and `brick` below both. */
+/** Option lines for each layer. `data` is exported, `guard` is below it if present, and `brick` is at the bottom. */
 interface Lines {
   readonly brick?: readonly string[];
   readonly guard?: readonly string[];
   readonly data?: readonly string[];
   readonly nfs?: readonly string[];
-  /** A guard that nothing passes through. */
+  /** The lines of a guard that no call passes through. */
   readonly idle?: readonly string[];
 }
 
@@ -44,20 +44,23 @@ interface Case {
   readonly name: string;
   readonly lines: Lines;
   readonly overrides?: readonly string[];
-  /** What the message says, behind where. */
+  /** What the message says after the place. */
   readonly says: RegExp;
-  /** The option in the volfile whose line is named. */
+  /** The option in the volfile whose line the message names. */
   readonly at?: string;
 }
 
-/** For each option of nfs/server that limits access: values that it takes (the first is set), and one that it does not. */
+/**
+ * For each option of nfs/server that limits access: values that it accepts (the first is set), and one that it refuses.
+ */
 const VALUES: Readonly<Record<string, { good: readonly [string, string]; bad: string; emptyMeansNone?: true }>> = {
   'nfs.bind-address': { good: ['127.0.0.1', '::1'], bad: '127.0.0' },
   'nfs.*.disable': { good: ['off', 'on'], bad: 'offf' },
   'nfs.exports-auth-enable': { good: ['off', 'no'], bad: 'on' },
-  'nfs3.export-volumes': { good: ['off', 'on'], bad: 'onn' }, // else the hosts of export-dir keep nobody out
+  'nfs3.export-volumes': { good: ['off', 'on'], bad: 'onn' }, // Otherwise the hosts of export-dir would limit nothing.
   'nfs3.export-dirs': { good: ['on', 'off'], bad: 'none' },
-  // Empty as GlusterFS leaves it behind: no directory besides the volume, as without the option.
+  // GlusterFS leaves the option behind with an empty value. It then stands for no directory besides the volume, as
+  // without the option.
   'nfs3.*.export-dir': { good: ['/a(10.0.0.1)', '/b'], bad: '/a(10.0.0.1', emptyMeansNone: true },
   'nfs3.*.volume-access': { good: ['read-only', 'read-write'], bad: 'readonly' },
   'nfs3.*.squash': { good: ['root', 'all'], bad: 'root_squash' },
@@ -129,7 +132,7 @@ function casesOf(key: string): Case[] {
     const other = key.replace('*', volume);
     const meant = volume === 'dta' ? ' \\(did you mean "data"\\?\\)' : '';
     const says = new RegExp(`expected a subvolume of "nfs" \\(data\\) in option ${other}, found "${volume}"${meant}$`);
-    const name = volume === 'brick' ? 'for a volume that is not exported' : 'for a volume that is not there';
+    const name = volume === 'brick' ? 'for a volume that is not exported' : 'for a missing volume';
     cases.push(
       { name, lines: inNfs(`${other} ${good[0]}`), at: other, says },
       { name, lines: {}, overrides: [override(other, good[0])], says },
@@ -138,7 +141,7 @@ function casesOf(key: string): Case[] {
   return cases;
 }
 
-/** More of the kind, each as it was found in use or in volfiles of GlusterFS. */
+/** More cases of the kind, each found in use or in volfiles of GlusterFS. */
 const OTHERS: readonly Case[] = [
   ...Object.entries({
     'rpc-auth.addr.data.alow 10.0.0.1':
@@ -227,7 +230,7 @@ const OTHERS: readonly Case[] = [
     says: /expected option rpc-auth\.addr\.VOLUME\.allow in a volume of type nfs\/server, found "auth\.allow" in volume/,
   },
   {
-    name: 'a guard that nothing passes through',
+    name: 'a guard that no call passes through',
     lines: { idle: [] },
     says: /:5: expected volume "idle" \(features\/read-only\) as a subvolume of another, since it limits access, found/,
   },
@@ -275,7 +278,7 @@ const hostCases: Case[] = Object.entries(HOSTS).flatMap(([list, says]) =>
   })),
 );
 
-/** `file:line`, or the override, and what is said there. */
+/** `file:line` or the override, and what the message says after it. */
 function whereIn(text: string, { at, overrides }: Case): string {
   if (overrides !== undefined) return `--xlator-option ${overrides.at(-1)}: `;
   if (at === undefined) return ':';
@@ -285,7 +288,7 @@ function whereIn(text: string, { at, overrides }: Case): string {
 const file = join(vol, 'nfs.vol');
 const refusals: Case[] = [];
 
-t.test('every option of nfs/server that limits access is in this table', async t => {
+t.test('every option of nfs/server that limits access is in the table', async t => {
   const limiting = Object.entries(OPTIONS).filter(([, { limits }]) => limits);
   t.strictSame(Object.keys(VALUES).sort(), limiting.map(([key]) => key).sort());
   const good = Object.entries(VALUES).map(
@@ -298,7 +301,7 @@ t.test('every option of nfs/server that limits access is in this table', async t
   );
   writeFileSync(file, volfile({ nfs: good }));
   const { code, stderr } = await bricknfs(['check', '--strict', '-f', file]);
-  t.strictSame({ code, stderr }, { code: 0, stderr: '' }, 'their good values are taken');
+  t.strictSame({ code, stderr }, { code: 0, stderr: '' }, 'good values are accepted');
 });
 
 const groups: Record<string, readonly Case[]> = {
@@ -330,7 +333,7 @@ for (const [group, cases] of Object.entries(groups)) {
   });
 }
 
-t.test('loaded anew, each of them changes nothing', async t => {
+t.test('reloading with each of them changes nothing', async t => {
   writeFileSync(file, volfile({ nfs: ['rpc-auth.addr.data.allow 10.0.0.1'] }));
   const args = ['-f', file, '--stages', '2', '--state-dir', state, '--xlator-option', 'nfs.nfs3.data.trusted-write=on'];
   const { child, port, stderr } = await serving(t, args);
@@ -354,7 +357,7 @@ t.test('loaded anew, each of them changes nothing', async t => {
   };
   const anew = [
     ...refusals,
-    // The override is for a volume that is not there any more.
+    // The override is for a volume that no longer exists.
     {
       name: 'override',
       lines: {},
@@ -376,12 +379,12 @@ t.test('loaded anew, each of them changes nothing', async t => {
   t.equal(
     stderr.text.match(/option nfs\.acl has no effect here/g)?.length,
     1,
-    'a warning comes once, not from each stage',
+    'a warning comes once, and not from each stage',
   );
-  t.strictSame(await exported(), [{ ...before[0]!, allow: ['10.0.0.2'] }], 'and a good one takes over');
+  t.strictSame(await exported(), [{ ...before[0]!, allow: ['10.0.0.2'] }], 'a good volfile takes over');
 });
 
-t.test('what limits nothing is ignored with a warning, which --strict does not take', async t => {
+t.test('an unknown option that limits nothing is ignored with a warning, which --strict refuses', async t => {
   writeFileSync(
     file,
     volfile({
@@ -402,18 +405,18 @@ t.test('what limits nothing is ignored with a warning, which --strict does not t
     '8: volume "data": debug/io-stats has no option "count-fop-hit" (did you mean "count-fop-hits"?); it is ignored',
     '9: volume "data": debug/io-stats has no option "nfs.port" (it is one of nfs/server); it is ignored',
   ];
-  t.equal(lax.stderr, warnings.map(line => `${file}:${line}\n`).join(''), 'each once');
+  t.equal(lax.stderr, warnings.map(line => `${file}:${line}\n`).join(''), 'each warning comes once');
   t.equal(lax.code, 0);
   t.equal(strict.code, 2);
   t.equal(strict.stderr, `${lax.stderr}bricknfs: expected no warnings (--strict), found 5\n`);
 });
 
-t.test('an override for many volumes is for those that take it', async t => {
+t.test('an override for many volumes applies to those that know the option', async t => {
   writeFileSync(file, volfile({ guard: [] }));
   const words = ['--xlator-option', '*.read-only=off', '--xlator-option', '*.rpc-auth.addr.data.allow=10.0.0.1'];
   const { code, stdout, stderr } = await bricknfs(['check', '--strict', '-f', file, ...words]);
   t.strictSame({ code, stderr }, { code: 0, stderr: '' });
-  t.equal(stdout.match(/option read-only off/g)?.length, 1, 'the effective graph has it where it is taken');
+  t.equal(stdout.match(/option read-only off/g)?.length, 1, 'the effective graph has the option where it applies');
   t.match(stdout, /^\/data +read-write +none +10\.0\.0\.1 /m);
 });
 

@@ -1,6 +1,6 @@
 /**
- * A handle is good for the tree that it was given out for, and for no other: not for another directory under the same
- * volume's name, nor for what takes the place of a directory while the server runs.
+ * A handle is valid for the tree that it was given out for, and for no other: not for another directory under the same
+ * volume name, and not for a directory that takes the place of the served one while the server runs.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { NfsClient } from '../client.ts';
 
 const { NFS3_OK, NFS3ERR_STALE } = nfsstat3;
 
-/** A directory with a file and a directory in it. */
+/** Fills a directory with a file and a directory. */
 function fill(dir: string, content: string): string {
   mkdirSync(join(dir, 'sub'), { recursive: true });
   chmodSync(dir, 0o755);
@@ -38,7 +38,7 @@ async function write(client: NfsClient, file: Buffer): Promise<number> {
   return (await client.call(NFS3.WRITE, args)).status;
 }
 
-/** None of the handles is good for anything. */
+/** Checks that none of the handles can be used. */
 async function expectStale(t: Test, client: NfsClient, handles: Record<string, Buffer>, what: string): Promise<void> {
   for (const [path, handle] of Object.entries(handles)) {
     t.equal(await client.getattr(handle), NFS3ERR_STALE, `${what}: GETATTR of ${path}`);
@@ -71,7 +71,7 @@ for (const index of ['off', 'on']) {
     t.equal(Buffer.from((await read(client, own['file']!)).data!).toString(), 'of y');
   });
 
-  t.test(`two servers at once, index ${index}: what one gives out is of no use at the other`, async t => {
+  t.test(`of two servers at once, one does not accept the handles of the other, index ${index}`, async t => {
     const [x, y] = [fill(await temporaryDir(t, 'x'), 'of x'), fill(await temporaryDir(t, 'y'), 'of y')];
     const options = ['option nfs3.vol.volume-access read-only', 'option nfs3.vol.squash all'];
     const careful = await NfsClient.connect(t, await serveNfs(t, { dir: x, brick, options }));
@@ -80,7 +80,7 @@ for (const index of ['off', 'on']) {
     await expectGood(t, careful, handles, 'at its own');
   });
 
-  t.test(`the same volume-id for two trees, one after the other, index ${index}`, async t => {
+  t.test(`two trees with the same volume-id, one after the other, share no handles, index ${index}`, async t => {
     const options = ['option nfs3.vol.volume-id 3b1b7a52-5f0b-4d5e-9d3c-8a5f4f2f7c11'];
     const [x, y] = [fill(await temporaryDir(t, 'x'), 'of x'), fill(await temporaryDir(t, 'y'), 'of y')];
     const handles = await handlesOf(await NfsClient.connect(t, await serveNfs(t, { dir: x, brick, options })));
@@ -88,7 +88,7 @@ for (const index of ['off', 'on']) {
   });
 }
 
-/** A server over a directory in a directory, so that it can be moved, and what clients of it hold. */
+/** A server over a directory within a directory, so that it can be moved, and the handles that clients hold. */
 async function served(t: Test): Promise<{ dir: string; server: ServedNfs; other: () => Promise<ServedNfs> }> {
   const [home, stateDir] = [await temporaryDir(t, 'home'), await temporaryDir(t, 'state')];
   const dir = fill(join(home, 'data'), 'old');
@@ -96,13 +96,13 @@ async function served(t: Test): Promise<{ dir: string; server: ServedNfs; other:
   return { dir, server: await serve(), other: serve };
 }
 
-/** How another directory comes to be where the served one was. */
+/** Ways in which another directory comes to be in the place of the served one. */
 const REPLACED: Readonly<Record<string, (dir: string) => void>> = {
-  'removed and made anew': dir => {
+  'removed and made again': dir => {
     rmSync(dir, { recursive: true });
     fill(dir, 'new');
   },
-  'moved aside and made anew': dir => {
+  'moved aside and made again': dir => {
     renameSync(dir, `${dir}.old`);
     fill(dir, 'new');
   },
@@ -119,29 +119,29 @@ for (const [what, replace] of Object.entries(REPLACED)) {
     const stage = await other();
     const [client, beside] = [await NfsClient.connect(t, server), await NfsClient.connect(t, stage)];
     const handles = await handlesOf(client);
-    await expectGood(t, beside, handles, 'in another stage, before');
+    await expectGood(t, beside, handles, 'in another stage, before it is replaced');
     replace(dir);
     const now = await handlesOf(client);
-    t.equal(Buffer.from((await read(client, now['file']!)).data!).toString(), 'new', 'MNT gives what is there');
+    t.equal(Buffer.from((await read(client, now['file']!)).data!).toString(), 'new', 'MNT leads to the new directory');
     t.equal(await write(client, now['sub/file']!), NFS3_OK);
-    await expectStale(t, client, handles, 'handles of before');
-    await expectGood(t, beside, now, 'another stage takes the new handles at once');
-    await expectStale(t, beside, handles, 'handles of before in another stage');
-    t.strictSame(await handlesOf(beside), now, 'and gives out the same');
+    await expectStale(t, client, handles, 'old handles');
+    await expectGood(t, beside, now, 'in another stage the new handles are valid at once');
+    await expectStale(t, beside, handles, 'old handles in another stage');
+    t.strictSame(await handlesOf(beside), now, 'the other stage gives out the same handles');
   });
 }
 
-t.test('stages agree without a MNT, too', async t => {
+t.test('stages agree even without a MNT', async t => {
   const { dir, server } = await served(t);
   const client = await NfsClient.connect(t, server);
   const { root } = await handlesOf(client);
   renameSync(dir, `${dir}.old`);
   fill(dir, 'new');
   while ((await client.getattr(root!)) !== NFS3ERR_STALE) await new Promise(resolve => setTimeout(resolve, 50));
-  t.pass('the handle of before is stale by and by');
+  t.pass('the old handle becomes stale after a while');
 });
 
-t.test('a directory that is missing: NOENT, until there is one', async t => {
+t.test('a missing directory is NOENT until there is one', async t => {
   const { dir, server } = await served(t);
   const client = await NfsClient.connect(t, server);
   const handles = await handlesOf(client);
@@ -151,10 +151,10 @@ t.test('a directory that is missing: NOENT, until there is one', async t => {
   t.match(server.graph.xlators.get('brick')!.trouble, /is missing/);
   await expectGood(t, client, handles, 'a moved directory keeps its handles');
   writeFileSync(dir, '');
-  t.equal(await client.mount('/vol'), MNT3.ERR_NOENT, 'a file is no directory');
+  t.equal(await client.mount('/vol'), MNT3.ERR_NOENT, 'a file is not a directory');
   rmSync(dir);
   renameSync(`${dir}.moved`, dir);
-  t.strictSame(await handlesOf(client), handles, 'it is back');
+  t.strictSame(await handlesOf(client), handles, 'the handles are the same when the directory is back');
   t.equal(server.graph.xlators.get('brick')!.trouble, undefined);
   rmSync(dir, { recursive: true });
   t.equal(await client.mount('/vol'), MNT3.ERR_NOENT);
@@ -163,7 +163,7 @@ t.test('a directory that is missing: NOENT, until there is one', async t => {
   t.type(await client.mount('/vol'), Buffer);
 });
 
-t.test('calls that are under way when the directory is exchanged end, and those that follow are stale', async t => {
+t.test('calls under way when the directory is exchanged end, and later calls are stale', async t => {
   const { dir, server } = await served(t);
   const client = await NfsClient.connect(t, server);
   const handles = await handlesOf(client);
@@ -188,7 +188,7 @@ t.test('calls that are under way when the directory is exchanged end, and those 
 const mayMount = spawnSync('unshare', ['-m', 'true']).status === 0;
 
 t.test(
-  'what is mounted over the directory is what is served',
+  'a file system mounted over the directory is the one that is served',
   { skip: !mayMount && 'needs the right to mount' },
   async t => {
     const { dir, server } = await served(t);
@@ -203,12 +203,12 @@ t.test(
       server.graph.xlators.get('brick')!.trouble,
       /another file system was found at .*, and is served since then/,
     );
-    await expectStale(t, client, handles, 'handles of what is below it');
+    await expectStale(t, client, handles, 'handles of the covered directory');
     execFileSync('umount', ['-l', dir]);
     t.strictSame(
       await handlesOf(client),
       handles,
-      'it is gone again: what was there before, with the handles of before',
+      'after the unmount the covered directory is served, with its old handles',
     );
   },
 );
@@ -231,7 +231,7 @@ volume nfs
 end-volume
 `;
 
-t.test('SIGHUP with another directory: the handles of before are stale', async t => {
+t.test('after SIGHUP with another directory the old handles are stale', async t => {
   const { x, y, state } = folders(t, 'x', 'y', 'state');
   for (const dir of [x, y]) fill(dir, dir);
   const file = join(state, 'nfs.vol');
@@ -249,18 +249,18 @@ t.test('SIGHUP with another directory: the handles of before are stale', async t
   t.equal(readFileSync(join(x, 'file'), 'utf8'), x);
 });
 
-t.test('the log and `bricknfs status` say what became of the directory', async t => {
+t.test('the log and `bricknfs status` tell what happened to the directory', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const { port, stderr } = await serving(t, [data, '--port', '0', '--state-dir', state, '--stages', '2', '--insecure']);
   const status = async () => (await bricknfs(['status', '--state-dir', state, '--port', `${port}`])).stdout;
   t.notMatch(await status(), /missing/);
-  // The address says which stage a client is of: both are among these.
+  // The address decides about a client's stage. These two are on different stages.
   const addresses = ['127.0.0.1', '127.0.0.2'];
   const clients = await Promise.all(addresses.map(address => NfsClient.connect(t, { port }, { address })));
   const before = await clients[0]!.mounted('/data');
   renameSync(data, `${data}.old`);
   await stderr.until(/"msg":"the directory is missing/);
-  for (const one of clients) t.equal(await one.getattr(before), NFS3_OK, 'a directory that was moved goes on');
+  for (const one of clients) t.equal(await one.getattr(before), NFS3_OK, 'a directory that was moved is still served');
   t.match(await status(), new RegExp(`${data} is missing`));
   mkdirSync(data);
   await stderr.until(/another directory is at the path of the volume: it is served now/);
@@ -270,5 +270,5 @@ t.test('the log and `bricknfs status` say what became of the directory', async t
   }
   const now = await clients[0]!.mounted('/data');
   for (const one of clients) t.equal(await one.getattr(now), NFS3_OK);
-  t.equal(stderr.text.match(/"msg":"the directory is missing/g)?.length, 1, 'once, not by each stage');
+  t.equal(stderr.text.match(/"msg":"the directory is missing/g)?.length, 1, 'logged once, and not by each stage');
 });

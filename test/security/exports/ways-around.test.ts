@@ -1,4 +1,4 @@
-/** Hosts named for a directory that another export leads to keep no other host out: `check` and the start say so. */
+/** Hosts named for a directory limit nothing if another export leads to it. `check` and the start say so. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -19,7 +19,7 @@ ${options.map(option => `  option ${option}\n`).join('')}  subvolumes vol
 end-volume
 `;
 
-/** What is warned of: which directory's hosts, and by which export they are got around. */
+/** The expected warnings: the directory whose hosts limit nothing, and the export that leads to it. */
 const CASES: readonly (readonly [options: string[], warned: [directory: string, by: string][]])[] = [
   [['nfs3.vol.export-dir /a(10.0.0.7)'], [['/a', '/vol']]],
   [['nfs3.vol.export-dir /a(none)'], [['/a', '/vol']]],
@@ -46,7 +46,7 @@ const CASES: readonly (readonly [options: string[], warned: [directory: string, 
   [['nfs3.vol.export-dir /a,/ab(10.0.0.8)', 'nfs3.export-volumes off'], []],
 ];
 
-t.test('which directories are warned of', async t => {
+t.test('a warning names each directory that another export leads to', async t => {
   const dir = await temporaryDir(t, 'vol');
   for (const [options, warned] of CASES) {
     const { plan } = await planServer({ text: volfile(dir, ...options), file: 'x.vol', overrides: [] });
@@ -61,7 +61,7 @@ t.test('which directories are warned of', async t => {
   }
 });
 
-t.test('`check` and the start say it, and what to do', async t => {
+t.test('`check` and the start print the warning with its remedy', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const file = join(state, 'nfs.vol');
   writeFileSync(file, volfile(data, 'nfs3.vol.export-dir /a(10.0.0.7)'));

@@ -1,4 +1,6 @@
-/** Cached code is run: it is read from a directory only that nobody else can write to. */
+/**
+ * Code in the compile cache is executed, so the cache is read only from a directory that no other user can write to.
+ */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,12 +9,12 @@ import { folders } from '../../cli/harness.ts';
 
 const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 const isRoot = process.geteuid!() === 0;
-/** Root has its cache in /var/cache, where a test has no business. */
+/** Root's cache is in /var/cache, which a test must not touch. */
 const USER = isRoot ? 12_345 : process.geteuid!();
 const who = isRoot ? { uid: USER, gid: USER } : {};
 const canRun = spawnSync(process.execPath, [MAIN, '--version'], { ...who, env: {} }).status === 0;
 
-/** What is in the cache after a command, which `prepare` may have had a hand in. */
+/** The content of the cache after a command, which starts with what `prepare` has made. */
 function cached(t: Test, prepare: (cache: string) => void): string[] {
   const { home } = folders(t, 'home');
   chmodSync(join(home, '..'), 0o755);
@@ -29,12 +31,12 @@ function cached(t: Test, prepare: (cache: string) => void): string[] {
   return readdirSync(cache);
 }
 
-t.test('the cache', { skip: !canRun && 'it takes a directory that a plain user can read' }, async t => {
+t.test('the compile cache', { skip: !canRun && 'needs a directory that a plain user can read' }, async t => {
   const own = (path: string) => isRoot && chownSync(path, USER, USER);
   t.test('is made', async t => {
     t.equal(cached(t, () => {}).length, 1);
   });
-  t.test('is used where it is', async t => {
+  t.test('is used if it exists', async t => {
     const used = cached(t, cache => {
       mkdirSync(cache, { mode: 0o700 });
       own(cache);
@@ -60,7 +62,7 @@ t.test('the cache', { skip: !canRun && 'it takes a directory that a plain user c
       [],
     );
   });
-  t.test("is not used if it is another user's", { skip: !isRoot && 'it takes root to make one' }, async t => {
+  t.test('is not used if it belongs to another user', { skip: !isRoot && 'needs root to make one' }, async t => {
     const used = cached(t, cache => mkdirSync(cache, { mode: 0o755 }));
     t.strictSame(used, []);
   });

@@ -1,6 +1,6 @@
 /**
- * Nothing opens a debugger in a server: it would run the code of any local user as the server. Node.js opens one on
- * SIGUSR1 and for `--inspect`, which may also stand in NODE_OPTIONS.
+ * Nothing may open a debugger in a server, because any local user could use it to run code as the server. Node.js opens
+ * one on SIGUSR1 and for `--inspect`, which may also be in NODE_OPTIONS.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 t.jobs = 3;
 
 for (const node of [['--disable-sigusr1'], []]) {
-  t.test(`SIGUSR1 to a server that was started as node ${node.join(' ')} src/main.ts`, async t => {
+  t.test(`SIGUSR1 opens no debugger in a server started as node ${node.join(' ')} src/main.ts`, async t => {
     const { data, state } = folders(t, 'data', 'state');
     const args = ['--port', '0', '--stages', '2', '--state-dir', state, data];
     const { child, port, stderr } = await serving(t, args, { node });
@@ -30,7 +30,7 @@ for (const node of [['--disable-sigusr1'], []]) {
 }
 
 for (const node of [['--disable-sigusr1'], []]) {
-  t.test(`SIGUSR1 at any moment of the start of node ${node.join(' ')} src/main.ts`, async t => {
+  t.test(`SIGUSR1 opens no debugger at any moment of the start of node ${node.join(' ')} src/main.ts`, async t => {
     const { data, state } = folders(t, 'data', 'state');
     const args = ['--port', '0', '--stages', '1', '--state-dir', state, data];
     for (const ms of [0, 20, 60, 120, 250]) {
@@ -45,13 +45,13 @@ for (const node of [['--disable-sigusr1'], []]) {
       if (serving) t.strictSame(ports, [Number(serving[1])], `after ${ms} ms: no debugger is left`);
       child.kill('SIGKILL');
       await exited;
-      if (!serving) t.equal(child.signalCode, 'SIGUSR1', `after ${ms} ms, before Node.js has begun, it kills`);
-      if (node.length > 0) t.notMatch(stderr.text, /debugger/i, `after ${ms} ms: none was opened`);
+      if (!serving) t.equal(child.signalCode, 'SIGUSR1', `after ${ms} ms, before Node.js has begun, SIGUSR1 kills`);
+      if (node.length > 0) t.notMatch(stderr.text, /debugger/i, `after ${ms} ms: no debugger was opened`);
     }
   });
 }
 
-t.test('a debugger that is asked for stops the start, and every other command', async t => {
+t.test('a request for a debugger stops the start and every other command', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const line =
     'bricknfs: Node.js is told to open a debugger, through which other users could run code in this process; ' +
@@ -74,7 +74,7 @@ t.test('a debugger that is asked for stops the start, and every other command', 
   }
 });
 
-t.test('--daemon: neither the command nor the server that it starts', async t => {
+t.test('with --daemon neither the command nor the server opens a debugger', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const pidFile = join(state, 'pid');
   const args = ['serve', '--daemon', '--port', '0', '--stages', '2', '-p', pidFile, '--state-dir', state, data];
@@ -90,7 +90,7 @@ t.test('--daemon: neither the command nor the server that it starts', async t =>
   }
 });
 
-t.test('code that NODE_OPTIONS loads into the server is told in the log', async t => {
+t.test('the log tells about code that NODE_OPTIONS loads into the server', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const args = ['--port', '0', '--stages', '1', '--state-dir', state, data];
   const { stderr } = await serving(t, args, { env: { NODE_OPTIONS: '--import=data:text/javascript,0' } });

@@ -1,6 +1,6 @@
 /**
- * Promised: a state directory has one server. Another start says which one it is, and changes nothing: neither then, nor
- * when it is the port that is taken.
+ * Promise: a state directory has one server. A second start names that server and changes nothing. A start that fails
+ * because its port is taken changes nothing either.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { bricknfs, folders, type Running, serving } from '../../cli/harness.ts';
 
 t.jobs = 2;
 
-/** Names, sizes, times and contents of all that is in a directory. */
+/** Names, sizes, times and contents of everything in a directory. */
 function pictureOf(dir: string): string[] {
   return readdirSync(dir)
     .toSorted()
@@ -30,12 +30,12 @@ async function withIndex(t: Test): Promise<{ running: Running; data: string; oth
 
 const index = ['--xlator-option', 'data-posix.index=on'];
 
-t.test('a second server is told which one has the directory', async t => {
+t.test('a second server is told which server has the directory', async t => {
   const { running, data, other, state } = await withIndex(t);
   const before = pictureOf(state);
   t.ok(
     before.some(line => line.includes('.index ')),
-    'the first one has an index there',
+    'the first server has an index there',
   );
   for (const dir of [data, other]) {
     const { code, stderr } = await bricknfs(['serve', '--port', '0', '--state-dir', state, dir]);
@@ -49,7 +49,7 @@ t.test('a second server is told which one has the directory', async t => {
   t.strictSame(pictureOf(state), before);
 });
 
-t.test('a second server on the same port changes nothing, be the directory the same or another', async t => {
+t.test('a second server on the same port changes nothing, with the same state directory or another one', async t => {
   const { running, data, state } = await withIndex(t);
   const before = pictureOf(state);
   const fresh = join(state, '..', 'fresh');
@@ -59,11 +59,11 @@ t.test('a second server on the same port changes nothing, be the directory the s
     t.equal(code, 1);
     t.match(stderr, /^bricknfs: cannot listen on port/);
   }
-  t.strictSame(pictureOf(state), before, 'its marks of a crash among it');
+  t.strictSame(pictureOf(state), before, 'nothing has changed, marks of a crash included');
   t.notOk(existsSync(fresh));
 });
 
-t.test('a server that was killed has left the directory', async t => {
+t.test('the directory is free after a server was killed', async t => {
   const { running, data, state } = await withIndex(t);
   running.child.kill('SIGKILL');
   await running.exited;
@@ -72,7 +72,7 @@ t.test('a server that was killed has left the directory', async t => {
   t.equal(await next.exited, 0);
 });
 
-t.test('one pid file for two servers: the second says so, and the first removes it', async t => {
+t.test('of two servers with one pid file, the second refuses it, and the first removes it', async t => {
   const { data, one, two } = folders(t, 'data', 'one', 'two');
   const file = join(one, 'pid');
   const args = ['--port', '0', '--stages', '1', '-p', file, data, '--state-dir'];
@@ -88,11 +88,11 @@ t.test('one pid file for two servers: the second says so, and the first removes 
   const killed = await serving(t, [...args, one]);
   killed.child.kill('SIGKILL');
   await killed.exited;
-  t.ok(existsSync(file), 'it could not remove it');
+  t.ok(existsSync(file), 'the file could not be removed');
   const next = await serving(t, [...args, one]);
   t.equal(readFileSync(file, 'utf8'), `${next.child.pid}\n`);
   writeFileSync(file, '1\n');
   next.child.kill('SIGTERM');
   await next.exited;
-  t.equal(readFileSync(file, 'utf8'), '1\n', 'it is another one’s now');
+  t.equal(readFileSync(file, 'utf8'), '1\n', 'the file, which belongs to another process now, is left alone');
 });

@@ -1,6 +1,6 @@
 /**
- * Between calls a stage's thread is left with the rights of the last caller. What the server does there on its own behalf it
- * does with its own rights all the same: here everything that it needs is private to root, and the last caller is a user.
+ * Between calls the thread of a stage keeps the identity of the last caller. The server still does its own work with
+ * its own rights. Here everything that it needs is private to root, and the last caller is a user.
  */
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -37,7 +37,7 @@ const xlator = (version: number) => `
     }
   }`;
 
-/** An xlator, and what it loads, for its owner only. */
+/** Writes an xlator and the modules that it loads, all readable for their owner only. */
 function privateXlator(dir: string, version: number): string {
   mkdirSync(join(dir, 'lib'), { recursive: true });
   for (const [name, text] of [
@@ -54,32 +54,35 @@ function privateXlator(dir: string, version: number): string {
   return join(dir, 'mine.ts');
 }
 
-t.test('modules are loaded as the server, whichever way, and the caller’s rights are back then', async t => {
-  const { dir } = folders(t, 'dir');
-  t.teardown(asServer); // before the folder is removed
-  const path = privateXlator(dir, 1);
-  const isUser = () => {
-    try {
-      createRequire(import.meta.url)('node:fs').readFileSync(join(dir, 'lib/secret'));
-      return false;
-    } catch {
-      return true;
-    }
-  };
-  asCaller(USER);
-  t.ok(isUser());
-  await loadUserXlator(`file:${path}`, join(dir, 'nfs.vol'), 'nfs.vol:1');
-  asCaller(USER);
-  t.equal(createRequire(path)('./lib/old.cjs'), 7);
-  t.ok(isUser(), 'require() has left the thread as it was');
-  await import(join(dir, 'lib/late-1.ts'));
-  asCaller(USER);
-  await t.rejects(import(join(dir, 'lib/none.ts')), { code: 'ERR_MODULE_NOT_FOUND' });
-});
+t.test(
+  "modules are loaded with the server's rights in every way, and afterwards the thread has the caller's again",
+  async t => {
+    const { dir } = folders(t, 'dir');
+    t.teardown(asServer); // This must come before the folder is removed.
+    const path = privateXlator(dir, 1);
+    const isUser = () => {
+      try {
+        createRequire(import.meta.url)('node:fs').readFileSync(join(dir, 'lib/secret'));
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    asCaller(USER);
+    t.ok(isUser());
+    await loadUserXlator(`file:${path}`, join(dir, 'nfs.vol'), 'nfs.vol:1');
+    asCaller(USER);
+    t.equal(createRequire(path)('./lib/old.cjs'), 7);
+    t.ok(isUser(), 'require() has left the thread as it was');
+    await import(join(dir, 'lib/late-1.ts'));
+    asCaller(USER);
+    await t.rejects(import(join(dir, 'lib/none.ts')), { code: 'ERR_MODULE_NOT_FOUND' });
+  },
+);
 
-t.test('what is done by the server within a call leaves the caller as it was, also when it throws', async t => {
+t.test("work that the server does within a call leaves the caller's identity as it was, even if it throws", async t => {
   const { dir } = folders(t, 'dir');
-  t.teardown(asServer); // before the folder is removed
+  t.teardown(asServer); // This must come before the folder is removed.
   privateXlator(dir, 1);
   const fs = createRequire(import.meta.url)('node:fs') as typeof import('node:fs');
   const read = () => fs.readFileSync(join(dir, 'lib/secret'), 'latin1');
@@ -120,7 +123,7 @@ end-volume
 `;
 
 for (const stages of [1, 2]) {
-  t.test(`SIGHUP on ${stages} stage(s) whose last callers are a user`, async t => {
+  t.test(`SIGHUP works on ${stages} stage(s) whose last caller was a user`, async t => {
     const { data, etc, state } = folders(t, 'data', 'etc', 'state');
     chownSync(data, 1000, 1000);
     for (const dir of [etc, state]) chmodSync(dir, 0o700);
@@ -140,14 +143,13 @@ for (const stages of [1, 2]) {
     const lines = await Promise.all(['127.0.0.1', '127.0.0.2', '127.0.0.3'].map(from => Line.open({ port, from })));
     t.teardown(() => lines.forEach(({ socket }) => socket.destroy()));
     let xid = 0;
-    /** Leaves each stage as the user. */
+    /** Leaves each stage with the identity of the user. */
     const asUser = async () => {
       for (const line of lines) {
         const mounted = await line.exchange(++xid, marked(recordOf(MOUNT3.MNT, '/data', xid, cred)));
         const dir = Buffer.from((resultOf(MOUNT3.MNT, mounted) as { fhandle: Buffer }).fhandle);
         const where = { dir, name: `made-${++xid}` };
         const made = await line.exchange(xid, marked(recordOf(NFS3.MKDIR, { where, attributes: NOTHING }, xid, cred)));
-        // oxlint-enable no-await-in-loop
         t.equal(statusOf(resultOf(NFS3.MKDIR, made)), S.NFS3_OK);
       }
     };
@@ -159,11 +161,10 @@ for (const stages of [1, 2]) {
       child.kill('SIGHUP');
       await stderr.until(/"msg":"the (new volfile has taken over|volfile was not reloaded.*)"/);
       t.match(stderr.text, /has taken over/, `reload ${version}`);
-      // oxlint-enable no-await-in-loop
     }
     await asUser();
     child.kill('SIGTERM');
     t.equal(await exited, 0);
-    t.notMatch(stderr.text, /"level":50/, 'nothing went wrong when it stopped');
+    t.notMatch(stderr.text, /"level":50/, 'no error was logged when it stopped');
   });
 }

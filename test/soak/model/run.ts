@@ -34,8 +34,9 @@ export interface SoakOptions extends ServerOptions {
 
 export interface Figure {
   readonly name: string;
-  /** The mean or least value in the first window after the warm-up, and in the last. */
+  /** The value of the first window after the warm-up. */
   readonly first: number;
+  /** The value of the last window. */
   readonly last: number;
   readonly growth: number;
   readonly flat: boolean;
