@@ -9,7 +9,7 @@ xlatorSuite(t, 'debug/delay-gen', t =>
   volumeOf(t, stackOf('debug/delay-gen delay-percentage=100 delay-duration=1', 'test/memory')),
 );
 
-/** Milliseconds that each of `count` calls takes. */
+/** How many milliseconds each of `count` calls takes. */
 async function times(t: Parameters<typeof volumeOf>[0], options: string, count: number, signal = frame.signal) {
   const { top, root } = await volumeOf(t, stackOf(`debug/delay-gen ${options}`, 'test/memory'));
   const calls = Array.from({ length: count }, async () => {
@@ -20,11 +20,11 @@ async function times(t: Parameters<typeof volumeOf>[0], options: string, count: 
   return Promise.all(calls);
 }
 
-t.test('all wait', async t => {
+t.test('every call waits', async t => {
   t.ok((await times(t, 'delay-percentage=100 delay-duration=50000', 20)).every(ms => ms >= 49));
 });
 
-t.test('some wait, the same ones for the same seed', async t => {
+t.test('some calls wait, the same ones for the same seed', async t => {
   const waited = async (seed: number) =>
     (await times(t, `delay-percentage=20 delay-duration=200000 seed=${seed}`, 200)).map(ms => ms >= 150);
   const some = await waited(1);
@@ -34,12 +34,12 @@ t.test('some wait, the same ones for the same seed', async t => {
   t.notSame(await waited(2), some);
 });
 
-t.test('nobody waits for an answer that nobody wants', async t => {
+t.test('a call whose client is gone does not wait', async t => {
   const aborter = new AbortController();
   const calls = times(t, 'delay-percentage=100 delay-duration=60000000', 3, aborter.signal);
   setTimeout(() => aborter.abort(), 20);
   t.ok(
     (await calls).every(ms => ms < 30_000),
-    'the calls are made nevertheless',
+    'the calls are made all the same',
   );
 });

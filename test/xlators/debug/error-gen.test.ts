@@ -9,7 +9,7 @@ passThroughSuite(t, ['debug/error-gen']);
 passThroughSuite(t, ['debug/error-gen failure=100 enable=stat'], ['stat']);
 xlatorSuite(t, 'debug/error-gen', t => volumeOf(t, stackOf('debug/error-gen', 'test/memory')));
 
-/** Which of `count` calls fail, and with what. */
+/** The outcome of each of `count` calls: the errno that it fails with, if any. */
 async function failures(t: Parameters<typeof volumeOf>[0], options: string, count: number, stage = 0) {
   const { top, root } = await volumeOf(t, stackOf(`debug/error-gen ${options}`, 'test/memory'), {
     env: envOf({ stage }),
@@ -21,14 +21,14 @@ async function failures(t: Parameters<typeof volumeOf>[0], options: string, coun
   return failed;
 }
 
-t.test('the calls that are said', async t => {
+t.test('the calls that the option names fail', async t => {
   t.strictSame(await failures(t, 'nth=3,5 error-no=ENOSPC', 10), [
     [3, 'ENOSPC'],
     [5, 'ENOSPC'],
   ]);
 });
 
-t.test('all, with EIO unless said otherwise', async t => {
+t.test('all calls fail, with EIO by default', async t => {
   t.strictSame(await failures(t, 'failure=100', 2), [
     [1, 'EIO'],
     [2, 'EIO'],
@@ -39,19 +39,19 @@ t.test('all, with EIO unless said otherwise', async t => {
   }
 });
 
-t.test('a share, the same ones for the same seed', async t => {
+t.test('a share of the calls fails, the same ones for the same seed', async t => {
   const some = await failures(t, 'failure=10%', 1000);
   t.ok(some.length > 60 && some.length < 150, `${some.length} of 1000`);
   t.strictSame(await failures(t, 'failure=10% seed=1', 1000), some);
   t.notSame(await failures(t, 'failure=10% seed=7', 1000), some);
-  t.notSame(await failures(t, 'failure=10%', 1000, 1), some, 'another stage fails others');
+  t.notSame(await failures(t, 'failure=10%', 1000, 1), some, 'another stage fails other calls');
 });
 
-t.test('other fops are neither failed nor counted', async t => {
+t.test('other fops neither fail nor count', async t => {
   t.strictSame(await failures(t, 'nth=1 enable=lookup', 5), []);
 });
 
-t.test('refused: an error that is none', async t => {
+t.test('an unknown error is refused', async t => {
   await t.rejects(failures(t, 'error-no=EWHAT', 1), {
     message: 'test.vol:7: expected the name of an errno, such as EIO or ENOSPC for option error-no, found "EWHAT"',
   });

@@ -34,7 +34,7 @@ async function counted(t: Parameters<typeof volumeOf>[0], ...options: string[]) 
   return (top as IoStats).stats();
 }
 
-t.test('counts calls, errors, bytes and time', async t => {
+t.test('io-stats counts calls, errors, bytes and time', async t => {
   const stats = await counted(t);
   t.strictSame(Object.keys(stats.fops).toSorted(), ['lookup', 'readv', 'writev']);
   t.match(stats, { bytesRead: 500, bytesWritten: 3000 });
@@ -47,20 +47,20 @@ t.test('counts calls, errors, bytes and time', async t => {
     2,
   );
   t.ok(stats.seconds > 0);
-  t.strictSame(structuredClone(stats), stats, 'another thread can be sent it');
+  t.strictSame(structuredClone(stats), stats, 'the counts can be sent to another thread');
 });
 
-t.test('latency-measurement off: counts only', async t => {
+t.test('with latency-measurement off it counts only', async t => {
   const { fops } = await counted(t, 'latency-measurement=off');
   t.match(fops.lookup, { calls: 2, errors: 1, usTotal: 0, usMax: 0 });
   t.ok(fops.lookup!.histogram.every(count => count === 0));
 });
 
-t.test('count-fop-hits off: nothing', async t => {
+t.test('with count-fop-hits off it counts nothing', async t => {
   t.match(await counted(t, 'count-fop-hits=off'), { bytesRead: 0, bytesWritten: 0, fops: {} });
 });
 
-t.test('what is under way', async t => {
+t.test('calls under way are counted', async t => {
   const { top, root } = await volumeOf(
     t,
     stackOf('debug/io-stats', 'debug/delay-gen delay-percentage=100', 'test/memory'),
@@ -74,7 +74,7 @@ t.test('what is under way', async t => {
   t.ok(histogram.findIndex(count => count > 0) >= 17, 'from 2^16 microseconds on');
 });
 
-t.test('several are merged into one', async t => {
+t.test('the counts of several stages are merged', async t => {
   const histogram = (...counts: number[]) => Array.from({ length: HISTOGRAM_LENGTH }, (_, i) => counts[i] ?? 0);
   const one = { calls: 3, underWay: 1, errors: 0, usTotal: 6, usMax: 3, histogram: histogram(0, 1, 2) };
   const two = { calls: 1, underWay: 0, errors: 1, usTotal: 9, usMax: 9, histogram: histogram(0, 0, 0, 0, 1) };
@@ -88,6 +88,6 @@ t.test('several are merged into one', async t => {
 
   t.equal(percentileUs(both, 0.25), 2);
   t.equal(percentileUs(both, 0.5), 4);
-  t.equal(percentileUs(both, 0.99), 9, 'no more than the longest');
+  t.equal(percentileUs(both, 0.99), 9, 'a percentile is at most the longest time');
   t.equal(percentileUs({ ...both, histogram: histogram() }, 0.5), 0);
 });

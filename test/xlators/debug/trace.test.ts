@@ -22,7 +22,7 @@ async function traced(t: Parameters<typeof volumeOf>[0], ...options: string[]) {
   return lines;
 }
 
-t.test('one line for each fop: what it was called with, what it answered', async t => {
+t.test('each fop is logged in one line with its arguments and its answer', async t => {
   const lines = await traced(t);
   t.strictSame(
     lines.map(line => line.msg),
@@ -35,7 +35,7 @@ t.test('one line for each fop: what it was called with, what it answered', async
   t.match(lines[0], { level: 30, xlator: 'v1', fop: 'lookup', uid: 0, gid: 0, client: '192.0.2.1', us: Number });
 });
 
-t.test('some fops only', async t => {
+t.test('only the fops that are enabled are logged', async t => {
   t.strictSame(
     (await traced(t, 'include-ops=writev,readv')).map(line => line.fop),
     ['writev'],
@@ -50,14 +50,14 @@ t.test('some fops only', async t => {
   );
 });
 
-t.test('at the level one wants', async t => {
+t.test('lines have the level that the option sets', async t => {
   t.strictSame(
     (await traced(t, 'force-log-level=DEBUG')).map(line => line.level),
     [20, 20, 20],
   );
 });
 
-t.test('values are short, whatever they are', async t => {
+t.test('values of any kind are shortened', async t => {
   t.equal(summaryOf('x'.repeat(1000)), `"${'x'.repeat(80)}…"`);
   t.equal(summaryOf('line\nfeed'), '"line\\nfeed"');
   t.equal(summaryOf(undefined), 'undefined');

@@ -25,7 +25,7 @@ for (const fop of changes) {
   });
 }
 
-t.test('nothing has changed, and the client is told what it looks like', async t => {
+t.test('a refused change changes nothing and returns the attributes', async t => {
   const { top, root, find } = await volume(t);
   const inode = await find('f');
   const before = await top.stat(frame, inode);
@@ -40,7 +40,7 @@ t.test('nothing has changed, and the client is told what it looks like', async t
   t.strictSame(await top.stat(frame, await find('f')), before);
 });
 
-t.test('what is not there any more has no attributes, but is refused as well', async t => {
+t.test('a change of an object that is gone is refused without attributes', async t => {
   const { top, graph, root, find } = await volume(t);
   const inode = await find('f');
   await graph.xlators.get('v0')!.unlink(frame, root, 'f');
@@ -49,7 +49,7 @@ t.test('what is not there any more has no attributes, but is refused as well', a
   t.strictSame(error.wcc, { before: undefined, after: undefined });
 });
 
-t.test('open: to read only', async t => {
+t.test('open is allowed for reading only', async t => {
   const { top, find } = await volume(t);
   const inode = await find('f');
   t.ok(await top.open(frame, inode, constants.O_RDONLY));
@@ -58,7 +58,7 @@ t.test('open: to read only', async t => {
   }
 });
 
-t.test('access and statfs say so', async t => {
+t.test('access and statfs tell that the volume is read-only', async t => {
   const { top, root } = await volume(t);
   const all = Access.READ | Access.WRITE | Access.EXECUTE;
   t.equal((await top.access(frame, root, all)).granted, Access.READ | Access.EXECUTE);

@@ -1,11 +1,14 @@
-/** How GlusterFS's own volfiles and its `gluster volume set` write values: taken, or refused with what to write instead. */
+/**
+ * Values as GlusterFS's own volfiles and `gluster volume set` write them are accepted, or refused with what to write
+ * instead.
+ */
 import t from 'tap';
 import { readOptions } from '#src/graph/options/read-options.ts';
 import { parseVolfile } from '#src/volfile/volfile.ts';
 import { exportsOf } from '#src/xlators/nfs/server/exports/exports.ts';
 import { OPTIONS } from '#src/xlators/nfs/server/options.ts';
 
-/** The values and the exports of a volume `v` under one option, on line 3 of `nfs.vol`. */
+/** The values and the exports of a volume `v` with one option, which is on line 3 of `nfs.vol`. */
 function read(option: string) {
   const brick = 'volume v type test/memory end-volume\n';
   const stanza = parseVolfile(
@@ -17,7 +20,8 @@ function read(option: string) {
 }
 
 const values = [
-  { option: 'nfs.outstanding-rpc-limit 0', key: 'nfs.outstanding-rpc-limit', value: 65_536 }, // "no limit": the highest
+  // 0 stands for "no limit" there, which is the greatest value here.
+  { option: 'nfs.outstanding-rpc-limit 0', key: 'nfs.outstanding-rpc-limit', value: 65_536 },
   { option: 'rpc.outstanding-rpc-limit 0', key: 'nfs.outstanding-rpc-limit', value: 65_536 },
   { option: 'rpc.outstanding-rpc-limit 16', key: 'nfs.outstanding-rpc-limit', value: 16 },
   { option: 'nfs.port 0x801', key: 'nfs.port', value: 2049 },
@@ -27,11 +31,11 @@ const values = [
 ] as const;
 
 for (const { option, key, value } of values) {
-  t.test(`${option}: taken`, async t => t.equal(read(option).values[key], value));
+  t.test(`${option}is accepted`, async t => t.equal(read(option).values[key], value));
 }
 
 for (const nothing of ['""', '" "']) {
-  t.test(`nfs3.v.export-dir ${nothing}: no directories`, async t => {
+  t.test(`nfs3.v.export-dir ${nothing} stands for no directories`, async t => {
     t.strictSame(read(`nfs3.v.export-dir ${nothing}`).exports, ['/v']);
   });
 }
@@ -42,7 +46,7 @@ const refused = [
   ['nfs.port 0x', /expected a whole number/],
   ['nfs.port -0x801', /expected a whole number/],
   ['nfs.port 0x10000', /expected a whole number from 0 to 65535/],
-  // It counts replies there, and bytes here.
+  // GlusterFS counts replies, and bricknfs bytes.
   [
     'nfs.drc-size 0x20000',
     /a size in bytes .*GlusterFS counts replies: for its 0x20000 write 32MB\) .* found "0x20000"/,
@@ -53,11 +57,11 @@ const refused = [
 ] as const;
 
 for (const [option, message] of refused) {
-  t.test(`${option}: refused`, async t => {
+  t.test(`${option}is refused`, async t => {
     t.throws(() => read(option), { name: 'VolfileError', message });
   });
 }
 
-t.test('the defaults are as they were', async t => {
+t.test('without an option the defaults apply', async t => {
   t.match(read('nfs.drc on').values, { 'nfs.outstanding-rpc-limit': 512, 'nfs.drc-size': 16 * 1024 * 1024 });
 });

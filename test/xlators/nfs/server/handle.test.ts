@@ -24,7 +24,7 @@ const encode = ({
   hint: Buffer | undefined;
 }) => handles.encode(volumeKey, exportId, gfid, hint);
 
-t.test('what a handle was made of is read from it', async () => {
+t.test('a handle decodes to the values that it was made from', async () => {
   fc.assert(
     fc.property(parts, of => {
       const handle = encode(of);
@@ -34,7 +34,7 @@ t.test('what a handle was made of is read from it', async () => {
   );
 });
 
-t.test('it is what earlier versions gave out, which clients still hold', async t => {
+t.test('handles are those of earlier versions, which clients still hold', async t => {
   const handle = new Handles(Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex')).encode(
     0x5d2a4c81,
     0x0102,
@@ -44,13 +44,13 @@ t.test('it is what earlier versions gave out, which clients still hold', async t
   t.equal(handle.toString('hex'), '010501025d2a4c81101112131415161718191a1b1c1d1e1f20212223240783650d3a3ca761');
 });
 
-t.test('without a hint it is 32 bytes, as MOUNT version 1 needs; with the longest 56, as VMware takes', async t => {
+t.test('a handle has 32 bytes without a hint, as MOUNT version 1 needs, and at most 56, as VMware accepts', async t => {
   t.equal(handles.encode(1, 0, Buffer.alloc(16)).length, 32);
   t.equal(handles.encode(1, 0, Buffer.alloc(16), Buffer.alloc(24)).length, 56);
   t.equal(HANDLE_BYTES_MAX, 56);
 });
 
-t.test('with any bit changed, cut, made longer, or made under another key it is no handle', async () => {
+t.test('a handle is refused if it is changed in any bit, cut, extended, or made with another key', async () => {
   const others = new Handles(Buffer.alloc(16, 2));
   fc.assert(
     fc.property(parts, fc.nat(), (of, at) => {
@@ -76,6 +76,6 @@ t.test('a handle tells its volume and its export', async () => {
   );
 });
 
-t.test('junk is no handle', async () => {
+t.test('random bytes are refused', async () => {
   fc.assert(fc.property(bytes(0, 64), junk => assert.equal(handles.decode(junk), undefined)));
 });

@@ -1,4 +1,7 @@
-/** A handle is good for as long as its object is: whatever becomes of the volfile around it, but for the volume's name. */
+/**
+ * A handle is valid as long as its object exists, whatever changes in the volfile around it, except for the volume's
+ * name.
+ */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -29,19 +32,24 @@ for (const index of ['off', 'on'])
 
     const others = brick('another-brick', otherDir) + over('other', 'debug/io-stats', 'another-brick');
     const changes: Record<string, ServeOptions> = {
-      'nothing, but it starts again': {},
+      'nothing but a restart': {},
       'another volume in front': { layers: others + io, volumes: ['other', 'vol'] },
       'another volume behind': { layers: io + others, volumes: ['vol', 'other'] },
       'more layers': { layers: over('stats', 'debug/io-stats', 'brick') + over('vol', 'debug/trace', 'stats') },
       'another kind of layer': { layers: over('vol', 'debug/delay-gen', 'brick') },
       'directories that are exports of their own': { options: ['option nfs3.vol.export-dir /sub/deep,/sub'] },
-      'another path to mount it by': { options: ['option nfs3.vol.export-as /elsewhere'] },
+      'another path to mount': { options: ['option nfs3.vol.export-as /elsewhere'] },
     };
     const expectGood = async (options: ServeOptions, what: string, root = dir, to = (path: string) => path) => {
       const served = await serve({ ...options, dir: root });
       for (const [path, handle] of handles) {
         const reply = await served.exchange(call('nfs3', GETATTR, opaque(handle)));
-        expectReply(t, reply, `${accepted} ${OK} ${fattr3(join(root, to(path)))}`, `${what}: /${path} is itself`);
+        expectReply(
+          t,
+          reply,
+          `${accepted} ${OK} ${fattr3(join(root, to(path)))}`,
+          `${what}: /${path} is the same object`,
+        );
       }
     };
     for (const [what, options] of Object.entries(changes)) await expectGood(options, what);
@@ -54,5 +62,5 @@ for (const index of ['off', 'on'])
 
     const renamed = await serve({ layers: over('new', 'debug/io-stats', 'brick'), volumes: ['new'] });
     const reply = await renamed.exchange(call('nfs3', GETATTR, opaque(handles.get('file')!)));
-    expectReply(t, reply, `${accepted} ${ERR.STALE}`, 'a volume of another name is another');
+    expectReply(t, reply, `${accepted} ${ERR.STALE}`, 'a volume with another name is another volume');
   });

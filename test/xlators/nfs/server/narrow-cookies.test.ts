@@ -1,9 +1,9 @@
-/** nfs.enable-ino32 where the listings' positions do not fit. */
+/** nfs.enable-ino32 on a file system whose directory positions do not fit into 32 bits. */
 import { join } from 'node:path';
 import t from 'tap';
 import { serveNfs } from '../../../support/nfs.ts';
 
-/** As a brick on a file system of 64-bit positions that are no ext4's. */
+/** An xlator that acts like a brick on a file system with positions of 64 bits that is not ext4. */
 const WIDE = `
 import { FsError } from 'bricknfs/errno.ts';
 import { Xlator } from 'bricknfs/graph/xlator.ts';
@@ -14,7 +14,7 @@ export default class extends Xlator {
   }
 }`;
 
-t.test('the start is refused, with what to do', async t => {
+t.test('the start is refused with a remedy', async t => {
   const dir = t.testdir({ 'wide.ts': WIDE });
   const layers = `volume vol\n type file:${join(dir, 'wide.ts')}\n subvolumes brick\nend-volume\n`;
   await t.rejects(serveNfs(t, { layers, options: ['option nfs.enable-ino32 on'] }), {

@@ -1,4 +1,4 @@
-/** The brick's parts, each for itself. */
+/** The parts of the brick, each on its own. */
 import assert from 'node:assert/strict';
 import { closeSync, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ import { type ObjectMount, PosixObject } from '#src/xlators/storage/posix/object
 import { parseMountInfo } from '#src/xlators/storage/posix/objects/mountinfo.ts';
 import { Semaphore } from '#src/xlators/storage/posix/data/semaphore.ts';
 
-t.test('a gfid with its hint tells the handle again', async () => {
+t.test("the kernel's handle can be made from a gfid and its hint", async () => {
   const handles = fc.tuple(
     fc.nat(0xff_ffff),
     fc.constantFrom(1, 2, 0x4d, 0x81, 0x97),
@@ -47,7 +47,7 @@ t.test('a gfid with its hint tells the handle again', async () => {
   );
 });
 
-t.test('what has no usable handle is for the index', async t => {
+t.test('an object without a usable handle is left to the index', async t => {
   t.equal(gfidOfHandle(0, 1, Buffer.alloc(21), 21), undefined);
   t.equal(gfidOfHandle(0, 0xf0, Buffer.alloc(8), 8), undefined);
   t.equal(gfidOfHandle(0, 0x100, Buffer.alloc(8), 8), undefined);
@@ -61,7 +61,7 @@ t.test('what has no usable handle is for the index', async t => {
   t.equal(handleOf(long.gfid, undefined, 20), undefined, 'a hash without its hint');
 });
 
-t.test('inode numbers in handles', async t => {
+t.test('inode numbers are found in handles', async t => {
   const bytes = Buffer.from('78563412efcdab9001000000', 'hex');
   const at = (type: number, length: number) => ({ type, bytes, at: 0, length });
   t.equal(inoInHandle(0xef53, at(1, 8)), 0x12345678);
@@ -72,7 +72,7 @@ t.test('inode numbers in handles', async t => {
   t.equal(inoInHandle(0xef53, at(2, 8)), undefined);
 });
 
-t.test('a map of bounded size keeps what is asked for', async t => {
+t.test('a map of bounded size keeps the entries that are used', async t => {
   const map = new InoMap<string>(100);
   map.set('kept' as never, 'kept');
   for (let i = 0; i < 1000; i++) {
@@ -87,7 +87,7 @@ t.test('a map of bounded size keeps what is asked for', async t => {
   t.equal(map.get(2n ** 60n), 'large');
 });
 
-/** Real descriptors, of an object that nobody looks at. */
+/** A cache of real descriptors. */
 function cacheOf(t: { teardown(run: () => void): void }, max: number, extra = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'cache-'));
   t.teardown(() => rmSync(dir, { recursive: true }));
@@ -109,7 +109,7 @@ const isOpen = (fd: number) => {
   }
 };
 
-t.test('descriptors: the one used longest ago is closed first, a pinned one never', async t => {
+t.test('the descriptor used longest ago is closed first, and a pinned one never', async t => {
   const { cache, add } = cacheOf(t, 3);
   const [a, b, c] = [add(), add(), add()];
   const fds = [a, b, c].map(({ path }) => path!.fd);
@@ -131,7 +131,7 @@ t.test('descriptors: the one used longest ago is closed first, a pinned one neve
   t.equal(cache.count, 0);
 });
 
-t.test('descriptors: idle ones are closed, those for writing sooner', async t => {
+t.test('idle descriptors are closed, and those for writing sooner', async t => {
   const { cache, add } = cacheOf(t, 10);
   const [reads, writes] = [add(), add(true)];
   cache.tick();
@@ -150,7 +150,7 @@ t.test('descriptors: idle ones are closed, those for writing sooner', async t =>
   t.equal(cache.count, 0);
 });
 
-t.test('a flush is shared, but only by those who asked before it began', async t => {
+t.test('a flush is shared only by callers that asked before it began', async t => {
   const dir = mkdtempSync(join(tmpdir(), 'flush-'));
   t.teardown(() => rmSync(dir, { recursive: true }));
   let begun = 0;
@@ -185,10 +185,10 @@ t.test('a flush is shared, but only by those who asked before it began', async t
     throw new Error('cannot be opened');
   });
   await t.rejects(closed.sync(true), /cannot be opened/);
-  await t.rejects(closed.sync(true), /cannot be opened/, 'and can be asked again');
+  await t.rejects(closed.sync(true), /cannot be opened/, 'the flush can be asked for again');
 });
 
-t.test('a semaphore lets in so many, in order', async t => {
+t.test('a semaphore admits a limited number of callers, in order', async t => {
   const semaphore = new Semaphore(2);
   t.equal(semaphore.enter(), undefined);
   t.equal(semaphore.enter(), undefined);
@@ -207,7 +207,7 @@ t.test('a semaphore lets in so many, in order', async t => {
   t.notOk(semaphore.full);
 });
 
-t.test('buffers are used again', async t => {
+t.test('buffers are reused', async t => {
   const pool = readBuffers();
   for (const size of [0, 1, 4096, 4097, 65_536, 1 << 20, (1 << 20) + 1, 4 << 20]) {
     const buffer = pool.take(size);

@@ -1,4 +1,4 @@
-/** Handles are good after a restart, whatever has been moved, and never stand for another object. */
+/** Handles are valid after a restart, whatever has been moved, and never stand for another object. */
 import { linkSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { type Inode, Inode as FreshInode } from '#src/graph/inode.ts';
@@ -13,7 +13,7 @@ import {
   type TestBrick,
 } from './support/brick-test.ts';
 
-/** As it comes out of a file handle: nothing is remembered of it. */
+/** The inode as it comes out of a file handle, with nothing remembered of it. */
 const fresh = ({ gfid, type, hint }: Inode) =>
   new FreshInode(Buffer.from(gfid), type, hint === undefined ? undefined : Buffer.from(hint));
 
@@ -27,7 +27,7 @@ async function patiently(ask: () => Promise<unknown>): Promise<unknown> {
   return 'EJUKEBOX for ever';
 }
 
-eachMode(t, 'after a restart, all fops work on handles alone', async (t, s) => {
+eachMode(t, 'after a restart all fops work on handles alone', async (t, s) => {
   const place = makePlace(t);
   const before = await startBrick(t, place, s);
   mkdirSync(place.path('a/b'), { recursive: true });
@@ -53,7 +53,7 @@ eachMode(t, 'after a restart, all fops work on handles alone', async (t, s) => {
   t.same(await fops.getxattr(root, fresh(f)), new Map());
 });
 
-eachMode(t, 'moved while it was open, through us or not, then restarted', async (t, s) => {
+eachMode(t, 'a file moved while it is open, through the server or not, is found after a restart', async (t, s) => {
   const place = makePlace(t);
   let brick: TestBrick = await startBrick(t, place, s);
   const again = async () => {
@@ -66,33 +66,33 @@ eachMode(t, 'moved while it was open, through us or not, then restarted', async 
   const f = await brick.walk('a/b/c/f');
   const is = () => patiently(() => brick.fops.stat(root, fresh(f)));
   await brick.fops.rename(root, brick.root, 'a', brick.root, 'z');
-  t.match(await is(), { size: 1 }, 'a parent directory was moved through us');
+  t.match(await is(), { size: 1 }, 'a parent directory was moved through the server');
   await again();
   t.match(await is(), { size: 1 });
   renameSync(place.path('z/b'), place.path('z/bb'));
-  t.match(await is(), { size: 1 }, 'a parent directory got another name behind our back');
+  t.match(await is(), { size: 1 }, "a parent directory was renamed behind the server's back");
   await again();
   t.match(await is(), { size: 1 });
   renameSync(place.path('z/bb/c'), place.path('other/cc'));
   await again();
-  t.match(await is(), { size: 1 }, 'a parent directory was moved elsewhere while we were down');
+  t.match(await is(), { size: 1 }, 'a parent directory was moved elsewhere while the server was down');
   renameSync(place.path('other/cc/f'), place.path('g'));
   await again();
-  t.match(await is(), { size: 1 }, 'the file itself');
+  t.match(await is(), { size: 1 }, 'the file itself was moved');
   linkSync(place.path('g'), place.path('other/link'));
   rmSync(place.path('g'));
-  t.match(await is(), { size: 1 }, 'one of its names is gone');
+  t.match(await is(), { size: 1 }, 'one of its names was removed');
   await again();
   t.match(await is(), { size: 1 });
   rmSync(place.path('other/link'));
-  t.equal(await is(), 'ESTALE', 'all of them are');
+  t.equal(await is(), 'ESTALE', 'all of its names were removed');
   await again();
   t.equal(await is(), 'ESTALE');
   writeFileSync(place.path('g'), 'new');
   t.equal(await is(), 'ESTALE');
 });
 
-eachMode(t, 'few descriptors, many objects', async (t, s) => {
+eachMode(t, 'many objects are served with few descriptors', async (t, s) => {
   const place = makePlace(t);
   const brick = await startBrick(t, place, { ...s, descriptors: 64 });
   const { fops, root: top } = brick;
@@ -135,7 +135,7 @@ eachMode(t, 'fini closes everything', async (t, s) => {
   t.same(ours(dir), []);
 });
 
-t.test('an inode that leaves the table takes its descriptors with it', needsRoot, async t => {
+t.test('the descriptors of an inode are closed when it leaves the table', needsRoot, async t => {
   const { brick, fops, path } = await open(t);
   writeFileSync(path('f'), 'x');
   const inode = await brick.walk('f');
@@ -144,5 +144,5 @@ t.test('an inode that leaves the table takes its descriptors with it', needsRoot
   const before = count();
   brick.posix.forget(inode);
   t.ok(count() < before);
-  t.match(await fops.readv(root, inode.fd, 1, 0), { data: Buffer.from('x') }, 'and can come back');
+  t.match(await fops.readv(root, inode.fd, 1, 0), { data: Buffer.from('x') }, 'the inode can come back');
 });

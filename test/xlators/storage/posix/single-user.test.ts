@@ -9,7 +9,7 @@ const root = process.geteuid!() === 0;
 const aUser = ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups'];
 const boundedRoot = ['setpriv', '--bounding-set', '-dac_read_search'];
 
-/** Runs a test file in a process of its own, by way of `as`. */
+/** Runs a test file in a process of its own, started by the command `as`. */
 function run(t: Test, name: string, as: readonly string[]) {
   const file = fileURLToPath(new URL(name, import.meta.url));
   const tmp = mkdtempSync(join(tmpdir(), 'single-'));
@@ -23,7 +23,7 @@ function run(t: Test, name: string, as: readonly string[]) {
   t.end();
 }
 
-t.test('without privileges', t => run(t, './single-user.ts', root ? aUser : []));
-t.test('as root in a container', { skip: !root && 'needs root' }, t =>
+t.test("an ordinary user's server", t => run(t, './single-user.ts', root ? aUser : []));
+t.test('the server of root in a container', { skip: !root && 'needs root' }, t =>
   run(t, './support/bounded-root.ts', boundedRoot),
 );

@@ -1,5 +1,5 @@
 /**
- * What a server that is not root can promise. Run by single-user.test.ts in a process of an ordinary user, as a test of
+ * What a server that does not run as root can promise. single-user.test.ts runs it as an ordinary user, as a test of
  * its own: `node single-user.ts`.
  */
 import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
@@ -11,14 +11,14 @@ import { codeOf, inodeOf, makePlace, open, root, startBrick, user, other } from 
 const guarded = (attr = {}) => ({ mode: 'guarded', attr }) as const;
 const me = process.geteuid!();
 
-t.test('it knows what it cannot', async t => {
+t.test('the server knows what it cannot do', async t => {
   t.not(me, 0);
   t.notOk(canSwitch);
   const limits = describeLimits(processCapabilities(), me);
   t.match(limits, [/everyone works as uid/, /index in the state directory/]);
 });
 
-t.test('everyone is squashed to the server’s own user', async t => {
+t.test('every caller is squashed to the server’s own user', async t => {
   const { fops, top, path } = await open(t);
   for (const [i, frame] of [root, user, other].entries()) {
     const { iatt } = await fops.create(frame, top, `f${i}`, guarded({ mode: 0o644, uid: 7, gid: 7 }));
@@ -30,7 +30,7 @@ t.test('everyone is squashed to the server’s own user', async t => {
   t.equal(await codeOf(fops.mknod(root, top, 'null', 4, {}, { major: 1, minor: 3 })), 'EPERM');
 });
 
-t.test('the owner may write to what he made read-only, also later and after a restart', async t => {
+t.test('the owner may write to a file that it made read-only, also later and after a restart', async t => {
   const place = makePlace(t);
   let brick = await startBrick(t, place);
   const made = (await brick.fops.create(other, brick.root, 'object', guarded({ mode: 0o444 }))).iatt;
@@ -46,7 +46,7 @@ t.test('the owner may write to what he made read-only, also later and after a re
   t.match(await brick.fops.readv(other, inodeOf(made).fd, 10, 0), { data: Buffer.from('git!'), iatt: { mode: 0o200 } });
 });
 
-t.test('handles survive restarts and moves, with no privilege', async t => {
+t.test('handles survive restarts and moves without privileges', async t => {
   const place = makePlace(t);
   let brick = await startBrick(t, place);
   mkdirSync(place.path('a/b'), { recursive: true });
@@ -65,7 +65,7 @@ t.test('handles survive restarts and moves, with no privilege', async t => {
   t.match(await again(), { size: 1 });
 });
 
-t.test('what the user may not, the server may not', async t => {
+t.test('the server may not do what its user may not do', async t => {
   const { brick, fops, top, path } = await open(t);
   mkdirSync(path('closed'));
   writeFileSync(path('closed/f'), 'x');

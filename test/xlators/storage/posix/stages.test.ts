@@ -1,4 +1,4 @@
-/** A brick in a worker thread, beside another in the main one: identities and rights are each thread's own. */
+/** A brick in a worker thread, beside another in the main thread. Each thread has its own identity and rights. */
 import { once } from 'node:events';
 import { chmodSync, statSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
@@ -25,7 +25,7 @@ const WORKER = `
   })().catch(error => { throw error; });
 `;
 
-t.test('two stages', needsRoot, async t => {
+t.test('two stages act with their own identities', needsRoot, async t => {
   const { path, ...place } = makePlace(t);
   chmodSync(path('.'), 0o777);
   const brick = await startBrick(t, { ...place, path });
@@ -43,7 +43,7 @@ t.test('two stages', needsRoot, async t => {
   t.ok(statSync(path('worker')).isFile());
 });
 
-/** Answers for each handle that is posted: the size of its file, or the code of the error. */
+/** For each handle that is posted, answers with the size of its file or the code of the error. */
 const STATS = `
   const { parentPort, workerData } = require('node:worker_threads');
   (async () => {
@@ -59,7 +59,7 @@ const STATS = `
   })().catch(error => { throw error; });
 `;
 
-t.test('stages of two threads see each other’s changes by one index', needsRoot, async t => {
+t.test('stages in two threads with one index see each other’s changes', needsRoot, async t => {
   const place = makePlace(t);
   const brick = await startBrick(t, place, { index: 'on' });
   const workerData = { support: SUPPORT, place: { dir: place.dir, stateDir: place.stateDir } };
@@ -73,15 +73,15 @@ t.test('stages of two threads see each other’s changes by one index', needsRoo
   };
 
   const made = (await brick.fops.create(root, brick.root, 'f', { mode: 'guarded', attr: { size: 3 } })).iatt;
-  t.equal(await ask(made), 3, 'a file that the other stage made');
+  t.equal(await ask(made), 3, 'a file that the other stage has made');
   await brick.fops.rename(root, brick.root, 'f', brick.root, 'g');
-  t.equal(await ask(made), 3, 'and renamed');
+  t.equal(await ask(made), 3, 'the file after a rename');
   const dir = inodeOf((await brick.fops.mkdir(root, brick.root, 'dir', { mode: 0o755 })).iatt);
   await brick.fops.rename(root, brick.root, 'g', dir, 'h');
   await brick.fops.setattr(root, inodeOf(made), { size: 5 });
-  t.equal(await ask(made), 5, 'and moved to a new directory');
+  t.equal(await ask(made), 5, 'the file after a move to a new directory');
   await brick.fops.unlink(root, dir, 'h');
-  t.equal(await ask(made, true), 'ESTALE', 'and removed');
+  t.equal(await ask(made, true), 'ESTALE', 'the file after its removal');
   worker.postMessage({});
   await once(worker, 'exit');
 });

@@ -2,7 +2,7 @@ import { statfsSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { inodeOf, needsRoot, open, root, user } from './support/brick-test.ts';
 
-t.test('space, inodes and limits of the file system', needsRoot, async t => {
+t.test('statfs tells space, inodes and limits of the file system', needsRoot, async t => {
   const { brick, fops, top, dir, path } = await open(t);
   writeFileSync(path('f'), '');
   const is = statfsSync(dir);
@@ -16,7 +16,7 @@ t.test('space, inodes and limits of the file system', needsRoot, async t => {
   t.ok(await fops.statfs(root, top));
 });
 
-t.test('a large file is shrunk without holding up others', needsRoot, async t => {
+t.test('shrinking a large file does not delay other calls', needsRoot, async t => {
   const { fops, top } = await open(t);
   const made = await fops.create(user, top, 'f', { mode: 'guarded', attr: { mode: 0o4755 } });
   const file = inodeOf(made.iatt);

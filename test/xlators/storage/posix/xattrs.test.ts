@@ -8,7 +8,7 @@ const u32 = (...values: number[]) => {
   return bytes;
 };
 
-eachMode(t, 'set, get, list, remove, as the caller', async (t, s) => {
+eachMode(t, 'extended attributes are set, read, listed and removed as the caller', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   const made = await fops.create(user, top, 'f', { mode: 'guarded', attr: { mode: 0o644 } });
   const file = inodeOf(made.iatt);
@@ -61,7 +61,7 @@ t.test('an ACL grants what the mode does not', needsRoot, async t => {
   t.match(await fops.readv(user, file.fd, 1, 0), { data: Buffer.from('x') });
   t.equal((await fops.access(user, file, 7)).granted, 6);
   await fops.setxattr(root, file, new Map([['system.posix_acl_access', acl(4)]]), 0);
-  t.equal((await fops.access(user, file, 7)).granted, 4, 'a change of the ACL alone is seen at once');
+  t.equal((await fops.access(user, file, 7)).granted, 4, 'a change of the ACL alone takes effect at once');
   t.equal(await codeOf(fops.writev(user, file.fd, Buffer.from('y'), 0, 0)), 'EACCES');
 });
 

@@ -7,7 +7,7 @@ import { squashed, verdict } from '#src/xlators/nfs/server/exports/access.ts';
 import { type Export, exportsOf } from '#src/xlators/nfs/server/exports/exports.ts';
 import { OPTIONS } from '#src/xlators/nfs/server/options.ts';
 
-/** The exports of a volume `v` under these options, from line 3 of `nfs.vol` on. */
+/** The exports of a volume `v` with these options, which begin on line 3 of `nfs.vol`. */
 function exportsWith(...options: string[]): Export[] {
   const lines = ['volume nfs', ' type nfs/server', ...options.map(option => ` option ${option}`), 'end-volume'];
   const [stanza] = parseVolfile(lines.join('\n'), 'nfs.vol');
@@ -21,7 +21,7 @@ const NONE = 0;
 const from = (address: string, port = 700) => ({ address, port });
 const cases: { name: string; options: string[]; peer: ReturnType<typeof from>; flavor?: number; expected: object }[] = [
   {
-    name: 'nothing said: everybody, from a privileged port',
+    name: 'no options: every client, from a privileged port',
     options: [],
     peer: from('10.0.0.1'),
     expected: { allowed: true },
@@ -112,7 +112,7 @@ for (const { name, options, peer, flavor, expected } of cases) {
   t.test(name, async t => t.match(verdict(exportWith(...options), peer, flavor ?? SYS), expected));
 }
 
-t.test('directories with hosts of their own', async t => {
+t.test('directories can have hosts of their own', async t => {
   const exports = exportsWith('nfs3.v.export-dir /a(10.0.0.0/8),/b/c');
   t.strictSame(
     exports.map(({ paths }) => paths),
@@ -137,11 +137,11 @@ t.test('squash', async t => {
   });
   const none = exportWith();
   t.match(squashed(none, caller(0, 0)), { uid: 0, gid: 0 });
-  t.match(squashed(none, caller(0, 0, [], NONE)), { uid: 65_534, gid: 65_534 }, 'AUTH_NONE is nobody');
+  t.match(squashed(none, caller(0, 0, [], NONE)), { uid: 65_534, gid: 65_534 }, 'AUTH_NONE is the anonymous user');
   const root = exportWith('nfs3.v.squash root', 'nfs3.v.anonuid 99', 'nfs3.v.anongid 98');
   t.strictSame({ ...squashed(root, caller(0, 5, [1, 2])) }, { uid: 99, gid: 98, groups: [] });
   t.strictSame({ ...squashed(root, caller(7, 0, [0, 2])) }, { uid: 7, gid: 98, groups: [98, 2] });
   const all = exportWith('nfs3.v.squash all');
   t.match(squashed(all, caller(7, 7, [8])), { uid: 65_534, gid: 65_534, groups: [] });
-  t.equal(squashed(none, caller(7, 7, [8])), squashed(none, caller(7, 7, [8])), 'one object for one caller');
+  t.equal(squashed(none, caller(7, 7, [8])), squashed(none, caller(7, 7, [8])), 'there is one object for each caller');
 });

@@ -4,7 +4,7 @@ import type { Export } from '#src/xlators/nfs/server/exports/exports.ts';
 import { HostNames } from '#src/xlators/nfs/server/exports/host-names.ts';
 import { HostRules } from '#src/xlators/nfs/server/exports/hosts.ts';
 
-/** No name is ever known. */
+/** A resolver that never answers. */
 const names = new HostNames({ addressesOf: () => new Promise(() => {}), namesOf: () => new Promise(() => {}) });
 const list = (text: string | undefined) => (text === undefined ? undefined : HostRules.parse(text, 'test:1', names));
 
@@ -17,12 +17,12 @@ function exportOf(allow: string, reject?: string, dir?: string): Export {
 
 const ADDRESS = '10.1.2.3';
 const cases: [string, boolean, Export[]][] = [
-  ['everyone may', true, [exportOf('*')]],
+  ['every client may', true, [exportOf('*')]],
   ['its network may', true, [exportOf('10.0.0.0/8')]],
   ['another network may', false, [exportOf('192.168.0.0/16')]],
-  ['no one may', false, [exportOf('none')]],
+  ['no client may', false, [exportOf('none')]],
   ['there are no exports', false, []],
-  ['one export of several is for it', true, [exportOf('192.168.0.0/16'), exportOf('10.1.2.3')]],
+  ['one of several exports is for it', true, [exportOf('192.168.0.0/16'), exportOf('10.1.2.3')]],
   ['it is rejected', false, [exportOf('*', '10.1.0.0/16')]],
   ['it is rejected by one export only', true, [exportOf('*', '10.1.0.0/16'), exportOf('*')]],
   ['a directory is for others', false, [exportOf('*', undefined, '192.168.0.1')]],
@@ -35,5 +35,5 @@ const cases: [string, boolean, Export[]][] = [
 ];
 
 for (const [name, wanted, exports] of cases) {
-  t.test(`${name}: ${wanted ? 'let in' : 'refused'}`, async t => t.equal(admits(exports, ADDRESS), wanted));
+  t.test(`${name}: ${wanted ? 'admitted' : 'refused'}`, async t => t.equal(admits(exports, ADDRESS), wanted));
 }

@@ -18,7 +18,7 @@ function names(answer: (name: string) => string[] | Error) {
   return { asked, known, advance: (ms: number) => (nowMs += ms) };
 }
 
-t.test('an answer is used for a while, then looked up anew while the old one serves', async t => {
+t.test('an answer is used for a while, and then looked up again while the old one is still used', async t => {
   let address = '10.0.0.1';
   const { asked, known, advance } = names(() => [address]);
   t.equal(known.addressesOf('a').found.size, 0);
@@ -30,14 +30,14 @@ t.test('an answer is used for a while, then looked up anew while the old one ser
   t.strictSame([...known.addressesOf('a').found], ['10.0.0.1']);
   t.equal(asked.length, 1);
   advance(2000);
-  t.strictSame([...known.addressesOf('a').found], ['10.0.0.1'], 'still the old');
+  t.strictSame([...known.addressesOf('a').found], ['10.0.0.1'], 'still the old answer');
   await turn();
   t.strictSame([...known.addressesOf('a').found], ['10.0.0.2']);
   t.ok(known.generation > generation);
   t.equal(asked.length, 2);
 });
 
-t.test('a name server that is down for a while changes nothing, for long it does', async t => {
+t.test('answers outlive a short failure of the name server, but not a long one', async t => {
   let answer: string[] | Error = ['10.0.0.1'];
   const { known, advance } = names(() => answer);
   known.addressesOf('a');
@@ -66,7 +66,7 @@ t.test('a failure is not repeated at once', async t => {
   t.equal(asked.length, 2);
 });
 
-t.test('one lookup at a time, and not more waiting than there may be', async t => {
+t.test('there is one lookup at a time, and a bounded number that wait', async t => {
   let running = 0;
   let most = 0;
   const release: (() => void)[] = [];
@@ -87,7 +87,7 @@ t.test('one lookup at a time, and not more waiting than there may be', async t =
   t.equal(most, 1);
 });
 
-t.test('addresses of clients are kept in a bounded number', async t => {
+t.test('a bounded number of client addresses is kept', async t => {
   let asked = 0;
   const known = new HostNames({
     addressesOf: async () => [],
@@ -97,11 +97,11 @@ t.test('addresses of clients are kept in a bounded number', async t => {
   await turn();
   const before = asked;
   known.namesOf('10.0.19.135');
-  t.equal(asked, before, 'the youngest is known');
+  t.equal(asked, before, 'the youngest is still known');
   known.namesOf('10.0.0.0');
   t.equal(asked, before + 1, 'the oldest has been forgotten');
 });
 
-t.test('the system knows localhost', async t => {
+t.test("the system's resolver knows localhost", async t => {
   t.ok((await systemNames.addressesOf('localhost')).some(address => address === '127.0.0.1' || address === '::1'));
 });

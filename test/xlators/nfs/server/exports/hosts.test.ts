@@ -48,11 +48,11 @@ for (const [list, address, rule] of cases) {
     const rules = HostRules.parse(list, where, noNames);
     const expected = { allowed: rule !== undefined, rule: rule ?? list.trim(), where };
     t.strictSame(rules.match(address), expected);
-    t.strictSame(rules.match(address), expected, 'and again, as kept');
+    t.strictSame(rules.match(address), expected, 'the same again, from the cache');
   });
 }
 
-t.test('what is no host is refused, with what was expected', async t => {
+t.test('a word that is not a host is refused, with what was expected', async t => {
   const bad = [
     '',
     ' ',
@@ -70,7 +70,7 @@ t.test('what is no host is refused, with what was expected', async t => {
     '::1/255.0.0.0',
     'x'.repeat(254),
     '::ffff:10.0.0.0/95',
-    '192.168.1.7/24', // more in test/security/exports/options.test.ts
+    '192.168.1.7/24', // There are more cases in test/security/exports/options.test.ts.
     'fe80::1%eth0',
     '10.0.0.1,none',
     '2001:db8::*',
@@ -85,11 +85,11 @@ t.test('what is no host is refused, with what was expected', async t => {
   }
 });
 
-t.test('what is no address is in no list, not even *', async t => {
+t.test('text that is not an address is in no list, not even in *', async t => {
   t.match(HostRules.parse('*', where).match('nonsense'), { allowed: false, rule: /no address/ });
 });
 
-t.test('whether a list has everyone in it', async t => {
+t.test('a list knows whether it admits every client', async t => {
   const everyone = (list: string) => HostRules.parse(list, where, noNames).everyone;
   t.strictSame(
     ['*', 'all', '10.0.0.1,*', '0.0.0.0/0', '::/0'].filter(list => !everyone(list)),
@@ -98,7 +98,7 @@ t.test('whether a list has everyone in it', async t => {
   t.strictSame(['none', '10.0.0.0/8', '10.*', '*.example.org', '::1'].filter(everyone), []);
 });
 
-t.test('directories with their hosts', async t => {
+t.test('directories and their hosts are parsed', async t => {
   const parse = (text: string) =>
     HostRules.parseDirs(text, where, noNames).map(({ dir, hosts }) => ({ dir, hosts: hosts?.words }));
   t.strictSame(parse('/dir1(host1|192.168.1.0/24|*.example.org),/dir2'), [
@@ -155,7 +155,7 @@ t.test('a host name matches once it has been looked up; until then the reason is
   t.match(rules.match('10.0.0.9'), { allowed: false, rule: /host3 cannot be looked up \(ENOTFOUND\)/ });
 });
 
-t.test('a pattern of names needs a name that leads back', async t => {
+t.test('a pattern of names needs a name that resolves back to the address', async t => {
   const { names } = fakeNames(
     { 'a.example.org': ['10.0.0.1'], 'b.example.org': ['10.0.0.99'] },
     { '10.0.0.1': ['A.example.org'], '10.0.0.2': ['b.example.org'], '10.0.0.3': ['x.other.org'] },
@@ -171,13 +171,13 @@ t.test('a pattern of names needs a name that leads back', async t => {
   t.match(rules.match('10.0.0.4'), { allowed: false, rule: /10\.0\.0\.4 cannot be looked up/ });
 });
 
-t.test('names are not looked up where an address decides', async t => {
+t.test('names are not looked up if an address decides', async t => {
   const { asked, names } = fakeNames({});
   HostRules.parse('10.0.0.0/8,host1', where, names).match('10.0.0.1');
   t.strictSame(asked, []);
 });
 
-t.test('ready waits no longer than it is told to', async t => {
+t.test('`ready` waits no longer than its limit', async t => {
   const names = new HostNames({ addressesOf: () => new Promise(() => {}), namesOf: () => new Promise(() => {}) });
   const rules = HostRules.parse('host1', where, names);
   await rules.ready('10.0.0.1', 10);

@@ -44,12 +44,12 @@ for (const [path, code] of bad) {
   });
 }
 
-t.test('the longest path that leads there is found', async t => {
+t.test('the longest matching path is found', async t => {
   const tree = new PathTree<string>();
   t.ok(tree.add('/vol', 'vol'));
   t.ok(tree.add('/srv/data', 'data'));
   t.ok(tree.add('/srv/data/deep/er', 'deeper'));
-  t.notOk(tree.add('/srv//data/', 'other'), 'the first stays');
+  t.notOk(tree.add('/srv//data/', 'other'), 'the first one stays');
   const find = (path: string) => {
     const found = tree.find(splitMountPath(path));
     return found && `${found.value} ${found.rest.join('/')}`;

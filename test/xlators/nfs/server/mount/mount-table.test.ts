@@ -14,13 +14,17 @@ function warnings() {
 const inMemory = (entriesMax = 100) => MountList.open({ log: silent, rmtab: '/-', entriesMax });
 const listOf = async (mounts: MountList) => (await mounts.list()).map(({ host, path }) => `${host} ${path}`);
 
-t.test('entries come once and go by host and path', async t => {
+t.test('an entry is kept once, and removed by host and path', async t => {
   const mounts = await inMemory();
   mounts.add('10.0.0.1', '/a');
   mounts.add('10.0.0.1', '/b');
   mounts.add('10.0.0.2', '/a');
   mounts.add('10.0.0.1', '/a');
-  t.strictSame(await listOf(mounts), ['10.0.0.1 /b', '10.0.0.2 /a', '10.0.0.1 /a'], 'mounted again: the youngest');
+  t.strictSame(
+    await listOf(mounts),
+    ['10.0.0.1 /b', '10.0.0.2 /a', '10.0.0.1 /a'],
+    'an entry that is mounted again is the youngest',
+  );
   mounts.remove('10.0.0.2', '/b');
   mounts.remove('10.0.0.3', '/a');
   t.equal(mounts.size, 3);
@@ -32,7 +36,7 @@ t.test('entries come once and go by host and path', async t => {
   t.strictSame(await listOf(mounts), ['10.0.0.2 /a']);
 });
 
-t.test('as a plain list would have it, whatever comes', async t => {
+t.test('the table behaves like a plain list for any calls', async t => {
   const mounts = await inMemory(6);
   let plain: MountEntry[] = [];
   for (let i = 0; i < 3000; i++) {
@@ -53,7 +57,7 @@ t.test('as a plain list would have it, whatever comes', async t => {
   t.strictSame(await mounts.list(), plain);
 });
 
-t.test('beyond its bound the oldest goes, with one warning', async t => {
+t.test('beyond the limit the oldest entry is dropped, with one warning', async t => {
   const { log, lines } = warnings();
   const mounts = await MountList.open({ log, rmtab: '/-', entriesMax: 2 });
   for (const path of ['/a', '/b', '/c', '/d']) mounts.add('h', path);
@@ -64,7 +68,7 @@ t.test('beyond its bound the oldest goes, with one warning', async t => {
 
 const fileIn = (t: Test) => join(t.testdir({}), 'rmtab');
 
-t.test('a restart knows what was mounted', async t => {
+t.test('entries survive a restart', async t => {
   const rmtab = fileIn(t);
   {
     await using mounts = await MountList.open({ log: silent, rmtab });
@@ -78,7 +82,7 @@ t.test('a restart knows what was mounted', async t => {
   t.strictSame(await listOf(again), ['10.0.0.1 /a\n\xff', '2001:db8::1 /b']);
 });
 
-t.test('changes of a while are one write', async t => {
+t.test('changes within a short time are written at once', async t => {
   const rmtab = fileIn(t);
   await using mounts = await MountList.open({ log: silent, rmtab, writeDelayMs: 30 });
   for (let i = 0; i < 200; i++) mounts.add('h', `/${i}`);
@@ -89,7 +93,7 @@ t.test('changes of a while are one write', async t => {
   mounts.add('h', '/200');
   mounts.add('h', '/201');
   await mounts.flush();
-  t.not((await stat(rmtab)).ino, ino, 'replaced, not overwritten');
+  t.not((await stat(rmtab)).ino, ino, 'the file is replaced, and not overwritten');
 });
 
 t.test('bad lines are skipped with a warning', async t => {
@@ -101,7 +105,7 @@ t.test('bad lines are skipped with a warning', async t => {
   t.match(lines, [{ lines: [2, 4], count: 2, msg: /expected HOST:\/PATH:0xCOUNT/ }]);
 });
 
-t.test('a file that cannot be read or written is a warning, once', async t => {
+t.test('a file that cannot be read or written is warned of once', async t => {
   const dir = t.testdir({});
   const { log, lines } = warnings();
   await using mounts = await MountList.open({ log, rmtab: dir, writeDelayMs: 1 });
@@ -116,14 +120,14 @@ t.test('a file that cannot be read or written is a warning, once', async t => {
   await using missing = await MountList.open({ log, rmtab: join(dir, 'no', 'rmtab'), writeDelayMs: 1 });
   missing.add('h', '/x');
   await missing.flush();
-  t.equal(lines.length, 3, 'a missing file is no reason to warn, a missing folder is');
+  t.equal(lines.length, 3, 'a missing file causes no warning, and a missing folder does');
   await mkdir(join(dir, 'no'));
   missing.add('h', '/y');
   await missing.flush();
-  t.equal((await readFile(join(dir, 'no', 'rmtab'), 'latin1')).split('\n').length, 3, 'and it goes on');
+  t.equal((await readFile(join(dir, 'no', 'rmtab'), 'latin1')).split('\n').length, 3, 'later writes succeed');
 });
 
-t.test('what a datagram says undoes nothing that a connection has said', async t => {
+t.test('a datagram does not undo what a connection has done', async t => {
   const mounts = await inMemory();
   mounts.add('h', '/tcp');
   mounts.add('h', '/udp', true);
@@ -133,20 +137,20 @@ t.test('what a datagram says undoes nothing that a connection has said', async t
   mounts.remove('h', '/both', true);
   t.strictSame(await listOf(mounts), ['h /tcp', 'h /udp', 'h /both']);
   mounts.removeHost('h', true);
-  t.strictSame(await listOf(mounts), ['h /tcp', 'h /both'], 'only what datagrams have said');
+  t.strictSame(await listOf(mounts), ['h /tcp', 'h /both'], 'only entries made by datagrams are removed');
   mounts.remove('h', '/tcp');
   mounts.removeHost('h');
   t.strictSame(await listOf(mounts), []);
 });
 
-t.test('one host has so many entries, whatever it mounts, and others keep theirs', async t => {
+t.test('one host has a limited number of entries, and other hosts keep theirs', async t => {
   const mounts = await MountList.open({ log: silent, rmtab: '/-', perHostMax: 3 });
   mounts.add('other', '/a');
   for (let i = 0; i < 10; i++) mounts.add('greedy', `/${i}`);
   t.strictSame(await listOf(mounts), ['other /a', 'greedy /7', 'greedy /8', 'greedy /9']);
 });
 
-t.test('a large file is written seldom, and a mount that is there already not at all', async t => {
+t.test('a large file is written rarely, and not at all for an entry that exists', async t => {
   const dir = t.testdir();
   const rmtab = join(dir, 'rmtab');
   const mounts = await MountList.open({ log: silent, rmtab, writeDelayMs: 1, perHostMax: 10_000 });
@@ -156,10 +160,14 @@ t.test('a large file is written seldom, and a mount that is there already not at
   const { mtimeMs, size } = await stat(rmtab);
   t.ok(size > 5_000_000);
   mounts.add('h', `${path}0`);
-  await mounts.flush(); // at once: nothing is to be written
+  await mounts.flush(); // This returns at once, because there is nothing to write.
   mounts.add('h', '/new');
   await new Promise(resolve => setTimeout(resolve, 300));
-  t.equal((await stat(rmtab)).mtimeMs, mtimeMs, 'not for each mount: 5 MB are worth 20 seconds');
+  t.equal(
+    (await stat(rmtab)).mtimeMs,
+    mtimeMs,
+    'not written for each mount: a file of 5 MB is written every 20 seconds',
+  );
   await mounts[Symbol.asyncDispose]();
-  t.ok((await readFile(rmtab, 'latin1')).includes('\nh:/new:'), 'but before the end');
+  t.ok((await readFile(rmtab, 'latin1')).includes('\nh:/new:'), 'but written before the end');
 });

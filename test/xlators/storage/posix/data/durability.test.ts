@@ -2,7 +2,7 @@
 import t from 'tap';
 import { codeOf, eachMode, inodeOf, open, user } from '../support/brick-test.ts';
 
-eachMode(t, 'sync-metadata: every change still works, one by one and at once', async (t, s) => {
+eachMode(t, 'with sync-metadata every change still works, alone and together with others', async (t, s) => {
   const { fops, top } = await open(t, { ...s, 'sync-metadata': true });
   const made = await Promise.all(
     Array.from({ length: 20 }, (_, i) => fops.create(user, top, `f${i}`, { mode: 'guarded', attr: { mode: 0o644 } })),

@@ -23,7 +23,7 @@ import { codeOf, eachMode, makePlace, needsRoot, inodeOf, open, other, root, use
 const guarded = (attr = {}) => ({ mode: 'guarded', attr }) as const;
 const GiB = 2 ** 30;
 
-eachMode(t, 'what is written is read, at any offset, in any size', async (t, s) => {
+eachMode(t, 'written data are read back, at any offset and in any size', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   const file = inodeOf((await fops.create(user, top, 'f', guarded({ mode: 0o644 }))).iatt);
   const mirror = Buffer.alloc(3_000_000);
@@ -36,7 +36,7 @@ eachMode(t, 'what is written is read, at any offset, in any size', async (t, s) 
     [3, 100],
     [2_900_000, 100_000],
   ] as const) {
-    const data = randomBytes(length + 16).subarray(8, 8 + length); // a view into a larger record
+    const data = randomBytes(length + 16).subarray(8, 8 + length); // A view into a larger record.
     const written = await fops.writev(user, file.fd, data, offset, Stable.UNSTABLE);
     data.copy(mirror, offset);
     t.match(written, { count: length, stable: Stable.UNSTABLE, before: { size } });
@@ -64,7 +64,7 @@ eachMode(t, 'what is written is read, at any offset, in any size', async (t, s) 
   t.match(await fops.writev(user, file.fd, Buffer.alloc(0), 5, Stable.UNSTABLE), { count: 0, after: { size } });
 });
 
-eachMode(t, 'what is not in memory is read from the disk', async (t, s) => {
+eachMode(t, 'data that are not in memory are read from the disk', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   const content = randomBytes(3 << 20);
   writeFileSync(path('f'), content);
@@ -79,10 +79,10 @@ eachMode(t, 'what is not in memory is read from the disk', async (t, s) => {
   await dropCache(path('f'));
   await fops.readv(root, file.fd, 4096, 0);
   const { data } = await fops.readv(root, file.fd, 3 << 20, 0);
-  t.ok(data.equals(content), 'the rest of what is partly in memory too');
+  t.ok(data.equals(content), 'the rest of data that are partly in memory as well');
 });
 
-eachMode(t, 'files beyond 4 GiB, and holes', async (t, s) => {
+eachMode(t, 'files may be larger than 4 GiB and have holes', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   const file = inodeOf((await fops.create(user, top, 'f', guarded())).iatt);
   for (const offset of [5 * GiB, 2 ** 41 + 1]) {
@@ -99,18 +99,22 @@ eachMode(t, 'files beyond 4 GiB, and holes', async (t, s) => {
   t.equal(await codeOf(fops.seek(user, file.fd, 2 ** 42, 'data')), 'ENXIO');
 });
 
-eachMode(t, 'modes are checked for each call, and the owner may whatever they say', async (t, s) => {
+eachMode(t, 'modes are checked for each call, except for the owner', async (t, s) => {
   const { fops, top } = await open(t, s);
   const file = inodeOf((await fops.create(user, top, 'f', guarded({ mode: 0o444 }))).iatt);
   const data = Buffer.from('data');
-  t.match(await fops.writev(user, file.fd, data, 0, Stable.UNSTABLE), { count: 4 }, 'made read-only, then written');
+  t.match(
+    await fops.writev(user, file.fd, data, 0, Stable.UNSTABLE),
+    { count: 4 },
+    'the owner writes to a file that it made read-only',
+  );
   t.equal(await codeOf(fops.writev(other, file.fd, data, 0, Stable.UNSTABLE)), 'EACCES');
   t.match(await fops.readv(other, file.fd, 4, 0), { data });
   await fops.setattr(user, file, { mode: 0o000 });
   t.match(await fops.readv(user, file.fd, 4, 0), { data });
   t.equal(await codeOf(fops.readv(other, file.fd, 4, 0)), 'EACCES');
   await fops.setattr(user, file, { mode: 0o001 });
-  t.match(await fops.readv(other, file.fd, 4, 0), { data }, 'who may execute may read');
+  t.match(await fops.readv(other, file.fd, 4, 0), { data }, 'a caller that may execute may read');
   await fops.setattr(user, file, { mode: 0o002 });
   t.match(await fops.writev(other, file.fd, data, 4, Stable.UNSTABLE), { count: 4, before: { size: 4 } });
   t.match(await fops.writev(other, file.fd, data, 8, Stable.UNSTABLE), { count: 4 }, 'the grant outlives the change');
@@ -123,7 +127,7 @@ eachMode(t, 'modes are checked for each call, and the owner may whatever they sa
   t.equal(await codeOf(fops.writev(root, top.fd, data, 0, Stable.UNSTABLE)), 'EISDIR');
 });
 
-eachMode(t, 'open asks once more, and truncates', async (t, s) => {
+eachMode(t, 'open checks the rights again, and truncates', async (t, s) => {
   const { fops, top } = await open(t, s);
   const file = inodeOf((await fops.create(user, top, 'f', guarded({ mode: 0o640, size: 9 }))).iatt);
   const { O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = process.getBuiltinModule('node:fs').constants;
@@ -138,7 +142,7 @@ eachMode(t, 'open asks once more, and truncates', async (t, s) => {
   await fops.flush(user, fd);
 });
 
-eachMode(t, 'stable writes and commits answer when it is on the disk; many share a flush', async (t, s) => {
+eachMode(t, 'stable writes and commits answer once the data are on the disk, and many share a flush', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   const file = inodeOf((await fops.create(user, top, 'f', guarded())).iatt);
   const data = Buffer.alloc(4096, 7);
@@ -156,7 +160,7 @@ eachMode(t, 'stable writes and commits answer when it is on the disk; many share
   await fops.fsyncdir(user, top.fd, false);
 });
 
-t.test('offsets that cannot be', needsRoot, async t => {
+t.test('impossible offsets are refused', needsRoot, async t => {
   const { fops, top } = await open(t);
   const file = inodeOf((await fops.create(user, top, 'f', guarded())).iatt);
   const data = Buffer.from('x');
@@ -176,7 +180,7 @@ t.test('offsets that cannot be', needsRoot, async t => {
   t.match(await fops.stat(user, file), { size: 0 });
 });
 
-eachMode(t, 'changes by others are seen', async (t, s) => {
+eachMode(t, 'changes by other processes are seen', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   writeFileSync(path('f'), 'one');
   const file = inodeOf((await fops.lookup(root, top, 'f')).iatt);
@@ -191,7 +195,7 @@ eachMode(t, 'changes by others are seen', async (t, s) => {
   t.match(await fops.readv(user, file.fd, 10, 0), { data: Buffer.from('t') });
 });
 
-t.test('space: preallocate, punch, zero', needsRoot, async t => {
+t.test('space can be preallocated, punched out and zeroed', needsRoot, async t => {
   const { fops, top, path } = await open(t);
   const file = inodeOf((await fops.create(user, top, 'f', guarded())).iatt);
   t.match(await fops.fallocate(user, file.fd, 0, 0, 65_536), { after: { size: 65_536, used: 65_536 } });
@@ -206,7 +210,7 @@ t.test('space: preallocate, punch, zero', needsRoot, async t => {
   t.equal(await codeOf(fops.fallocate(user, file.fd, 0, 0, 0)), 'EINVAL');
 });
 
-t.test('a file that a program runs from cannot be written, and one we write to can soon be run', needsRoot, async t => {
+t.test('a running program cannot be written to, and a written program can soon be run', needsRoot, async t => {
   const { fops, top, path } = await open(t);
   writeFileSync(path('prog'), readFileSync('/bin/sleep'));
   chmodSync(path('prog'), 0o755);
@@ -233,7 +237,7 @@ async function dropCache(path: string): Promise<void> {
   if (done.status !== 0) throw new Error(String(done.stderr));
 }
 
-t.test('when the disk is slow, the thread pool writes, with the same answers', needsRoot, async t => {
+t.test('on a slow disk the thread pool writes, with the same answers', needsRoot, async t => {
   const place = makePlace(t);
   chmodSync(place.dir, 0o777);
   const options = { directory: place.dir, 'sync-metadata': false, index: 'auto', descriptors: 0 } as const;

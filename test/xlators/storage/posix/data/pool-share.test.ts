@@ -1,10 +1,10 @@
-/** A brick's share of the thread pool: who waits, for how long, and who is turned away. */
+/** A brick's share of the thread pool: which calls wait, for how long, and which are turned away. */
 import t from 'tap';
 import { Flush } from '#src/xlators/storage/posix/data/flush.ts';
 import { PoolShare } from '#src/xlators/storage/posix/data/pool-share.ts';
 import { poolShare } from '#src/sys/process/thread-pool.ts';
 
-// The share's own timer keeps no process alive.
+// The timers of the share do not keep the process alive.
 const alive = setInterval(() => {}, 1000);
 t.teardown(() => clearInterval(alive));
 
@@ -21,7 +21,7 @@ function call() {
   return { run, resolve, reject, isBegun: () => begun };
 }
 
-t.test('so many at a time, the others in their order', async t => {
+t.test('a limited number of calls run at a time, and the others follow in order', async t => {
   const share = new PoolShare(2);
   const calls = [call(), call(), call(), call()];
   const done = calls.map(({ run }) => share.run(run));
@@ -34,17 +34,17 @@ t.test('so many at a time, the others in their order', async t => {
   calls[0]!.reject(new Error('broken'));
   await t.rejects(done[0]!, /broken/);
   await Promise.resolve();
-  t.strictSame(begun(), [true, true, true, true], 'one that fails makes room as well');
+  t.strictSame(begun(), [true, true, true, true], 'a call that fails makes room as well');
   calls[2]!.resolve('');
   calls[3]!.resolve('');
   await Promise.all([done[2], done[3]]);
   const next = call();
   void share.run(next.run);
-  t.ok(next.isBegun(), 'and there is room again');
+  t.ok(next.isBegun(), 'there is room again');
   next.resolve('');
 });
 
-t.test('who waits for too long is told to come again; a patient one waits on', async t => {
+t.test('a call that waits for too long is told to come again, and a patient one waits on', async t => {
   const share = new PoolShare(1, 20);
   const stuck = call();
   const done = share.run(stuck.run);
@@ -60,7 +60,7 @@ t.test('who waits for too long is told to come again; a patient one waits on', a
   t.equal(await closed, 'closed');
 });
 
-t.test('a queue has an end', async t => {
+t.test('the queue has a limit', async t => {
   const share = new PoolShare(1);
   const stuck = call();
   const done = [share.run(stuck.run)];
@@ -75,7 +75,7 @@ t.test('a queue has an end', async t => {
   t.equal(await patient, 'patient');
 });
 
-t.test('a flush that finds no room was not begun, and the next one is', async t => {
+t.test('a flush that finds no room is not begun, and the next one is', async t => {
   const share = new PoolShare(1, 20);
   const stuck = call();
   const done = share.run(stuck.run);
@@ -91,10 +91,10 @@ t.test('a flush that finds no room was not begun, and the next one is', async t 
   await done;
   await t.rejects(flush.sync(true), /opened/);
   t.ok(flush.idle);
-  await t.rejects(flush.sync(true), /opened/, 'what cannot be opened gives its place back');
+  await t.rejects(flush.sync(true), /opened/, 'a failure to open gives the place back');
 });
 
-t.test('shares: at least one, all bricks together less than there is', async t => {
+t.test('each share is at least one thread, and all shares together leave some threads', async t => {
   const before = process.env['UV_THREADPOOL_SIZE'];
   t.teardown(() => {
     if (before === undefined) delete process.env['UV_THREADPOOL_SIZE'];

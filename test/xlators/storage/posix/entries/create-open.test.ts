@@ -1,4 +1,4 @@
-/** `create` with flags of open(2), and the new objects that are not NFS's. */
+/** `create` with flags of open(2), and new objects that NFS cannot make. */
 import { constants, readFileSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { FileType } from '#src/graph/iatt.ts';
@@ -9,7 +9,7 @@ const unchecked = (attr = {}) => ({ mode: 'unchecked', attr }) as const;
 const guarded = (attr = {}) => ({ mode: 'guarded', attr }) as const;
 const NO_DEVICE = { major: 0, minor: 0 };
 
-eachMode(t, 'a new file is open whatever its mode; without flags it is only made', async (t, s) => {
+eachMode(t, 'with flags a new file is opened whatever its mode, and without flags it is only made', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   const made = await fops.create(user, top, 'a', unchecked({ mode: 0 }), O_RDWR | O_TRUNC | O_EXCL);
   t.ok(made.opened);
@@ -17,7 +17,7 @@ eachMode(t, 'a new file is open whatever its mode; without flags it is only made
   t.equal((await fops.create(user, top, 'b', guarded())).opened, undefined);
 });
 
-eachMode(t, 'an existing file is opened if the caller may, and is left as it is otherwise', async (t, s) => {
+eachMode(t, 'an existing file is opened if the caller may open it, and otherwise left as it is', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   await fops.create(user, top, 'f', guarded({ mode: 0o644 }));
   writeFileSync(path('f'), 'text');
@@ -38,7 +38,7 @@ eachMode(t, 'an existing file is opened if the caller may, and is left as it is 
   t.equal(readFileSync(path('f'), 'utf8'), '');
 });
 
-eachMode(t, 'what is no file is not opened', async (t, s) => {
+eachMode(t, 'an object that is not a file is not opened', async (t, s) => {
   const { fops, top } = await open(t, s);
   await fops.mkdir(user, top, 'd', {});
   await fops.mknod(user, top, 'p', FileType.FIFO, {}, NO_DEVICE);
@@ -46,7 +46,7 @@ eachMode(t, 'what is no file is not opened', async (t, s) => {
   t.equal(await codeOf(fops.create(user, top, 'p', unchecked(), O_RDONLY)), 'EINVAL');
 });
 
-eachMode(t, 'exclusive creation that is repeated opens its file again', async (t, s) => {
+eachMode(t, 'a repeated exclusive creation opens its file again', async (t, s) => {
   const { fops, top } = await open(t, s);
   const how = (verifier: string) => ({ mode: 'exclusive', verifier: Buffer.from(verifier) }) as const;
   const made = await fops.create(user, top, 'x', how('verifier'), O_RDWR | O_EXCL);

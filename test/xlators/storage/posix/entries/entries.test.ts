@@ -15,7 +15,7 @@ import { codeOf, codeOfGone, eachMode, inodeOf, needsRoot, open, other, root, us
 
 const guarded = (attr = {}) => ({ mode: 'guarded', attr }) as const;
 
-eachMode(t, 'unlink and rmdir, with the directory before and after', async (t, s) => {
+eachMode(t, 'unlink and rmdir return the directory before and after', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   mkdirSync(path('d'));
   writeFileSync(path('d/f'), '');
@@ -42,7 +42,7 @@ eachMode(t, 'unlink and rmdir, with the directory before and after', async (t, s
   t.ok(failure instanceof FopError && failure.wcc.before && failure.wcc.after);
 });
 
-eachMode(t, 'the sticky bit protects what belongs to others', async (t, s) => {
+eachMode(t, 'the sticky bit protects objects of others', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   chmodSync(path('.'), 0o1777);
   await fops.create(user, top, 'f', guarded());
@@ -51,7 +51,7 @@ eachMode(t, 'the sticky bit protects what belongs to others', async (t, s) => {
   await fops.unlink(user, top, 'f');
 });
 
-eachMode(t, 'link: one object, and the kernel’s rules on whose files may be linked to', async (t, s) => {
+eachMode(t, 'link gives one object a second name, by the kernel’s rules on which files may be linked', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   const made = (await fops.create(user, top, 'a', guarded({ mode: 0o600 }))).iatt;
   const { iatt, parent } = await fops.link(user, inodeOf(made), top, 'b');
@@ -68,13 +68,13 @@ eachMode(t, 'link: one object, and the kernel’s rules on whose files may be li
     t.equal(await codeOf(fops.link(other, inodeOf(made), top, 'd')), 'EPERM');
   }
   await fops.unlink(user, top, 'a');
-  t.match(await fops.stat(user, inodeOf(made)), { nlink: 1 }, 'it lives on under the other name');
+  t.match(await fops.stat(user, inodeOf(made)), { nlink: 1 }, 'the object is there under the other name');
   await fops.unlink(user, top, 'b');
   t.equal(await codeOfGone(() => fops.stat(user, inodeOf(made))), 'ESTALE');
   t.equal(await codeOfGone(() => fops.link(user, inodeOf(made), top, 'e')), 'ESTALE');
 });
 
-eachMode(t, 'rename: within, across, over; handles stay good', async (t, s) => {
+eachMode(t, 'handles stay valid over renames within, across and over', async (t, s) => {
   const { brick, fops, top, path } = await open(t, s);
   mkdirSync(path('d'));
   mkdirSync(path('e'));
@@ -89,7 +89,7 @@ eachMode(t, 'rename: within, across, over; handles stay good', async (t, s) => {
   t.ok((await brick.walk('d/b')).gfid.equals(file.gfid));
   const over = inodeOf((await fops.create(root, d, 'c', guarded())).iatt);
   await fops.rename(root, d, 'b', d, 'c');
-  t.equal(await codeOfGone(() => fops.stat(root, over)), 'ESTALE', 'what was replaced is gone');
+  t.equal(await codeOfGone(() => fops.stat(root, over)), 'ESTALE', 'the replaced object is gone');
   t.ok((await brick.walk('d/c')).gfid.equals(file.gfid));
   linkSync(path('d/c'), path('d/same'));
   await fops.rename(root, d, 'c', d, 'same');
@@ -114,10 +114,10 @@ eachMode(t, 'rename: within, across, over; handles stay good', async (t, s) => {
     toWcc: { after: { ino: before[1]!.ino } },
   });
   await fops.rename(root, top, 'd', top, 'moved');
-  t.ok((await fops.lookup(root, d, 'c')).iatt.gfid.equals(file.gfid), 'handles in a moved directory too');
+  t.ok((await fops.lookup(root, d, 'c')).iatt.gfid.equals(file.gfid), 'handles in a moved directory stay valid, too');
 });
 
-t.test('blocks are given back at once when the last name goes, also of a file that was open', needsRoot, async t => {
+t.test('the blocks of a file are free as soon as its last name is removed, even if it was open', needsRoot, async t => {
   const { fops, top, path } = await open(t);
   const free = async () => (await fops.statfs(root, top)).bytesFree;
   const file = inodeOf((await fops.create(root, top, 'f', guarded())).iatt);

@@ -1,4 +1,7 @@
-/** Exclusive creation when the server was started anew in the middle of it: each case in a process that is younger than the file. */
+/**
+ * Exclusive creation when the server restarts in the middle of it. Each case runs in a process that is younger than the
+ * file.
+ */
 import { execFileSync } from 'node:child_process';
 import { closeSync, lstatSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +13,7 @@ const exclusive = (hex: string) => ({ mode: 'exclusive', verifier: Buffer.from(h
 const FIRST = '0000000100000002';
 const SECOND = '0000000300000004';
 
-/** What asking for `lock` with each of the verifiers comes to, in a server that is started now. */
+/** The results of asking for `lock` with each of the verifiers, in a server that is started now. */
 function askAnew({ dir, stateDir }: Place, ...verifiers: string[]): string[] {
   const env = { ...process.env, [CASE]: JSON.stringify({ dir, stateDir, verifiers }) };
   const said = execFileSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url)], { env });
@@ -31,14 +34,14 @@ async function answer(text: string): Promise<void> {
 }
 
 function cases(): void {
-  t.test('what was made is his who made it: another verifier is refused', needsRoot, async t => {
+  t.test('a created file belongs to its creator, and another verifier is refused', needsRoot, async t => {
     const place = await madeBy(t, FIRST);
     t.strictSame(askAnew(place, SECOND, FIRST, SECOND), ['EEXIST', 'OK', 'EEXIST']);
   });
 
-  t.test('what was left half made is his who asks first', needsRoot, async t => {
+  t.test('a file that was left half-made belongs to the first that asks', needsRoot, async t => {
     const place = makePlace(t);
-    closeSync(openSync(place.path('lock'), 'wx', 0o1000)); // and here the server was killed
+    closeSync(openSync(place.path('lock'), 'wx', 0o1000)); // The server is killed at this point.
     t.equal(lstatSync(place.path('lock')).mode & 0o7777, 0o1000);
     t.strictSame(askAnew(place, `other:${FIRST}`, FIRST, SECOND, FIRST), ['EEXIST', 'OK', 'EEXIST', 'OK']);
   });

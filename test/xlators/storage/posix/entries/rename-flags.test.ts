@@ -10,7 +10,7 @@ import { codeOf, eachMode, inodeOf, open, root, startBrick } from '../support/br
 
 const { NOREPLACE, EXCHANGE } = RenameFlag;
 
-eachMode(t, 'NOREPLACE: only to a name that is free', async (t, s) => {
+eachMode(t, 'NOREPLACE renames only to a free name', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   writeFileSync(path('a'), 'a');
   writeFileSync(path('b'), 'b');
@@ -25,7 +25,7 @@ eachMode(t, 'NOREPLACE: only to a name that is free', async (t, s) => {
   t.ok((await fops.lookup(root, top, 'c')).iatt.gfid.equals(gfid));
 });
 
-eachMode(t, 'EXCHANGE: two objects change places, and handles of both stay good after a restart', async (t, s) => {
+eachMode(t, 'EXCHANGE swaps two objects, and the handles of both stay valid after a restart', async (t, s) => {
   const place = await open(t, s);
   const { brick, fops, top, path } = place;
   mkdirSync(path('d'));
@@ -60,13 +60,13 @@ eachMode(t, 'EXCHANGE: two objects change places, and handles of both stay good 
   }
   t.ok((await again.walk('d/sub')).gfid.equals(file.gfid));
   t.ok((await again.walk('f/deep')).gfid.equals(deep.gfid));
-  // What is removed by its new name is gone, and the other one is not.
+  // The object that is removed by its new name is gone, and the other one is not.
   const removed = await again.fops.unlink(root, await again.walk('d'), 'sub');
   t.same(removed.gone, file.gfid);
   t.equal((await again.fops.stat(root, inodeOf(sub))).ino, sub.ino);
 });
 
-eachMode(t, 'EXCHANGE of what is not there, and flags that are unknown', async (t, s) => {
+eachMode(t, 'EXCHANGE with a missing name and unknown flags are refused', async (t, s) => {
   const { fops, top, path } = await open(t, s);
   writeFileSync(path('a'), 'a');
   t.equal(await codeOf(fops.rename(root, top, 'a', top, 'none', EXCHANGE)), 'ENOENT');
@@ -80,7 +80,7 @@ eachMode(t, 'EXCHANGE of what is not there, and flags that are unknown', async (
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
-/** What the index has noted: the gfid of each name, as `PARENT/NAME`. */
+/** The content of the index: the gfid of each name, as `PARENT/NAME`. */
 function placesOf(stateDir: string): Record<string, string> {
   asServer();
   const [file] = readdirSync(stateDir).filter(name => name.endsWith('.index'));

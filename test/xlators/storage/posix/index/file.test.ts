@@ -1,4 +1,7 @@
-/** The index's file: one for each tree; damaged or in the way, it is made anew, or the start says what to do. */
+/**
+ * The file of the index. There is one for each tree. If it is damaged or something is in its place, it is made again,
+ * or the start says what to do.
+ */
 import { execFileSync } from 'node:child_process';
 import {
   chownSync,
@@ -38,11 +41,11 @@ function inDatabase(file: string, sql: string): void {
   db.close();
 }
 
-/** Ways to spoil the file of a server that is down. */
+/** Ways to damage the file of a server that is down. */
 const DAMAGES: Readonly<Record<string, (file: string) => void>> = {
   garbage: file => writeFileSync(file, 'this is no database '.repeat(1000)),
   'a short piece of garbage': file => writeFileSync(file, 'no'),
-  'a header, and garbage behind it': file => {
+  'a header followed by garbage': file => {
     const bytes = readFileSync(file);
     bytes.fill(0xa5, 100);
     writeFileSync(file, bytes);
@@ -54,7 +57,7 @@ const DAMAGES: Readonly<Record<string, (file: string) => void>> = {
     inDatabase(file, 'CREATE TABLE other (a)');
   },
   'a table dropped': file => inDatabase(file, 'DROP TABLE place'),
-  'its root forgotten': file => inDatabase(file, 'DELETE FROM volume'),
+  'without its root': file => inDatabase(file, 'DELETE FROM volume'),
   'of another directory': file => inDatabase(file, `UPDATE volume SET root = '1 2'`),
   'marked as damaged by the server before': file => writeFileSync(`${file}.mark`, ''),
 };
@@ -71,29 +74,29 @@ async function used(t: Tap) {
 }
 
 for (const [what, damage] of Object.entries(DAMAGES)) {
-  t.test(`${what}: it is made anew, and no handle is lost`, needsRoot, async t => {
+  t.test(`${what}: the index is made again, and no handle is lost`, needsRoot, async t => {
     const { place, handles, file } = await used(t);
     damage(file);
     const spoiled = readFileSync(file);
     const brick = await startBrick(t, place, byIndex);
     t.equal(await known(brick, handles), handles.length);
-    t.ok(readFileSync(`${file}.damaged`).equals(spoiled), 'it was set aside');
+    t.ok(readFileSync(`${file}.damaged`).equals(spoiled), 'the damaged file was set aside');
     await brick.stop();
     const again = await startBrick(t, place, byIndex);
-    for (const one of handles) t.type(await codeOf(again.fops.stat(root, fresh(one))), 'object', 'at once');
+    for (const one of handles) t.type(await codeOf(again.fops.stat(root, fresh(one))), 'object', 'known at once');
   });
 }
 
-t.test('removed while handles are out: it is made anew, and no handle is lost', needsRoot, async t => {
+t.test('an index removed while clients hold handles is made again, and no handle is lost', needsRoot, async t => {
   const { place, handles, file } = await used(t);
   rmSync(file);
-  const key = join(place.stateDir, 'handle.key'); // as the server keeps it
+  const key = join(place.stateDir, 'handle.key'); // The server keeps this file.
   writeFileSync(key, '');
   utimesSync(key, 1, 1);
   t.equal(await known(await startBrick(t, place, byIndex), handles), handles.length);
 });
 
-/** What stands in its place, or beside it where SQLite would write. */
+/** What may be in place of the file, or beside it where SQLite would write. */
 const IN_THE_WAY: Readonly<Record<string, (file: string, victim: string) => string>> = {
   'a symlink': (file, victim) => (symlinkSync(victim, file), file),
   'a directory': file => (mkdirSync(file), file),
@@ -116,32 +119,36 @@ for (const [what, put] of Object.entries(IN_THE_WAY)) {
   });
 }
 
-t.test('damaged while it is used: calls fail, the log says so, and the next start mends it', needsRoot, async t => {
-  const { place, handles, file } = await used(t);
-  const brick = await startBrick(t, place, byIndex);
-  const filled = Array.from({ length: 400 }, (_, i) => `file ${i} ${'x'.repeat(100)}`);
-  for (const name of filled) writeFileSync(place.path(name), '');
-  await brick.fops.readdirp(root, brick.root.fd, 1_000_000, 0n);
-  inDatabase(file, 'PRAGMA wal_checkpoint(TRUNCATE)');
-  const bytes = readFileSync(file);
-  bytes.fill(0xa5, 100);
-  writeFileSync(file, bytes);
-  let code: unknown;
-  for (const name of filled) {
-    rmSync(place.path(name));
-    writeFileSync(place.path(`new ${name}`), '');
-    code = await codeOf(brick.fops.lookup(root, brick.root, `new ${name}`));
-    if (code === 'EIO') break;
-  }
-  t.equal(code, 'EIO');
-  t.ok(existsSync(`${file}.mark`));
-  await brick.stop();
-  const again = await startBrick(t, place, byIndex);
-  t.equal(await known(again, handles), handles.length);
-  t.notOk(existsSync(`${file}.mark`));
-});
+t.test(
+  'if the index is damaged while in use, calls fail, the log says so, and the next start repairs it',
+  needsRoot,
+  async t => {
+    const { place, handles, file } = await used(t);
+    const brick = await startBrick(t, place, byIndex);
+    const filled = Array.from({ length: 400 }, (_, i) => `file ${i} ${'x'.repeat(100)}`);
+    for (const name of filled) writeFileSync(place.path(name), '');
+    await brick.fops.readdirp(root, brick.root.fd, 1_000_000, 0n);
+    inDatabase(file, 'PRAGMA wal_checkpoint(TRUNCATE)');
+    const bytes = readFileSync(file);
+    bytes.fill(0xa5, 100);
+    writeFileSync(file, bytes);
+    let code: unknown;
+    for (const name of filled) {
+      rmSync(place.path(name));
+      writeFileSync(place.path(`new ${name}`), '');
+      code = await codeOf(brick.fops.lookup(root, brick.root, `new ${name}`));
+      if (code === 'EIO') break;
+    }
+    t.equal(code, 'EIO');
+    t.ok(existsSync(`${file}.mark`));
+    await brick.stop();
+    const again = await startBrick(t, place, byIndex);
+    t.equal(await known(again, handles), handles.length);
+    t.notOk(existsSync(`${file}.mark`));
+  },
+);
 
-t.test('two trees of one name, one after the other and again: no handle is lost', needsRoot, async t => {
+t.test('two trees with one name, served in turns, lose no handles', needsRoot, async t => {
   const home = mkdtempSync(join(tmpdir(), 'bricknfs-trees-'));
   t.teardown(() => (asServer(), rmSync(home, { recursive: true, force: true })));
   const places = ['a', 'b'].map((name): Place => {
@@ -160,11 +167,11 @@ t.test('two trees of one name, one after the other and again: no handle is lost'
   t.equal(indexFiles(places[0]!).length, 2);
   for (const [i, place] of places.entries()) {
     const brick = await startBrick(t, place, byIndex);
-    // Without a search: at once.
+    // The handles are known at once, without a search.
     for (const one of handles[i]!) t.type(await codeOf(brick.fops.stat(root, fresh(one))), 'object');
     await brick.stop();
   }
-  // Both at a time, and a tree that was moved and is called otherwise.
+  // Both trees at the same time, one of them moved and with another name.
   const moved = join(home, 'moved');
   renameSync(places[0]!.dir, moved);
   const one = await openParts(t, { ...places[0]!, dir: moved }, 'another name');
@@ -174,7 +181,7 @@ t.test('two trees of one name, one after the other and again: no handle is lost'
   t.equal(indexFiles(places[0]!).length, 2);
 });
 
-t.test('the index of an earlier version, called by the name of the volume, is taken over', needsRoot, async t => {
+t.test('the index of an earlier version, named after the volume, is taken over', needsRoot, async t => {
   const { place, handles, file } = await used(t);
   const former = join(place.stateDir, `${encodeURIComponent('brick')}.index`);
   const opened = await openParts(t, place);
@@ -189,7 +196,7 @@ t.test('the index of an earlier version, called by the name of the volume, is ta
     [basename(file)],
   );
   await brick.stop();
-  // That of another tree is left alone.
+  // The index of another tree is left alone.
   execFileSync('cp', [file, former]);
   inDatabase(former, `UPDATE volume SET root = '1 2'`);
   rmSync(file);
@@ -198,13 +205,13 @@ t.test('the index of an earlier version, called by the name of the volume, is ta
   t.ok(existsSync(former));
 });
 
-t.test('a directory that was reached by `..` only is known after a restart', needsRoot, async t => {
+t.test('a directory that was reached only by `..` is known after a restart', needsRoot, async t => {
   const place = makePlace(t);
   mkdirSync(place.path('from/d'), { recursive: true });
   mkdirSync(place.path('one/two'), { recursive: true });
   const brick = await startBrick(t, place, byIndex);
   const d = await brick.walk('from/d');
-  renameSync(place.path('from/d'), place.path('one/two/d')); // of which no call tells
+  renameSync(place.path('from/d'), place.path('one/two/d')); // The server does not learn of this rename.
   const two = (await brick.fops.lookup(root, d, '..')).iatt;
   const { entries } = await brick.fops.readdirp(root, inodeOf(two).fd, 10_000, 0n);
   const one = entries.find(({ name }) => name === '..')!.iatt!;
@@ -216,7 +223,7 @@ t.test('a directory that was reached by `..` only is known after a restart', nee
 t.test('a brick that cannot be opened leaves no descriptor open', needsRoot, async t => {
   const { place, file } = await used(t);
   rmSync(file);
-  mkdirSync(file); // SQLite's file cannot be there
+  mkdirSync(file); // SQLite's file cannot be made here.
   const descriptors = () => readdirSync('/proc/self/fd').length;
   await t.rejects(openParts(t, place), /no regular file/);
   const before = descriptors();

@@ -1,4 +1,4 @@
-/** The index on a disk of its own. Run by index-full.test.ts in a mount namespace of its own. */
+/** The index on a disk of its own. full.test.ts runs it in a mount namespace of its own. */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { byIndex, fresh, guarded, indexFiles, known, patiently } from './ground.
 const FILES = 300;
 const mount = (...args: string[]) => execFileSync('mount', args);
 
-/** A volume whose state directory is a small disk. */
+/** A volume whose state directory is on a small disk. */
 function withSmallState(t: Tap) {
   const place = makePlace(t);
   mkdirSync(place.stateDir);
@@ -33,7 +33,7 @@ function withSmallState(t: Tap) {
   };
 }
 
-t.test('full for a moment: no handle is given out that does not enter the index', async t => {
+t.test('while the disk is full, no handle is given out that the index cannot hold', async t => {
   const { place, fill, empty } = withSmallState(t);
   for (let i = 0; i < FILES; i++) writeFileSync(place.path(`f${i}`), '');
   writeFileSync(place.path('old'), 'old');
@@ -51,8 +51,8 @@ t.test('full for a moment: no handle is given out that does not enter the index'
     if (typeof found === 'string') t.equal(found, 'EJUKEBOX');
     else given.push((found as { iatt: typeof old }).iatt);
   }
-  t.ok(given.length < FILES, 'most had no room');
-  t.match(await brick.fops.stat(root, fresh(old)), { size: 3 }, 'what was known is served meanwhile');
+  t.ok(given.length < FILES, 'most handles had no room');
+  t.match(await brick.fops.stat(root, fresh(old)), { size: 3 }, 'known objects are served in the meantime');
   empty();
   given.push(...((await patiently(list)) as (typeof old)[]));
   await brick.stop();
@@ -61,7 +61,7 @@ t.test('full for a moment: no handle is given out that does not enter the index'
   t.equal(given.length > FILES, true);
 });
 
-t.test('full: what is made is removed again and not denied, what is removed or moved is', async t => {
+t.test('on a full disk new objects are removed again, and removals and renames are carried out', async t => {
   const { place, fill, empty } = withSmallState(t);
   for (const name of ['gone', 'from', 'linked']) writeFileSync(place.path(name), name);
   let brick = await startBrick(t, place, byIndex);
@@ -70,7 +70,7 @@ t.test('full: what is made is removed again and not denied, what is removed or m
   const top = brick.root;
   const before = readdirSync(place.dir).length;
   for (let i = 0; i < 50; i++) {
-    // Until there is no room for one more row, they are made.
+    // Objects are made until there is no room for one more row.
     const made = await codeOf(brick.fops.create(root, top, `new ${i}`, guarded));
     if (typeof made === 'object') await brick.fops.unlink(root, top, `new ${i}`);
   }
@@ -81,8 +81,8 @@ t.test('full: what is made is removed again and not denied, what is removed or m
   })) {
     t.equal(await codeOf(make()), 'EJUKEBOX', what);
   }
-  t.equal(readdirSync(place.dir).length, before, 'nothing is left of what was refused');
-  t.type(await codeOf(brick.fops.unlink(root, top, 'gone')), 'object', 'room can be made');
+  t.equal(readdirSync(place.dir).length, before, 'nothing is left of refused objects');
+  t.type(await codeOf(brick.fops.unlink(root, top, 'gone')), 'object', 'removals make room');
   t.type(await codeOf(brick.fops.rename(root, top, 'from', top, 'to')), 'object');
   t.type(await codeOf(brick.fops.link(root, linked, top, 'link')), 'object');
   empty();
@@ -91,11 +91,11 @@ t.test('full: what is made is removed again and not denied, what is removed or m
   brick = await startBrick(t, place, byIndex);
   t.equal(await known(brick, [from, linked]), 2);
   rmSync(place.path('linked'));
-  t.equal(await known(brick, [linked]), 1, 'by its other name');
+  t.equal(await known(brick, [linked]), 1, 'known by its other name');
   t.equal(await patiently(() => brick.fops.stat(root, fresh(gone))), 'ESTALE');
 });
 
-t.test('full when it is searched: the search goes on when there is room', async t => {
+t.test('a search stopped by a full disk goes on when there is room', async t => {
   const { place, fill, empty } = withSmallState(t);
   mkdirSync(place.path('d'));
   for (let i = 0; i < FILES; i++) writeFileSync(place.path(`d/f${i}`), '');
@@ -110,14 +110,14 @@ t.test('full when it is searched: the search goes on when there is room', async 
   rmSync(`${file}.damaged`, { force: true });
   fill();
   t.equal(await codeOf(brick.fops.stat(root, fresh(handles[0]!))), 'EJUKEBOX');
-  await new Promise(resolve => setTimeout(resolve, 600)); // it has tried to write what it found
+  await new Promise(resolve => setTimeout(resolve, 600)); // By then the search has tried to write what it found.
   empty();
   t.equal(await known(brick, handles), FILES);
   await brick.stop();
   t.equal(await known(await startBrick(t, place, byIndex), handles), FILES);
 });
 
-t.test('damaged where nothing else tells objects apart: the start stops, and says what to do', async t => {
+t.test('if the index is damaged and nothing else tells objects apart, the start stops with a remedy', async t => {
   const place = makePlace(t);
   const base = `${place.stateDir}-layers`;
   mkdirSync(base);
@@ -138,6 +138,6 @@ t.test('damaged where nothing else tells objects apart: the start stops, and say
   for (let tries = 0; tries < 2; tries++) await t.rejects(startBrick(t, place), { message: why });
   rmSync(file!);
   brick = await startBrick(t, place);
-  t.ok((await brick.fops.lookup(root, brick.root, 'f')).iatt.gfid.equals(f.gfid), 'what the message says helps');
+  t.ok((await brick.fops.lookup(root, brick.root, 'f')).iatt.gfid.equals(f.gfid), 'the remedy in the message works');
   t.ok(inodeOf(f));
 });

@@ -1,4 +1,4 @@
-/** What the tests of the index in trouble share. */
+/** What the tests of a failing index share. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -15,10 +15,10 @@ import { codeOf, type Place, root, type Tap, type TestBrick } from '../support/b
 export const byIndex = { index: 'on' } as const;
 export const guarded = { mode: 'guarded', attr: { mode: 0o644 } } as const;
 
-/** As it comes out of a file handle: nothing is remembered of it. */
+/** The inode as it comes out of a file handle, with nothing remembered of it. */
 export const fresh = ({ gfid, type }: Pick<Iatt, 'gfid' | 'type'>): Inode => new Inode(Buffer.from(gfid), type);
 
-/** Asks until the answer is another than to come again. */
+/** Repeats a call until the answer is not to come again later. */
 export async function patiently(ask: () => Promise<unknown>): Promise<unknown> {
   for (let tries = 0; tries < 1000; tries++) {
     const answer = await codeOf(ask());
@@ -47,7 +47,7 @@ export function indexFiles({ stateDir }: Place): string[] {
     .map(name => join(stateDir, name));
 }
 
-/** Rows of the table. */
+/** The number of rows of the table. */
 export function rowsOf(place: Place, table = 'place'): number {
   const db = new DatabaseSync(indexFiles(place)[0]!);
   const { rows } = db.prepare(`SELECT count(*) AS rows FROM ${table}`).get() as { rows: number };
@@ -55,7 +55,7 @@ export function rowsOf(place: Place, table = 'place'): number {
   return rows;
 }
 
-/** Runs `sql` in the index, in another process that goes on to hold what it has locked; answers with how to end it. */
+/** Runs `sql` in the index in another process, which then holds its locks. Returns a function that ends the process. */
 export async function otherProcess(t: Tap, file: string, sql: string): Promise<() => Promise<void>> {
   const text = `
     const { DatabaseSync } = require('node:sqlite');
@@ -74,7 +74,7 @@ export async function otherProcess(t: Tap, file: string, sql: string): Promise<(
   return end;
 }
 
-/** A brick whose parts can be reached. */
+/** A brick whose parts the test can reach. */
 export async function openParts(t: Tap, { dir, stateDir }: Place, name = 'brick'): Promise<OpenBrick> {
   const options = { directory: dir, 'sync-metadata': false, index: 'on', descriptors: 0 } as const;
   const opened = await openBrick(name, 0, options, { log: silent, stateDir, stage: 0 }, silent, () => {});

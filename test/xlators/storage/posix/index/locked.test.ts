@@ -1,4 +1,4 @@
-/** The index while another process has locked it: nothing waits for long, nothing that was done is denied. */
+/** The index while another process has locked it. No call waits for long, and no completed change is denied. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { Iatt } from '#src/graph/iatt.ts';
@@ -6,14 +6,16 @@ import { FileType } from '#src/graph/iatt.ts';
 import { codeOf, inodeOf, makePlace, needsRoot, root, startBrick, type TestBrick } from '../support/brick-test.ts';
 import { byIndex, guarded, indexFiles, known, otherProcess, patiently } from './ground.ts';
 
-/** A call with its outcome: what it makes must be there if and only if it was answered. */
+/** A call that makes something, which must exist if and only if the call is answered. */
 interface Case {
   readonly name: string;
   readonly run: (brick: TestBrick) => Promise<unknown>;
-  /** What is there before, and is not to be after it was done. */
+  /** A name that exists before the call and must not exist after it. */
   readonly takes?: string;
   readonly makes?: string;
-  /** It gives out a handle, so it must not be answered while that cannot be written. */
+  /**
+   * Whether the call returns a handle, so that it must not be answered while the handle cannot be written to the index.
+   */
   readonly waits: boolean;
 }
 
@@ -78,25 +80,25 @@ for (const lock of ['BEGIN IMMEDIATE', 'BEGIN EXCLUSIVE']) {
       const began = performance.now();
       const answer = await codeOf(run(brick));
       for (let i = 0; i < 20; i++) await codeOf(brick.fops.lookup(root, brick.root, 'unseen'));
-      t.ok(performance.now() - began < 4000, 'one lock alone was waited for 5 s for each');
+      t.ok(performance.now() - began < 4000, 'no call waits for 5 s, the timeout of a lock');
       t.equal(waits ? answer : typeof answer, waits ? 'EJUKEBOX' : 'object');
       if (makes !== undefined) t.equal(existsSync(place.path('.')) && readdirSync(place.dir).includes(makes), !waits);
       if (takes !== undefined) t.notOk(existsSync(place.path(takes)));
       await free();
-      if (waits) t.type(await patiently(() => run(brick)), 'object', 'asked again, it is done');
+      if (waits) t.type(await patiently(() => run(brick)), 'object', 'a repeated call succeeds');
       if (makes !== undefined)
         handles.push(((await patiently(() => brick.fops.lookup(root, brick.root, makes))) as { iatt: Iatt }).iatt);
       await patiently(() => brick.fops.lookup(root, brick.root, 'unseen'));
       await brick.stop();
       const again = await startBrick(t, place, byIndex);
       const gone = takes === undefined || makes !== undefined ? 0 : 1;
-      t.equal(await known(again, handles), handles.length - gone, 'all handles are good after a restart');
+      t.equal(await known(again, handles), handles.length - gone, 'all handles are valid after a restart');
       t.ok(inodeOf(handles[0]!));
     });
   }
 }
 
-t.test('changes that were done while it was locked are written by themselves', needsRoot, async t => {
+t.test('changes made while the index was locked are written later without a call', needsRoot, async t => {
   const place = makePlace(t);
   writeFileSync(place.path('a'), 'a');
   const brick = await startBrick(t, place, byIndex);
@@ -111,7 +113,7 @@ t.test('changes that were done while it was locked are written by themselves', n
     await brick.fops.rename(root, brick.root, from!, brick.root, to!);
   }
   await free();
-  // Nothing is asked of the brick meanwhile.
+  // No call is made in the meantime.
   const named = `SELECT count(*) AS n FROM place WHERE name = x'64'`;
   const { DatabaseSync } = await import('node:sqlite');
   const db = new DatabaseSync(file!, { timeout: 5000 });
@@ -121,15 +123,19 @@ t.test('changes that were done while it was locked are written by themselves', n
   t.equal(await known(await startBrick(t, place, byIndex), [a]), 1);
 });
 
-t.test('a start waits for the lock a while, and says who has it', { ...needsRoot, timeout: 60_000 }, async t => {
-  const place = makePlace(t);
-  const before = await startBrick(t, place, byIndex);
-  await before.stop();
-  const [file] = indexFiles(place);
-  const free = await otherProcess(t, file!, 'BEGIN EXCLUSIVE');
-  const expected = `the index of file handles ${file} is locked by another process: stop that one ("fuser ${file}" names it)`;
-  await t.rejects(startBrick(t, place, byIndex), { message: expected });
-  const starting = startBrick(t, place, byIndex);
-  await free();
-  t.ok(await starting);
-});
+t.test(
+  'a start waits for the lock for a while, and then says how to find its holder',
+  { ...needsRoot, timeout: 60_000 },
+  async t => {
+    const place = makePlace(t);
+    const before = await startBrick(t, place, byIndex);
+    await before.stop();
+    const [file] = indexFiles(place);
+    const free = await otherProcess(t, file!, 'BEGIN EXCLUSIVE');
+    const expected = `the index of file handles ${file} is locked by another process: stop that one ("fuser ${file}" names it)`;
+    await t.rejects(startBrick(t, place, byIndex), { message: expected });
+    const starting = startBrick(t, place, byIndex);
+    await free();
+    t.ok(await starting);
+  },
+);

@@ -1,4 +1,4 @@
-/** The index after a power failure, in which it lost what was written last. */
+/** The index after a power failure that lost its latest writes. */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -18,7 +18,7 @@ function inDatabase({ stateDir }: Place, sql: string): void {
 }
 
 const FORGET = 'DELETE FROM place';
-/** As a server leaves it that was running when the machine went down. */
+/** Marks the index as one left by a server that was running when the machine went down. */
 const WENT_DOWN = `INSERT INTO use (stage, boot, owner) VALUES (0, 'another start of the machine', 'somebody')`;
 
 async function patiently(ask: () => Promise<unknown>): Promise<unknown> {
@@ -30,7 +30,7 @@ async function patiently(ask: () => Promise<unknown>): Promise<unknown> {
   return 'EJUKEBOX for ever';
 }
 
-t.test('what it lost is searched, and what is nowhere is gone', needsRoot, async t => {
+t.test('objects that the index lost are searched, and those found nowhere are gone', needsRoot, async t => {
   const place = makePlace(t);
   const before = await startBrick(t, place, setting);
   mkdirSync(place.path('a/b'), { recursive: true });
@@ -42,15 +42,15 @@ t.test('what it lost is searched, and what is nowhere is gone', needsRoot, async
   rmSync(place.path('gone'));
 
   const { fops } = await startBrick(t, place, setting);
-  t.equal(await codeOf(fops.stat(root, fresh(f))), 'EJUKEBOX', 'it is not known: come again');
+  t.equal(await codeOf(fops.stat(root, fresh(f))), 'EJUKEBOX', 'an unknown object is searched in the background');
   t.match(await patiently(() => fops.stat(root, fresh(f))), { size: 5 }, 'found');
-  t.match(await fops.stat(root, fresh(b)), { type: FileType.DIR }, 'and all else with it');
+  t.match(await fops.stat(root, fresh(b)), { type: FileType.DIR }, 'all others are found with it');
   t.equal(await patiently(() => fops.stat(root, fresh(gone))), 'ESTALE');
   rmSync(place.path('later'));
   t.equal(await patiently(() => fops.stat(root, fresh(later))), 'ESTALE');
 });
 
-t.test('once everything was noted, what it does not know is gone at once', needsRoot, async t => {
+t.test('once everything is in the index, an object that it does not know is gone at once', needsRoot, async t => {
   const place = makePlace(t);
   const before = await startBrick(t, place, setting);
   writeFileSync(place.path('f'), 'f');
@@ -62,7 +62,11 @@ t.test('once everything was noted, what it does not know is gone at once', needs
   await brick.stop();
   inDatabase(place, FORGET);
   const again = await startBrick(t, place, setting);
-  t.equal(await codeOf(again.fops.stat(root, fresh(f))), 'ESTALE', 'the machine has not gone down since');
+  t.equal(
+    await codeOf(again.fops.stat(root, fresh(f))),
+    'ESTALE',
+    'known to be gone, because the machine has not gone down since',
+  );
 });
 
 t.test('a server that was killed while the machine went on has lost nothing', needsRoot, async t => {
@@ -74,5 +78,5 @@ t.test('a server that was killed while the machine went on has lost nothing', ne
   const next = await startBrick(t, place, setting);
   t.equal(await patiently(() => next.fops.stat(root, fresh(f))), 'ESTALE');
   inDatabase(place, FORGET);
-  t.equal(await codeOf(next.fops.stat(root, fresh(f))), 'ESTALE', 'at once');
+  t.equal(await codeOf(next.fops.stat(root, fresh(f))), 'ESTALE', 'known to be gone at once');
 });

@@ -1,4 +1,4 @@
-/** Names that local users take away do not stay in the index for ever. */
+/** Names that local users remove do not stay in the index forever. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { silent } from '#src/log.ts';
@@ -8,7 +8,7 @@ import { byIndex, fresh, indexOf, known, openParts, patiently, rowsOf } from './
 
 const FILES = 300;
 
-t.test('what is gone is forgotten; what was moved, or is there, is not', needsRoot, async t => {
+t.test('removed objects are forgotten, and moved or existing ones are not', needsRoot, async t => {
   const place = makePlace(t);
   for (const dir of ['stays', 'goes', 'other', 'moves']) mkdirSync(place.path(dir));
   for (let i = 0; i < FILES; i++) {
@@ -29,7 +29,11 @@ t.test('what is gone is forgotten; what was moved, or is there, is not', needsRo
 
   const opened = await openParts(t, place);
   await indexOf(opened).sweep();
-  t.equal(rowsOf(place), FILES / 2 + FILES + 3, 'the directory "other" is noted now, as the way to what was moved');
+  t.equal(
+    rowsOf(place),
+    FILES / 2 + FILES + 3,
+    'the directory "other" is in the index now, on the path to the moved objects',
+  );
   await opened.close();
   const again = await startBrick(t, place, byIndex);
   t.equal(await known(again, stay), FILES / 2);
@@ -53,7 +57,7 @@ t.test('rounds of files that come and go leave nothing behind', needsRoot, async
   t.strictSame(rows, [0, 0, 0]);
 });
 
-t.test('what came back while it was searched stays', needsRoot, async t => {
+t.test('an object that comes back during the search stays', needsRoot, async t => {
   const place = makePlace(t);
   writeFileSync(place.path('f'), 'f');
   mkdirSync(place.path('d'));
@@ -69,7 +73,7 @@ t.test('what came back while it was searched stays', needsRoot, async t => {
   t.equal(await known(await startBrick(t, place, byIndex), [f]), 1);
 });
 
-t.test('a search that cannot list the volume calls nothing gone', needsRoot, async t => {
+t.test('a search that cannot list the volume forgets nothing', needsRoot, async t => {
   const place = makePlace(t);
   writeFileSync(place.path('f'), 'f');
   const brick = await startBrick(t, place, byIndex);

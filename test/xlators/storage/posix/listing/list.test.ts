@@ -14,7 +14,7 @@ import {
   user,
 } from '../support/brick-test.ts';
 
-eachMode(t, '. and .. and all the rest, with the numbers that stat has', async (t, s) => {
+eachMode(t, 'a listing has . and .. and all entries, with the inode numbers of stat', async (t, s) => {
   const { brick, fops, top, path } = await open(t, s);
   mkdirSync(path('d'));
   writeFileSync(path('d/f'), 'x');
@@ -29,10 +29,10 @@ eachMode(t, '. and .. and all the rest, with the numbers that stat has', async (
   t.equal(list.entries.length, 4);
   t.ok(list.entries.every(({ cookie, iatt }) => cookie > 0n && cookie < 2n ** 63n && iatt === undefined));
   const above = await fops.readdir(root, top.fd, 4096, 0n);
-  t.match(inos(above.entries), { '.': inoOf('.'), '..': inoOf('.') }, 'above the root is the root');
+  t.match(inos(above.entries), { '.': inoOf('.'), '..': inoOf('.') }, 'the parent of the root is the root');
 });
 
-eachMode(t, 'readdirp: each entry with its attributes', async (t, s) => {
+eachMode(t, 'readdirp returns each entry with its attributes', async (t, s) => {
   const { brick, fops, top, path } = await open(t, s);
   mkdirSync(path('d'));
   writeFileSync(path('d/f'), 'x');
@@ -51,27 +51,31 @@ eachMode(t, 'readdirp: each entry with its attributes', async (t, s) => {
   t.ok(above.entries.find(({ name }) => name === '.')!.iatt!.gfid.equals(top.gfid));
 });
 
-eachMode(t, 'who may read but not enter sees names only; who may not read sees nothing', async (t, s) => {
-  const { brick, fops, top, path } = await open(t, s);
-  mkdirSync(path('d'));
-  writeFileSync(path('d/f'), 'x');
-  chmodSync(path('d'), 0o744);
-  const dir = await brick.walk('d');
-  const { entries } = await fops.readdirp(user, dir.fd, 4096, 0n);
-  t.same(entries.map(({ name }) => name).sort(), ['.', '..', 'f']);
-  t.equal(entries.find(({ name }) => name === 'f')!.iatt, undefined);
-  chmodSync(path('d'), 0o711);
-  t.equal(await codeOf(fops.readdirp(user, dir.fd, 4096, 0n)), 'EACCES');
-  t.equal(await codeOf(fops.readdir(user, dir.fd, 4096, 0n)), 'EACCES');
-  t.ok(await fops.lookup(user, dir, 'f'));
-  writeFileSync(path('file'), '');
-  t.equal(await codeOf(fops.readdir(root, (await brick.walk('file')).fd, 100, 0n)), 'ENOTDIR');
-  t.ok(top);
-});
+eachMode(
+  t,
+  'a caller that may read but not search sees names only, and one that may not read sees nothing',
+  async (t, s) => {
+    const { brick, fops, top, path } = await open(t, s);
+    mkdirSync(path('d'));
+    writeFileSync(path('d/f'), 'x');
+    chmodSync(path('d'), 0o744);
+    const dir = await brick.walk('d');
+    const { entries } = await fops.readdirp(user, dir.fd, 4096, 0n);
+    t.same(entries.map(({ name }) => name).sort(), ['.', '..', 'f']);
+    t.equal(entries.find(({ name }) => name === 'f')!.iatt, undefined);
+    chmodSync(path('d'), 0o711);
+    t.equal(await codeOf(fops.readdirp(user, dir.fd, 4096, 0n)), 'EACCES');
+    t.equal(await codeOf(fops.readdir(user, dir.fd, 4096, 0n)), 'EACCES');
+    t.ok(await fops.lookup(user, dir, 'f'));
+    writeFileSync(path('file'), '');
+    t.equal(await codeOf(fops.readdir(root, (await brick.walk('file')).fd, 100, 0n)), 'ENOTDIR');
+    t.ok(top);
+  },
+);
 
 eachMode(
   t,
-  '2000 entries in small steps, with changes in between and a restart',
+  '2000 entries are listed in small steps, with changes and a restart in between',
   { timeout: 120_000 },
   async (t, s) => {
     const place = makePlace(t);
@@ -105,7 +109,7 @@ eachMode(
   },
 );
 
-t.test('large steps are cut to bounded ones', needsRoot, async t => {
+t.test('large steps are cut to a limit', needsRoot, async t => {
   const place = makePlace(t);
   for (let i = 0; i < 1500; i++) writeFileSync(`${place.dir}/${i}`, '');
   const brick = await startBrick(t, place);
@@ -113,10 +117,10 @@ t.test('large steps are cut to bounded ones', needsRoot, async t => {
   t.ok(entries.length >= 500 && entries.length <= 1024);
   t.notOk(eof);
   t.equal((await brick.names(brick.root, 1 << 20)).length, 1502);
-  t.equal((await brick.names(brick.root, 1)).length, 1502, 'at least one entry, however small the step');
+  t.equal((await brick.names(brick.root, 1)).length, 1502, 'a step has at least one entry, however small it is');
 });
 
-t.test('many listings of one directory at once', needsRoot, async t => {
+t.test('many listings of one directory run at once', needsRoot, async t => {
   const place = makePlace(t);
   for (let i = 0; i < 2000; i++) writeFileSync(`${place.dir}/${i}`, '');
   const brick = await startBrick(t, place);
@@ -125,7 +129,7 @@ t.test('many listings of one directory at once', needsRoot, async t => {
   t.same(new Set(lists.map(names => names.length)), new Set([2002]));
 });
 
-t.test('a file in one listing is made while another is under way', needsRoot, async t => {
+t.test('a file made during one listing is in a later one', needsRoot, async t => {
   const { brick, fops, top, path } = await open(t);
   t.same((await brick.names(top)).sort(), ['.', '..']);
   writeFileSync(path('a'), '');

@@ -8,7 +8,7 @@ const skip = !works('unshare', '-m', 'true')
   ? 'needs the right to mount'
   : !works('mkfs.ext4', '-V') && 'needs mkfs.ext4 (e2fsprogs)';
 
-t.test('cookies of 32 bits', { skip }, t => {
+t.test('listings work with cookies of 32 bits', { skip }, t => {
   const env = { ...process.env, TAP: '1' };
   const { status, stdout, stderr } = spawnSync('unshare', ['-m', process.execPath, file], { env, encoding: 'utf8' });
   t.equal(status, 0, `${stdout}\n${stderr}`);

@@ -1,4 +1,7 @@
-/** Listings with cookies of 32 bits, on ext4 and others. Run by narrow-cookies.test.ts in a mount namespace of its own. */
+/**
+ * Listings with cookies of 32 bits, on ext4 and other file systems. narrow-cookies.test.ts runs it in a mount namespace
+ * of its own.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,9 +15,9 @@ import { makePlace, type Place, root, startBrick, type TestBrick } from '../supp
 
 const narrow = { ...root, narrowCookies: true };
 
-/** ext4 hashes names with a seed of the file system's own. With this one … */
+/** The seed with which this ext4 hashes names. */
 const HASH_SEED = '00112233-4455-6677-8899-aabbccddeeff';
-/** … the major halves of these names' hashes are the same (`debugfs -R 'dx_hash -h half_md4 -s SEED NAME'`). */
+/** Names whose hashes with that seed have the same major half (`debugfs -R 'dx_hash -h half_md4 -s SEED NAME'`). */
 const ALIKE = [
   ['n29787', 'n32899'],
   ['n32244', 'n53982'],
@@ -36,7 +39,7 @@ const FILE_SYSTEMS = {
   tmpfs: undefined,
 };
 
-/** A volume on a file system of that kind. */
+/** Makes a volume on a file system of that kind. */
 function makeVolume(t: Test, kind: keyof typeof FILE_SYSTEMS): Place {
   const top = mkdtempSync(join(tmpdir(), 'narrow-'));
   const point = join(top, 'point');
@@ -65,7 +68,7 @@ function makeDirectory(place: Place, names: readonly string[]): void {
 
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => `a-name-of-some-length-${i}`);
 
-/** All that is behind `cookie`, in pages of `size` bytes. */
+/** All entries after `cookie`, in pages of `size` bytes. */
 async function behind({ fops }: TestBrick, dir: Inode, cookie: bigint, size: number): Promise<Dirent[]> {
   const all: Dirent[] = [];
   for (let at = cookie; ;) {
@@ -81,7 +84,7 @@ const namesOf = (entries: readonly Dirent[]) => entries.map(({ name }) => name);
 const isShared = ({ cookie }: Dirent) => cookie >= 2n ** 31n;
 
 for (const kind of Object.keys(FILE_SYSTEMS) as (keyof typeof FILE_SYSTEMS)[]) {
-  t.test(`${kind}: in pages of any size, and from every cookie after a restart`, async t => {
+  t.test(`${kind}: all entries are listed in pages of any size, and from every cookie after a restart`, async t => {
     const place = makeVolume(t, kind);
     const names = [...NAMES, ...numbered(300)];
     makeDirectory(place, names);
@@ -93,22 +96,23 @@ for (const kind of Object.keys(FILE_SYSTEMS) as (keyof typeof FILE_SYSTEMS)[]) {
       whole.every(({ cookie }) => cookie > 0n && cookie < 2n ** 32n),
       'cookies of 32 bits',
     );
-    t.equal(new Set(whole.map(({ cookie }) => cookie)).size, whole.length, 'each entry has one of its own');
+    t.equal(new Set(whole.map(({ cookie }) => cookie)).size, whole.length, 'each entry has a cookie of its own');
     for (const size of [1, 100, 1000]) t.same(namesOf(await behind(brick, dir, 0n, size)), namesOf(whole));
-    if (kind === 'ext4') t.equal(whole.filter(isShared).length, SHARED_COUNT, 'those alike are next to each other');
+    if (kind === 'ext4')
+      t.equal(whole.filter(isShared).length, SHARED_COUNT, 'entries with the same major hash are next to each other');
     for (const [i, entry] of whole.entries()) {
       if (i % 25 !== 0 && !whole.slice(Math.max(0, i - 1), i + 2).some(isShared) && i < whole.length - 1) continue;
-      // Where pages ended is remembered: a new brick has the cookie alone.
+      // The brick remembers where pages ended. A new brick has the cookie alone.
       await brick.stop();
       brick = await startBrick(t, place);
       dir = await brick.walk('d');
       const rest = await behind(brick, dir, entry.cookie, [1, 100, 1000][i % 3]!);
-      t.same(namesOf(rest), namesOf(whole.slice(i + 1)), `behind number ${i}, ${entry.name}`);
+      t.same(namesOf(rest), namesOf(whole.slice(i + 1)), `after number ${i}, ${entry.name}`);
     }
   });
 }
 
-t.test('ext4: entries between those that share a major hash are removed and made', async t => {
+t.test('ext4: entries that share a major hash are listed right while such entries are removed and made', async t => {
   const place = makeVolume(t, 'ext4');
   makeDirectory(place, [...NAMES, ...numbered(300)]);
   let brick = await startBrick(t, place);
@@ -117,7 +121,8 @@ t.test('ext4: entries between those that share a major hash are removed and made
       const whole = await behind(brick, await brick.walk('d'), 0n, 100_000);
       const at = whole.filter(isShared)[pair]!;
       const i = whole.indexOf(at);
-      // Both orders are met: as `rm -r` does, the one that was listed goes; or the one that is next does.
+      // In one order the entry that was just listed is removed, as `rm -r` does, and in the other the entry that is
+      // next.
       const gone = whole[i + end]!.name;
       rmSync(place.path(`d/${gone}`));
       writeFileSync(place.path(`d/new-${pair}-${end}`), '');
@@ -128,21 +133,21 @@ t.test('ext4: entries between those that share a major hash are removed and made
       t.same(
         stayed.filter(name => !rest.includes(name)),
         [],
-        'none that stayed is left out',
+        'no entry that stayed is left out',
       );
-      t.equal(new Set(rest).size, rest.length, 'none comes twice');
+      t.equal(new Set(rest).size, rest.length, 'no entry is listed twice');
       if (end === 0)
         t.same(
           rest.filter(name => !name.startsWith('new')),
           stayed,
-          'none comes again',
+          'no entry is listed again',
         );
       writeFileSync(place.path(`d/${gone}`), '');
     }
   }
 });
 
-t.test('ext4: an entry has the same cookie, however the listing has come there', async t => {
+t.test('ext4: an entry has the same cookie, wherever the listing began', async t => {
   const place = makeVolume(t, 'ext4');
   makeDirectory(place, [...NAMES, 'comes-and-goes']);
   const brick = await startBrick(t, place);
@@ -150,16 +155,16 @@ t.test('ext4: an entry has the same cookie, however the listing has come there',
   rmSync(place.path('d/comes-and-goes'));
   const whole = await behind(brick, dir, 0n, 100_000);
   for (const [i, { cookie }] of whole.entries()) {
-    // What was read ahead is of no use any more.
+    // The change makes what was read ahead useless.
     writeFileSync(place.path('d/comes-and-goes'), '');
     rmSync(place.path('d/comes-and-goes'));
     const { entries } = await brick.fops.readdir(narrow, dir.fd, 1, cookie);
     const { name, cookie: next } = whole[i + 1] ?? {};
-    t.match(entries, name === undefined ? [] : [{ name, cookie: next }], `behind number ${i}`);
+    t.match(entries, name === undefined ? [] : [{ name, cookie: next }], `after number ${i}`);
   }
 });
 
-t.test('ext4: a page ended between two that share a major hash, and the next one goes', async t => {
+t.test('ext4: a listing continues between two entries with one major hash after the next one was removed', async t => {
   const place = makeVolume(t, 'ext4');
   makeDirectory(place, NAMES);
   const brick = await startBrick(t, place);
@@ -174,7 +179,7 @@ t.test('ext4: a page ended between two that share a major hash, and the next one
   }
 });
 
-t.test('ext4: each entry is removed as soon as it was listed', async t => {
+t.test('ext4: each entry can be removed as soon as it is listed', async t => {
   const place = makeVolume(t, 'ext4');
   makeDirectory(place, NAMES);
   const brick = await startBrick(t, place);
@@ -184,7 +189,7 @@ t.test('ext4: each entry is removed as soon as it was listed', async t => {
     const { entries, eof } = await brick.fops.readdir(narrow, dir.fd, 1, cookie);
     for (const { name } of entries) {
       seen.push(name);
-      if (!name.startsWith('.')) rmSync(place.path(`d/${name}`)); // as rm -r does
+      if (!name.startsWith('.')) rmSync(place.path(`d/${name}`)); // This is what rm -r does.
     }
     if (eof) break;
     cookie = entries.at(-1)!.cookie;
@@ -192,10 +197,14 @@ t.test('ext4: each entry is removed as soon as it was listed', async t => {
   t.same(seen.sort(), ['.', '..', ...NAMES].sort());
 });
 
-t.test('a file system whose positions are none of 32 bits', async t => {
+t.test('a file system without positions of 32 bits is recognized', async t => {
   const cookies = new NarrowCookies(Magic.XFS);
   t.equal(cookies.cookieOf(0n, 0xffff_fffen), 0xffff_fffen);
-  t.equal(cookies.cookieOf(0n, 2n ** 63n - 1n), 0xffff_ffffn, 'what several say behind the last entry');
+  t.equal(
+    cookies.cookieOf(0n, 2n ** 63n - 1n),
+    0xffff_ffffn,
+    'the position that several file systems give after the last entry',
+  );
   const unused = () => t.fail('opened') as never;
   t.equal(cookies.positionOf(unused, 0xffff_ffffn), 2n ** 63n - 1n);
   t.throws(() => cookies.cookieOf(0n, 0xffff_ffffn), { code: 'EOVERFLOW' });

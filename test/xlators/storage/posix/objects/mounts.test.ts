@@ -5,7 +5,7 @@ import t from 'tap';
 const file = fileURLToPath(new URL('./mounts.ts', import.meta.url));
 const skip = spawnSync('unshare', ['-m', 'true']).status !== 0 && 'needs the right to mount';
 
-t.test('what is mounted below the volume', { skip }, t => {
+t.test('file systems mounted below the volume are served', { skip }, t => {
   const env = { ...process.env, TAP: '1' };
   const { status, stdout, stderr } = spawnSync('unshare', ['-m', process.execPath, file], { env, encoding: 'utf8' });
   t.equal(status, 0, `${stdout}\n${stderr}`);

@@ -1,4 +1,7 @@
-/** File systems below the volume's root. Run by mounts.test.ts in a mount namespace of its own: `unshare -m node mounts.ts`. */
+/**
+ * File systems mounted below the volume's root. mounts.test.ts runs it in a mount namespace of its own: `unshare -m
+ * node mounts.ts`.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,10 +21,10 @@ import {
 
 const guarded = (attr = {}) => ({ mode: 'guarded', attr }) as const;
 const mount = (...args: string[]) => execFileSync('mount', args);
-/** As it comes out of a file handle. */
+/** The inode as it comes out of a file handle. */
 const fresh = (iatt: Iatt) => inodeOf(iatt);
 
-/** A volume with a tmpfs on `m`. */
+/** A volume with a tmpfs mounted on `m`. */
 function withTmpfs(t: Tap) {
   const place = makePlace(t);
   const point = place.path('m');
@@ -31,7 +34,7 @@ function withTmpfs(t: Tap) {
   return { place, point };
 }
 
-eachMode(t, 'a lookup crosses into what is mounted, and its handles survive a restart', async (t, s) => {
+eachMode(t, 'a lookup crosses into a mounted file system, and its handles survive a restart', async (t, s) => {
   const { place, point } = withTmpfs(t);
   let brick = await startBrick(t, place, s);
   const m = (await brick.fops.lookup(root, brick.root, 'm')).iatt;
@@ -56,7 +59,7 @@ eachMode(t, 'a lookup crosses into what is mounted, and its handles survive a re
   t.ok(point);
 });
 
-t.test('tmpfs: a listing ends where nothing older is left', async t => {
+t.test('tmpfs: a listing ends when no older entry is left', async t => {
   const { place, point } = withTmpfs(t);
   const brick = await startBrick(t, place, {});
   const dir = inodeOf((await brick.fops.lookup(root, brick.root, 'm')).iatt);
@@ -65,7 +68,7 @@ t.test('tmpfs: a listing ends where nothing older is left', async t => {
     const seen: string[] = [];
     let cookie = 0n;
     for (let eof = false; !eof && seen.length < 100;) {
-      // One at a time, so that nothing but the cookie tells where it goes on.
+      // The steps have one entry each, so that the cookie alone tells where the listing continues.
       const page = await brick.fops.readdir(root, dir.fd, 1, cookie);
       ({ eof } = page);
       for (const entry of page.entries) {
@@ -77,12 +80,12 @@ t.test('tmpfs: a listing ends where nothing older is left', async t => {
       for (const name of readdirSync(point)) if (!stays.has(name)) rmSync(`${point}/${name}`);
     }
     for (const name of readdirSync(point)) rmSync(`${point}/${name}`);
-    t.strictSame(seen, [...new Set(seen)], `${left} are left, and none comes twice`);
+    t.strictSame(seen, [...new Set(seen)], `${left} are left, and no entry is listed twice`);
     t.equal(seen.length, 4);
   }
 });
 
-t.test('a file system that is not mounted now is waited for', async t => {
+t.test('clients are told to wait for a file system that is not mounted', async t => {
   const { place, point } = withTmpfs(t);
   const elsewhere = `${place.stateDir}-elsewhere`;
   mkdirSync(elsewhere);
@@ -96,7 +99,7 @@ t.test('a file system that is not mounted now is waited for', async t => {
   brick = await startBrick(t, place, { index: 'off' });
   t.equal(await codeOf(brick.fops.stat(root, fresh(f))), 'EJUKEBOX');
   t.equal(await codeOf(brick.fops.stat(root, fresh(f))), 'EJUKEBOX');
-  t.match(await brick.fops.stat(root, brick.root), { type: 2 }, 'the rest is served');
+  t.match(await brick.fops.stat(root, brick.root), { type: 2 }, 'the rest of the volume is served');
   mount('--bind', elsewhere, point);
   await new Promise(resolve => setTimeout(resolve, 1100));
   t.match(await brick.fops.stat(root, fresh(f)), { size: 7 });
@@ -104,42 +107,46 @@ t.test('a file system that is not mounted now is waited for', async t => {
 
 const openDescriptors = () => readdirSync('/proc/self/fd').length;
 
-/** Until it can be unmounted: the brick keeps nothing open that is not in use. */
+/** Waits until it can be unmounted. The brick keeps nothing open that is not in use. */
 async function unmounted(point: string): Promise<void> {
   while (spawnSync('umount', [point], { stdio: 'ignore' }).status !== 0) await sleep(100);
 }
 
-eachMode(t, 'what is mounted below can be unmounted when it is not in use, and is found again', async (t, s) => {
-  const { place, point } = withTmpfs(t);
-  const elsewhere = `${place.stateDir}-elsewhere`;
-  mkdirSync(elsewhere);
-  mount('--bind', point, elsewhere);
-  t.teardown(() => execFileSync('umount', ['-l', elsewhere]));
-  const brick = await startBrick(t, place, s);
-  await brick.fops.stat(root, brick.root);
-  const before = openDescriptors();
-  const m = inodeOf((await brick.fops.lookup(root, brick.root, 'm')).iatt);
-  const d = inodeOf((await brick.fops.mkdir(root, m, 'd', { mode: 0o755 })).iatt);
-  const f = inodeOf((await brick.fops.create(root, d, 'f', guarded({ size: 7 }))).iatt);
-  t.match(await brick.fops.readv(root, f.fd, 7, 0), { data: Buffer.alloc(7) });
-  await brick.fops.writev(root, f.fd, Buffer.from('written'), 0, 0);
-  await brick.fops.readdirp(root, d.fd, 1000, 0n);
-  await unmounted(point);
-  t.equal(openDescriptors(), before, 'nothing of it is left open');
-  t.equal(await codeOf(brick.fops.stat(root, f)), 'EJUKEBOX');
-  t.match(await brick.fops.lookup(root, brick.root, 'm'), {
-    iatt: { fsid: (await brick.fops.stat(root, brick.root)).fsid },
-  });
+eachMode(
+  t,
+  'a file system below the volume can be unmounted when it is not in use, and is found again',
+  async (t, s) => {
+    const { place, point } = withTmpfs(t);
+    const elsewhere = `${place.stateDir}-elsewhere`;
+    mkdirSync(elsewhere);
+    mount('--bind', point, elsewhere);
+    t.teardown(() => execFileSync('umount', ['-l', elsewhere]));
+    const brick = await startBrick(t, place, s);
+    await brick.fops.stat(root, brick.root);
+    const before = openDescriptors();
+    const m = inodeOf((await brick.fops.lookup(root, brick.root, 'm')).iatt);
+    const d = inodeOf((await brick.fops.mkdir(root, m, 'd', { mode: 0o755 })).iatt);
+    const f = inodeOf((await brick.fops.create(root, d, 'f', guarded({ size: 7 }))).iatt);
+    t.match(await brick.fops.readv(root, f.fd, 7, 0), { data: Buffer.alloc(7) });
+    await brick.fops.writev(root, f.fd, Buffer.from('written'), 0, 0);
+    await brick.fops.readdirp(root, d.fd, 1000, 0n);
+    await unmounted(point);
+    t.equal(openDescriptors(), before, 'nothing of it is left open');
+    t.equal(await codeOf(brick.fops.stat(root, f)), 'EJUKEBOX');
+    t.match(await brick.fops.lookup(root, brick.root, 'm'), {
+      iatt: { fsid: (await brick.fops.stat(root, brick.root)).fsid },
+    });
 
-  mount('--bind', elsewhere, point);
-  while ((await codeOf(brick.fops.stat(root, f))) === 'EJUKEBOX') await sleep(100);
-  t.match(await brick.fops.stat(root, f), { size: 7 }, 'an object that was known');
-  t.match(await brick.fops.readv(root, f.fd, 7, 0), { data: Buffer.from('written') });
-  t.match(await brick.fops.lookup(root, d, 'f'), { iatt: { gfid: f.gfid } });
-  t.match(await brick.fops.unlink(root, d, 'f'), { gone: f.gfid });
-  t.match(await brick.fops.rmdir(root, m, 'd'), { parent: {} });
-  await unmounted(point);
-});
+    mount('--bind', elsewhere, point);
+    while ((await codeOf(brick.fops.stat(root, f))) === 'EJUKEBOX') await sleep(100);
+    t.match(await brick.fops.stat(root, f), { size: 7 }, 'an object is known again');
+    t.match(await brick.fops.readv(root, f.fd, 7, 0), { data: Buffer.from('written') });
+    t.match(await brick.fops.lookup(root, d, 'f'), { iatt: { gfid: f.gfid } });
+    t.match(await brick.fops.unlink(root, d, 'f'), { gone: f.gfid });
+    t.match(await brick.fops.rmdir(root, m, 'd'), { parent: {} });
+    await unmounted(point);
+  },
+);
 
 t.test('mounts that have gone leave nothing behind', async t => {
   const place = makePlace(t);
@@ -153,13 +160,17 @@ t.test('mounts that have gone leave nothing behind', async t => {
     writeFileSync(`${point}/${i}`, 'x'.repeat(i + 1));
     const m = inodeOf((await brick.fops.lookup(root, brick.root, 'm')).iatt);
     t.match((await brick.fops.lookup(root, m, `${i}`)).iatt, { size: i + 1 });
-    t.equal(await codeOf(brick.fops.lookup(root, m, `${i - 1}`)), 'ENOENT', 'it is not taken for the one before');
+    t.equal(
+      await codeOf(brick.fops.lookup(root, m, `${i - 1}`)),
+      'ENOENT',
+      'a new mount is not taken for the previous one',
+    );
     await unmounted(point);
   }
   t.equal(openDescriptors(), before);
 });
 
-eachMode(t, 'a bind mount of a part of the same file system', async (t, s) => {
+eachMode(t, 'a bind mount of a part of the same file system is served', async (t, s) => {
   const place = makePlace(t);
   for (const name of ['a', 'a/sub', 'b']) mkdirSync(place.path(name));
   writeFileSync(place.path('a/sub/f'), 'x');
@@ -179,30 +190,40 @@ eachMode(t, 'a bind mount of a part of the same file system', async (t, s) => {
   t.match(await brick.fops.rename(root, sub, 'g', sub, 'h'), { from: {} });
 });
 
-t.test('overlayfs: no handles to be had, so by the index; a file that is copied up stays the same', async t => {
-  const place = makePlace(t);
-  const base = `${place.stateDir}-layers`;
-  mkdirSync(base);
-  mount('-t', 'tmpfs', 'none', base);
-  t.teardown(() => execFileSync('umount', ['-l', base]));
-  for (const name of ['lower', 'upper', 'work', 'lower/d']) mkdirSync(`${base}/${name}`);
-  writeFileSync(`${base}/lower/d/f`, 'lower');
-  writeFileSync(`${base}/lower/d/g`, 'renamed');
-  mount('-t', 'overlay', 'none', '-o', `lowerdir=${base}/lower,upperdir=${base}/upper,workdir=${base}/work`, place.dir);
-  t.teardown(() => execFileSync('umount', ['-l', place.dir]));
-  let brick = await startBrick(t, place);
-  const f = (await brick.fops.lookup(root, await brick.walk('d'), 'f')).iatt;
-  const g = (await brick.fops.lookup(root, await brick.walk('d'), 'g')).iatt;
-  await new Promise(resolve => setTimeout(resolve, 20));
-  t.match(await brick.fops.writev(root, fresh(f).fd, Buffer.from('UPPER'), 0, 0), { count: 5 });
-  t.match(await brick.fops.readv(root, fresh(f).fd, 9, 0), { data: Buffer.from('UPPER') });
-  t.ok((await brick.fops.lookup(root, await brick.walk('d'), 'f')).iatt.gfid.equals(f.gfid));
-  await brick.fops.rename(root, await brick.walk('d'), 'g', brick.root, 'h');
-  const made = (await brick.fops.create(root, brick.root, 'new', guarded({ size: 2 }))).iatt;
-  await brick.stop();
-  brick = await startBrick(t, place);
-  t.match(await brick.fops.stat(root, fresh(f)), { size: 5 });
-  t.match(await brick.fops.stat(root, fresh(g)), { size: 7 });
-  t.match(await brick.fops.stat(root, fresh(made)), { size: 2 });
-  t.match(await brick.fops.stat(root, brick.root), { type: 2 });
-});
+t.test(
+  'overlayfs has no handles, so the index serves it, and a file that is copied up stays the same object',
+  async t => {
+    const place = makePlace(t);
+    const base = `${place.stateDir}-layers`;
+    mkdirSync(base);
+    mount('-t', 'tmpfs', 'none', base);
+    t.teardown(() => execFileSync('umount', ['-l', base]));
+    for (const name of ['lower', 'upper', 'work', 'lower/d']) mkdirSync(`${base}/${name}`);
+    writeFileSync(`${base}/lower/d/f`, 'lower');
+    writeFileSync(`${base}/lower/d/g`, 'renamed');
+    mount(
+      '-t',
+      'overlay',
+      'none',
+      '-o',
+      `lowerdir=${base}/lower,upperdir=${base}/upper,workdir=${base}/work`,
+      place.dir,
+    );
+    t.teardown(() => execFileSync('umount', ['-l', place.dir]));
+    let brick = await startBrick(t, place);
+    const f = (await brick.fops.lookup(root, await brick.walk('d'), 'f')).iatt;
+    const g = (await brick.fops.lookup(root, await brick.walk('d'), 'g')).iatt;
+    await new Promise(resolve => setTimeout(resolve, 20));
+    t.match(await brick.fops.writev(root, fresh(f).fd, Buffer.from('UPPER'), 0, 0), { count: 5 });
+    t.match(await brick.fops.readv(root, fresh(f).fd, 9, 0), { data: Buffer.from('UPPER') });
+    t.ok((await brick.fops.lookup(root, await brick.walk('d'), 'f')).iatt.gfid.equals(f.gfid));
+    await brick.fops.rename(root, await brick.walk('d'), 'g', brick.root, 'h');
+    const made = (await brick.fops.create(root, brick.root, 'new', guarded({ size: 2 }))).iatt;
+    await brick.stop();
+    brick = await startBrick(t, place);
+    t.match(await brick.fops.stat(root, fresh(f)), { size: 5 });
+    t.match(await brick.fops.stat(root, fresh(g)), { size: 7 });
+    t.match(await brick.fops.stat(root, fresh(made)), { size: 2 });
+    t.match(await brick.fops.stat(root, brick.root), { type: 2 });
+  },
+);

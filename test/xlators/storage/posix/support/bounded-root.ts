@@ -1,6 +1,6 @@
 /**
- * Root as containers have it by default: without CAP_DAC_READ_SEARCH, so no handle can be opened. Run by
- * single-user.test.ts.
+ * Root as it is in containers by default: without CAP_DAC_READ_SEARCH, so that no handle can be opened.
+ * single-user.test.ts runs it.
  */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import t from 'tap';

@@ -1,4 +1,4 @@
-/** A brick over a real directory, and short ways to say what to do with it. */
+/** A brick over a real directory, with short functions for what tests do with it. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,14 +22,17 @@ export interface Setting {
 }
 
 export interface Place {
-  /** The volume's directory. */
+  /** The directory of the volume. */
   readonly dir: string;
   readonly stateDir: string;
-  /** Of what is called `name` in it. This thread is the server's own again, so the test may look at it. */
+  /**
+   * The path of `name` in the volume. It gives this thread the server's own identity again, so that the test can use
+   * the path.
+   */
   readonly path: (name: string) => string;
 }
 
-/** A directory that anybody may enter, under `base`. */
+/** Makes a directory below `base` that every user may enter. */
 export function makePlace(t: Tap, base = tmpdir()): Place {
   const top = mkdtempSync(join(base, 'posix-'));
   const dir = join(top, 'volume');
@@ -50,10 +53,10 @@ export interface Tap {
   teardown(action: () => unknown): void;
 }
 
-/** For tests with several callers: what one who is not root can do is in single-user.ts. */
+/** For tests with several callers. single-user.ts tests what a server without root can do. */
 export const needsRoot = { skip: !canSwitch && 'needs root' };
 
-/** Runs a test by the kernel's handles, and by the index. */
+/** Runs a test with the kernel's handles, and again with the index. */
 export function eachMode(t: typeof tap, name: string, ...rest: [Run] | [extra: { timeout: number }, Run]): void {
   const run = rest.at(-1) as Run;
   const extra = { ...needsRoot, ...(rest.length > 1 ? (rest[0] as { timeout: number }) : {}) };
@@ -73,7 +76,7 @@ export const root = frameOf(ROOT);
 export const user = frameOf(identityOf(1000, 1000));
 export const other = frameOf(identityOf(2000, 2000));
 
-/** Starts a brick; what the volume's directory is like comes from `place`. */
+/** Starts a brick. `place` has its directories. */
 export async function startBrick(t: Tap, place: Place, settings: Setting = {}): Promise<TestBrick> {
   const options = { directory: place.dir, 'sync-metadata': false, index: 'auto', descriptors: 0, ...settings } as const;
   const posix = new Posix({
@@ -118,7 +121,7 @@ export class TestBrick {
     return at;
   }
 
-  /** All names of a directory, asked for in steps of `size` bytes. */
+  /** All names of a directory, listed in steps of `size` bytes. */
   async names(inode: Inode, size = 4096, frame = root): Promise<string[]> {
     const names: string[] = [];
     for (let cookie = 0n; ;) {
@@ -132,7 +135,7 @@ export class TestBrick {
 
 export const inodeOf = ({ gfid, type, hint }: Iatt): Inode => new Inode(gfid, type, hint);
 
-/** The errno that `call` fails with, or what it answers. */
+/** The errno that `call` fails with, or its answer. */
 export const codeOf = async (call: Promise<unknown>): Promise<unknown> => {
   try {
     return await call;
@@ -141,7 +144,7 @@ export const codeOf = async (call: Promise<unknown>): Promise<unknown> => {
   }
 };
 
-/** A brick whose root anybody may write to. */
+/** A brick whose root every user may write to. */
 export async function open(t: Tap, settings: Setting = {}) {
   const place = makePlace(t);
   chmodSync(place.dir, 0o777);
@@ -149,7 +152,9 @@ export async function open(t: Tap, settings: Setting = {}) {
   return { ...place, brick, fops: brick.fops, top: brick.root };
 }
 
-/** As {@link codeOf}, of an object that was removed: while the kernel still writes its inode back, it is found for a moment. */
+/**
+ * Like {@link codeOf}, for a removed object. While the kernel still writes its inode back, it is found for a moment.
+ */
 export async function codeOfGone(call: () => Promise<unknown>): Promise<unknown> {
   for (let tries = 0; ; tries++) {
     const code = await codeOf(call());
