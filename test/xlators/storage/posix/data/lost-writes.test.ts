@@ -1,4 +1,4 @@
-/** Data that the kernel could not write back: the brick says that unstable writes were lost. */
+/** The brick reports unstable writes as lost when the kernel could not write them back. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import t from 'tap';
@@ -8,7 +8,7 @@ import { codeOf, inodeOf, makePlace, root, startBrick } from '../support/brick-t
 
 enterNamespaces(import.meta.filename);
 
-/** A file system whose disk turns out to be smaller than it says: writing back fails with EIO. */
+/** A file system whose disk is smaller than it claims, so that writing back fails with EIO. */
 function lyingDisk(t: Parameters<typeof makePlace>[0]) {
   const place = makePlace(t);
   const base = `${place.stateDir}-disk`;
