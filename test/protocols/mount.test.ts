@@ -31,7 +31,7 @@ t.test('the numbers of RFC 1813, appendix I, and RFC 1094, appendix A', async t 
   });
 });
 
-t.test('version 3 answers MNT with a handle and flavors', async t => {
+t.test('the result of MNT in version 3 has a handle and auth flavors', async t => {
   const bytes = hex(`
     00000000                      // MNT3_OK
     00000005 68616e64 6c000000    // fhandle: 5 bytes "handl"
@@ -43,14 +43,14 @@ t.test('version 3 answers MNT with a handle and flavors', async t => {
   t.equal(encode(mount.mountres3, { fhs_status: mount.MNT3.ERR_NOTSUPP }).toString('hex'), '00002714');
 });
 
-t.test('version 1 answers MNT with 32 bytes and no length', async t => {
+t.test('the result of MNT in version 1 has a handle of 32 bytes without a length', async t => {
   const directory = Buffer.alloc(32, 0xab);
   t.equal(encode(mount.fhstatus, { status: 0, directory }).toString('hex'), `00000000${'ab'.repeat(32)}`);
   t.equal(encode(mount.fhstatus, { status: 13 }).toString('hex'), '0000000d');
   t.throws(() => decode(mount.fhstatus, hex(`00000000 ${'ab'.repeat(28)}`)), XdrError);
 });
 
-t.test('lists are chains: a TRUE before each element, a FALSE at the end', async t => {
+t.test('lists have TRUE before each element and FALSE at the end', async t => {
   const mounts = hex(`
     00000001 00000001 61000000 00000002 2f780000    // "a", "/x"
     00000001 00000001 62000000 00000001 2f000000    // "b", "/"
@@ -76,13 +76,16 @@ t.test('lists are chains: a TRUE before each element, a FALSE at the end', async
   t.equal(encode(mount.exports, value).toString('hex'), exported.toString('hex'));
 });
 
-t.test('bounds: names, paths and handles over theirs are refused; arguments have room for NAMETOOLONG', async t => {
-  const text = (length: number) => encode(mount.dirpath_arg, 'x'.repeat(length));
-  t.equal(decode(mount.dirpath, text(1024)).length, 1024);
-  t.throws(() => decode(mount.dirpath, text(1025)), XdrError);
-  t.throws(() => decode(mount.name, text(256)), XdrError);
-  t.equal(decode(mount.dirpath_arg, text(4096)).length, 4096);
-  t.throws(() => decode(mount.dirpath_arg, text(4097)), XdrError);
-  t.throws(() => decode(mount.fhandle3, text(65)), XdrError);
-  t.throws(() => decode(mount.mountres3, hex('00000003')), XdrError, 'a status that is none');
-});
+t.test(
+  'names, paths and handles that are too long are refused, but a path of 4096 bytes decodes as an argument',
+  async t => {
+    const text = (length: number) => encode(mount.dirpath_arg, 'x'.repeat(length));
+    t.equal(decode(mount.dirpath, text(1024)).length, 1024);
+    t.throws(() => decode(mount.dirpath, text(1025)), XdrError);
+    t.throws(() => decode(mount.name, text(256)), XdrError);
+    t.equal(decode(mount.dirpath_arg, text(4096)).length, 4096);
+    t.throws(() => decode(mount.dirpath_arg, text(4097)), XdrError);
+    t.throws(() => decode(mount.fhandle3, text(65)), XdrError);
+    t.throws(() => decode(mount.mountres3, hex('00000003')), XdrError, 'a status that is none');
+  },
+);

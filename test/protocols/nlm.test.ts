@@ -51,7 +51,7 @@ t.test('the numbers of RFC 1813, appendix II, and X/Open XNFS', async t => {
   t.strictSame(nlm.FSA, { NONE: 0, R: 1, W: 2, RW: 3 });
 });
 
-t.test('LOCK, as bytes', async t => {
+t.test('the arguments of LOCK as they are on the wire', async t => {
   const bytes = hex(`
     00000004 00000001                       // cookie
     00000001 00000000                       // block, not exclusive
@@ -97,7 +97,7 @@ t.test('only NLM4_DENIED has a holder', async t => {
   t.equal(nolocks.toString('hex'), '000000016300000000000002');
 });
 
-t.test('bounds: what is over them is refused before it is read', async t => {
+t.test('values over their bounds are refused', async t => {
   t.throws(() => decode(nlm.netobj, Buffer.concat([hex('00000401'), Buffer.alloc(1028)])), XdrError);
   t.throws(() => decode(nlm.nlm4_notify, Buffer.concat([hex('00000402'), Buffer.alloc(1032)])), XdrError);
   t.throws(() => decode(nlm.nlm4_stats, hex('0000000a')), XdrError, 'a status that is none');

@@ -76,7 +76,7 @@ t.test('replies as they are on the wire', async t => {
   }
 });
 
-t.test('credentials over 400 bytes are refused, and so are 17 groups', async t => {
+t.test('credentials of more than 400 bytes and 17 groups are refused', async t => {
   const header = '0000002a 00000000 00000002 000186a3 00000003 00000001';
   t.throws(() => decode(rpc.call_header, hex(`${header} 00000001 00000191 ${'00'.repeat(420)}`)), XdrError);
   const parms = { stamp: 0, machinename: 'h', uid: 0, gid: 0, gids: Array.from({ length: 17 }, (_, i) => i) };

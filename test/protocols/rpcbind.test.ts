@@ -56,7 +56,7 @@ t.test('an entry of GETADDRLIST as it is on the wire', async t => {
   });
 });
 
-t.test('statistics: 13 counters of calls, then SETs, UNSETs and two lists, for each of three versions', async t => {
+t.test('statistics have 13 counters of calls, SETs, UNSETs and two lists for each of three versions', async t => {
   const numbers = (from: number, count: number) =>
     Array.from({ length: count }, (_, i) => (from + i).toString(16).padStart(8, '0')).join('');
   const one = `${numbers(0, 13)} 00000063 00000064

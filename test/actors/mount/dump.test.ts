@@ -9,12 +9,12 @@ import { callFrom } from '../../support/rpc/call.ts';
 for (const version of ['00000001', '00000002', '00000003']) {
   const call = mountCall(version, '00000002');
 
-  t.test(`version ${version}: nothing mounted`, async t => {
+  t.test(`version ${version}: an empty mount table`, async t => {
     const { exchange } = await serveMount(t);
     t.equal((await exchange(call)).toString('hex'), hex(`${ACCEPTED} 00000000 00000000`).toString('hex'));
   });
 
-  t.test(`version ${version}: everybody's mounts`, async t => {
+  t.test(`version ${version}: the mounts of all clients`, async t => {
     const { exchange, mounts } = await serveMount(t);
     mounts.add('10.0.0.1', '/a');
     mounts.add('::1', '/bcd');
@@ -25,14 +25,14 @@ for (const version of ['00000001', '00000002', '00000003']) {
     t.equal((await exchange(call)).toString('hex'), hex(reply).toString('hex'));
   });
 
-  t.test(`version ${version}: arguments where there are none: GARBAGE_ARGS`, async t => {
+  t.test(`version ${version}: arguments, of which it has none: GARBAGE_ARGS`, async t => {
     const { exchange } = await serveMount(t);
     const got = await exchange(mountCall(version, '00000002', '00000000'));
     t.equal(got.toString('hex'), hex(`${ACCEPTED} 00000004`).toString('hex'));
   });
 }
 
-t.test('a list is sent whole, or not at all: it must not look complete when it is not', async t => {
+t.test('a list that is too long for a reply is not sent, since a part of it would look complete', async t => {
   const { mounts, contextOf, exchange } = await serveMount(t);
   const overUdp = () => dump.run(contextOf(callFrom('10.0.0.1', 'udp')));
   for (let i = 0; i < 200; i++) mounts.add(`10.0.${i >> 8}.${i & 255}`, `/some/where/${i}`);

@@ -5,10 +5,10 @@ import { ACCEPTED, mountCall, serveMount } from '../../support/mount.ts';
 const cases = [
   { name: 'version 1', call: mountCall('00000001', '00000000'), reply: `${ACCEPTED} 00000000` },
   { name: 'version 3', call: mountCall('00000003', '00000000'), reply: `${ACCEPTED} 00000000` },
-  { name: 'arguments where there are none', call: mountCall('00000003', '00000000', '00000000'), reply: `${ACCEPTED} 00000004` },
+  { name: 'arguments, of which it has none', call: mountCall('00000003', '00000000', '00000000'), reply: `${ACCEPTED} 00000004` },
   { name: 'version 2', call: mountCall('00000002', '00000000'), reply: `${ACCEPTED} 00000000` },
-  { name: 'version 4 is not here: from 1 to 3', call: mountCall('00000004', '00000000'), reply: `${ACCEPTED} 00000002 00000001 00000003` },
-  { name: 'procedure 6 is not here', call: mountCall('00000003', '00000006'), reply: `${ACCEPTED} 00000003` },
+  { name: 'version 4: PROG_MISMATCH, from 1 to 3', call: mountCall('00000004', '00000000'), reply: `${ACCEPTED} 00000002 00000001 00000003` },
+  { name: 'procedure 6: PROC_UNAVAIL', call: mountCall('00000003', '00000006'), reply: `${ACCEPTED} 00000003` },
 ]; // prettier-ignore
 
 for (const { name, call, reply } of cases) {

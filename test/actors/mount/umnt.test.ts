@@ -3,16 +3,16 @@ import { hex } from '../../support/hex.ts';
 import { ACCEPTED, mountCall, serveMount } from '../../support/mount.ts';
 
 const cases = [
-  { name: 'what is mounted', args: '00000002 2f610000', left: ['127.0.0.1 /b', '10.0.0.1 /a'] },
-  { name: 'the same, spelled otherwise', args: '00000004 2f2f612f', left: ['127.0.0.1 /b', '10.0.0.1 /a'] },
-  { name: 'what is not mounted', args: '00000002 2f780000', left: ['127.0.0.1 /a', '127.0.0.1 /b', '10.0.0.1 /a'] },
+  { name: 'a mounted path', args: '00000002 2f610000', left: ['127.0.0.1 /b', '10.0.0.1 /a'] },
+  { name: 'the same path in another spelling', args: '00000004 2f2f612f', left: ['127.0.0.1 /b', '10.0.0.1 /a'] },
+  { name: 'a path that is not mounted', args: '00000002 2f780000', left: ['127.0.0.1 /a', '127.0.0.1 /b', '10.0.0.1 /a'] },
   { name: 'no path', args: '00000000', left: ['127.0.0.1 /a', '127.0.0.1 /b', '10.0.0.1 /a'] },
-  { name: 'a path that nobody can mount', args: '00000003 2f2e2e00', left: ['127.0.0.1 /a', '127.0.0.1 /b', '10.0.0.1 /a'] },
+  { name: 'a path that no client can mount', args: '00000003 2f2e2e00', left: ['127.0.0.1 /a', '127.0.0.1 /b', '10.0.0.1 /a'] },
 ]; // prettier-ignore
 
 for (const version of ['00000001', '00000002', '00000003']) {
   for (const { name, args, left } of cases) {
-    t.test(`version ${version}, ${name}: only the caller's own goes, and it always succeeds`, async t => {
+    t.test(`version ${version}, ${name}: succeeds, and removes only the entry of the caller`, async t => {
       const { exchange, mounts } = await serveMount(t);
       mounts.add('127.0.0.1', '/a');
       mounts.add('127.0.0.1', '/b');

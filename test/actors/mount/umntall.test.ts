@@ -3,7 +3,7 @@ import { hex } from '../../support/hex.ts';
 import { ACCEPTED, mountCall, serveMount } from '../../support/mount.ts';
 
 for (const version of ['00000001', '00000002', '00000003']) {
-  t.test(`version ${version}: all of the caller's go, and nobody else's`, async t => {
+  t.test(`version ${version}: removes all entries of the caller, and no others`, async t => {
     const { exchange, mounts } = await serveMount(t);
     mounts.add('127.0.0.1', '/a');
     mounts.add('127.0.0.1', '/b');
@@ -15,7 +15,7 @@ for (const version of ['00000001', '00000002', '00000003']) {
     }
   });
 
-  t.test(`version ${version}: arguments where there are none: GARBAGE_ARGS`, async t => {
+  t.test(`version ${version}: arguments, of which it has none: GARBAGE_ARGS`, async t => {
     const { exchange } = await serveMount(t);
     const got = await exchange(mountCall(version, '00000004', '00000000'));
     t.equal(got.toString('hex'), hex(`${ACCEPTED} 00000004`).toString('hex'));

@@ -14,12 +14,12 @@ const paths = {
 
 const cases = [
   {
-    name: 'a directory: its handle of 32 bytes, with no length',
+    name: 'a directory: its handle of 32 bytes, without a length',
     args: '00000005 2f646174 61000000',                               // "/data"
     reply: `${ACCEPTED} 00000000 00000000 ${'ab'.repeat(32)}`,
   },
   {
-    name: 'a handle that does not fit: EACCES',
+    name: 'a handle of another length: EACCES',
     args: '00000005 2f6c6f6e 67000000',                               // "/long"
     reply: `${ACCEPTED} 00000000 0000000d`,
   },
@@ -27,11 +27,11 @@ const cases = [
   { name: 'ENOENT', args: '00000002 2f780000', reply: `${ACCEPTED} 00000000 00000002` },
   { name: 'ENAMETOOLONG', args: `00000401 ${'2f'.repeat(1025)} 000000`, reply: `${ACCEPTED} 00000000 0000003f` },
   {
-    name: 'what only version 3 has a number for: EIO',
+    name: 'a status that only version 3 has: EIO',
     args: '00000006 2f6e6f73 79730000',                               // "/nosys"
     reply: `${ACCEPTED} 00000000 00000005`,
   },
-  { name: 'a bug of ours: EIO', args: '00000004 2f627567', reply: `${ACCEPTED} 00000000 00000005` },
+  { name: 'a bug of the server: EIO', args: '00000004 2f627567', reply: `${ACCEPTED} 00000000 00000005` },
   { name: 'a path cut short: GARBAGE_ARGS', args: '00000009 2f646174 61000000', reply: `${ACCEPTED} 00000004` },
 ]; // prettier-ignore
 
@@ -43,7 +43,7 @@ for (const { name, args, reply } of cases) {
   });
 }
 
-t.test('a handle that does not fit is explained in the log, and is no mount', async t => {
+t.test('a handle of another length is explained in the log, and is not entered as mounted', async t => {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: line => void lines.push(JSON.parse(line) as Record<string, unknown>) });
   const { exchange, mounts } = await serveMount(t, { paths, log });

@@ -29,24 +29,24 @@ const cases = [
       00000280 00000000   // pc_mask: _PC_NO_TRUNC and _PC_CHOWN_RESTRICTED, all values valid`,
   },
   {
-    name: 'PATHCONF of numbers that it cannot say',
+    name: 'PATHCONF of limits that are too large for its reply',
     call: pathconf(text('/wide')),
     reply: `${ACCEPTED} 00000000 7fffffff 000000ff 000000ff 00007fff 00001000 00001000 00000000 00000000 00000280 00000000`,
   },
   {
-    name: 'PATHCONF of what the caller may not mount: _PC_ERROR',
+    name: 'PATHCONF of a directory that the caller may not mount: _PC_ERROR',
     call: pathconf(text('/no')),
     reply: `${ACCEPTED} 00000000 ${'00000000'.repeat(8)} 00000001 00000000`,
   },
   {
-    name: 'PATHCONF of what is not there: _PC_ERROR',
+    name: 'PATHCONF of a path that does not exist: _PC_ERROR',
     call: pathconf(text('/nowhere')),
     reply: `${ACCEPTED} 00000000 ${'00000000'.repeat(8)} 00000001 00000000`,
   },
   { name: 'PATHCONF without a path: GARBAGE_ARGS', call: pathconf(''), reply: `${ACCEPTED} 00000004` },
   { name: 'NULL', call: mountCall('00000002', '00000000'), reply: `${ACCEPTED} 00000000` },
   {
-    name: 'MNT: as version 1',
+    name: 'MNT: as in version 1',
     call: mountCall('00000002', '00000001', text('/data')),
     reply: `${ACCEPTED} 00000000 00000000 ${'ab'.repeat(32)}`,
   },
@@ -59,24 +59,28 @@ const cases = [
   { name: 'UMNT', call: mountCall('00000002', '00000003', text('/data')), reply: `${ACCEPTED} 00000000` },
   { name: 'UMNTALL', call: mountCall('00000002', '00000004'), reply: `${ACCEPTED} 00000000` },
   { name: 'EXPORT', call: mountCall('00000002', '00000005'), reply: `${ACCEPTED} 00000000 00000000` },
-  { name: 'procedure 8 is not here', call: mountCall('00000002', '00000008'), reply: `${ACCEPTED} 00000003` },
+  { name: 'procedure 8: PROC_UNAVAIL', call: mountCall('00000002', '00000008'), reply: `${ACCEPTED} 00000003` },
   {
     name: 'version 1 has no PATHCONF',
     call: mountCall('00000001', '00000007', text('/data')),
     reply: `${ACCEPTED} 00000003`,
   },
-  { name: 'nor has version 3', call: mountCall('00000003', '00000007', text('/data')), reply: `${ACCEPTED} 00000003` },
+  {
+    name: 'version 3 has no PATHCONF',
+    call: mountCall('00000003', '00000007', text('/data')),
+    reply: `${ACCEPTED} 00000003`,
+  },
 ];
 
 for (const { name, call, reply } of cases) {
   t.test(name, async t => {
     const { exchange, mounts } = await serveMount(t, { paths });
     t.equal((await exchange(call)).toString('hex'), hex(reply).toString('hex'));
-    t.equal(mounts.size, name.startsWith('MNT: as') ? 1 : 0, 'only MNT notes a mount');
+    t.equal(mounts.size, name.startsWith('MNT: as') ? 1 : 0, 'only MNT enters a mount');
   });
 }
 
-t.test('what the brick says of a directory, and nothing of a file', async t => {
+t.test('the limits of a directory are those of the brick, and a file has none', async t => {
   const { exchange, dir, mounts } = await serveNfs(t);
   mkdirSync(join(dir, 'd'));
   const reply = await exchange(pathconf(text('/vol/d')));

@@ -31,7 +31,7 @@ const call = (path: string) => {
 
 const cases = [
   {
-    name: 'a directory: its handle and its flavors',
+    name: 'a directory: its handle and its auth flavors',
     call: mountCall('00000003', '00000001', '00000005 2f646174 61000000'),
     reply: `${ACCEPTED} 00000000
       00000000                          // MNT3_OK
@@ -42,24 +42,24 @@ const cases = [
   { name: 'MNT3ERR_PERM', call: call('/perm'), reply: `${ACCEPTED} 00000000 00000001` },
   { name: 'MNT3ERR_IO', call: call('/io'), reply: `${ACCEPTED} 00000000 00000005` },
   { name: 'MNT3ERR_IO: a brick that is down', call: call('/down'), reply: `${ACCEPTED} 00000000 00000005` },
-  { name: 'MNT3ERR_IO: not now', call: call('/later'), reply: `${ACCEPTED} 00000000 00000005` },
+  { name: 'MNT3ERR_IO: try again later', call: call('/later'), reply: `${ACCEPTED} 00000000 00000005` },
   { name: 'MNT3ERR_ACCES', call: call('/no'), reply: `${ACCEPTED} 00000000 0000000d` },
   { name: 'MNT3ERR_ACCES: ".." in the path', call: call('/data/../etc'), reply: `${ACCEPTED} 00000000 0000000d` },
   { name: 'MNT3ERR_NOTDIR', call: call('/file'), reply: `${ACCEPTED} 00000000 00000014` },
   { name: 'MNT3ERR_INVAL', call: call('/inval'), reply: `${ACCEPTED} 00000000 00000016` },
   {
-    name: 'MNT3ERR_NOENT: no path is "/", which is not exported',
+    name: 'MNT3ERR_NOENT: an empty path is "/", which is not exported',
     call: call(''),
     reply: `${ACCEPTED} 00000000 00000002`,
   },
   {
-    name: 'a path without a slash before it, as mountd and gNFS take it',
+    name: 'a path without a leading slash, which mountd and gNFS accept, too',
     call: mountCall('00000003', '00000001', '00000004 64617461'),
     reply: `${ACCEPTED} 00000000
       00000000 00000008 61206861 6e646c65 00000002 00000001 00000000`,
   },
   {
-    name: 'MNT3ERR_ACCES: ".." without a slash before it',
+    name: 'MNT3ERR_ACCES: ".." without a leading slash',
     call: call('../data'),
     reply: `${ACCEPTED} 00000000 0000000d`,
   },
@@ -71,17 +71,17 @@ const cases = [
     reply: `${ACCEPTED} 00000000 0000003f`,
   },
   { name: 'MNT3ERR_NOTSUPP', call: call('/nosys'), reply: `${ACCEPTED} 00000000 00002714` },
-  { name: 'MNT3ERR_NOENT: gone', call: call('/gone'), reply: `${ACCEPTED} 00000000 00000002` },
-  { name: 'MNT3ERR_SERVERFAULT: a bug of ours', call: call('/bug'), reply: `${ACCEPTED} 00000000 00002716` },
+  { name: 'MNT3ERR_NOENT: a stale object', call: call('/gone'), reply: `${ACCEPTED} 00000000 00000002` },
+  { name: 'MNT3ERR_SERVERFAULT: a bug of the server', call: call('/bug'), reply: `${ACCEPTED} 00000000 00002716` },
   { name: 'a path over 4,096 bytes: GARBAGE_ARGS', call: call(`/${'x'.repeat(4096)}`), reply: `${ACCEPTED} 00000004` },
   {
-    name: 'a path that ends before its length says: GARBAGE_ARGS',
+    name: 'a path that is shorter than its length: GARBAGE_ARGS',
     call: mountCall('00000003', '00000001', '00000009 2f646174 61000000'),
     reply: `${ACCEPTED} 00000004`,
   },
   { name: 'no path at all: GARBAGE_ARGS', call: mountCall('00000003', '00000001'), reply: `${ACCEPTED} 00000004` },
   {
-    name: 'bytes behind the path: GARBAGE_ARGS',
+    name: 'bytes after the path: GARBAGE_ARGS',
     call: mountCall('00000003', '00000001', '00000005 2f646174 61000000 00000000'),
     reply: `${ACCEPTED} 00000004`,
   },
@@ -94,13 +94,13 @@ for (const { name, call, reply } of cases) {
   });
 }
 
-t.test('what is mounted is noted under one spelling, what is refused is not', async t => {
+t.test('a mount is entered under one spelling of its path, a refused one is not entered', async t => {
   const { exchange, mounts } = await serveMount(t, { paths });
   for (const path of ['//data//sub/', '/data/./sub', '/no', '/bug', '/nowhere']) await exchange(call(path));
   t.strictSame(await mounts.list(), [{ host: '127.0.0.1', path: '/data/sub' }]);
 });
 
-t.test('a refusal says why in the log, a bug with its stack', async t => {
+t.test('the log says why a mount was refused, and has the stack of a bug', async t => {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: line => void lines.push(JSON.parse(line) as Record<string, unknown>) });
   const { exchange } = await serveMount(t, { paths, log });
@@ -112,16 +112,16 @@ t.test('a refusal says why in the log, a bug with its stack', async t => {
   ]);
 });
 
-/** A whole server: what is in `auth_flavors` must be of use, and all that is of use be there (RFC 1813, 5.2.1). */
+/** Tests with a whole server that NFS accepts the flavors in `auth_flavors`, and no others (RFC 1813, 5.2.1). */
 const flavors = [
-  { name: 'nothing said', options: [], mnt: '00000001 00000001' },
+  { name: 'no options', options: [], mnt: '00000001 00000001' },
   { name: 'no AUTH_NONE', options: ['option rpc-auth.auth-null off'], mnt: '00000001 00000001' },
   { name: 'no AUTH_SYS', options: ['option rpc-auth.auth-unix off'], mnt: undefined },
   { name: 'neither', options: ['option rpc-auth.auth-null off', 'option rpc-auth.auth-unix off'], mnt: undefined },
 ];
 
 for (const { name, options, mnt } of flavors) {
-  t.test(`MNT offers the flavors that NFS takes: ${name}`, async t => {
+  t.test(`MNT returns the auth flavors that NFS accepts: ${name}`, async t => {
     const { exchange } = await serveNfs(t, { options });
     const reply = await exchange(call('/vol'));
     if (mnt === undefined) {

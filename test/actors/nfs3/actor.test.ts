@@ -1,4 +1,4 @@
-/** What holds of every actor of NFS3, whatever it is asked and however the graph answers. */
+/** What holds for every actor of NFS3, for any arguments and any answer of the graph. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
@@ -33,7 +33,7 @@ const iatt = iattOf({ gfid: gfidOf(7) });
 const before = iattOf({ gfid: gfidOf(7), size: 99 });
 const wcc: Wcc = { before, after: iatt };
 
-/** A brick whose every fop, and every way to a handle, does as `answer` says. */
+/** A brick whose fops all answer or fail as `answer` does. */
 class Answering extends Xlator {
   readonly #answer: (fop: Fop) => unknown;
 
@@ -117,14 +117,14 @@ const ANSWERS: Partial<Record<Fop, unknown>> = {
 
 const actors = Object.entries(
   nfs3Program(() => {
-    throw new Error('the actors are run as they are');
+    throw new Error('the tests run the actors themselves');
   }).actors,
 )
   .map(([number, actor]) => ({ number: Number(number), ...actor }))
   .filter(({ number }) => number !== NFSPROC3.NULL);
 const types = fc.constantFrom<FileType>(...Object.values(ftype3));
 
-/** The status of a graph's error: what some procedures have a word of their own for, else what holds for all. */
+/** The expected status of an error of the graph. Some procedures have a status of their own for some errors. */
 function told(number: number, value: unknown, error: FsError): number | undefined {
   const { guard, cookie } = value as { guard?: object; cookie?: bigint };
   const errno = ERRNO[error.code];
@@ -144,12 +144,12 @@ for (const actor of actors) {
     const served = serve(setting);
     const inUse = served.inUse();
     const result = await actor.run(served.nfs, decode(args, encode(args, value)));
-    assert.deepEqual(decode(res, encode(res, result)), result, 'the answer is of its type');
+    assert.deepEqual(decode(res, encode(res, result)), result, 'the result has its type');
     assert.equal(served.inUse(), inUse, 'no inode stays in use');
     return { ...served, result };
   }
 
-  t.test(`${name}: any arguments get an answer, and never a SERVERFAULT`, async () => {
+  t.test(`${name}: any arguments are answered, and never with SERVERFAULT`, async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryOf(args), types, async (value, type) => {
         const { result, errors } = await answer({ type }, value);
@@ -159,7 +159,7 @@ for (const actor of actors) {
     );
   });
 
-  t.test(`${name}: when the graph fails, with that error's status and all that is known`, async () => {
+  t.test(`${name}: an error of the graph has its status and the attributes that the error has`, async () => {
     const errnos = fc.constantFrom(...(Object.keys(ERRNO) as Errno[]));
     await fc.assert(
       fc.asyncProperty(arbitraryOf(args), types, errnos, fc.boolean(), async (value, type, errno, known) => {
@@ -196,7 +196,7 @@ for (const actor of actors) {
     );
   });
 
-  t.test(`${name}: what is wrong with the arguments of a call about an object that is gone: STALE`, async () => {
+  t.test(`${name}: a call about a removed object is STALE, also if its arguments are wrong`, async () => {
     const stale = (): never => {
       throw new FsError('ESTALE');
     };
@@ -208,7 +208,7 @@ for (const actor of actors) {
     );
   });
 
-  t.test(`${name}: a mistake of ours is logged, and answered SERVERFAULT`, async t => {
+  t.test(`${name}: a bug is logged and answered with SERVERFAULT`, async t => {
     const value = fc.sample(arbitraryOf(args), 1)[0]!;
     const bug = new TypeError('not a function');
     const { result, errors } = await answer({ resolve: () => Promise.reject(bug) }, value);
@@ -216,7 +216,7 @@ for (const actor of actors) {
     t.match(errors, [{ err: bug, procedure: name, client: '127.0.0.1', xid: 1 }]);
   });
 
-  t.test(`${name}: a handle that is none`, async t => {
+  t.test(`${name}: an invalid handle is BADHANDLE`, async t => {
     const value = fc.sample(arbitraryOf(args), 1)[0]!;
     const resolve = (): never => {
       throw new FsError('EBADHANDLE');
@@ -225,7 +225,7 @@ for (const actor of actors) {
     t.equal(result.status, nfsstat3.NFS3ERR_BADHANDLE);
   });
 
-  t.test(`${name}: an export that is read-only`, async t => {
+  t.test(`${name}: a read-only export refuses changes and still shows attributes`, async t => {
     for (const value of fc.sample(arbitraryOf(args), 10)) {
       const { result } = await answer({ readOnly: true }, value);
       if (!changes) {
@@ -234,7 +234,7 @@ for (const actor of actors) {
       }
       t.equal(result.status, nfsstat3.NFS3ERR_ROFS);
       const shown = Object.values(result).filter(value => typeof value === 'object') as { after?: object }[];
-      for (const data of shown) t.match('after' in data ? data.after : data, { size: 0 }, 'still shows what it has');
+      for (const data of shown) t.match('after' in data ? data.after : data, { size: 0 }, 'has attributes');
     }
   });
 }

@@ -14,17 +14,17 @@ const NOTHING: sattr3 = {
 const at = (seconds: number, nseconds: number) =>
   ({ set_it: time_how.SET_TO_CLIENT_TIME, time: { seconds, nseconds } }) as const;
 
-t.test('times outside 1970 to 2106 show as the nearest end', async t => {
+t.test('a time outside of 1970 to 2106 becomes the nearest end', async t => {
   t.strictSame(toTime3(-1, 5), { seconds: 0, nseconds: 5 });
   t.strictSame(toTime3(1, 999_999_999), { seconds: 1, nseconds: 999_999_999 });
   t.strictSame(toTime3(2 ** 32, 0), { seconds: 2 ** 32 - 1, nseconds: 0 });
 });
 
-t.test('what is not to be set is absent', async t => {
+t.test('attributes that are not to be set are absent', async t => {
   t.strictSame(toFileAttr(NOTHING), {});
 });
 
-t.test('what is to be set', async t => {
+t.test('attributes that are to be set', async t => {
   const sattr = {
     ...NOTHING,
     mode: 0o100_644,
@@ -36,15 +36,15 @@ t.test('what is to be set', async t => {
   };
   const attr = { mode: 0o644, uid: 1, gid: 2, atime: 'now', mtime: { sec: 4, nsec: 5 } } as const;
   t.strictSame(toFileAttr(sattr), { ...attr, size: 3 });
-  t.strictSame(toSetAttr(sattr), attr, 'what is no file has no size to set');
+  t.strictSame(toSetAttr(sattr), attr, 'only a regular file has a size to set');
 });
 
-t.test('ids of 2^32 - 1 are not to be set, as with knfsd and chown(2)', async t => {
+t.test('an id of 2^32 - 1 is not set, as with chown(2) and in knfsd', async t => {
   t.strictSame(toSetAttr({ ...NOTHING, uid: 0xffff_ffff, gid: 5 }), { gid: 5 });
   t.strictSame(toSetAttr({ ...NOTHING, uid: 5, gid: 0xffff_ffff }), { uid: 5 });
 });
 
-t.test('values that mean something else to the kernel are refused', async t => {
+t.test('times that have a special meaning for the kernel are refused', async t => {
   t.throws(() => toSetAttr({ ...NOTHING, atime: at(0, 0x3fff_ffff) }), { code: 'EINVAL' }, 'UTIME_NOW');
   t.throws(() => toSetAttr({ ...NOTHING, mtime: at(0, 1_000_000_000) }), { code: 'EINVAL' });
   t.throws(() => toFileAttr({ ...NOTHING, size: Infinity }), { code: 'EFBIG' });

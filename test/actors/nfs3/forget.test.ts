@@ -1,4 +1,4 @@
-/** The inode table does not fill up with what is no more, however it was known. */
+/** The inode table forgets removed objects, however it knew them. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -15,7 +15,7 @@ const OBJECTS = 20;
 
 for (const known of ['by its name', 'by its handle alone'])
   for (const index of ['off', 'on'])
-    t.test(`what is removed is forgotten, known ${known}, with the index ${index}`, async t => {
+    t.test(`removed and replaced objects, known ${known}, are forgotten (index ${index})`, async t => {
       const dir = await temporaryDir(t, 'vol');
       const stateDir = await temporaryDir(t, 'state');
       const names = Array.from({ length: OBJECTS }, (_, i) => `object-${i}`);
@@ -44,9 +44,9 @@ for (const known of ['by its name', 'by its handle alone'])
         await succeed(RMDIR, `${root} ${text(`${name}-dir`)}`, `RMDIR ${name}-dir`);
         await succeed(RENAME, `${root} ${text(name)} ${root} ${text(`${name}-new`)}`, `RENAME ${name}`);
       }
-      t.equal(remembered(), 1 + names.length, 'the files that were renamed are left');
+      t.equal(remembered(), 1 + names.length, 'the renamed files remain');
       for (const name of names) await succeed(REMOVE, `${root} ${text(`${name}-new`)}`, `REMOVE ${name}-new`);
-      t.ok(remembered() <= 2, 'one had another name, and may be left');
+      t.ok(remembered() <= 2, 'at most the object with another name remains');
       const left = `${accepted} ${OK} ${fattr3(join(dir, 'other-name'))}`;
       expectReply(t, await ask(GETATTR, opaque(handles[0]!)), left, 'the object with another name');
     });

@@ -1,4 +1,4 @@
-/** Pages of directories, over any names and sizes: to the byte, each name once, an end, and never a loop. */
+/** Pages of directories, for any names and lengths: each is as long as it may be, and a listing has each name once. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
@@ -26,7 +26,7 @@ const peer = { address: '127.0.0.1', port: 1, transport: 'tcp', signal } as cons
 const credentials = { flavor: 1, uid: 0, gid: 0, groups: [], machinename: '' };
 const dirIatt = iattOf({ gfid: gfidOf(1), type: FileType.DIR });
 
-/** A directory of these names, which gives out `batch` of them at a time. Its cookies are positions. */
+/** A directory with the given names, of which a call returns at most `batch`. Cookies are positions. */
 class Names extends Xlator {
   readonly names: readonly string[];
   readonly batch: number;
@@ -47,7 +47,7 @@ class Names extends Xlator {
     const names = this.names.slice(from, from + this.batch);
     const entries = names.map((name, i): Dirent => {
       const number = from + i;
-      // Of some the attributes cannot be had.
+      // Some entries have no attributes.
       const iatt = number % 5 === 4 ? undefined : iattOf({ gfid: gfidOf(100 + number), ino: BigInt(100 + number) });
       return { name, ino: BigInt(100 + number), cookie: BigInt(number + 1), ...(iatt && { iatt }) };
     });
@@ -64,7 +64,7 @@ interface Options {
   readonly readdirplus?: boolean;
 }
 
-/** The actors of NFS3 on one directory, as `ask(procedure, arguments)`. */
+/** Returns a function that calls a procedure of NFS3 on one directory. */
 function serve(brick: Xlator, { readdirSize = 65_536, readdirplus = true }: Options = {}, as = frame) {
   const volume = new Volume(brick, new InodeTable({ limit: 100 }), undefined);
   const at: Resolved = {
@@ -100,7 +100,7 @@ const digits = fc.integer({ min: 48, max: 57 }).map(code => String.fromCharCode(
 const names = fc.uniqueArray(fc.string({ unit: digits, minLength: 1, maxLength: 255 }));
 const { NFS3_OK, NFS3ERR_TOOSMALL } = nfsstat3;
 
-t.test('READDIR: no page is over count, each name comes once', async () => {
+t.test('READDIR: no page is longer than count, and each name is listed once', async () => {
   await fc.assert(
     fc.asyncProperty(names, fc.integer({ min: 1, max: 9 }), fc.nat(2000), async (names, batch, count) => {
       const ask = serve(new Names(names, batch));
@@ -126,7 +126,7 @@ t.test('READDIR: no page is over count, each name comes once', async () => {
 });
 
 t.test(
-  'READDIRPLUS: no page is over maxcount, or over dircount but for its first name; each name comes once',
+  'READDIRPLUS: no page is longer than maxcount, or than dircount with more than one name; each name is listed once',
   async () => {
     const sizes = fc.tuple(fc.nat(1000), fc.nat(3000));
     await fc.assert(
@@ -171,7 +171,7 @@ t.test('a page is filled to the last byte', async t => {
   t.match(await page(two), { eof: false });
 });
 
-t.test('a count of nothing is too small, at the end of the directory too', async t => {
+t.test('a count of 0 is TOOSMALL, also at the end of the directory', async t => {
   const ask = serve(new Names(['a'], 9));
   for (const cookie of [0n, 1n]) {
     const plus = { dir, cookie, cookieverf, dircount: 0, maxcount: 0 };
@@ -182,7 +182,7 @@ t.test('a count of nothing is too small, at the end of the directory too', async
   t.match(await ask(NFSPROC3.READDIR, end), { status: NFS3_OK, reply: { entries: [], eof: true } });
 });
 
-t.test('a page is not over what the server gives at most', async t => {
+t.test('no page is longer than nfs3.readdir-size', async t => {
   const ask = serve(
     new Names(
       Array.from({ length: 1000 }, (_, i) => `name ${i}`),
@@ -196,7 +196,7 @@ t.test('a page is not over what the server gives at most', async t => {
   t.ok(encode(READDIRPLUS3res, await ask(NFSPROC3.READDIRPLUS, plus)).length <= 4096 + STATUS_BYTES);
 });
 
-t.test("the export's `..` has no handle", async t => {
+t.test('`..` of the top of an export has no handle', async t => {
   const ask = serve(new Names(['.', '..', 'a'], 9));
   const args = { dir, cookie: 0n, cookieverf, dircount: 4096, maxcount: 4096 };
   const { reply }: { reply: { entries: { name: string; name_handle?: Buffer }[] } } = await ask(17, args);
@@ -207,40 +207,37 @@ t.test("the export's `..` has no handle", async t => {
   ]); // prettier-ignore
 });
 
-t.test('READDIRPLUS that is switched off is not supported', async t => {
+t.test('READDIRPLUS is NOTSUPP if it is off', async t => {
   const ask = serve(new Names(['a'], 9), { readdirplus: false });
   const args = { dir, cookie: 0n, cookieverf, dircount: 4096, maxcount: 4096 };
   t.match(await ask(NFSPROC3.READDIRPLUS, args), { status: nfsstat3.NFS3ERR_NOTSUPP, dir_attributes: { type: 2 } });
 });
 
-t.test('a cookie that is none of ours', async t => {
+t.test('a cookie of more than 63 bits is BAD_COOKIE', async t => {
   const ask = serve(new Names(['a'], 9));
   const args = { dir, cookie: 2n ** 63n, cookieverf, count: 4096 };
   t.match(await ask(NFSPROC3.READDIR, args), { status: nfsstat3.NFS3ERR_BAD_COOKIE });
 });
 
-t.test('a brick that neither goes on nor ends is an IO error, not an endless listing', async t => {
+t.test('a listing of the brick without entries and end is an IO error', async t => {
   const ask = serve(new Names(['a'], 0));
   t.match(await ask(NFSPROC3.READDIR, { dir, cookie: 0n, cookieverf, count: 4096 }), { status: nfsstat3.NFS3ERR_IO });
 });
 
-t.test(
-  'cookies of 32 bits for a client that takes no others; a brick without them is no listing, not a wrong one',
-  async t => {
-    class Wide extends Names {
-      override async readdir(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<DirList> {
-        const { entries, ...list } = await super.readdir(frame, fd, size, cookie & 0xffff_ffffn);
-        return { ...list, entries: entries.map(entry => ({ ...entry, cookie: entry.cookie | (1n << 32n) })) };
-      }
+t.test('if cookies must have 32 bits, a directory with larger ones is not listed', async t => {
+  class Wide extends Names {
+    override async readdir(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<DirList> {
+      const { entries, ...list } = await super.readdir(frame, fd, size, cookie & 0xffff_ffffn);
+      return { ...list, entries: entries.map(entry => ({ ...entry, cookie: entry.cookie | (1n << 32n) })) };
     }
-    const narrow = { ...frame, narrowCookies: true };
-    const args = { dir, cookie: 0n, cookieverf, count: 4096 };
-    t.match(await serve(new Wide(['a'], 9))(NFSPROC3.READDIR, args), { status: NFS3_OK });
-    t.match(await serve(new Wide(['a'], 9), {}, narrow)(NFSPROC3.READDIR, args), {
-      status: nfsstat3.NFS3ERR_SERVERFAULT,
-    });
-    const ask = serve(new Names(['a'], 9), {}, narrow);
-    t.match(await ask(NFSPROC3.READDIR, args), { status: NFS3_OK });
-    t.match(await ask(NFSPROC3.READDIR, { ...args, cookie: 1n << 32n }), { status: nfsstat3.NFS3ERR_BAD_COOKIE });
-  },
-);
+  }
+  const narrow = { ...frame, narrowCookies: true };
+  const args = { dir, cookie: 0n, cookieverf, count: 4096 };
+  t.match(await serve(new Wide(['a'], 9))(NFSPROC3.READDIR, args), { status: NFS3_OK });
+  t.match(await serve(new Wide(['a'], 9), {}, narrow)(NFSPROC3.READDIR, args), {
+    status: nfsstat3.NFS3ERR_SERVERFAULT,
+  });
+  const ask = serve(new Names(['a'], 9), {}, narrow);
+  t.match(await ask(NFSPROC3.READDIR, args), { status: NFS3_OK });
+  t.match(await ask(NFSPROC3.READDIR, { ...args, cookie: 1n << 32n }), { status: nfsstat3.NFS3ERR_BAD_COOKIE });
+});

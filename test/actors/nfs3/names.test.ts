@@ -30,11 +30,11 @@ for (const { name, ...refused } of cases) {
   });
 }
 
-t.test('only directories have names', async t => {
+t.test('only a directory has names', async t => {
   for (const check of Object.values(checks)) t.throws(() => check(file, '/'), { code: 'ENOTDIR' });
 });
 
-t.test('targets of symlinks', async t => {
+t.test('the target of a symlink', async t => {
   for (const target of ['a', '/a/b', '../x', '.', 'y'.repeat(4095)]) t.doesNotThrow(() => checkTarget(target));
   t.throws(() => checkTarget(''), { code: 'EINVAL' });
   t.throws(() => checkTarget('a\0b'), { code: 'EINVAL' });

@@ -1,4 +1,4 @@
-/** NULL, procedure 0 (RFC 1813, 3.3.0), and what lies around the procedures: versions and numbers. */
+/** NULL, procedure 0 (RFC 1813, 3.3.0), and calls of versions and procedures that do not exist. */
 import t from 'tap';
 import { hex } from '../../support/hex.ts';
 import { AUTH_ROOT, authSys, serveNfs } from '../../support/nfs.ts';
@@ -16,7 +16,7 @@ const to = (program: string, version: string, proc: string, auth = AUTH_NONE) =>
 
 const cases = [
   { name: 'NULL', call: to('000186a3', '00000003', '00000000'), reply: accepted },
-  { name: 'as somebody', call: call('nfs3', 0, '', authSys(1000, 1000, [1, 2, 3])), reply: accepted },
+  { name: 'as a user', call: call('nfs3', 0, '', authSys(1000, 1000, [1, 2, 3])), reply: accepted },
   { name: 'as root', call: call('nfs3', 0, '', AUTH_ROOT), reply: accepted },
   { name: 'with arguments', call: call('nfs3', 0, '00000000'), reply: GARBAGE_ARGS },
   {
@@ -65,7 +65,7 @@ for (const { name, call, reply } of cases) {
       t,
       await served.exchange(to('000186a3', '00000003', '00000000')),
       accepted,
-      'and the connection goes on',
+      'the connection is still open',
     );
   });
 }

@@ -3,7 +3,7 @@ import { statusOf, StatusError } from '#actors/nfs3/status.ts';
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { ERRNO, type Errno, FsError } from '#src/errno.ts';
 
-/** As the actors answer, errno by errno; whatever is not named here is IO. */
+/** The errnos of each status. Every other errno is IO. */
 const EXPECTED: Readonly<Record<string, string>> = {
   PERM: 'EPERM',
   NOENT: 'ENOENT',
@@ -42,15 +42,15 @@ t.test('every errno has its status', async t => {
   }
 });
 
-t.test("Node's own errors count, by their code", async t => {
+t.test("Node's own errors have the status of their code", async t => {
   t.equal(statusOf(Object.assign(new Error('no space'), { code: 'ENOSPC' })), nfsstat3.NFS3ERR_NOSPC);
 });
 
-t.test('a status of NFS3 that no errno has', async t => {
+t.test('a StatusError has its own status', async t => {
   t.equal(statusOf(new StatusError(nfsstat3.NFS3ERR_TOOSMALL, 'no room')), nfsstat3.NFS3ERR_TOOSMALL);
 });
 
-t.test('anything else is a bug of ours', async t => {
+t.test('any other error is a bug and has no status', async t => {
   t.equal(statusOf(new TypeError('x is not a function')), undefined);
   t.equal(statusOf(Object.assign(new Error('bad'), { code: 'ERR_INVALID_ARG_TYPE' })), undefined);
   t.equal(statusOf('EIO'), undefined);

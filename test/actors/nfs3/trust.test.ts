@@ -1,4 +1,4 @@
-/** WRITE and COMMIT on volumes whose administrator vouches for durability: trusted-write and trusted-sync. */
+/** WRITE and COMMIT on volumes with trusted-write or trusted-sync, whose administrator guarantees durability. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -10,7 +10,7 @@ const [UNSTABLE, DATA_SYNC, FILE_SYNC] = [0, 1, 2];
 const NO_FSYNC =
   'volume vol\n type debug/error-gen\n option nth 1\n option enable fsync\n subvolumes brick\nend-volume\n';
 
-/** `committed` of a WRITE's reply: the verifier is behind it. */
+/** The `committed` in a reply of WRITE, before the verifier. */
 const committed = (reply: Buffer) => reply.readUInt32BE(reply.length - 12);
 
 const cases = [
@@ -20,7 +20,7 @@ const cases = [
   { name: 'neither', option: 'nfs3.vol.trusted-sync off', stable: UNSTABLE, answered: UNSTABLE },
 ];
 for (const { name, option, stable, answered } of cases) {
-  t.test(`${name}: how WRITE is answered`, async t => {
+  t.test(`${name}: the committed of WRITE`, async t => {
     const served = await serveNfs(t, { options: [`option ${option}`] });
     writeFileSync(join(served.dir, 'file'), '');
     const handle = opaque(await served.handle('file'));
@@ -31,7 +31,7 @@ for (const { name, option, stable, answered } of cases) {
   });
 }
 
-t.test('trusted-sync: COMMIT asks nothing of the brick; without it the brick’s error is told', async t => {
+t.test('with trusted-sync COMMIT does not flush; without it the error of the flush is returned', async t => {
   for (const [option, status] of [
     ['on', 0],
     ['off', 5],

@@ -16,19 +16,19 @@ nlmCases('00000002', [
     logged: true,
   },
   {
-    name: 'a read lock that would wait does not',
+    name: 'a read lock that may wait is refused at once',
     args: args(COOKIE, '00000001', '00000000'),
     reply: `00000000 ${COOKIE} 00000002`,
     logged: true,
   },
   {
-    name: 'a lock of before a restart is not there any more',
+    name: 'a lock from before a restart cannot be reclaimed',
     args: args(NO_COOKIE, '00000000', '00000001', '00000001'),
     reply: `00000000 ${NO_COOKIE} 00000002`,
     logged: true,
   },
   {
-    name: 'a cookie of 1,024 bytes comes back whole',
+    name: 'a cookie of 1,024 bytes is returned',
     args: args(`00000400 ${'5a'.repeat(1024)}`, '00000000', '00000001'),
     reply: `00000000 00000400 ${'5a'.repeat(1024)} 00000002`,
     logged: true,
@@ -40,7 +40,7 @@ nlmCases('00000002', [
   },
 ]);
 
-t.test('a client is told of in the log once, whatever it asks for', async t => {
+t.test('the log has one line for each client', async t => {
   const { exchange, lines } = await serveNlm(t);
   const call = nlmCall('00000002', args(COOKIE, '00000000', '00000001'));
   for (let i = 0; i < 3; i++) {

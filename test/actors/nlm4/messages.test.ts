@@ -1,4 +1,4 @@
-/** The procedures in halves: what is sent is taken, the reply is empty, and nothing is called back. */
+/** The asynchronous procedures: each call gets an empty reply, and the server does not call back. */
 import t from 'tap';
 import { hex } from '../../support/hex.ts';
 import { ACCEPTED, ALOCK, COOKIE, GARBAGE_ARGS, nlmCall, serveNlm } from '../../support/nlm.ts';
@@ -40,6 +40,6 @@ for (const { name, procedure, args, logged } of cases) {
     t.equal((await exchange(call)).toString('hex'), hex(`${ACCEPTED} 00000000`).toString('hex'));
     const cut = await exchange(call.subarray(0, -4));
     t.equal(cut.toString('hex'), hex(GARBAGE_ARGS).toString('hex'), 'cut short');
-    t.equal(lines.length, logged, 'what is refused is logged, as no answer comes');
+    t.equal(lines.length, logged, 'a refusal is logged, since the client gets no answer');
   });
 }

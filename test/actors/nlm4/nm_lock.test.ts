@@ -2,7 +2,7 @@ import { ALOCK, COOKIE, nlmCases } from '../../support/nlm.ts';
 
 nlmCases('00000016', [
   {
-    name: 'a lock without monitoring: NLM4_DENIED_NOLOCKS',
+    name: 'a lock of a client that is not monitored: NLM4_DENIED_NOLOCKS',
     args: `
       ${COOKIE} 00000000 00000001                // block, exclusive
       ${ALOCK}

@@ -14,7 +14,7 @@ import { ACCEPTED, ALOCK, COOKIE, nlmCall } from '../../support/nlm.ts';
 const lockCall = nlmCall('00000002', `${COOKIE} 00000000 00000001 ${ALOCK} 00000000 00000003`);
 const refused = hex(`${ACCEPTED} 00000000 ${COOKIE} 00000002`).toString('hex');
 
-t.test('a lock is refused in a datagram as well', async t => {
+t.test('a lock is refused over UDP, too', async t => {
   const service = { programs: new ProgramRegistry([nlm4(silent)]), auth: new AuthRegistry(), log: silent };
   t.equal([...service.programs][0]?.udp, true);
   const listener = await UdpListener.start({ host: '127.0.0.1', port: 0 }, answering(service), silent);
@@ -28,7 +28,7 @@ t.test('a lock is refused in a datagram as well', async t => {
   t.equal(reply.toString('hex'), refused);
 });
 
-t.test('it is served beside NFS3, unless nfs.nlm is off: PROG_UNAVAIL', async t => {
+t.test('NLM is served with NFS3, unless nfs.nlm is off: PROG_UNAVAIL', async t => {
   const on = await serveNfs(t);
   t.equal((await on.exchange(lockCall)).toString('hex'), refused);
   const off = await serveNfs(t, { options: ['option nfs.nlm off'] });

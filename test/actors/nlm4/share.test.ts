@@ -8,7 +8,7 @@ nlmCases('00000014', [
     logged: true,
   },
   {
-    name: 'an access that is none: GARBAGE_ARGS',
+    name: 'an unknown access: GARBAGE_ARGS',
     args: `${COOKIE} ${SHARE.replace('00000002 00000001', '00000002 00000004')} 00000000`,
     reply: '00000004',
   },

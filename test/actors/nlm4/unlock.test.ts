@@ -2,7 +2,7 @@ import { ALOCK, COOKIE, NO_COOKIE, nlmCases } from '../../support/nlm.ts';
 
 nlmCases('00000004', [
   {
-    name: 'nothing is locked after it: NLM4_GRANTED, with the cookie, and no word in the log',
+    name: 'NLM4_GRANTED, with the cookie, and nothing in the log',
     args: `${COOKIE} ${ALOCK}`,
     reply: `00000000 ${COOKIE} 00000000`,
   },

@@ -26,27 +26,27 @@ const cases = [
     reply: `${ACCEPTED} 00000000 00000801`,
   },
   {
-    name: 'GETPORT over a transport it does not have: 0',
+    name: 'GETPORT over a transport that the program does not have: 0',
     call: call('00000003', '000186a3 00000003 00000011 00000000'),
     reply: `${ACCEPTED} 00000000 00000000`,
   },
   {
-    name: 'GETPORT over a protocol that is none: 0',
+    name: 'GETPORT over an unknown protocol: 0',
     call: call('00000003', '000186a3 00000003 00000063 00000000'),
     reply: `${ACCEPTED} 00000000 00000000`,
   },
   {
-    name: 'GETPORT of a program that is not here: 0',
+    name: 'GETPORT of a program that is not served: 0',
     call: call('00000003', '000186b5 00000001 00000006 00000000'),
     reply: `${ACCEPTED} 00000000 00000000`,
   },
   {
-    name: 'GETPORT of another version: the highest that there is',
+    name: 'GETPORT of another version: the port of the highest version',
     call: call('00000003', '000186a5 00000002 00000011 00000000'),
     reply: `${ACCEPTED} 00000000 00000803`,
   },
   {
-    name: 'GETPORT of what only IPv6 has: that port',
+    name: 'GETPORT of a program that only IPv6 has: that port',
     call: call('00000003', '00000007 00000001 00000006 00000000'),
     reply: `${ACCEPTED} 00000000 000003e7`,
   },
@@ -56,7 +56,7 @@ const cases = [
     reply: `${ACCEPTED} 00000004`,
   },
   {
-    name: 'DUMP: what IPv4 has',
+    name: 'DUMP: the programs over IPv4',
     call: call('00000004'),
     reply: `${ACCEPTED} 00000000
       00000001 000186a3 00000003 00000006 00000801    // NFS, version 3, TCP, 2049
@@ -75,11 +75,11 @@ const cases = [
     reply: `${ACCEPTED} 00000000 00000000`,
   },
   {
-    name: 'CALLIT is not served',
+    name: 'CALLIT: PROC_UNAVAIL',
     call: call('00000005', '000186a3 00000003 00000000 00000000'),
     reply: `${ACCEPTED} 00000003`,
   },
-  { name: 'version 5: from 2 to 4', call: portmapCall('00000005', '00000000'), reply: `${ACCEPTED} 00000002 00000002 00000004` },
+  { name: 'version 5: PROG_MISMATCH, from 2 to 4', call: portmapCall('00000005', '00000000'), reply: `${ACCEPTED} 00000002 00000002 00000004` },
 ]; // prettier-ignore
 
 for (const { name, call, reply } of cases) {
@@ -91,7 +91,7 @@ for (const { name, call, reply } of cases) {
   });
 }
 
-t.test('over UDP only this machine gets the list', async t => {
+t.test('over UDP only callers on this machine get the list', async t => {
   const program = portmap2(table());
   const dump = (address: string, transport: 'tcp' | 'udp') =>
     program.actors[PMAPPROC.DUMP]!.run(program.contextOf(callFrom(address, transport)), undefined) as unknown[];

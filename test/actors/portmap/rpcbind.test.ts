@@ -35,8 +35,8 @@ const cases = [
   ...both('NULL', '00000000', '', '00000000'),
   ...both('GETADDR of NFS over TCP', '00000003', `${nfs} ${tcp} ${none} ${none}`, `00000000 ${uaddrTcp}`),
   ...both('GETADDR of NFS over TCP and IPv6', '00000003', `${nfs} ${tcp6} ${none} ${none}`, `00000000 ${uaddrTcp6}`),
-  ...both('GETADDR with no netid: as the call came', '00000003', `${nfs} ${none} ${none} ${none}`, `00000000 ${uaddrTcp}`),
-  ...both('GETADDR of what is not there', '00000003', `${nfs} ${udp} ${none} ${none}`, '00000000 00000000'),
+  ...both('GETADDR without a netid: the transport of the call', '00000003', `${nfs} ${none} ${none} ${none}`, `00000000 ${uaddrTcp}`),
+  ...both('GETADDR over a transport that the program does not have', '00000003', `${nfs} ${udp} ${none} ${none}`, '00000000 00000000'),
   ...both('GETADDR of another version', '00000003', `${mount3} ${udp} ${none} ${none}`, `00000000 ${uaddrUdp}`),
   ...both('GETADDR cut short: GARBAGE_ARGS', '00000003', `${nfs} ${tcp} ${none}`, '00000004'),
   ...both('GETADDR, a netid of 1,025 bytes: GARBAGE_ARGS', '00000003', `${nfs} 00000401 ${'78'.repeat(1028)} ${none} ${none}`, '00000004'),
@@ -48,15 +48,15 @@ const cases = [
   ...both('SET: refused', '00000001', `${nfs} ${udp} ${uaddrUdp} ${owner}`, '00000000 00000000'),
   ...both('UNSET: refused', '00000002', `${nfs} ${tcp} ${none} ${none}`, '00000000 00000000'),
   ...both('CALLIT or BCAST is not served', '00000005', '000186a3 00000003 00000000 00000000', '00000003'),
-  ...both('UADDR2TADDR of nonsense: nothing', '00000007', '00000003 61626300', '00000000 00000000 00000000'),
-  ...both('TADDR2UADDR of nonsense: nothing', '00000008', '00000010 00000004 ffffffff', '00000000 00000000'),
+  ...both('UADDR2TADDR of an invalid address: an empty one', '00000007', '00000003 61626300', '00000000 00000000 00000000'),
+  ...both('TADDR2UADDR of an invalid address: an empty one', '00000008', '00000010 00000004 ffffffff', '00000000 00000000'),
   {
-    name: 'version 4, GETVERSADDR of a version that is there',
+    name: 'version 4, GETVERSADDR of a version that is served',
     call: portmapCall(four, '00000009', `${nfs} ${tcp} ${none} ${none}`),
     reply: `${ACCEPTED} 00000000 ${uaddrTcp}`,
   },
   {
-    name: 'version 4, GETVERSADDR of one that is not',
+    name: 'version 4, GETVERSADDR of a version that is not served',
     call: portmapCall(four, '00000009', `${mount3} ${udp} ${none} ${none}`),
     reply: `${ACCEPTED} 00000000 00000000`,
   },
@@ -89,7 +89,7 @@ t.test('GETTIME: seconds since 1970', async t => {
   }
 });
 
-t.test('transport addresses and universal ones, there and back', { skip: endianness() !== 'LE' }, async t => {
+t.test('transport addresses become universal addresses and vice versa', { skip: endianness() !== 'LE' }, async t => {
   const { exchange } = await servePrograms(t, portMapper(table()));
   const sockaddr = '02000801 7f000001 00000000 00000000';
   for (const version of [three, four]) {
@@ -102,7 +102,7 @@ t.test('transport addresses and universal ones, there and back', { skip: endiann
 
 const asked = (r_netid: string, r_addr = '') => ({ r_prog: 100003, r_vers: 3, r_netid, r_addr, r_owner: '' });
 
-t.test('a wildcard is answered as the address the caller can reach', async t => {
+t.test('a wildcard address becomes an address that the caller can reach', async t => {
   const program = rpcbind4(tableOf(entry('tcp', 2049, { address: '0.0.0.0' }), entry('tcp6', 2049, { address: '::' })));
   const run = (procedure: number, address: string, args: unknown) =>
     program.actors[procedure]!.run(program.contextOf(callFrom(address)), args);
@@ -115,7 +115,7 @@ t.test('a wildcard is answered as the address the caller can reach', async t => 
   ]);
 });
 
-t.test('over UDP only this machine gets lists', async t => {
+t.test('over UDP only callers on this machine get lists', async t => {
   const program = rpcbind4(table());
   for (const [procedure, args, count] of [[RPCBPROC4.DUMP, undefined, 3], [RPCBPROC4.GETADDRLIST, asked(''), 2]] as const) {
     const list = (address: string, transport: 'tcp' | 'udp') =>

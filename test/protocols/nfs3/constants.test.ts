@@ -1,4 +1,4 @@
-/** The numbers of RFC 1813 as literals: nobody renumbers the protocol by accident. */
+/** The numbers of RFC 1813 as literals, so that none can be changed by accident. */
 import t from 'tap';
 import * as nfs from '#protocols/nfs3/constants.ts';
 

@@ -18,7 +18,7 @@ const names = fc.string({ unit: fc.nat(255).map(byte => String.fromCharCode(byte
 const handles = fc.uint8Array({ minLength: 1, maxLength: 64 }).map(bytes => Buffer.from(bytes));
 const cookieverf = Buffer.alloc(8);
 
-t.test('a READDIR3resok is as long as its parts say', async () => {
+t.test('the length of a READDIR3resok is the sum of the lengths of its parts', async () => {
   fc.assert(
     fc.property(arbitraryOf(fattr3), fc.array(names, { maxLength: 6 }), (dir_attributes, list) => {
       const entries: entry3[] = list.map(name => ({ fileid: 1n, name, cookie: 2n }));
@@ -31,7 +31,7 @@ t.test('a READDIR3resok is as long as its parts say', async () => {
   );
 });
 
-t.test('a READDIRPLUS3resok is as long as its parts say', async () => {
+t.test('the length of a READDIRPLUS3resok is the sum of the lengths of its parts', async () => {
   const named = fc.record({ name: names, handle: fc.option(handles, { nil: undefined }) });
   fc.assert(
     fc.property(arbitraryOf(fattr3), fc.array(named, { maxLength: 6 }), (attributes, list) => {

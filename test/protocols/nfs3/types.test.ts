@@ -1,4 +1,4 @@
-/** Bytes by hand from RFC 1813, so that one mistake cannot hide in both encode and decode. */
+/** Bytes written by hand from RFC 1813, since a mistake made both in encoding and decoding would not be seen otherwise. */
 import t from 'tap';
 import { createmode3, ftype3, nfsstat3, time_how } from '#protocols/nfs3/constants.ts';
 import { CREATE3args, LOOKUP3res, MKNOD3args } from '#protocols/nfs3/names.ts';
@@ -60,7 +60,7 @@ same('wcc_data with both', wcc_data, { before: { size: 7, mtime: attributes.mtim
 same('wcc_data with neither', wcc_data, { before: undefined, after: undefined }, '00000000 00000000');
 same('sattr3 that changes nothing', sattr3, noAttributes, '00000000 00000000 00000000 00000000 00000000 00000000');
 same(
-  'sattr3 that changes all',
+  'sattr3 that changes everything',
   sattr3,
   {
     mode: 0o600,
@@ -96,7 +96,7 @@ same(
 );
 same('MKNOD3args, a directory: nothing follows', MKNOD3args, { where, what: { type: 2 } }, `${whereHex} 00000002`);
 
-t.test('values that no enum has are refused', async t => {
+t.test('unknown values of enums are refused', async t => {
   t.throws(() => decode(MKNOD3args, hex(`${whereHex} 00000063`)), XdrError);
   t.throws(() => decode(CREATE3args, hex(`${whereHex} 00000007 ${'00000000'.repeat(6)}`)), XdrError);
   t.throws(() => decode(sattr3, hex(`${'00000000'.repeat(4)} 00000003 00000000`)), XdrError);

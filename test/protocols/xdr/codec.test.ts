@@ -38,7 +38,7 @@ const fixtures: { name: string; codec: xdr.Codec<any>; value: unknown; bytes: st
     bytes: '00000005 6162636465000000',
   },
   { name: 'fixed opaque', codec: xdr.fixedOpaque(3), value: Buffer.from('abc'), bytes: '61626300' },
-  { name: 'string: every byte survives', codec: xdr.string(9), value: 'a\u00ff\u0000', bytes: '00000003 61ff0000' },
+  { name: 'string of any bytes', codec: xdr.string(9), value: 'a\u00ff\u0000', bytes: '00000003 61ff0000' },
   { name: 'array', codec: xdr.array(xdr.uint32, 2), value: [1, 2], bytes: '00000002 00000001 00000002' },
   {
     name: 'list',
@@ -65,18 +65,26 @@ for (const { name, codec, value, bytes } of fixtures) {
 
 const refused: { name: string; codec: xdr.Codec<any>; bytes: string }[] = [
   { name: 'a boolean of 2', codec: xdr.bool, bytes: '00000002' },
-  { name: 'an enum value that is none', codec: shapes.enumOf!, bytes: '00000002' },
-  { name: 'an opaque over its bound', codec: xdr.opaque(3), bytes: '00000004 00000000' },
-  { name: 'an opaque over the bytes left', codec: xdr.opaque(0xffff_ffff), bytes: 'ffffffff 00000000' },
+  { name: 'an unknown enum value', codec: shapes.enumOf!, bytes: '00000002' },
+  { name: 'an opaque that is longer than its bound', codec: xdr.opaque(3), bytes: '00000004 00000000' },
+  { name: 'an opaque that is longer than the bytes left', codec: xdr.opaque(0xffff_ffff), bytes: 'ffffffff 00000000' },
   { name: 'an opaque without its padding', codec: xdr.opaque(9), bytes: '00000005 6162636465' },
-  { name: 'an array over its bound', codec: xdr.array(xdr.uint32, 1), bytes: '00000002 00000000 00000000' },
-  { name: 'an array over the bytes left', codec: xdr.array(xdr.uint32, 2 ** 32), bytes: 'ffffffff 00000000' },
   {
-    name: 'a list over its bound',
+    name: 'an array that is longer than its bound',
+    codec: xdr.array(xdr.uint32, 1),
+    bytes: '00000002 00000000 00000000',
+  },
+  {
+    name: 'an array that is longer than the bytes left',
+    codec: xdr.array(xdr.uint32, 2 ** 32),
+    bytes: 'ffffffff 00000000',
+  },
+  {
+    name: 'a list that is longer than its bound',
     codec: xdr.list(xdr.uint32, 1),
     bytes: '00000001 00000000 00000001 00000000 00000000',
   },
-  { name: 'a union with no such arm', codec: xdr.union('k', xdr.uint32, { 1: xdr.nothing }), bytes: '00000002' },
+  { name: 'a union whose tag has no arm', codec: xdr.union('k', xdr.uint32, { 1: xdr.nothing }), bytes: '00000002' },
 ];
 for (const { name, codec, bytes } of refused) {
   t.test(`${name} is refused`, async t => {
@@ -84,7 +92,7 @@ for (const { name, codec, bytes } of refused) {
   });
 }
 
-t.test('size64: what 64 bits cannot hold is written as nearly the most they can, not as 0', async t => {
+t.test('a size64 that does not fit in 64 bits is encoded as 2^64 - 2^32', async t => {
   const inStruct = xdr.struct({ a: xdr.size64, b: xdr.uint32 });
   const inVariable = xdr.struct({ a: xdr.size64, b: xdr.string(1) });
   for (const [value, bytes] of [
@@ -105,7 +113,7 @@ t.test('size64 above 2^53 - 1 decodes to Infinity', async t => {
   t.equal(xdr.decode(xdr.size64, hex('ffffffffffffffff')), Infinity);
 });
 
-t.test('a large payload is written like any opaque', async t => {
+t.test('a large payload is encoded as an opaque', async t => {
   for (const length of [PAYLOAD_COPY_MAX, PAYLOAD_COPY_MAX + 1, 100_000 - 2]) {
     const value = Buffer.alloc(length, 'x');
     t.ok(xdr.encode(xdr.payload(100_000), value).equals(xdr.encode(xdr.opaque(100_000), value)), `${length} bytes`);

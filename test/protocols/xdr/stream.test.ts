@@ -7,7 +7,7 @@ t.test('padding fills the last unit', async t => {
   t.strictSame([0, 1, 2, 3, 4, 5].map(padOf), [0, 3, 2, 1, 0, 3]);
 });
 
-t.test('a writer grows, and keeps what it has', async t => {
+t.test('a writer that grows keeps what was written', async t => {
   const to = new XdrWriter(Buffer.alloc(4));
   for (let i = 0; i < 1000; i++) to.uint32(i);
   const from = new XdrReader(to.toBuffer());
@@ -15,7 +15,7 @@ t.test('a writer grows, and keeps what it has', async t => {
   t.equal(from.left, 0);
 });
 
-t.test('a writer that is used again leaves nothing of its last use in the padding', async t => {
+t.test('the padding of a writer that is used again is zero', async t => {
   const to = new XdrWriter();
   to.bytes(Buffer.alloc(64, 0xff));
   to.at = 0;
@@ -24,7 +24,7 @@ t.test('a writer that is used again leaves nothing of its last use in the paddin
   t.equal(to.toBuffer().toString('hex'), `0000000161000000${'00000021'}${'62'.repeat(33)}000000`);
 });
 
-t.test('payloads: in parts or as one, the bytes are the same', async () => {
+t.test('payloads are the same bytes in parts and as one buffer', async () => {
   const sizes = fc.array(fc.constantFrom(0, 1, 5, PAYLOAD_COPY_MAX, PAYLOAD_COPY_MAX + 1, 20_001), { maxLength: 5 });
   fc.assert(
     fc.property(sizes, lengths => {
@@ -50,7 +50,7 @@ t.test('a large payload is not copied', async t => {
   t.ok(to.parts().includes(bytes));
 });
 
-t.test('truncate takes back bytes and payloads', async t => {
+t.test('truncate drops bytes and payloads', async t => {
   const to = new XdrWriter();
   to.payload(Buffer.alloc(10_000, 1));
   const { at, splices } = to;
@@ -62,7 +62,7 @@ t.test('truncate takes back bytes and payloads', async t => {
   t.ok(to.toBuffer().equals(before));
 });
 
-t.test('a length is patched in afterwards', async t => {
+t.test('a length can be written afterwards', async t => {
   const to = new XdrWriter();
   to.uint32(0);
   to.uint32(5);
@@ -83,7 +83,7 @@ t.test('a reader stays within its part of the buffer', async t => {
   t.equal(from.reset(other, 0, 4).uint32(), 9, 'the same buffer again');
 });
 
-t.test('what is read as bytes is a view, not a copy', async t => {
+t.test('bytes are read as a view, not as a copy', async t => {
   const record = Buffer.from('0000000161000000', 'hex');
   const bytes = new XdrReader(record).opaque(4);
   record[4] = 0x62;

@@ -31,7 +31,7 @@ const fifo = (path: string) => {
 };
 const grants = (bits: string) => (path: string) => `${OK} ${postOp(path)} ${bits}`;
 
-/** Of a file: what each caller may do by its mode. Columns: mode, root, owner, group, others. */
+/** The rights of each caller to a file of the given mode. */
 const OF_FILES: readonly (readonly [mode: number, root: string, owner: string, group: string, others: string])[] = [
   [0o000, '0000000d', '00000000', '00000000', '00000000'],
   [0o644, '0000000d', '0000000d', '00000001', '00000001'],
@@ -42,11 +42,11 @@ const OF_FILES: readonly (readonly [mode: number, root: string, owner: string, g
   [0o222, '0000000d', '0000000c', '0000000c', '0000000c'],
   [0o111, '0000002d', '00000020', '00000020', '00000020'],
   [0o100, '0000002d', '00000020', '00000000', '00000000'],
-  [0o077, '0000002d', '00000000', '0000002d', '0000002d'], // each looks at his own three bits only
+  [0o077, '0000002d', '00000000', '0000002d', '0000002d'], // each caller has only the rights of its own three bits
   [0o707, '0000002d', '0000002d', '00000000', '0000002d'],
 ];
 
-/** Of a directory: to change it, one must also be able to pass through it. There is no EXECUTE. */
+/** The rights to a directory. EXECUTE does not exist, and MODIFY, EXTEND and DELETE need the right to search. */
 const OF_DIRECTORIES: typeof OF_FILES = [
   [0o000, '0000001f', '00000000', '00000000', '00000000'],
   [0o755, '0000001f', '0000001f', '00000003', '00000003'],
@@ -77,7 +77,7 @@ const table = (make: typeof owned, rows: typeof OF_FILES): ObjectCase[] =>
 t.test('a file', t => objectCases(t, served, ACCESS, table(owned, OF_FILES)));
 t.test('a directory', t => objectCases(t, served, ACCESS, table(ownedDir, OF_DIRECTORIES)));
 
-t.test('what is asked', t =>
+t.test('only the bits that are asked for are granted', t =>
   objectCases(t, served, ACCESS, [
     { name: 'nothing', rest: '00000000', reply: grants('00000000') },
     ...[0x01, 0x02, 0x04, 0x08, 0x10, 0x20].flatMap((bit): ObjectCase[] => [
@@ -104,13 +104,13 @@ t.test('what is asked', t =>
       reply: grants('00000001'),
     },
     {
-      name: 'bits that are none are not granted',
+      name: 'unknown bits are not granted',
       make: owned(0o777),
       rest: 'ffffffff',
       reply: grants('0000002d'),
       skip: needsRoot,
     },
-    { name: 'only bits that are none', rest: 'ffffffc0', reply: grants('00000000') },
+    { name: 'only unknown bits', rest: 'ffffffc0', reply: grants('00000000') },
     {
       name: 'a symlink',
       make: path => symlinkSync('nowhere', path),
@@ -129,21 +129,21 @@ t.test('what is asked', t =>
       reply: grants('0000000c'),
     },
     {
-      name: 'the second of three groups',
+      name: 'a group that is the second of three',
       make: owned(0o640),
       auth: authSys(1001, 1001, [7, OWNER_ID, 8]),
       rest: ALL,
       reply: grants('00000001'),
     },
     {
-      name: 'the group as the first one',
+      name: 'the primary group',
       make: owned(0o640),
       auth: authSys(1001, OWNER_ID),
       rest: ALL,
       reply: grants('00000001'),
     },
     {
-      name: 'root’s group is nothing special',
+      name: 'the group of root has no special rights',
       make: owned(0o640),
       auth: authSys(1001, 0),
       rest: ALL,
@@ -152,22 +152,34 @@ t.test('what is asked', t =>
   ]),
 );
 
-t.test('squashed', async t => {
+t.test('squashed callers', async t => {
   const rootSquash = await serveNfs(t, { options: ['option nfs3.vol.squash root'] });
   chmodSync(rootSquash.dir, 0o755);
   await objectCases(t, rootSquash, ACCESS, [
-    { name: 'root is nobody', make: owned(0o744), rest: ALL, reply: grants('00000001'), skip: needsRoot },
-    { name: 'others are themselves', make: owned(0o744), auth: OWNER, rest: ALL, reply: grants('0000002d') },
+    {
+      name: 'root has the rights of the anonymous user',
+      make: owned(0o744),
+      rest: ALL,
+      reply: grants('00000001'),
+      skip: needsRoot,
+    },
+    { name: 'others keep their rights', make: owned(0o744), auth: OWNER, rest: ALL, reply: grants('0000002d') },
   ]);
   const options = ['option nfs3.vol.squash all', `option nfs3.vol.anonuid ${OWNER_ID}`, 'option nfs3.vol.anongid 5'];
   const allSquash = await serveNfs(t, { options });
   chmodSync(allSquash.dir, 0o755);
   await objectCases(t, allSquash, ACCESS, [
-    { name: 'everyone is the anonymous one', make: owned(0o600), auth: STRANGER, rest: ALL, reply: grants('0000000d') },
+    {
+      name: 'everybody has the rights of the anonymous user',
+      make: owned(0o600),
+      auth: STRANGER,
+      rest: ALL,
+      reply: grants('0000000d'),
+    },
   ]);
 });
 
-t.test('a change of the mode counts at once', { skip: needsRoot }, async t => {
+t.test('a change of the mode takes effect at once', { skip: needsRoot }, async t => {
   const path = join(served.dir, 'changing');
   owned(0o600)(path);
   const args = `${opaque(await served.handle('changing'))} ${ALL}`;
@@ -182,7 +194,7 @@ t.test('a change of the mode counts at once', { skip: needsRoot }, async t => {
   }
 });
 
-t.test('read-only: nothing that changes', async t => {
+t.test('a read-only volume grants nothing that changes it', async t => {
   for (const [name, options] of [
     ['an export', READ_ONLY_EXPORT],
     ['a layer', READ_ONLY_LAYER],
@@ -192,7 +204,7 @@ t.test('read-only: nothing that changes', async t => {
       { name: `${name}: a file`, make: owned(0o777), rest: ALL, reply: grants('00000021'), skip: needsRoot },
       { name: `${name}: a directory`, make: ownedDir(0o777), rest: ALL, reply: grants('00000003'), skip: needsRoot },
       {
-        name: `${name}: a fifo, whose writes do not go there`,
+        name: `${name}: a fifo, since writing to it does not change the volume`,
         make: fifo,
         rest: ALL,
         reply: grants('0000002d'),
@@ -202,14 +214,14 @@ t.test('read-only: nothing that changes', async t => {
   }
 });
 
-t.test('failures of the brick', async t => {
+t.test('errors of the brick have their statuses', async t => {
   await refusesFailures(t, ACCESS, 'access', async served => {
     makeFile(join(served.dir, 'file'));
     return { args: `${opaque(await served.handle('file'))} ${ALL}`, arm: () => postOp(join(served.dir, 'file')) };
   });
   const served = await serveNfs(t, { layers: failing('EIO', 'access', 'stat') });
   await objectCases(t, served, ACCESS, [
-    { name: 'attributes that cannot be had are left out', rest: ALL, reply: () => `${ERR.IO} 00000000` },
+    { name: 'attributes that the brick does not tell are left out', rest: ALL, reply: () => `${ERR.IO} 00000000` },
   ]);
 });
 

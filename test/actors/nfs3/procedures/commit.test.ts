@@ -23,7 +23,7 @@ const COMMIT = 21;
 const WRITE = 7;
 const WHOLE = '0000000000000000 00000000';
 
-/** COMMIT3resok: file_wcc and verf. A commit changes nothing that a client may see. */
+/** COMMIT3resok: file_wcc and verf. A commit changes no attributes. */
 const done = (path: string, before: string) => `${OK} ${wcc(before, path)} ${VERIFIER}`;
 
 const served = await serveNfs(t);
@@ -33,7 +33,7 @@ t.test(
   'a file',
   run([
     {
-      name: 'byte by byte',
+      name: 'a request and its reply, byte by byte',
       rest: `
         0000000000000000      // offset
         00000000              // count: 0, to the end of the file`,
@@ -43,16 +43,16 @@ t.test(
         ${postOp(path)}       // file_wcc.after
         b0b1b2b3 b4b5b6b7     // verf`,
     },
-    { name: 'a range of it', rest: '0000000000000002 00000005', reply: done },
-    { name: 'beyond its end', rest: '0000000000001000 00001000', reply: done },
+    { name: 'a range', rest: '0000000000000002 00000005', reply: done },
+    { name: 'a range beyond the end', rest: '0000000000001000 00001000', reply: done },
     { name: 'count 2^32 - 1', rest: '0000000000000000 ffffffff', reply: done },
     ...['001fffffffffffff', '0020000000000000', '7fffffffffffffff', '8000000000000000', 'ffffffffffffffff'].map(
       (offset): ObjectCase => ({ name: `offset ${BigInt(`0x${offset}`)}`, rest: `${offset} ffffffff`, reply: done }),
     ),
-    { name: 'that is empty', make: path => writeFileSync(path, ''), rest: WHOLE, reply: done },
-    { name: 'of mode 0444, by its owner', make: owned(0o444), auth: OWNER, rest: WHOLE, reply: done },
+    { name: 'an empty file', make: path => writeFileSync(path, ''), rest: WHOLE, reply: done },
+    { name: 'a file of mode 0444, by its owner', make: owned(0o444), auth: OWNER, rest: WHOLE, reply: done },
     {
-      name: 'by who may not write to it: it was allowed when he wrote',
+      name: 'by a caller that may no longer write: the writes were allowed',
       make: owned(0o600),
       auth: STRANGER,
       rest: WHOLE,
@@ -62,12 +62,12 @@ t.test(
 );
 
 t.test(
-  'what is no file',
+  'an object that is not a regular file',
   run([
     { name: 'a directory: ISDIR', make: path => mkdirSync(path), rest: WHOLE, reply: unasked(ERR.ISDIR) },
     { name: 'a symlink: INVAL', make: path => symlinkSync('case-1', path), rest: WHOLE, reply: unasked(ERR.INVAL) },
     {
-      name: 'a fifo: INVAL, and nobody waits for it',
+      name: 'a fifo: INVAL, and the call does not wait for it',
       make: path => execFileSync('mkfifo', [path]),
       rest: WHOLE,
       reply: unasked(ERR.INVAL),
@@ -75,7 +75,7 @@ t.test(
   ]),
 );
 
-t.test('after UNSTABLE writes: the verifier is theirs', async t => {
+t.test('COMMIT has the verifier of the UNSTABLE writes before it', async t => {
   const path = join(served.dir, 'written');
   writeFileSync(path, '');
   const handle = opaque(await served.handle('written'));
@@ -91,7 +91,7 @@ t.test('after UNSTABLE writes: the verifier is theirs', async t => {
   t.equal(readFileSync(path, 'latin1'), data.repeat(3));
 });
 
-t.test('many at a time', async t => {
+t.test('many commits at the same time', async t => {
   const path = join(served.dir, 'many');
   makeFile(path);
   const args = `${opaque(await served.handle('many'))} ${WHOLE}`;
@@ -115,24 +115,30 @@ t.test('the verifier changes when data may have been lost', async t => {
   const written = await served.exchange(
     call('nfs3', WRITE, `${args.slice(0, -WHOLE.length)} 0000000000000000 00000001 00000000 00000001 78000000`),
   );
-  t.equal(written.toString('hex', written.length - 8), after.toString('hex', after.length - 8), 'and so does WRITE’s');
+  t.equal(
+    written.toString('hex', written.length - 8),
+    after.toString('hex', after.length - 8),
+    'the verifier of WRITE changes, too',
+  );
 });
 
-t.test('read-only: ROFS, as there is nothing that could have been written', async t => {
+t.test('a read-only export refuses, since nothing can have been written: ROFS', async t => {
   const exported = await serveNfs(t, nfs3.READ_ONLY_EXPORT);
-  await objectCases(t, exported, COMMIT, [{ name: 'an export', rest: WHOLE, reply: unasked(ERR.ROFS) }]);
+  await objectCases(t, exported, COMMIT, [{ name: 'a read-only export', rest: WHOLE, reply: unasked(ERR.ROFS) }]);
   const layered = await serveNfs(t, nfs3.READ_ONLY_LAYER);
-  await objectCases(t, layered, COMMIT, [{ name: 'a layer has nothing against it', rest: WHOLE, reply: done }]);
+  await objectCases(t, layered, COMMIT, [
+    { name: 'features/read-only lets it pass, since it changes nothing', rest: WHOLE, reply: done },
+  ]);
 });
 
-t.test('failures of the brick', async t => {
+t.test('errors of the brick have their statuses', async t => {
   await refusesFailures(t, COMMIT, 'fsync', async served => {
     makeFile(join(served.dir, 'file'));
     return { args: `${opaque(await served.handle('file'))} ${WHOLE}`, arm: () => unseen(join(served.dir, 'file')) };
   });
   const served = await serveNfs(t, { layers: nfs3.failing('EIO', 'fsync', 'stat') });
   await objectCases(t, served, COMMIT, [
-    { name: 'attributes that cannot be had are left out', rest: WHOLE, reply: () => `${ERR.IO} ${NO_WCC}` },
+    { name: 'attributes that the brick does not tell are left out', rest: WHOLE, reply: () => `${ERR.IO} ${NO_WCC}` },
   ]);
 });
 

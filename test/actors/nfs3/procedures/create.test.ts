@@ -109,7 +109,7 @@ t.test(
   'new files',
   run([
     {
-      name: 'byte by byte',
+      name: 'a request and its reply, byte by byte',
       make: empty,
       rest: `
         00000001 66000000              // where.name: "f"
@@ -150,7 +150,7 @@ t.test(
       check: (t, dir) => void t.equal(lstatSync(join(dir, 'f')).size, 0),
     },
     {
-      name: 'no attributes: for the owner only',
+      name: 'no attributes: mode 0600',
       make: empty,
       rest: unchecked(NO_SATTR),
       reply: made,
@@ -166,7 +166,7 @@ t.test(
     },
     { name: 'mode 07777', make: empty, rest: guarded(modeOf('00000fff')), reply: made, check: file(0o7777) },
     {
-      name: 'bits that are no mode',
+      name: 'bits above the mode are ignored',
       make: empty,
       rest: unchecked(modeOf('ffff81a4')),
       reply: made,
@@ -180,7 +180,7 @@ t.test(
       check: file(0o600, undefined, undefined, 100),
     },
     {
-      name: 'a size of none',
+      name: 'size 0',
       make: empty,
       rest: unchecked(EMPTY),
       reply: made,
@@ -201,7 +201,7 @@ t.test(
       check: (t, dir) => void t.ok(Math.abs(lstatSync(join(dir, 'f')).mtimeMs - Date.now()) < 60_000),
     },
     {
-      name: 'by a user: it is his',
+      name: 'by a user, who owns it',
       make: ownedDir(0o777),
       auth: STRANGER,
       rest: unchecked(),
@@ -209,7 +209,7 @@ t.test(
       check: file(0o644, 2000, 2000),
     },
     {
-      name: 'by one of the group',
+      name: 'by a member of the group',
       make: ownedDir(0o770),
       auth: MEMBER,
       rest: unchecked(),
@@ -233,7 +233,7 @@ t.test(
       check: file(0o4755, OWNER_ID, OWNER_ID),
     },
     {
-      name: 'read-only from the start, with a size',
+      name: 'mode 0444 together with a size',
       make: empty,
       auth: OWNER,
       rest: guarded('00000001 00000124 00000000 00000000 00000001 0000000000000003 00000000 00000000'),
@@ -241,7 +241,7 @@ t.test(
       check: file(0o444, OWNER_ID, OWNER_ID, 3),
     },
     {
-      name: 'an owner that a user may not give is no demand',
+      name: 'an owner that the user may not give is ignored',
       make: empty,
       auth: OWNER,
       rest: unchecked('00000001 000001a4 00000001 00000000 00000001 00000000 00000000 00000000 00000000'),
@@ -249,7 +249,7 @@ t.test(
       check: file(0o644, OWNER_ID, OWNER_ID),
     },
     {
-      name: 'a group that a user is in',
+      name: 'a group that the user is in',
       make: ownedDir(0o777),
       auth: MEMBER,
       rest: unchecked('00000001 000001a4 00000000 00000001 000003e8 00000000 00000000 00000000'),
@@ -257,7 +257,7 @@ t.test(
       check: file(0o644, 1001, OWNER_ID),
     },
     {
-      name: 'in a setgid directory: its group',
+      name: 'in a setgid directory the object gets its group',
       make: ownedDir(0o2777),
       auth: STRANGER,
       rest: unchecked(),
@@ -276,10 +276,10 @@ t.test(
 );
 
 t.test(
-  'UNCHECKED, and it is there',
+  'UNCHECKED, and the file exists',
   run([
     {
-      name: 'it stays as it is, attributes and all',
+      name: 'the file keeps its content and attributes',
       make: dirWith(0o600),
       rest: unchecked(modeOf('000001ff')),
       reply: made,
@@ -287,7 +287,7 @@ t.test(
       skip: needsRoot,
     },
     {
-      name: 'size 0 empties it',
+      name: 'size 0 empties the file',
       make: dirWith(0o644),
       rest: unchecked(EMPTY),
       reply: made,
@@ -295,7 +295,7 @@ t.test(
       skip: needsRoot,
     },
     {
-      name: 'size 5 cuts it',
+      name: 'size 5 truncates the file',
       make: dirWith(0o644),
       rest: unchecked(sizeOf('0000000000000005')),
       reply: made,
@@ -303,7 +303,7 @@ t.test(
       skip: needsRoot,
     },
     {
-      name: 'by a stranger who only asks for it',
+      name: 'by a stranger, without a size',
       make: dirWith(0o600),
       auth: STRANGER,
       rest: unchecked(),
@@ -311,7 +311,7 @@ t.test(
       check: untouched,
     },
     {
-      name: 'emptied by who may write',
+      name: 'emptied by a caller with the right to write',
       make: dirWith(0o666),
       auth: STRANGER,
       rest: unchecked(EMPTY),
@@ -327,7 +327,7 @@ t.test(
       check: file(0o444, OWNER_ID, OWNER_ID),
     },
     {
-      name: 'emptied by who may not write: ACCES',
+      name: 'emptied by a caller without the right to write: ACCES',
       make: dirWith(0o644),
       auth: STRANGER,
       rest: unchecked(EMPTY),
@@ -335,7 +335,7 @@ t.test(
       check: untouched,
     },
     {
-      name: 'in a directory that the caller may not change: it is there',
+      name: 'in a directory that the caller may not change',
       make(path) {
         dirWith(0o644)(path);
         chmodSync(path, 0o755);
@@ -371,7 +371,7 @@ const makeEmpty = (path: string) => {
 };
 
 t.test(
-  'what is there and must not be: EXIST',
+  'GUARDED or EXCLUSIVE, and the name exists: EXIST',
   run([
     {
       name: 'GUARDED, a file',
@@ -416,7 +416,7 @@ t.test(
 
 // As knfsd: Linux (since 6.11) sends CREATE for open(2) with O_CREAT without looking the name up first.
 t.test(
-  'UNCHECKED, what is there and is no file: it is told of, and left as it is',
+  'UNCHECKED, and the name is not a regular file: it is returned and not changed',
   run(
     NO_FILES.flatMap(({ kind, make }): ObjectCase[] => {
       const before = { mode: '', target: '' };
@@ -430,8 +430,8 @@ t.test(
       };
       const rest = [
         ['', unchecked()],
-        [' that is to be empty', unchecked(EMPTY)],
-        [' that is to have a mode', unchecked('00000001 000001ff 00000000 00000000 00000000 00000000 00000000')],
+        [' and size 0', unchecked(EMPTY)],
+        [' and a mode', unchecked('00000001 000001ff 00000000 00000000 00000000 00000000 00000000')],
       ] as const;
       return rest.map(([how, rest]) => {
         return { name: `${kind}${how}`, make: noted, auth: STRANGER, rest, reply: made, check: unchanged };
@@ -440,7 +440,7 @@ t.test(
   ),
 );
 
-/** Asks for `f` in the directory `d`, exclusively, and answers with its handle if it is made. */
+/** Creates `f` in the directory `d` with EXCLUSIVE. Returns its handle, or `undefined` if that is refused. */
 async function ask(t: Test, served: ServedNfs, verf: string, status: string) {
   const dir = join(served.dir, 'd');
   const handle = opaque(await served.handle('d'));
@@ -457,7 +457,7 @@ async function ask(t: Test, served: ServedNfs, verf: string, status: string) {
 }
 
 for (const verifier of [V1, '0000000000000000', 'ffffffffffffffff', '8000000080000000', '7fffffff00000001']) {
-  t.test(`EXCLUSIVE, again with the same verifier ${verifier}: the same file, after a restart as well`, async t => {
+  t.test(`EXCLUSIVE again with the same verifier ${verifier}: the same file, also after a restart`, async t => {
     const stateDir = await temporaryDir(t, 'state');
     const first = await serveNfs(t, { stateDir });
     mkdirSync(join(first.dir, 'd'));
@@ -473,12 +473,12 @@ for (const verifier of [V1, '0000000000000000', 'ffffffffffffffff', '80000000800
   });
 }
 
-t.test('EXCLUSIVE, and its client has set the attributes since: another’s verifier does not fit any more', async t => {
+t.test('EXCLUSIVE after the client has set the attributes: the verifier of another client is refused', async t => {
   const served = await serveNfs(t);
   const dir = join(served.dir, 'd');
   mkdirSync(dir);
   const handle = await ask(t, served, V1, OK);
-  // SETATTR: mode 0644, both times of the server's clock
+  // SETATTR: mode 0644, and the server's time as atime and mtime
   const sattr = '00000001 000001a4 00000000 00000000 00000000 00000001 00000001 00000000';
   const before = wccAttr(join(dir, 'f'));
   await expectNfs3(t, served, 2, `${opaque(handle!)} ${sattr}`, () => `${OK} ${wcc(before, join(dir, 'f'))}`);
@@ -486,7 +486,7 @@ t.test('EXCLUSIVE, and its client has set the attributes since: another’s veri
   await ask(t, served, V2, ERR.EXIST);
 });
 
-t.test('EXCLUSIVE, and it has been removed since: made anew', async t => {
+t.test('EXCLUSIVE after the file was removed: it is created again', async t => {
   const served = await serveNfs(t);
   const dir = join(served.dir, 'd');
   mkdirSync(dir);
@@ -497,7 +497,7 @@ t.test('EXCLUSIVE, and it has been removed since: made anew', async t => {
   await ask(t, served, V2, OK);
 });
 
-t.test('several clients at a time, each with a verifier or a guard of its own: one makes it', async t => {
+t.test('of several clients at the same time, with different verifiers or GUARDED, one creates the file', async t => {
   const dir = join(served.dir, 'race');
   mkdirSync(dir);
   const handle = opaque(await served.handle('race'));
@@ -512,7 +512,7 @@ t.test('several clients at a time, each with a verifier or a guard of its own: o
   }
 });
 
-t.test('made with mode 0444 and written to by who made it', { skip: needsRoot }, async t => {
+t.test('a file of mode 0444 can be written by the owner who created it', { skip: needsRoot }, async t => {
   const dir = join(served.dir, 'git');
   ownedDir(0o755)(dir);
   const handle = opaque(await served.handle('git'));
@@ -532,12 +532,12 @@ const REFUSED_CALLERS: readonly (readonly [name: string, mode: number, auth: str
   ['a stranger', 0o755, STRANGER, unchecked()],
   ['one of the group', 0o757, MEMBER, guarded()],
   ['the owner', 0o577, OWNER, exclusive(V1)],
-  ['who may write, but not pass', 0o776, STRANGER, unchecked()],
+  ['a caller with the right to write, but not to search', 0o776, STRANGER, unchecked()],
   ['root’s group', 0o755, authSys(2000, 0), unchecked()],
 ];
 
 t.test(
-  'who may not: ACCES',
+  'callers that may not: ACCES',
   run(
     REFUSED_CALLERS.map(([name, mode, auth, rest]) => {
       return { name, make: ownedDir(mode), auth, rest, reply: unchanged(ERR.ACCES), check: nothingMade };
@@ -562,13 +562,13 @@ const REFUSED_ATTRIBUTES: readonly (readonly [name: string, status: string, how:
 ];
 
 t.test(
-  'attributes that cannot be: nothing is made',
+  'impossible attributes: nothing is made',
   run([
     ...REFUSED_ATTRIBUTES.map(([name, status, rest]) => {
       return { name, make: empty, rest, reply: unasked(status), check: nothingMade };
     }),
     {
-      name: 'size 2^53 - 1: FBIG of the file system, and the file is taken back',
+      name: 'size 2^53 - 1: FBIG of the file system, and the file is removed again',
       make: empty,
       rest: guarded(sizeOf('001fffffffffffff')),
       reply: unchanged(ERR.FBIG),
@@ -579,7 +579,7 @@ t.test(
 );
 
 t.test(
-  'what is no directory: NOTDIR',
+  'an object that is not a directory: NOTDIR',
   run([
     { name: 'a file', rest: unchecked(), reply: unasked(ERR.NOTDIR) },
     {
@@ -591,7 +591,7 @@ t.test(
   ]),
 );
 
-t.test('names', async t => {
+t.test('impossible names are refused', async t => {
   const served = await serveNfs(t);
   const { dir } = served;
   const root = opaque(await served.handle(''));
@@ -614,7 +614,7 @@ t.test('names', async t => {
   t.strictSame(hexNamesIn(dir), names.sort());
 });
 
-t.test('values that are none: GARBAGE_ARGS', async t => {
+t.test('invalid values are GARBAGE_ARGS', async t => {
   const served = await serveNfs(t);
   const root = opaque(await served.handle(''));
   for (const [name, rest] of Object.entries({
@@ -632,7 +632,7 @@ t.test('values that are none: GARBAGE_ARGS', async t => {
   t.strictSame(namesIn(served.dir), []);
 });
 
-t.test('a directory that goes while the client has its handle: STALE', async t => {
+t.test('a directory that is removed while the client has its handle: STALE', async t => {
   mkdirSync(join(served.dir, 'goes'));
   const handle = opaque(await served.handle('goes'));
   rmSync(join(served.dir, 'goes'), { recursive: true });
@@ -642,20 +642,20 @@ t.test('a directory that goes while the client has its handle: STALE', async t =
   }
 });
 
-t.test('read-only: ROFS', async t => {
+t.test('a read-only volume refuses: ROFS', async t => {
   for (const how of [unchecked(), guarded(), exclusive(V1)]) {
     const exported = await serveNfs(t, nfs3.READ_ONLY_EXPORT);
     await objectCases(t, exported, CREATE, [
-      { name: 'an export', make: empty, rest: how, reply: unasked(ERR.ROFS), check: nothingMade },
+      { name: 'a read-only export', make: empty, rest: how, reply: unasked(ERR.ROFS), check: nothingMade },
     ]);
     const layered = await serveNfs(t, nfs3.READ_ONLY_LAYER);
     await objectCases(t, layered, CREATE, [
-      { name: 'a layer', make: empty, rest: how, reply: unchanged(ERR.ROFS), check: nothingMade },
+      { name: 'features/read-only', make: empty, rest: how, reply: unchanged(ERR.ROFS), check: nothingMade },
     ]);
   }
 });
 
-t.test('failures of the brick', async t => {
+t.test('errors of the brick have their statuses', async t => {
   await nfs3.refusesFailures(t, CREATE, 'create', async served => ({
     args: `${opaque(await served.handle(''))} ${unchecked()}`,
     arm: () => unseen(served.dir),

@@ -10,7 +10,7 @@ import { call, expectNfs3, opaque, postOp, statfs, word64 } from '../../../suppo
 const FSSTAT = 18;
 const served = await serveNfs(t);
 
-/** What is free changes while others use the disk: only the totals are looked at here. */
+/** Expects the totals only, since what is free changes while others use the disk. */
 const totals = (path: string) => {
   const { blocks, bsize, files } = statfs(served.dir);
   return `
@@ -28,7 +28,7 @@ const anything: ObjectCase[] = [
   { name: 'of a directory', make: path => mkdirSync(path), reply: totals },
   { name: 'of a symlink', make: path => symlinkSync('nowhere', path), reply: totals },
   {
-    name: 'by a stranger, of what he may not read',
+    name: 'by a stranger, of an object that the stranger may not read',
     make: path => mkdirSync(path, { mode: 0 }),
     auth: STRANGER,
     reply: totals,
@@ -37,7 +37,7 @@ const anything: ObjectCase[] = [
 
 t.test('totals', t => objectCases(t, served, FSSTAT, anything));
 
-/** Bytes and files, free and available: what the reply says, and what the kernel says right after. */
+/** The numbers of free and available bytes and files in a reply, and those of the kernel before and after it. */
 async function free(auth?: string) {
   const before = statfs(served.dir);
   const reply = await served.exchange(call('nfs3', FSSTAT, opaque(await served.handle('')), auth));
@@ -56,41 +56,41 @@ async function free(auth?: string) {
 const SLACK_BYTES = 1n << 32n;
 const near = (a: bigint, b: bigint, slack: bigint) => a - b <= slack && b - a <= slack;
 
-t.test('what is free, and what of it is for the caller', async t => {
+t.test('free space and files, and what of them the caller may use', async t => {
   for (const auth of [undefined, authSys(2000, 2000)]) {
     const { after, fbytes, abytes, ffiles, afiles } = await free(auth);
     t.ok(near(fbytes, after.bfree * after.bsize, SLACK_BYTES), `fbytes ${fbytes}`);
     t.ok(near(abytes, after.bavail * after.bsize, SLACK_BYTES), `abytes ${abytes}`);
     t.ok(near(ffiles, after.ffree, 100_000n), `ffiles ${ffiles}`);
     t.ok(near(afiles, after.ffree, 100_000n), `afiles ${afiles}`);
-    t.ok(abytes <= fbytes, 'the reserve of root is not for others');
+    t.ok(abytes <= fbytes, 'the reserve of root is not available to others');
   }
 });
 
-t.test('a read-only volume', async t => {
+t.test('a read-only volume is no different', async t => {
   for (const options of [READ_ONLY_EXPORT, READ_ONLY_LAYER]) {
     await objectCases(t, await serveNfs(t, options), FSSTAT, anything);
   }
 });
 
-t.test('failures of the brick', async t => {
+t.test('errors of the brick have their statuses', async t => {
   await refusesFailures(t, FSSTAT, 'statfs', async served => ({
     args: opaque(await served.handle('')),
     arm: () => postOp(served.dir),
   }));
   const broken = await serveNfs(t, { layers: failing('EIO', 'statfs', 'stat') });
   await objectCases(t, broken, FSSTAT, [
-    { name: 'attributes that cannot be had are left out', reply: () => `${ERR.IO} 00000000` },
+    { name: 'attributes that the brick does not tell are left out', reply: () => `${ERR.IO} 00000000` },
   ]);
   const blind = await serveNfs(t, { layers: failing('EIO', 'stat') });
   await objectCases(t, blind, FSSTAT, [
-    { name: 'and are no reason to fail', reply: path => totals(path).replace(postOp(path), '00000000') },
+    { name: 'the call succeeds without attributes', reply: path => totals(path).replace(postOp(path), '00000000') },
   ]);
 });
 
 t.test('refusals', t => refusals(t, { proc: FSSTAT, unknown: '00000000' }));
 
-/** A layer that has the brick's counts replaced; the volume over it is `vol`. */
+/** The volume `vol` over a layer that replaces the counts of the brick. */
 const counting = async (t: Test, counts: string) => {
   const dir = await temporaryDir(t, 'xlator');
   writeFileSync(
@@ -108,7 +108,7 @@ const counting = async (t: Test, counts: string) => {
   return serveNfs(t, { layers: `volume vol\n type "file:${join(dir, 'counts.ts')}"\n subvolumes brick\nend-volume\n` });
 };
 
-t.test('counts that 64 bits cannot hold, as FUSE and ZFS report them, are as large as can be', async t => {
+t.test('counts that do not fit in 64 bits, as FUSE and ZFS report them, become the largest possible ones', async t => {
   const cases = [
     ['0', '0000000000000000'],
     ['2 ** 53 - 1', '001fffffffffffff'],

@@ -35,7 +35,7 @@ import { call, expectNfs3, fattr3, opaque } from '../../../support/wire.ts';
 const GETATTR = 1;
 const attributes = (path: string) => `${OK} ${fattr3(path)}`;
 
-/** A fattr3 as {@link fattr3} makes it, with other words for the times. */
+/** The {@link fattr3} of a path with another atime and mtime. */
 const withTimes = (path: string, atime: string, mtime: string) => {
   const { ctimeNs } = lstatSync(path, { bigint: true });
   const ctime = [ctimeNs / 1_000_000_000n, ctimeNs % 1_000_000_000n].map(n => n.toString(16).padStart(8, '0'));
@@ -44,7 +44,7 @@ const withTimes = (path: string, atime: string, mtime: string) => {
 
 const served = await serveNfs(t);
 
-t.test('each type and attribute', t =>
+t.test('every type and attribute', t =>
   objectCases(t, served, GETATTR, [
     {
       name: 'a file, byte by byte',
@@ -78,7 +78,7 @@ t.test('each type and attribute', t =>
       make: path => execFileSync('mknod', [path, 'c', '2748', '703710']),
       reply: path => attributes(path).replace('00000abc000abcde', '00000abc 000abcde'),
       check(t, path) {
-        t.match(fattr3(path), /00000abc000abcde/, 'major and minor as they were given');
+        t.match(fattr3(path), /00000abc000abcde/, 'major and minor');
       },
       skip: needsRoot,
     },
@@ -100,7 +100,7 @@ t.test('each type and attribute', t =>
       },
     },
     {
-      name: 'three links',
+      name: 'a file with three links',
       make(path) {
         makeFile(path);
         linkSync(path, `${path}.2`);
@@ -118,7 +118,7 @@ t.test('each type and attribute', t =>
       skip: needsRoot,
     },
     {
-      name: 'times of nanoseconds',
+      name: 'times with nanoseconds',
       make(path) {
         makeFile(path);
         execFileSync('touch', ['-a', '-d', '@1700000000.123456789', path]);
@@ -127,7 +127,7 @@ t.test('each type and attribute', t =>
       reply: path => `${OK} ${withTimes(path, '6553f100 075bcd15', '6553f101 3b9ac9ff')}`,
     },
     {
-      name: 'times of a symlink, which are its own',
+      name: 'the times of a symlink, not those of its target',
       make(path) {
         symlinkSync('case-1', path);
         lutimesSync(path, 5, 6);
@@ -135,7 +135,7 @@ t.test('each type and attribute', t =>
       reply: path => `${OK} ${withTimes(path, '00000005 00000000', '00000006 00000000')}`,
     },
     {
-      name: 'times before 1970 and after 2106 show as the nearest that nfstime3 knows',
+      name: 'a time before 1970 or after 2106 becomes the nearest one of nfstime3',
       make(path) {
         makeFile(path);
         execFileSync('touch', ['-a', '-d', '1960-01-01T00:00:00Z', path]);
@@ -152,7 +152,7 @@ t.test('each type and attribute', t =>
       auth: STRANGER,
       reply: attributes,
     },
-    { name: 'with AUTH_NONE: clients ask so while they mount (RFC 2623, 2.3.2)', auth: AUTH_NONE, reply: attributes },
+    { name: 'with AUTH_NONE, as clients ask while they mount (RFC 2623, 2.3.2)', auth: AUTH_NONE, reply: attributes },
   ]),
 );
 
@@ -164,11 +164,11 @@ t.test('a socket', async t => {
   await expectNfs3(t, served, GETATTR, opaque(handle), () => attributes(join(served.dir, 'socket')));
 });
 
-t.test('the root', async t => {
+t.test('the root of the volume', async t => {
   await expectNfs3(t, served, GETATTR, opaque(await served.handle('')), () => attributes(served.dir));
 });
 
-t.test('a change behind the server is seen at once', async t => {
+t.test('a change made on the disk is seen at once', async t => {
   const path = join(served.dir, 'changing');
   makeFile(path);
   const handle = await served.handle('changing');
@@ -180,7 +180,7 @@ t.test('a change behind the server is seen at once', async t => {
   await expectNfs3(t, served, GETATTR, opaque(handle), () => attributes(path));
 });
 
-t.test('a handle is good after renames of the file and of what it is in, and after a restart', async t => {
+t.test('a handle stays valid after renames of the file and of its directories, and after a restart', async t => {
   const stateDir = await temporaryDir(t, 'state');
   const before = await serveNfs(t, { stateDir });
   const at = (path: string) => join(before.dir, path);
@@ -204,7 +204,7 @@ t.test('a handle is good after renames of the file and of what it is in, and aft
   await expectNfs3(t, after, GETATTR, opaque(dir), () => attributes(at('d/moved/b')));
 });
 
-t.test('nfs.enable-ino32: the two halves of the file id are folded into one', async t => {
+t.test('with nfs.enable-ino32 the two halves of the file id are folded into one', async t => {
   const served = await serveNfs(t, { options: ['option nfs.enable-ino32 on'] });
   const { ino } = lstatSync(served.dir, { bigint: true });
   const folded = ((ino >> 32n) ^ (ino & 0xffff_ffffn)).toString(16).padStart(16, '0');
@@ -213,7 +213,7 @@ t.test('nfs.enable-ino32: the two halves of the file id are folded into one', as
   await expectNfs3(t, served, GETATTR, opaque(await served.handle('')), `${OK} ${expected}`);
 });
 
-t.test('failures of the brick', async t => {
+t.test('errors of the brick have their statuses', async t => {
   await refusesFailures(t, GETATTR, 'stat', async served => ({
     args: opaque(await served.handle('')),
     arm: () => '',

@@ -35,7 +35,7 @@ import {
 
 const GETATTR = 1;
 const LINK = 15;
-/** LINK3args: the object's handle; the directory's handle, the name. */
+/** LINK3args: the handle of the object, the handle of the directory, the name. */
 const argsOf = (file: string, dir: string, name: string) => `${opaque(file)} ${opaque(dir)} ${text(name)}`;
 
 interface Linking {
@@ -82,7 +82,7 @@ t.test('a request and its reply, byte by byte', async t => {
   t.strictSame(nfs3.namesIn(served.dir), ['new', 'old']);
 });
 
-t.test('every type but directories; both names have one handle', async t => {
+t.test('objects of every type except directories; both names have the same handle', async t => {
   const served = await serveNfs(t);
   mkdirSync(join(served.dir, 'd'));
   const socket = createServer().listen(join(served.dir, 'a socket'));
@@ -109,7 +109,7 @@ t.test('every type but directories; both names have one handle', async t => {
   t.equal(readlinkSync(join(served.dir, 'd', 'a symlink')), 'nowhere');
 });
 
-t.test('the object has no name of that handle any more, but another', async t => {
+t.test('an object that has lost the name by which its handle was found, and has another', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'a'), 'x');
   const file = await served.handle('a');
@@ -135,7 +135,7 @@ t.test('names of 255 bytes and of every byte', async t => {
   t.equal(lstatSync(join(served.dir, 'file')).nlink, 1 + names.length);
 });
 
-t.test('what the brick refuses, with wcc_data', async t => {
+t.test('what the brick refuses has wcc_data', async t => {
   const served = await serveNfs(t);
   const { dir } = served;
   chmodSync(dir, 0o755);
@@ -150,9 +150,9 @@ t.test('what the brick refuses, with wcc_data', async t => {
     { name: 'EXIST: itself', file: 'f', to: 'f', status: ERR.EXIST },
     { name: 'EXIST: a symlink to nothing', file: 'f', to: 'l', status: ERR.EXIST },
     { name: 'EXIST: a directory', file: 'f', to: 'd', status: ERR.EXIST },
-    { name: 'ACCES: a directory of somebody else', file: 'f', to: 'new', status: ERR.ACCES, auth: stranger },
-    { name: 'PERM: a directory has one name', file: 'other', to: 'new', status: ERR.PERM },
-    { name: 'PERM: a full directory as well', file: 'full', dir: 'd', to: 'new', status: ERR.PERM },
+    { name: 'ACCES: into a directory of another user', file: 'f', to: 'new', status: ERR.ACCES, auth: stranger },
+    { name: 'PERM: a directory', file: 'other', to: 'new', status: ERR.PERM },
+    { name: 'PERM: a directory with entries', file: 'full', dir: 'd', to: 'new', status: ERR.PERM },
     { name: 'PERM: a directory in itself', file: 'd', dir: 'd', to: 'd', status: ERR.PERM },
   ];
   for (const { name, file, to, ...how } of cases) {
@@ -161,7 +161,7 @@ t.test('what the brick refuses, with wcc_data', async t => {
       t.strictSame(nfs3.namesIn(dir), names);
     });
   }
-  await t.test("a file of somebody else's, as the machine has it (fs.protected_hardlinks)", async t => {
+  await t.test('a file of another user: as fs.protected_hardlinks has it', async t => {
     const kept = readFileSync('/proc/sys/fs/protected_hardlinks', 'latin1').trim() === '1';
     chmodSync(join(dir, 'f'), 0o644);
     await link(t, served, 'f', 'new', { dir: 'open', status: kept ? ERR.PERM : OK, auth: stranger });
@@ -169,7 +169,7 @@ t.test('what the brick refuses, with wcc_data', async t => {
   });
 });
 
-t.test('as owner, and as a member of the group', async t => {
+t.test('into directories of the caller and of a group of the caller', async t => {
   const served = await serveNfs(t);
   chmodSync(served.dir, 0o755);
   for (const [name, uid, gid, mode] of [
@@ -188,7 +188,7 @@ t.test('as owner, and as a member of the group', async t => {
   t.strictSame(nfs3.namesIn(served.dir), ['f', 'group', 'group/x', 'own', 'own/x']);
 });
 
-t.test('into what is no directory: NOTDIR', async t => {
+t.test('into an object that is not a directory: NOTDIR', async t => {
   const served = await serveNfs(t);
   for (const name of ['f', 'g']) writeFileSync(join(served.dir, name), '');
   const args = argsOf(await served.handle('f'), await served.handle('g'), 'new');
@@ -197,7 +197,7 @@ t.test('into what is no directory: NOTDIR', async t => {
   });
 });
 
-t.test('names that cannot be', async t => {
+t.test('impossible names are refused', async t => {
   const served = await serveNfs(t);
   const path = join(served.dir, 'f');
   writeFileSync(path, '');
@@ -207,7 +207,7 @@ t.test('names that cannot be', async t => {
   await nfs3.refusesNames(t, served, LINK, name => `${file} ${root} ${name}`, arm, dots);
 });
 
-t.test('handles that are none', async t => {
+t.test('invalid handles are refused', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'f'), '');
   const [file, root] = [opaque(await served.handle('f')), opaque(await served.handle(''))];
@@ -226,13 +226,13 @@ t.test('handles that are none', async t => {
   });
 });
 
-t.test('arguments that are none', async t => {
+t.test('invalid arguments are refused', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'f'), '');
   await nfs3.refusesGarbage(t, served, LINK, argsOf(await served.handle('f'), await served.handle(''), 'new'));
 });
 
-t.test('an object or a directory that goes: STALE', async t => {
+t.test('an object or a directory that was removed: STALE', async t => {
   const served = await serveNfs(t);
   const [dir, f, g] = ['d', 'f', 'g'].map(name => join(served.dir, name)) as [string, string, string];
   mkdirSync(dir);
@@ -252,7 +252,7 @@ t.test('an object or a directory that goes: STALE', async t => {
   await expectNfs3(t, served, LINK, argsOf(handles[2], handles[0], 'y'), () => `${ERR.STALE} ${postOp(g)} ${NO_WCC}`);
 });
 
-t.test('between volumes: XDEV', async t => {
+t.test('between two volumes: XDEV', async t => {
   const elsewhere = await temporaryDir(t, 'other');
   const layers = `volume vol
   type debug/io-stats
@@ -272,7 +272,7 @@ end-volume`;
   t.strictSame(nfs3.namesIn(elsewhere), []);
 });
 
-t.test('read-only: ROFS', async t => {
+t.test('a read-only volume refuses: ROFS', async t => {
   for (const [name, options, known] of [
     ['an export', nfs3.READ_ONLY_EXPORT, false],
     ['a layer', nfs3.READ_ONLY_LAYER, true],
@@ -289,7 +289,7 @@ t.test('read-only: ROFS', async t => {
   }
 });
 
-t.test('what a brick fails with', async t => {
+t.test('errors of the brick have their statuses', async t => {
   await nfs3.refusesFailures(t, LINK, 'link', async served => {
     const path = join(served.dir, 'f');
     writeFileSync(path, '');
@@ -298,7 +298,7 @@ t.test('what a brick fails with', async t => {
   });
 });
 
-t.test('a link is seen through the handle the client has', async t => {
+t.test('the new link is seen in the attributes of a handle that the client already has', async t => {
   const served = await serveNfs(t);
   const path = join(served.dir, 'f');
   writeFileSync(path, '');

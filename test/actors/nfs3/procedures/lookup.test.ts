@@ -29,7 +29,7 @@ const LOOKUP = 3;
 const GETATTR = 1;
 const served = await serveNfs(t);
 
-/** LOOKUP3resok of `path`, found in `dir`: the handle is what a client gets that mounts or looks it up by itself. */
+/** LOOKUP3resok of `path`, found in `dir`. */
 const found = async (served: ServedNfs, path: string, dir: string) => `
   ${OK}
   ${opaque(await served.handle(path.slice(served.dir.length + 1)))}
@@ -47,7 +47,7 @@ const f = text('f');
 const run = runs(served, LOOKUP);
 
 t.test(
-  'what is there',
+  'names that exist',
   run([
     { name: 'a file', make: dirOf(0o755), rest: '00000001 66000000', reply: foundF },
     {
@@ -66,7 +66,7 @@ t.test(
       reply: path => found(served, join(path, 'link'), path),
     },
     {
-      name: 'another name of a file: the same handle',
+      name: 'a second name of a file, which has the same handle',
       make(path) {
         dirOf(0o755)(path);
         linkSync(join(path, 'f'), join(path, 'g'));
@@ -87,7 +87,7 @@ t.test(
     { name: '..', make: dirOf(0o755), rest: '00000002 2e2e0000', reply: path => found(served, served.dir, path) },
     { name: 'in a directory of mode 0711, by a stranger', make: dirOf(0o711), auth: STRANGER, rest: f, reply: foundF },
     {
-      name: 'in a directory of mode 0710, by one of the group',
+      name: 'in a directory of mode 0710, by a member of the group',
       make: dirOf(0o710),
       auth: MEMBER,
       rest: f,
@@ -105,10 +105,15 @@ t.test(
 );
 
 t.test(
-  'what is not',
+  'names that do not exist, or cannot be looked up',
   run([
-    { name: 'NOENT, and the directory comes with it', make: dirOf(0o755), rest: text('g'), reply: refused(ERR.NOENT) },
-    { name: 'case counts', make: dirOf(0o755), rest: text('F'), reply: refused(ERR.NOENT) },
+    {
+      name: 'NOENT, with the attributes of the directory',
+      make: dirOf(0o755),
+      rest: text('g'),
+      reply: refused(ERR.NOENT),
+    },
+    { name: 'a name in another case: NOENT', make: dirOf(0o755), rest: text('F'), reply: refused(ERR.NOENT) },
     { name: '...', make: dirOf(0o755), rest: text('...'), reply: refused(ERR.NOENT) },
     { name: 'in a file: NOTDIR', rest: f, reply: refused(ERR.NOTDIR) },
     { name: '. of a file: NOTDIR', rest: text('.'), reply: refused(ERR.NOTDIR) },
@@ -126,7 +131,7 @@ t.test(
       reply: refused(ERR.ACCES),
     },
     {
-      name: 'in a directory of mode 0701, by one of the group: ACCES',
+      name: 'in a directory of mode 0701, by a member of the group: ACCES',
       make: dirOf(0o701),
       auth: MEMBER,
       rest: f,
@@ -140,14 +145,14 @@ t.test(
       reply: refused(ERR.ACCES),
     },
     {
-      name: 'what is not there, by who may not know it: ACCES',
+      name: 'a name that does not exist, by a caller that may not search: ACCES',
       make: dirOf(0o700),
       auth: STRANGER,
       rest: text('g'),
       reply: refused(ERR.ACCES),
     },
     {
-      name: '.. by who may not pass: ACCES',
+      name: '.. by a caller that may not search: ACCES',
       make: dirOf(0o700),
       auth: STRANGER,
       rest: text('..'),
@@ -156,7 +161,7 @@ t.test(
   ]),
 );
 
-t.test('the handle is of the file', async t => {
+t.test('the handle belongs to the file, not to the name', async t => {
   const path = join(served.dir, 'file');
   makeFile(path);
   const args = `${opaque(await served.handle(''))} ${text('file')}`;
@@ -171,7 +176,7 @@ t.test('.. of the root is the root', async t => {
   await expectNfs3(t, served, LOOKUP, `${root} ${text('.')}`, await found(served, served.dir, served.dir));
 });
 
-t.test('.. of a directory that is exported by itself is that, and below it is what is above', async t => {
+t.test('.. of an exported directory is that directory, and .. in a directory of it is its parent', async t => {
   const options = ['option nfs3.vol.export-dir /sub', 'option nfs3.export-volumes off'];
   const served = await serveNfs(t, { options });
   const sub = join(served.dir, 'sub');
@@ -192,7 +197,7 @@ t.test('.. follows a directory that was moved', async t => {
   await expectNfs3(t, served, LOOKUP, `${opaque(handle)} ${text('..')}`, expected);
 });
 
-t.test('names are bytes: each of them', async t => {
+t.test('names of every byte are found', async t => {
   const dir = join(served.dir, 'bytes');
   mkdirSync(dir);
   const handle = opaque(await served.handle('bytes'));
@@ -204,10 +209,10 @@ t.test('names are bytes: each of them', async t => {
     if (reply.readUInt32BE(24) !== 0) t.fail(`${name}: status ${reply.readUInt32BE(24)}`);
     seen.add(reply.toString('hex', 28, 32 + reply.readUInt32BE(28)));
   }
-  t.equal(seen.size, EVERY_BYTE.length, 'as many handles as names');
+  t.equal(seen.size, EVERY_BYTE.length, 'each name has its own handle');
 });
 
-t.test('a name that another file has now', async t => {
+t.test('a name that now belongs to another file', async t => {
   const path = join(served.dir, 'changing');
   const args = `${opaque(await served.handle(''))} ${text('changing')}`;
   await expectNfs3(t, served, LOOKUP, args, () => `${ERR.NOENT} ${postOp(served.dir)}`);
@@ -231,7 +236,7 @@ t.test('impossible names are refused, `.` and `..` are found', async t => {
   await refusesNames(t, served, LOOKUP, name => `${root} ${name}`, arm, { dot: OK, dotDot: OK });
 });
 
-t.test('a read-only volume is looked up in like another', async t => {
+t.test('a read-only volume can be looked up in', async t => {
   for (const options of [READ_ONLY_EXPORT, READ_ONLY_LAYER]) {
     const served = await serveNfs(t, options);
     makeFile(join(served.dir, 'f'));
@@ -240,12 +245,12 @@ t.test('a read-only volume is looked up in like another', async t => {
   }
 });
 
-t.test('failures of the brick', async t => {
+t.test('errors of the brick have their statuses', async t => {
   await refusesFailures(t, LOOKUP, 'lookup', async served => ({
     args: `${opaque(await served.handle(''))} ${f}`,
     arm: () => postOp(served.dir),
   }));
-  await t.test('attributes that cannot be had are left out', async t => {
+  await t.test('attributes that the brick does not tell are left out', async t => {
     const served = await serveNfs(t, {
       layers:
         'volume vol\n type debug/error-gen\n option failure 100\n option enable lookup,stat\n subvolumes brick\nend-volume\n',

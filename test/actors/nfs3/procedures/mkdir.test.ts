@@ -20,7 +20,7 @@ import {
 } from '../../../support/wire.ts';
 
 const MKDIR = 9;
-/** MKDIR3args: the directory's handle, the name, sattr3. */
+/** MKDIR3args: the handle of the directory, the name, sattr3. */
 const argsOf = (dir: string, name: string, sattr = NO_SATTR) => `${dir} ${name} ${sattr}`;
 const making: Making = { proc: MKDIR, fop: 'mkdir', argsOf };
 
@@ -75,21 +75,21 @@ t.test('modes and owners', async t => {
     { name: 'no attributes', sattr: NO_SATTR, mode: '700' },
     { name: 'mode 0755', sattr: MODE_755, mode: '755' },
     { name: 'mode 0', sattr: sattrOfMode('00000000'), mode: '0' },
-    { name: 'no umask', sattr: sattrOfMode('000001ff'), mode: '777' },
+    { name: 'the server has no umask', sattr: sattrOfMode('000001ff'), mode: '777' },
     { name: 'sticky', sattr: sattrOfMode('000003ff'), mode: '1777' },
     { name: 'setuid and setgid', sattr: sattrOfMode('00000ded'), mode: '6755' },
-    { name: 'bits that are no mode', sattr: sattrOfMode('fffff1ed'), mode: '755' },
+    { name: 'bits above the mode are ignored', sattr: sattrOfMode('fffff1ed'), mode: '755' },
     { name: 'uid', sattr: '00000000 00000001 000003e8 00000000 00000000 00000000 00000000', mode: '700', uid: 1000 },
     { name: 'gid', sattr: '00000000 00000000 00000001 000003e8 00000000 00000000 00000000', mode: '700', gid: 1000 },
     {
-      name: 'a size, which says nothing of a directory',
+      name: 'a size, which is ignored',
       sattr: '00000000 00000000 00000000 00000001 00000000 00100000 00000000 00000000',
       mode: '700',
     },
-    { name: 'times of the server', sattr: '00000000 00000000 00000000 00000000 00000001 00000001', mode: '700' },
-    { name: 'as its owner', sattr: MODE_755, auth: authSys(1000, 1001), mode: '755', uid: 1000, gid: 1001 },
+    { name: 'the server’s time', sattr: '00000000 00000000 00000000 00000000 00000001 00000001', mode: '700' },
+    { name: 'by a user, who owns it', sattr: MODE_755, auth: authSys(1000, 1001), mode: '755', uid: 1000, gid: 1001 },
     {
-      name: 'an owner that a user may not give is no demand',
+      name: 'an owner that the user may not give is ignored',
       sattr: '00000000 00000001 00000000 00000001 00000000 00000000 00000000 00000000',
       auth: authSys(1000, 1001),
       mode: '700',
@@ -97,7 +97,7 @@ t.test('modes and owners', async t => {
       gid: 1001,
     },
     {
-      name: 'a group that a user is in',
+      name: 'a group that the user is in',
       sattr: '00000000 00000000 00000001 000007d0 00000000 00000000 00000000',
       auth: authSys(1000, 1001, [2000]),
       mode: '700',
@@ -119,7 +119,7 @@ t.test('modes and owners', async t => {
 const makes755 = (t: Test, served: ServedNfs, auth: string) =>
   expectMade(t, served, MKDIR, (dir, name) => argsOf(dir, name, MODE_755), 'new', auth);
 
-t.test('in a setgid directory: its group, and setgid again', async t => {
+t.test('in a setgid directory the new one gets its group and setgid', async t => {
   const served = await serveNfs(t);
   chownSync(served.dir, 0, 2000);
   chmodSync(served.dir, 0o2777);
@@ -127,7 +127,7 @@ t.test('in a setgid directory: its group, and setgid again', async t => {
   t.match(made, { mode: '2755', uid: 1000, gid: 2000 });
 });
 
-t.test('in a directory of a group that the caller is in', async t => {
+t.test('in a directory that belongs to a group of the caller', async t => {
   const served = await serveNfs(t);
   chownSync(served.dir, 0, 2000);
   chmodSync(served.dir, 0o770);
@@ -135,10 +135,10 @@ t.test('in a directory of a group that the caller is in', async t => {
   t.match(made, { mode: '755', uid: 1000, gid: 1001 });
 });
 
-t.test('names of 255 bytes, and of every byte', t => makesEveryName(t, making));
-t.test('what cannot be made', t => refusesToMake(t, making));
+t.test('names of 255 bytes and of every byte', t => makesEveryName(t, making));
+t.test('what MKDIR, SYMLINK and MKNOD refuse alike', t => refusesToMake(t, making));
 
-t.test('attributes that cannot be: INVAL', async t => {
+t.test('impossible times: INVAL', async t => {
   const served = await serveNfs(t);
   const root = await served.handle('');
   const wrong = {
@@ -157,7 +157,7 @@ t.test('attributes that cannot be: INVAL', async t => {
   t.notOk(existsSync(join(served.dir, 'new')));
 });
 
-t.test('attributes that are none: GARBAGE_ARGS', async t => {
+t.test('invalid attributes are GARBAGE_ARGS', async t => {
   const served = await serveNfs(t);
   const root = await served.handle('');
   for (const sattr of [

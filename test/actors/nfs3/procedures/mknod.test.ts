@@ -22,7 +22,7 @@ import {
 const MKNOD = 11;
 const MODE_640 = `00000001 000001a0 ${NO_SATTR.slice(9)}`;
 
-/** mknoddata3, by the type's arm. */
+/** A mknoddata3 of each type. */
 const BLK = (spec: string, sattr = NO_SATTR) => `00000003 ${sattr} ${spec}`;
 const CHR = (spec: string, sattr = NO_SATTR) => `00000004 ${sattr} ${spec}`;
 const SOCK = (sattr = NO_SATTR) => `00000006 ${sattr}`;
@@ -52,7 +52,7 @@ t.test('a request and its reply, byte by byte', async t => {
     ),
   );
   const { ino, ctimeNs, rdev } = lstatSync(join(served.dir, 'dev'), { bigint: true });
-  t.equal(rdev, 0x103n, 'it is /dev/null');
+  t.equal(rdev, 0x103n, 'the device of /dev/null');
   const ctime = time(ctimeNs);
   const made = await served.handle('dev');
   expectReply(
@@ -86,7 +86,13 @@ t.test('types, modes and owners', async t => {
     { name: 'no mode', what: CHR('00000001 00000005'), type: S_IFCHR, mode: '600', rdev: 0x105 },
     { name: 'device 0, 0', what: CHR('00000000 00000000'), type: S_IFCHR, mode: '600', rdev: 0 },
     { name: 'the highest numbers', what: BLK('00000fff 000fffff'), type: S_IFBLK, mode: '600', rdev: 0xffffffff },
-    { name: 'a minor over 8 bits', what: BLK('00000103 00000100'), type: S_IFBLK, mode: '600', rdev: 0x110300 },
+    {
+      name: 'a minor number of more than 8 bits',
+      what: BLK('00000103 00000100'),
+      type: S_IFBLK,
+      mode: '600',
+      rdev: 0x110300,
+    },
     { name: 'a fifo', what: FIFO(MODE_640), type: S_IFIFO, mode: '640' },
     { name: 'a fifo without a mode', what: FIFO(), type: S_IFIFO, mode: '600' },
     { name: 'a socket', what: SOCK(MODE_640), type: S_IFSOCK, mode: '640' },
@@ -103,7 +109,7 @@ t.test('types, modes and owners', async t => {
       gid: 2000,
     },
     {
-      name: 'an owner that the user may not give is no demand',
+      name: 'an owner that the user may not give is ignored',
       what: SOCK('00000000 00000001 00000000 00000000 00000000 00000000 00000000'),
       auth: user,
       type: S_IFSOCK,
@@ -112,16 +118,26 @@ t.test('types, modes and owners', async t => {
       gid: 1001,
     },
     { name: 'setuid and sticky', what: FIFO(`00000001 00000bed ${NO_SATTR.slice(9)}`), type: S_IFIFO, mode: '5755' },
-    { name: 'no umask', what: FIFO(`00000001 000001ff ${NO_SATTR.slice(9)}`), type: S_IFIFO, mode: '777' },
-    { name: 'bits that are no mode', what: FIFO(`00000001 ffff81ff ${NO_SATTR.slice(9)}`), type: S_IFIFO, mode: '777' },
     {
-      name: 'a size, which says nothing',
+      name: 'the server has no umask',
+      what: FIFO(`00000001 000001ff ${NO_SATTR.slice(9)}`),
+      type: S_IFIFO,
+      mode: '777',
+    },
+    {
+      name: 'bits above the mode are ignored',
+      what: FIFO(`00000001 ffff81ff ${NO_SATTR.slice(9)}`),
+      type: S_IFIFO,
+      mode: '777',
+    },
+    {
+      name: 'a size, which is ignored',
       what: FIFO('00000000 00000000 00000000 00000001 00000000 00100000 00000000 00000000'),
       type: S_IFIFO,
       mode: '600',
     },
     {
-      name: 'times of the server',
+      name: 'the server’s time',
       what: SOCK('00000000 00000000 00000000 00000000 00000001 00000001'),
       type: S_IFSOCK,
       mode: '600',
@@ -138,7 +154,7 @@ t.test('types, modes and owners', async t => {
   }
 });
 
-t.test('in a setgid directory: its group', async t => {
+t.test('in a setgid directory the object gets its group', async t => {
   const served = await serveNfs(t);
   chownSync(served.dir, 0, 2000);
   chmodSync(served.dir, 0o2777);
@@ -146,21 +162,21 @@ t.test('in a setgid directory: its group', async t => {
   t.match(made, { mode: '600', uid: 1000, gid: 2000 });
 });
 
-t.test('names of 255 bytes, and of every byte', t => makesEveryName(t, making));
-t.test('what cannot be made', t => refusesToMake(t, making));
-t.test('arguments of a device that are none', async t => {
+t.test('names of 255 bytes and of every byte', t => makesEveryName(t, making));
+t.test('what MKDIR, SYMLINK and MKNOD refuse alike', t => refusesToMake(t, making));
+t.test('invalid arguments of a device are refused', async t => {
   const served = await serveNfs(t);
   const args = argsOf(CHR('00000001 00000003', MODE_640))(opaque(await served.handle('')), text('new'));
   await nfs3.refusesGarbage(t, served, MKNOD, args);
 });
 
-t.test('types that have procedures of their own: BADTYPE', async t => {
+t.test('types that other procedures make: BADTYPE', async t => {
   const served = await serveNfs(t);
   const root = opaque(await served.handle(''));
   for (const [type, what] of Object.entries({ NF3REG: '00000001', NF3DIR: '00000002', NF3LNK: '00000005' })) {
     await t.test(type, async t => {
       await expectNfs3(t, served, MKNOD, argsOf(what)(root, text('new')), () => `${ERR.BADTYPE} ${unseen(served.dir)}`);
-      // `default: void`, but some send attributes all the same; knfsd does not mind them.
+      // The arm is void, but some clients send attributes nevertheless, which knfsd accepts.
       for (const sattr of [NO_SATTR, '00000001 000001a4 00000000 00000000 00000000 00000000 00000000']) {
         const args = argsOf(`${what} ${sattr}`)(root, text('new'));
         await expectNfs3(t, served, MKNOD, args, () => `${ERR.BADTYPE} ${unseen(served.dir)}`);
@@ -173,7 +189,7 @@ t.test('types that have procedures of their own: BADTYPE', async t => {
   t.strictSame(nfs3.namesIn(served.dir), []);
 });
 
-t.test('types that are none: GARBAGE_ARGS', async t => {
+t.test('unknown types are GARBAGE_ARGS', async t => {
   const served = await serveNfs(t);
   const root = opaque(await served.handle(''));
   for (const type of ['00000000', '00000008', '7fffffff', 'ffffffff']) {
@@ -183,7 +199,7 @@ t.test('types that are none: GARBAGE_ARGS', async t => {
   t.strictSame(nfs3.namesIn(served.dir), []);
 });
 
-t.test('a user makes no device: PERM', async t => {
+t.test('a user cannot make a device: PERM', async t => {
   const served = await serveNfs(t);
   chmodSync(served.dir, 0o777);
   const root = opaque(await served.handle(''));
@@ -195,7 +211,7 @@ t.test('a user makes no device: PERM', async t => {
   t.strictSame(nfs3.namesIn(served.dir), []);
 });
 
-t.test('device numbers that the brick cannot keep: INVAL', async t => {
+t.test('device numbers that are too large for the brick: INVAL', async t => {
   const served = await serveNfs(t);
   const root = opaque(await served.handle(''));
   for (const spec of ['00001000 00000000', '00000000 00100000', 'ffffffff ffffffff']) {
@@ -206,7 +222,7 @@ t.test('device numbers that the brick cannot keep: INVAL', async t => {
   t.strictSame(nfs3.namesIn(served.dir), []);
 });
 
-t.test('attributes that cannot be: INVAL', async t => {
+t.test('impossible times: INVAL', async t => {
   const served = await serveNfs(t);
   const root = opaque(await served.handle(''));
   const mtime = '00000000 00000000 00000000 00000000 00000000 00000002 00000001 3b9aca00';

@@ -20,7 +20,7 @@ import {
 
 const PATHCONF = 20;
 
-/** f_type of statfs(2), and the most links that a file can have there. */
+/** The f_type of file systems in statfs(2), and how many links a file can have there. */
 const LINK_MAX: Record<string, number> = {
   ef53: 65_000, // ext4
   '58465342': 0x7fff_ffff, // xfs
@@ -48,7 +48,7 @@ t.test('a request and its reply, byte by byte', async t => {
   );
 });
 
-t.test('of objects of every type, and for everybody', async t => {
+t.test('objects of every type, for every caller', async t => {
   const served = await serveNfs(t);
   mkdirSync(join(served.dir, 'd'), { mode: 0o700 });
   writeFileSync(join(served.dir, 'f'), '', { mode: 0 });
@@ -69,7 +69,7 @@ t.test('of objects of every type, and for everybody', async t => {
   }
 });
 
-t.test('what it says is true', async t => {
+t.test('the limits and properties hold on the disk', async t => {
   const served = await serveNfs(t);
   const reply = await served.exchange(call('nfs3', PATHCONF, opaque(await served.handle(''))));
   const [linkmax, nameMax] = [reply.readUInt32BE(24 + 4 + 88), reply.readUInt32BE(24 + 4 + 88 + 4)];
@@ -84,7 +84,7 @@ t.test('what it says is true', async t => {
   t.throws(() => linkSync(file, join(served.dir, 'one too many')), { code: 'EMLINK' }, 'linkmax');
 });
 
-t.test('an export that is read-only', async t => {
+t.test('a read-only export is no different', async t => {
   for (const options of [nfs3.READ_ONLY_EXPORT, nfs3.READ_ONLY_LAYER]) {
     const served = await serveNfs(t, options);
     await expectNfs3(t, served, PATHCONF, opaque(await served.handle('')), () => {
@@ -93,16 +93,16 @@ t.test('an export that is read-only', async t => {
   }
 });
 
-t.test('handles that are none', async t => {
+t.test('invalid handles are refused', async t => {
   await nfs3.refusesHandles(t, await serveNfs(t), PATHCONF, handle => handle, '00000000');
 });
 
-t.test('arguments that are none', async t => {
+t.test('invalid arguments are refused', async t => {
   const served = await serveNfs(t);
   await nfs3.refusesGarbage(t, served, PATHCONF, opaque(await served.handle('')));
 });
 
-t.test('an object that goes: STALE', async t => {
+t.test('an object that is removed: STALE', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'f'), '');
   const handle = await served.handle('f');
@@ -111,13 +111,13 @@ t.test('an object that goes: STALE', async t => {
   await expectNfs3(t, served, PATHCONF, opaque(handle), `${ERR.STALE} 00000000`);
 });
 
-t.test('what a brick fails with', async t => {
+t.test('errors of the brick have their statuses', async t => {
   await nfs3.refusesFailures(t, PATHCONF, 'statfs', async served => {
     return { args: opaque(await served.handle('')), arm: () => postOp(served.dir) };
   });
 });
 
-t.test('attributes that cannot be had are left out', async t => {
+t.test('attributes that the brick does not tell are left out', async t => {
   const served = await serveNfs(t, { layers: failing('EIO', 'stat') });
   const args = opaque(await served.handle(''));
   await expectNfs3(t, served, PATHCONF, args, `${OK} 00000000 ........ 000000ff 00000001 00000001 00000000 00000001`);

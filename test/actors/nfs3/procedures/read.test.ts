@@ -35,17 +35,17 @@ const gives = (data: Buffer | string, eof: string) => (path: string) => {
   return `${OK} ${postOp(path)} ${word(bytes.length)} ${eof} ${opaque(bytes.toString('hex'))}`;
 };
 
-/** Bytes that differ from block to block, and from place to place. */
+/** Bytes that differ between blocks and within a block. */
 const pattern = (length: number) =>
   Buffer.from(Uint32Array.from({ length: Math.ceil(length / 4) }, (_, i) => i * 2_654_435_761).buffer).subarray(
     0,
     length,
   );
 
-t.test('what a file holds', t =>
+t.test('the data of a file', t =>
   objectCases(t, served, READ, [
     {
-      name: 'byte by byte',
+      name: 'a request and its reply, byte by byte',
       rest: `
         0000000000000000           // offset
         00000010                   // count: 16`,
@@ -57,7 +57,7 @@ t.test('what a file holds', t =>
         0000000d                   // data: 13 bytes
         68656c6c 6f2c2077 6f726c64 0a000000`,
     },
-    { name: 'exactly all of it: eof', rest: '0000000000000000 0000000d', reply: gives(HELLO, TRUE) },
+    { name: 'exactly the whole file: eof', rest: '0000000000000000 0000000d', reply: gives(HELLO, TRUE) },
     { name: 'all but the last byte: no eof', rest: '0000000000000000 0000000c', reply: gives('hello, world', FALSE) },
     { name: 'the middle', rest: '0000000000000007 00000005', reply: gives('world', FALSE) },
     { name: 'the last byte', rest: '000000000000000c 00000001', reply: gives('\n', TRUE) },
@@ -94,13 +94,13 @@ t.test('what a file holds', t =>
       reply: gives(pattern(size), TRUE),
     })),
     {
-      name: '1 MiB, which is rtmax, out of a file that is larger',
+      name: '1 MiB, which is rtmax, of a larger file',
       make: of(pattern(2 ** 20 + 5)),
       rest: '0000000000000000 00100000',
       reply: gives(pattern(2 ** 20), FALSE),
     },
     {
-      name: 'more than rtmax: no more than that, and no eof',
+      name: 'more than rtmax: rtmax bytes, and no eof',
       make: of(pattern(2 ** 20 + 5)),
       rest: '0000000000000001 00200000',
       reply: gives(pattern(2 ** 20 + 5).subarray(1, 2 ** 20 + 1), FALSE),
@@ -115,7 +115,7 @@ t.test('what a file holds', t =>
       reply: gives(`x${'\0'.repeat(19_999)}`, TRUE),
     },
     {
-      name: 'beyond 2^40',
+      name: 'an offset beyond 2^40',
       make(path) {
         const fd = openSync(path, 'w');
         writeSync(fd, 'far away', 2 ** 40 + 3);
@@ -125,7 +125,7 @@ t.test('what a file holds', t =>
       reply: gives('\0\0\0far away', TRUE),
     },
     {
-      name: 'what is on the disk and not in memory',
+      name: 'data that are not in memory',
       make(path) {
         writeFileSync(path, pattern(300_002), { flush: true });
         execFileSync('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none']);
@@ -136,20 +136,20 @@ t.test('what a file holds', t =>
   ]),
 );
 
-t.test('who may', t =>
+t.test('which callers may read', t =>
   objectCases(t, served, READ, [
     { name: 'the owner', make: owned(0o400), auth: OWNER, rest: FIRST_16, reply: gives(HELLO, TRUE) },
     {
-      name: 'the owner, whatever the mode: he may have opened it before',
+      name: 'the owner, whatever the mode, since a program may have opened the file before',
       make: owned(0),
       auth: OWNER,
       rest: FIRST_16,
       reply: gives(HELLO, TRUE),
     },
-    { name: 'one of the group', make: owned(0o040), auth: MEMBER, rest: FIRST_16, reply: gives(HELLO, TRUE) },
+    { name: 'a member of the group', make: owned(0o040), auth: MEMBER, rest: FIRST_16, reply: gives(HELLO, TRUE) },
     { name: 'others', make: owned(0o004), auth: STRANGER, rest: FIRST_16, reply: gives(HELLO, TRUE) },
     {
-      name: 'who may execute: the client reads it for that (RFC 1813, 4.4)',
+      name: 'a caller that may execute the file, for which the client reads it (RFC 1813, 4.4)',
       make: owned(0o711),
       auth: STRANGER,
       rest: FIRST_16,
@@ -157,23 +157,29 @@ t.test('who may', t =>
     },
     { name: 'root', make: owned(0), rest: FIRST_16, reply: gives(HELLO, TRUE), skip: !isRoot && 'only root can' },
     { name: 'ACCES: a stranger', make: owned(0o660), auth: STRANGER, rest: FIRST_16, reply: refused(ERR.ACCES) },
-    { name: 'ACCES: one of the group', make: owned(0o606), auth: MEMBER, rest: FIRST_16, reply: refused(ERR.ACCES) },
     {
-      name: 'ACCES: who may only write',
+      name: 'ACCES: a member of the group',
+      make: owned(0o606),
+      auth: MEMBER,
+      rest: FIRST_16,
+      reply: refused(ERR.ACCES),
+    },
+    {
+      name: 'ACCES: a caller that may only write',
       make: owned(0o622),
       auth: STRANGER,
       rest: FIRST_16,
       reply: refused(ERR.ACCES),
     },
     {
-      name: 'ACCES: no byte either',
+      name: 'ACCES: also for no bytes',
       make: owned(0o600),
       auth: STRANGER,
       rest: '0000000000000000 00000000',
       reply: refused(ERR.ACCES),
     },
     {
-      name: 'ACCES: nor beyond the end',
+      name: 'ACCES: also beyond the end',
       make: owned(0o600),
       auth: STRANGER,
       rest: 'ffffffffffffffff 00000010',
@@ -182,12 +188,12 @@ t.test('who may', t =>
   ]),
 );
 
-t.test('what is no file', t =>
+t.test('an object that is not a regular file', t =>
   objectCases(t, served, READ, [
     { name: 'a directory: ISDIR', make: path => mkdirSync(path), rest: FIRST_16, reply: refused(ERR.ISDIR) },
     { name: 'a symlink: INVAL', make: path => symlinkSync('case-1', path), rest: FIRST_16, reply: refused(ERR.INVAL) },
     {
-      name: 'a fifo: INVAL, and nobody waits for it',
+      name: 'a fifo: INVAL, and the call does not wait for it',
       make: path => execFileSync('mkfifo', [path]),
       rest: FIRST_16,
       reply: refused(ERR.INVAL),
@@ -202,13 +208,23 @@ t.test('what is no file', t =>
   ]),
 );
 
-t.test('nfs3.read-size is the most that is given', async t => {
+t.test('no reply has more than nfs3.read-size bytes', async t => {
   const served = await serveNfs(t, { options: ['option nfs3.read-size 4096'] });
   await objectCases(t, served, READ, [
-    { name: 'as much', make: of(pattern(9000)), rest: '0000000000000000 00001000', reply: gives(pattern(4096), FALSE) },
-    { name: 'more', make: of(pattern(9000)), rest: '0000000000000000 00002328', reply: gives(pattern(4096), FALSE) },
     {
-      name: 'all there is',
+      name: 'exactly nfs3.read-size',
+      make: of(pattern(9000)),
+      rest: '0000000000000000 00001000',
+      reply: gives(pattern(4096), FALSE),
+    },
+    {
+      name: 'more than nfs3.read-size',
+      make: of(pattern(9000)),
+      rest: '0000000000000000 00002328',
+      reply: gives(pattern(4096), FALSE),
+    },
+    {
+      name: 'as much as possible',
       make: of(pattern(4096)),
       rest: '0000000000000000 ffffffff',
       reply: gives(pattern(4096), TRUE),
@@ -216,14 +232,14 @@ t.test('nfs3.read-size is the most that is given', async t => {
   ]);
 });
 
-t.test('a read-only volume is read', async t => {
+t.test('a read-only volume can be read', async t => {
   for (const options of [READ_ONLY_EXPORT, READ_ONLY_LAYER]) {
     const served = await serveNfs(t, options);
-    await objectCases(t, served, READ, [{ name: 'as any', rest: FIRST_16, reply: gives(HELLO, TRUE) }]);
+    await objectCases(t, served, READ, [{ name: 'a file', rest: FIRST_16, reply: gives(HELLO, TRUE) }]);
   }
 });
 
-t.test('what others write is read at once', async t => {
+t.test('data that others write are read at once', async t => {
   const path = join(served.dir, 'changing');
   writeFileSync(path, 'one');
   const args = `${opaque(await served.handle('changing'))} ${FIRST_16}`;
@@ -233,7 +249,7 @@ t.test('what others write is read at once', async t => {
   }
 });
 
-t.test('failures of the brick', async t => {
+t.test('errors of the brick have their statuses', async t => {
   await refusesFailures(t, READ, 'readv', async served => {
     makeFile(join(served.dir, 'file'));
     const args = `${opaque(await served.handle('file'))} ${FIRST_16}`;
@@ -243,7 +259,7 @@ t.test('failures of the brick', async t => {
   await brickFailures(t, about, { ENXIO: ERR.NXIO, EACCES: ERR.ACCES, EINVAL: ERR.INVAL });
   const served = await serveNfs(t, { layers: failing('EIO', 'readv', 'stat') });
   await objectCases(t, served, READ, [
-    { name: 'attributes that cannot be had are left out', rest: FIRST_16, reply: () => `${ERR.IO} 00000000` },
+    { name: 'attributes that the brick does not tell are left out', rest: FIRST_16, reply: () => `${ERR.IO} 00000000` },
   ]);
 });
 

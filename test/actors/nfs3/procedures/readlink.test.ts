@@ -14,10 +14,10 @@ const linkTo = (target: string) => (path: string) => symlinkSync(Buffer.from(tar
 const says = (target: string) => (path: string) => `${OK} ${postOp(path)} ${text(target)}`;
 const long = `${'d'.repeat(254)}/`.repeat(16).slice(0, 4095);
 
-t.test('a symlink says where to', t =>
+t.test('the target of a symlink', t =>
   objectCases(t, served, READLINK, [
     {
-      name: 'byte by byte',
+      name: 'a request and its reply, byte by byte',
       make: linkTo('../a'),
       reply: path => `
         00000000             // NFS3_OK
@@ -25,19 +25,24 @@ t.test('a symlink says where to', t =>
         00000004 2e2e2f61    // data: "../a"`,
     },
     {
-      name: 'one byte, and three of padding',
+      name: 'a target of one byte, with three of padding',
       make: linkTo('a'),
       reply: path => `${OK} ${postOp(path)} 00000001 61000000`,
     },
     { name: 'an absolute path', make: linkTo('/etc/passwd'), reply: says('/etc/passwd') },
-    { name: 'itself', make: linkTo('case-4'), reply: says('case-4') },
+    { name: 'a symlink to itself', make: linkTo('case-4'), reply: says('case-4') },
     { name: '4095 bytes', make: linkTo(long), reply: says(long) },
-    { name: 'bytes that are no text', make: linkTo('\xff\xfe\x01\n\\'), reply: says('\xff\xfe\x01\n\\') },
-    { name: 'to a stranger: a symlink has no mode to ask', make: linkTo('a'), auth: STRANGER, reply: says('a') },
+    { name: 'bytes that are not text', make: linkTo('\xff\xfe\x01\n\\'), reply: says('\xff\xfe\x01\n\\') },
+    {
+      name: 'by a stranger, since the mode of a symlink does not matter',
+      make: linkTo('a'),
+      auth: STRANGER,
+      reply: says('a'),
+    },
   ]),
 );
 
-t.test('what is no symlink: INVAL', t =>
+t.test('an object that is not a symlink: INVAL', t =>
   objectCases(t, served, READLINK, [
     { name: 'a file', reply: refused(ERR.INVAL) },
     { name: 'a directory', make: path => mkdirSync(path), reply: refused(ERR.INVAL) },
@@ -45,14 +50,14 @@ t.test('what is no symlink: INVAL', t =>
   ]),
 );
 
-t.test('a read-only volume', async t => {
+t.test('a read-only volume is no different', async t => {
   for (const options of [READ_ONLY_EXPORT, READ_ONLY_LAYER]) {
     const served = await serveNfs(t, options);
-    await objectCases(t, served, READLINK, [{ name: 'is read', make: linkTo('a'), reply: says('a') }]);
+    await objectCases(t, served, READLINK, [{ name: 'has a target', make: linkTo('a'), reply: says('a') }]);
   }
 });
 
-t.test('failures of the brick', async t => {
+t.test('errors of the brick have their statuses', async t => {
   await refusesFailures(t, READLINK, 'readlink', async served => {
     symlinkSync('a', join(served.dir, 'link'));
     return { args: opaque(await served.handle('link')), arm: () => postOp(join(served.dir, 'link')) };
@@ -61,7 +66,11 @@ t.test('failures of the brick', async t => {
   await brickFailures(t, about, { EACCES: ERR.ACCES, EINVAL: ERR.INVAL });
   const served = await serveNfs(t, { layers: failing('EIO', 'readlink', 'stat') });
   await objectCases(t, served, READLINK, [
-    { name: 'attributes that cannot be had are left out', make: linkTo('a'), reply: () => `${ERR.IO} 00000000` },
+    {
+      name: 'attributes that the brick does not tell are left out',
+      make: linkTo('a'),
+      reply: () => `${ERR.IO} 00000000`,
+    },
   ]);
 });
 

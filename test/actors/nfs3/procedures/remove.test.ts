@@ -58,12 +58,12 @@ t.test('a request and its reply, byte by byte', async t => {
   t.strictSame(nfs3.namesIn(served.dir), []);
 });
 
-t.test('every type but directories; the handle is stale afterwards', async t => {
+t.test('objects of every type except directories; the handle is stale afterwards', async t => {
   const served = await serveNfs(t);
   const types: Record<string, (path: string) => void> = {
     'a file': path => writeFileSync(path, 'x'),
     'a large file': path => writeFileSync(path, Buffer.alloc(17 * 1024 * 1024, 1)),
-    'a file without rights': path => writeFileSync(path, 'x', { mode: 0 }),
+    'a file of mode 0': path => writeFileSync(path, 'x', { mode: 0 }),
     'a symlink': path => symlinkSync('/nowhere', path),
     'a symlink to a directory': path => symlinkSync('.', path),
     'a fifo': path => execFileSync('mkfifo', [path]),
@@ -86,7 +86,7 @@ t.test('every type but directories; the handle is stale afterwards', async t => 
   });
 });
 
-t.test('one of two names: the object stays, with a link less', async t => {
+t.test('one of two names: the object remains, with one link less', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'a'), 'x');
   linkSync(join(served.dir, 'a'), join(served.dir, 'b'));
@@ -98,7 +98,7 @@ t.test('one of two names: the object stays, with a link less', async t => {
   await expectStale(t, served, handle);
 });
 
-t.test('a symlink goes, not what it points to', async t => {
+t.test('a symlink is removed, and not its target', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'a'), 'x');
   symlinkSync('a', join(served.dir, 'b'));
@@ -106,7 +106,7 @@ t.test('a symlink goes, not what it points to', async t => {
   t.equal(readFileSync(join(served.dir, 'a'), 'latin1'), 'x');
 });
 
-t.test('a name that is taken again is another object', async t => {
+t.test('a new object of the same name has another handle', async t => {
   const served = await serveNfs(t);
   const path = join(served.dir, 'a');
   writeFileSync(path, 'x');
@@ -118,7 +118,7 @@ t.test('a name that is taken again is another object', async t => {
   await expectNfs3(t, served, GETATTR, opaque(await served.handle('a')), () => `${OK} ${fattr3(path)}`);
 });
 
-t.test('a file that a program of the server has open goes as well', async t => {
+t.test('a file that a program on the server has open', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'a'), 'x');
   const fd = openSync(join(served.dir, 'a'), 'r');
@@ -127,7 +127,7 @@ t.test('a file that a program of the server has open goes as well', async t => {
   t.equal(readFileSync(fd, 'latin1'), 'x');
 });
 
-t.test('what the brick refuses, with wcc_data', async t => {
+t.test('what the brick refuses has wcc_data', async t => {
   const served = await serveNfs(t);
   const { dir } = served;
   mkdirSync(join(dir, 'empty'));
@@ -148,7 +148,7 @@ t.test('what the brick refuses, with wcc_data', async t => {
   t.strictSame(nfs3.namesIn(dir), ['empty', 'file', 'full', 'full/x']);
 });
 
-t.test('twice: NOENT', async t => {
+t.test('the second time: NOENT', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'a'), '');
   await expectRemoved(t, served, REMOVE, 'a');
@@ -157,7 +157,7 @@ t.test('twice: NOENT', async t => {
   await expectNfs3(t, served, REMOVE, args, () => `${ERR.NOENT} ${wcc(before, served.dir)}`);
 });
 
-t.test('in a directory that goes: STALE', async t => {
+t.test('in a directory that was removed: STALE', async t => {
   const served = await serveNfs(t);
   mkdirSync(join(served.dir, 'd'));
   writeFileSync(join(served.dir, 'd', 'a'), '');

@@ -35,7 +35,7 @@ import {
 const GETATTR = 1;
 const RENAME = 14;
 
-/** RENAME3args: handle and name to move from, handle and name to move to. */
+/** RENAME3args: the old directory and name, the new directory and name. */
 const argsOf = (from: string, fromName: string, to: string, toName: string) =>
   `${opaque(from)} ${text(fromName)} ${opaque(to)} ${text(toName)}`;
 
@@ -88,7 +88,7 @@ t.test('a request and its reply, byte by byte', async t => {
   t.strictSame(nfs3.namesIn(served.dir), ['dir', 'dir/newer']);
 });
 
-t.test('handles stay good, of what is moved and of what is below', async t => {
+t.test('the handles of the moved object and of objects below it stay valid', async t => {
   const served = await serveNfs(t);
   mkdirSync(join(served.dir, 'a', 'b'), { recursive: true });
   mkdirSync(join(served.dir, 'c'));
@@ -103,7 +103,7 @@ t.test('handles stay good, of what is moved and of what is below', async t => {
   t.strictSame(nfs3.namesIn(served.dir), ['c', 'c/z', 'c/z/b', 'g']);
 });
 
-t.test('a symlink is moved itself', async t => {
+t.test('a symlink is moved, and not its target', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'a'), '');
   symlinkSync('a', join(served.dir, 'l'));
@@ -112,8 +112,8 @@ t.test('a symlink is moved itself', async t => {
 });
 
 /**
- * What stands at `to`, and is replaced if it is alike. For what is not, RFC 1813, 3.3.14 speaks of EXIST and lists ISDIR,
- * NOTDIR and NOTEMPTY as well: those are what programs on the client expect.
+ * Renames over existing objects. One of the same kind is replaced. For one of another kind RFC 1813, 3.3.14 tells of
+ * EXIST, and lists ISDIR, NOTDIR and NOTEMPTY as well, which programs on the client expect.
  */
 const REPLACED: Record<string, { from: string; to: string; status?: string; after?: string[] }> = {
   'a file over a file': { from: 'f', to: 'g' },
@@ -127,8 +127,8 @@ const REPLACED: Record<string, { from: string; to: string; status?: string; afte
   'NOTDIR: a directory over a symlink to one': { from: 'full', to: 'dirlink', status: ERR.NOTDIR },
   'NOTEMPTY: a directory over a full one': { from: 'empty', to: 'full', status: ERR.NOTEMPTY },
   'NOTEMPTY: a directory over its parent': { from: 'full/sub', to: 'full', status: ERR.NOTEMPTY },
-  'NOENT: nothing': { from: 'nothing', to: 'new', status: ERR.NOENT },
-  'NOENT: nothing over a file': { from: 'nothing', to: 'f', status: ERR.NOENT },
+  'NOENT: a name that does not exist': { from: 'nothing', to: 'new', status: ERR.NOENT },
+  'NOENT: a name that does not exist over a file': { from: 'nothing', to: 'f', status: ERR.NOENT },
   'INVAL: a directory into itself': { from: 'full', to: 'full/new', status: ERR.INVAL },
   'INVAL: a directory into its child': { from: 'full', to: 'full/sub/new', status: ERR.INVAL },
 };
@@ -154,12 +154,12 @@ for (const [name, { from, to, status }] of Object.entries(REPLACED)) {
     await move(t, served, from, to);
     t.notOk(existsSync(join(dir, from)));
     t.equal(lstatSync(join(dir, to)).ino, ino);
-    t.equal(await served.handle(to), moved, 'a handle goes with its object');
+    t.equal(await served.handle(to), moved, 'the object keeps its handle');
     await expectStale(t, served, replaced);
   });
 }
 
-t.test('onto itself, or onto another name of the same file: nothing happens', async t => {
+t.test('to the same name, or to another name of the same file: nothing changes', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'a'), 'x');
   linkSync(join(served.dir, 'a'), join(served.dir, 'b'));
@@ -198,7 +198,7 @@ t.test('names of 255 bytes and of every byte', async t => {
   t.strictSame(nfs3.namesIn(served.dir), ['d', 'tmp']);
 });
 
-/** As uid 1000, gid 1001 and a member of 2000: from `a/x` to `b/y`, of these owners, groups and modes. */
+/** Renames `a/x` to `b/y` by uid 1000, gid 1001 and a member of 2000. Each has owner, group and mode. */
 const PERMISSIONS: {
   name: string;
   a?: readonly [number, number, number];
@@ -208,16 +208,21 @@ const PERMISSIONS: {
   dir?: boolean;
   status?: string;
 }[] = [
-  { name: 'from and to their own' },
-  { name: 'from and to a group of theirs', a: [0, 2000, 0o775], b: [0, 2000, 0o775] },
-  { name: 'over a file of somebody else', over: 0 },
-  { name: 'sticky, and the thing is theirs', a: [0, 0, 0o1777] },
-  { name: 'ACCES: from a directory of somebody else', a: [0, 0, 0o755], status: ERR.ACCES },
-  { name: 'ACCES: to one', b: [0, 0, 0o755], status: ERR.ACCES },
-  { name: 'ACCES: from one they may not search', a: [0, 0, 0o776], status: ERR.ACCES },
-  { name: 'PERM: sticky, and the thing is not theirs', a: [0, 0, 0o1777], thing: 0, status: ERR.PERM },
-  { name: 'PERM: sticky, and what is replaced is not theirs', b: [0, 0, 0o1777], over: 0, status: ERR.PERM },
-  { name: 'ACCES: a directory they may not write gets another parent', dir: true, thing: 0, status: ERR.ACCES },
+  { name: 'between directories of the caller' },
+  { name: 'between directories of a group of the caller', a: [0, 2000, 0o775], b: [0, 2000, 0o775] },
+  { name: 'over a file of another user', over: 0 },
+  { name: 'from a sticky directory, an object of the caller', a: [0, 0, 0o1777] },
+  { name: 'ACCES: from a directory of another user', a: [0, 0, 0o755], status: ERR.ACCES },
+  { name: 'ACCES: to a directory of another user', b: [0, 0, 0o755], status: ERR.ACCES },
+  { name: 'ACCES: from a directory that the caller may not search', a: [0, 0, 0o776], status: ERR.ACCES },
+  { name: 'PERM: from a sticky directory, an object of another user', a: [0, 0, 0o1777], thing: 0, status: ERR.PERM },
+  { name: 'PERM: in a sticky directory, over an object of another user', b: [0, 0, 0o1777], over: 0, status: ERR.PERM },
+  {
+    name: 'ACCES: a directory that the caller may not write, to another parent',
+    dir: true,
+    thing: 0,
+    status: ERR.ACCES,
+  },
 ];
 
 const OWN = [1000, 1001, 0o755] as const;
@@ -246,7 +251,7 @@ for (const { name, a = OWN, b = OWN, thing = 1000, over, dir, status } of PERMIS
   });
 }
 
-t.test('from or to what is no directory: NOTDIR', async t => {
+t.test('from or to an object that is not a directory: NOTDIR', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'f'), '');
   writeFileSync(join(served.dir, 'g'), '');
@@ -258,7 +263,7 @@ t.test('from or to what is no directory: NOTDIR', async t => {
   t.strictSame(nfs3.namesIn(served.dir), ['f', 'g']);
 });
 
-t.test('names that cannot be', async t => {
+t.test('impossible names are refused', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'f'), '');
   const root = opaque(await served.handle(''));
@@ -268,18 +273,18 @@ t.test('names that cannot be', async t => {
   await nfs3.refusesNames(t, served, RENAME, name => `${root} ${text('f')} ${root} ${name}`, arm, dots);
 });
 
-t.test('handles that are none', async t => {
+t.test('invalid handles are refused', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'f'), '');
   const [root, other] = [opaque(await served.handle('')), text('new')];
-  await t.test('from', async t => {
-    // Of the other directory the server still tells the attributes.
+  await t.test('the old directory', async t => {
+    // The reply still has the attributes of the other directory.
     const args = (handle: string) => `${handle} ${text('f')} ${handle} ${other}`;
     await nfs3.refusesHandles(t, served, RENAME, args, `${NO_WCC} ${NO_WCC}`);
     const one = `${opaque('00')} ${text('f')} ${root} ${other}`;
     await expectNfs3(t, served, RENAME, one, () => `${ERR.BADHANDLE} ${NO_WCC} ${unseen(served.dir)}`);
   });
-  await t.test('to', async t => {
+  await t.test('the new directory', async t => {
     const after = `00000001 ${'.'.repeat(2 * 84)} ${NO_WCC}`;
     const [unasked, asked] = [`00000000 ${after}`, `00000001 ${'.'.repeat(2 * 24)} ${after}`];
     await nfs3.refusesHandles(t, served, RENAME, handle => `${root} ${text('f')} ${handle} ${other}`, unasked, asked);
@@ -288,14 +293,14 @@ t.test('handles that are none', async t => {
   });
 });
 
-t.test('arguments that are none', async t => {
+t.test('invalid arguments are refused', async t => {
   const served = await serveNfs(t);
   writeFileSync(join(served.dir, 'f'), '');
   const root = await served.handle('');
   await nfs3.refusesGarbage(t, served, RENAME, argsOf(root, 'f', root, 'new'));
 });
 
-t.test('directories that go: STALE', async t => {
+t.test('directories that were removed: STALE', async t => {
   const served = await serveNfs(t);
   for (const name of ['a', 'b']) mkdirSync(join(served.dir, name));
   writeFileSync(join(served.dir, 'a', 'f'), '');
@@ -316,7 +321,7 @@ t.test('directories that go: STALE', async t => {
   t.strictSame(nfs3.namesIn(served.dir), ['a', 'a/f']);
 });
 
-t.test('between volumes: XDEV', async t => {
+t.test('between two volumes: XDEV', async t => {
   const elsewhere = await temporaryDir(t, 'other');
   const layers = `volume vol
   type debug/io-stats
@@ -338,7 +343,7 @@ end-volume`;
   t.strictSame([nfs3.namesIn(served.dir), nfs3.namesIn(elsewhere)], [['f'], ['g']]);
 });
 
-t.test('between exports of one volume: XDEV', async t => {
+t.test('between two exports of one volume: XDEV', async t => {
   const served = await serveNfs(t, { options: ['option nfs3.vol.export-dir /sub(*)'] });
   mkdirSync(join(served.dir, 'sub'));
   mkdirSync(join(served.dir, 'dir'));
@@ -349,7 +354,7 @@ t.test('between exports of one volume: XDEV', async t => {
   t.strictSame(nfs3.namesIn(served.dir), ['dir', 'sub', 'sub/f']);
 });
 
-t.test('read-only: ROFS', async t => {
+t.test('a read-only volume refuses: ROFS', async t => {
   for (const [name, options, known] of [
     ['an export', nfs3.READ_ONLY_EXPORT, false],
     ['a layer', nfs3.READ_ONLY_LAYER, true],
@@ -367,7 +372,7 @@ t.test('read-only: ROFS', async t => {
   }
 });
 
-t.test('what a brick fails with', async t => {
+t.test('errors of the brick have their statuses', async t => {
   await nfs3.refusesFailures(t, RENAME, 'rename', async served => {
     writeFileSync(join(served.dir, 'f'), '');
     const root = await served.handle('');

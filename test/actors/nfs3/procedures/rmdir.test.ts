@@ -44,10 +44,10 @@ t.test('a request and its reply, byte by byte', async t => {
     00000001 ${fattr3(served.dir)}                    // dir_wcc.after`,
   );
   t.strictSame(readdirSync(served.dir), []);
-  t.equal(lstatSync(served.dir, { bigint: true }).nlink, nlink - 1n, 'its `..` was a link');
+  t.equal(lstatSync(served.dir, { bigint: true }).nlink, nlink - 1n, 'the `..` of the removed directory was a link');
 });
 
-t.test('an empty directory, whatever its rights; its handle is stale afterwards', async t => {
+t.test('an empty directory of any mode; its handle is stale afterwards', async t => {
   const served = await serveNfs(t);
   for (const mode of [0o755, 0, 0o1777]) {
     mkdirSync(join(served.dir, 'x'), { mode });
@@ -59,7 +59,7 @@ t.test('an empty directory, whatever its rights; its handle is stale afterwards'
   }
 });
 
-t.test('one that was full, emptied here and there', async t => {
+t.test('a directory that was emptied by RMDIR and on the disk', async t => {
   const served = await serveNfs(t);
   const path = join(served.dir, 'd');
   mkdirSync(join(path, 'a', 'b'), { recursive: true });
@@ -73,7 +73,7 @@ t.test('one that was full, emptied here and there', async t => {
   await expectRemoved(t, served, RMDIR, 'd');
 });
 
-t.test('a name that is taken again is another directory', async t => {
+t.test('a new directory of the same name has another handle', async t => {
   const served = await serveNfs(t);
   mkdirSync(join(served.dir, 'a'));
   const handle = await served.handle('a');
@@ -83,7 +83,7 @@ t.test('a name that is taken again is another directory', async t => {
   await expectStale(t, served, handle);
 });
 
-t.test('what the brick refuses, with wcc_data', async t => {
+t.test('what the brick refuses has wcc_data', async t => {
   const served = await serveNfs(t);
   const { dir } = served;
   mkdirSync(join(dir, 'file in it'));
@@ -110,7 +110,7 @@ t.test('what the brick refuses, with wcc_data', async t => {
   t.strictSame(nfs3.namesIn(dir), names);
 });
 
-t.test('in a directory that goes: STALE', async t => {
+t.test('in a directory that was removed: STALE', async t => {
   const served = await serveNfs(t);
   mkdirSync(join(served.dir, 'd', 'a'), { recursive: true });
   const handle = await served.handle('d');
@@ -119,7 +119,7 @@ t.test('in a directory that goes: STALE', async t => {
   await expectNfs3(t, served, RMDIR, argsOf(handle, 'a'), `${ERR.STALE} ${nfs3.NO_WCC}`);
 });
 
-t.test('`..` does not lead out of the export, nor remove it', async t => {
+t.test('`..` cannot remove the export or a directory outside of it', async t => {
   const served = await serveNfs(t, { options: ['option nfs3.vol.export-dir /top(*)'] });
   mkdirSync(join(served.dir, 'top', 'a'), { recursive: true });
   for (const path of ['', 'top', 'top/a']) {

@@ -42,7 +42,7 @@ interface Words {
   guard?: string;
 }
 
-/** sattr3 and sattrguard3: what is not given is FALSE or DONT_CHANGE. */
+/** sattr3 and sattrguard3. Words that are not given are FALSE or DONT_CHANGE. */
 const set = ({ mode, uid, gid, size, atime = '00000000', mtime = '00000000', guard = NO_GUARD }: Words) =>
   `${[mode, uid, gid, size].map(value => (value === undefined ? '00000000' : `00000001 ${value}`)).join(' ')}
   ${atime} ${mtime} ${guard}`;
@@ -50,7 +50,7 @@ const set = ({ mode, uid, gid, size, atime = '00000000', mtime = '00000000', gua
 const SERVER_TIME = '00000001';
 /** SET_TO_CLIENT_TIME */
 const clientTime = (words: string) => `00000002 ${words}`;
-/** sattrguard3 with the ctime that the object has. */
+/** A sattrguard3 with the present ctime of the object. */
 const guardOf = (path: string) => `00000001 ${wccAttr(path).slice(-16)}`;
 
 const done = (path: string, before: string) => `${OK} ${wcc(before, path)}`;
@@ -90,17 +90,17 @@ t.test(
     { name: 'mode 0755', rest: set({ mode: '000001ed' }), reply: done, check: is(0o755) },
     { name: 'mode 0', rest: set({ mode: '00000000' }), reply: done, check: is(0) },
     { name: 'mode 07777', rest: set({ mode: '00000fff' }), reply: done, check: is(0o7777) },
-    { name: 'bits that are no mode', rest: set({ mode: 'fffff1a4' }), reply: done, check: is(0o644) },
-    { name: 'a type in the mode', rest: set({ mode: '000041ed' }), reply: done, check: is(0o755) },
+    { name: 'bits above the mode are ignored', rest: set({ mode: 'fffff1a4' }), reply: done, check: is(0o644) },
+    { name: 'the type in a mode is ignored', rest: set({ mode: '000041ed' }), reply: done, check: is(0o755) },
     {
-      name: 'mode of a directory',
+      name: 'the mode of a directory',
       make: path => mkdirSync(path),
       rest: set({ mode: '000005ed' }),
       reply: done,
       check: is(0o2755),
     },
     {
-      name: 'mode by the owner',
+      name: 'the mode, by the owner',
       make: owned(0o644),
       auth: OWNER,
       rest: set({ mode: '00000180' }),
@@ -108,7 +108,7 @@ t.test(
       check: is(0o600),
     },
     {
-      name: 'setgid by an owner who is not in the group: left out, as chmod(2) does',
+      name: 'setgid, by an owner who is not in the group: not set, as with chmod(2)',
       make(path) {
         owned(0o644)(path);
         chownSync(path, OWNER_ID, 3000);
@@ -119,7 +119,7 @@ t.test(
       check: is(0o755, OWNER_ID, 3000),
     },
     {
-      name: 'mode of a symlink: nobody has one',
+      name: 'the mode of a symlink, which has none',
       make: path => symlinkSync('nowhere', path),
       rest: set({ mode: '00000180' }),
       reply: done,
@@ -140,7 +140,7 @@ t.test(
       skip: !isRoot && 'only root can',
     },
     {
-      name: 'uid of a symlink, not of what it leads to',
+      name: 'the uid of a symlink, not of its target',
       make: path => symlinkSync('case-1', path),
       rest: set({ uid: '000003e8' }),
       reply: done,
@@ -148,7 +148,7 @@ t.test(
       skip: !isRoot && 'only root can',
     },
     {
-      name: 'a new owner ends setuid and setgid',
+      name: 'a new owner clears setuid and setgid',
       make: owned(0o6755),
       rest: set({ uid: '000003e9' }),
       reply: done,
@@ -156,14 +156,14 @@ t.test(
       skip: !isRoot && 'only root can',
     },
     {
-      name: 'a new owner with setuid asked for',
+      name: 'a new owner together with setuid',
       rest: set({ mode: '000009ed', uid: '000003e9' }),
       reply: done,
       check: is(0o4755, 1001),
       skip: !isRoot && 'only root can',
     },
     {
-      name: 'a group of the owner, by himself',
+      name: 'a group of the owner, by the owner',
       make: owned(0o644),
       auth: authSys(OWNER_ID, OWNER_ID, [5, 1002]),
       rest: set({ gid: '000003ea' }),
@@ -171,7 +171,7 @@ t.test(
       check: is(0o644, OWNER_ID, 1002),
     },
     {
-      name: 'the uid that it has, by the owner',
+      name: 'the present uid and gid, by the owner',
       make: owned(0o644),
       auth: OWNER,
       rest: set({ uid: '000003e8', gid: '000003e8' }),
@@ -184,9 +184,9 @@ t.test(
 t.test(
   'size',
   run([
-    { name: 'none of it', rest: set({ size: '0000000000000000' }), reply: done, check: holds('') },
+    { name: '0', rest: set({ size: '0000000000000000' }), reply: done, check: holds('') },
     { name: '5 bytes', rest: set({ size: '0000000000000005' }), reply: done, check: holds('hello') },
-    { name: 'as it is', rest: set({ size: '000000000000000d' }), reply: done, check: holds(HELLO) },
+    { name: 'the present size', rest: set({ size: '000000000000000d' }), reply: done, check: holds(HELLO) },
     { name: '3 bytes more', rest: set({ size: '0000000000000010' }), reply: done, check: holds(`${HELLO}\0\0\0`) },
     {
       name: '1 TiB and 1 byte',
@@ -195,7 +195,7 @@ t.test(
       check: (t, path) => void t.equal(lstatSync(path).size, 2 ** 40 + 1),
     },
     {
-      name: 'with mode, and times, in one call',
+      name: 'together with the mode and times',
       rest: set({
         mode: '00000100',
         size: '0000000000000005',
@@ -210,7 +210,7 @@ t.test(
       },
     },
     {
-      name: 'of a file of mode 0444, by its owner: he may have opened it before',
+      name: 'a file of mode 0444, by its owner, since a program may have opened it before',
       make: owned(0o444),
       auth: OWNER,
       rest: set({ size: '0000000000000000' }),
@@ -226,7 +226,7 @@ t.test(
       check: holds(''),
     },
     {
-      name: 'by the owner: setuid and setgid end',
+      name: 'by the owner: setuid and setgid are cleared',
       make: owned(0o6775),
       auth: OWNER,
       rest: set({ size: '0000000000000001' }),
@@ -234,7 +234,7 @@ t.test(
       check: is(0o775),
     },
     {
-      name: 'as it is: the mtime is set all the same',
+      name: 'the present size also sets the mtime',
       make: old,
       rest: set({ size: '000000000000000d' }),
       reply: done,
@@ -251,26 +251,26 @@ t.test(
       check: untouched,
     },
     {
-      name: 'of a directory: ISDIR',
+      name: 'a directory: ISDIR',
       make: path => mkdirSync(path),
       rest: set({ size: '0000000000000000' }),
       reply: unasked(ERR.ISDIR),
     },
     {
-      name: 'of a directory, with a mode: neither',
+      name: 'a directory, together with a mode: neither is set',
       make: path => mkdirSync(path, { mode: 0o700 }),
       rest: set({ mode: '000001ff', size: '0000000000000000' }),
       reply: unasked(ERR.ISDIR),
       check: is(0o700),
     },
     {
-      name: 'of a symlink: INVAL',
+      name: 'a symlink: INVAL',
       make: path => symlinkSync('case-1', path),
       rest: set({ size: '0000000000000000' }),
       reply: unasked(ERR.INVAL),
     },
     {
-      name: 'of a fifo: INVAL',
+      name: 'a fifo: INVAL',
       make: path => execFileSync('mkfifo', [path]),
       rest: set({ size: '0000000000000000' }),
       reply: unasked(ERR.INVAL),
@@ -285,7 +285,7 @@ t.test(
       check: untouched,
     },
     {
-      name: '2^53 - 1, with a mode: FBIG of the file system, and the mode is not set either',
+      name: '2^53 - 1 together with a mode: FBIG of the file system, and the mode is not set',
       rest: set({ mode: '00000000', size: '001fffffffffffff' }),
       reply: unchanged(ERR.FBIG),
       check: untouched,
@@ -298,7 +298,7 @@ t.test(
   'times',
   run([
     {
-      name: 'both, of the client, to the nanosecond',
+      name: 'both times of the client, with nanoseconds',
       rest: set({ atime: clientTime('00000001 00000002'), mtime: clientTime('499602d2 3b9ac9ff') }),
       reply: done,
       check: times(1_000_000_002n, 1_234_567_890_999_999_999n),
@@ -310,7 +310,7 @@ t.test(
       check: times(0n, 0n),
     },
     {
-      name: '2106, the last second of nfstime3: not before 1970',
+      name: '2106, the last second of nfstime3, does not become a time before 1970',
       rest: set({ atime: clientTime('ffffffff 00000000'), mtime: clientTime('ffffffff 3b9ac9ff') }),
       reply: done,
       check: times(4_294_967_295_000_000_000n, 4_294_967_295_999_999_999n),
@@ -350,7 +350,7 @@ t.test(
       },
     },
     {
-      name: 'of a symlink',
+      name: 'the times of a symlink',
       make: path => symlinkSync('case-1', path),
       rest: set({ atime: clientTime('00000001 00000002'), mtime: clientTime('00000003 00000004') }),
       reply: done,
@@ -392,7 +392,7 @@ t.test(
       check: times(OLD_NS, OLD_NS),
     },
     {
-      name: 'of the client, by a member of a group that may write: PERM',
+      name: 'times of the client, by a member of a group that may write: PERM',
       make: old,
       auth: MEMBER,
       rest: set({ atime: clientTime('00000001 00000000'), mtime: clientTime('00000001 00000000') }),
@@ -419,10 +419,10 @@ t.test(
 );
 
 t.test(
-  'who may not',
+  'attributes that the caller may not set',
   run([
     {
-      name: 'mode, a stranger: PERM',
+      name: 'the mode, by a stranger: PERM',
       make: owned(0o644),
       auth: STRANGER,
       rest: set({ mode: '000001ff' }),
@@ -430,7 +430,7 @@ t.test(
       check: untouched,
     },
     {
-      name: 'mode, of the group: PERM',
+      name: 'the mode, by a member of the group: PERM',
       make: owned(0o664),
       auth: MEMBER,
       rest: set({ mode: '000001ff' }),
@@ -438,7 +438,7 @@ t.test(
       check: is(0o664),
     },
     {
-      name: 'uid, the owner: PERM',
+      name: 'the uid, by the owner: PERM',
       make: owned(0o644),
       auth: OWNER,
       rest: set({ uid: '000003e9' }),
@@ -446,7 +446,7 @@ t.test(
       check: is(0o644, OWNER_ID),
     },
     {
-      name: 'uid, a stranger for himself: PERM',
+      name: 'the own uid, by a stranger: PERM',
       make: owned(0o644),
       auth: STRANGER,
       rest: set({ uid: '000007d0' }),
@@ -454,7 +454,7 @@ t.test(
       check: is(0o644, OWNER_ID),
     },
     {
-      name: 'gid, the owner, of a group he is not in: PERM',
+      name: 'a gid of which the owner is not a member, by the owner: PERM',
       make: owned(0o644),
       auth: OWNER,
       rest: set({ gid: '000003ea' }),
@@ -462,14 +462,14 @@ t.test(
       check: is(0o644, OWNER_ID, OWNER_ID),
     },
     {
-      name: 'uid 2^32 - 1: left as it is',
+      name: 'uid 2^32 - 1 is not set',
       make: owned(0o644),
       rest: set({ mode: '00000180', uid: 'ffffffff', gid: '000003ea' }),
       reply: done,
       check: is(0o600, OWNER_ID, 1002),
     },
     {
-      name: 'gid 2^32 - 1: left as it is',
+      name: 'gid 2^32 - 1 is not set',
       make: owned(0o644),
       auth: OWNER,
       rest: set({ mode: '00000180', gid: 'ffffffff' }),
@@ -483,7 +483,7 @@ t.test(
   'the guard',
   run([
     {
-      name: 'as the ctime is',
+      name: 'the present ctime',
       rest: path => set({ mode: '00000180', guard: guardOf(path) }),
       reply: done,
       check: is(0o600),
@@ -507,13 +507,13 @@ t.test(
       check: untouched,
     },
     {
-      name: 'wrong, and nothing to set: NOT_SYNC',
+      name: 'a wrong guard and nothing to set: NOT_SYNC',
       rest: `${NO_SATTR} 00000001 00000001 00000000`,
       reply: unchanged(NOT_SYNC),
       check: untouched,
     },
     {
-      name: 'of before a change behind the server: NOT_SYNC',
+      name: 'the ctime before a change made on the disk: NOT_SYNC',
       rest(path) {
         const guard = guardOf(path);
         chmodSync(path, 0o640);
@@ -523,7 +523,7 @@ t.test(
       check: is(0o640),
     },
     {
-      name: 'right, but not allowed: PERM',
+      name: 'the present ctime, by a stranger: PERM',
       make: owned(0o644),
       auth: STRANGER,
       rest: path => set({ mode: '000001ff', guard: guardOf(path) }),
@@ -533,7 +533,7 @@ t.test(
   ]),
 );
 
-t.test('twice with one guard: only the first counts', async t => {
+t.test('of two calls with the same guard only the first succeeds', async t => {
   const path = join(served.dir, 'guarded');
   makeFile(path);
   const args = `${opaque(await served.handle('guarded'))} ${set({ mode: '00000180', guard: guardOf(path) })}`;
@@ -545,7 +545,7 @@ t.test('twice with one guard: only the first counts', async t => {
   is(0o600)(t, path);
 });
 
-t.test('values that are none: GARBAGE_ARGS', async t => {
+t.test('invalid values are GARBAGE_ARGS', async t => {
   const path = join(served.dir, 'garbage');
   makeFile(path);
   const handle = opaque(await served.handle('garbage'));
@@ -574,15 +574,19 @@ t.test('a file that chattr(1) has made immutable: PERM', { skip: notImmutable(se
   untouched(t, path);
 });
 
-t.test('read-only: ROFS', async t => {
+t.test('a read-only volume refuses: ROFS', async t => {
   const rest = set({ mode: '00000180' });
   const exported = await serveNfs(t, nfs3.READ_ONLY_EXPORT);
-  await objectCases(t, exported, SETATTR, [{ name: 'an export', rest, reply: unasked(ERR.ROFS), check: untouched }]);
+  await objectCases(t, exported, SETATTR, [
+    { name: 'a read-only export', rest, reply: unasked(ERR.ROFS), check: untouched },
+  ]);
   const layered = await serveNfs(t, nfs3.READ_ONLY_LAYER);
-  await objectCases(t, layered, SETATTR, [{ name: 'a layer', rest, reply: unchanged(ERR.ROFS), check: untouched }]);
+  await objectCases(t, layered, SETATTR, [
+    { name: 'features/read-only', rest, reply: unchanged(ERR.ROFS), check: untouched },
+  ]);
 });
 
-t.test('failures of the brick', async t => {
+t.test('errors of the brick have their statuses', async t => {
   const rest = set({ mode: '00000180' });
   await refusesFailures(t, SETATTR, 'setattr', async served => {
     makeFile(join(served.dir, 'file'));
@@ -592,7 +596,7 @@ t.test('failures of the brick', async t => {
   await brickFailures(t, { proc: SETATTR, fop: 'setattr', rest, arm: unseen }, statuses);
 });
 
-t.test('attributes that cannot be had are left out', async t => {
+t.test('attributes that the brick does not tell are left out', async t => {
   const served = await serveNfs(t, { layers: nfs3.failing('EIO', 'setattr', 'stat') });
   await objectCases(t, served, SETATTR, [
     { name: 'IO', rest: set({ mode: '00000180' }), reply: () => `${ERR.IO} ${NO_WCC}`, check: untouched },

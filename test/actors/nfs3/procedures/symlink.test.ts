@@ -21,7 +21,7 @@ import {
 } from '../../../support/wire.ts';
 
 const SYMLINK = 10;
-/** SYMLINK3args: the directory's handle, the name; sattr3, the target. */
+/** SYMLINK3args: the handle of the directory, the name, sattr3, the target. */
 const argsOf = (dir: string, name: string, target = text('to'), sattr = NO_SATTR) =>
   `${dir} ${name} ${sattr} ${target}`;
 const making: Making = { proc: SYMLINK, fop: 'symlink', argsOf: (dir, name) => argsOf(dir, name) };
@@ -70,7 +70,7 @@ t.test('a request and its reply, byte by byte', async t => {
   t.equal(target(path), '../a/b/');
 });
 
-t.test('targets: any bytes that a path can have', async t => {
+t.test('targets of any bytes that a path can have', async t => {
   const served = await serveNfs(t);
   const targets = {
     dot: '.',
@@ -90,7 +90,7 @@ t.test('targets: any bytes that a path can have', async t => {
   }
 });
 
-t.test('targets that cannot be', async t => {
+t.test('impossible targets are refused', async t => {
   const served = await serveNfs(t);
   const root = opaque(await served.handle(''));
   const cases = [
@@ -112,22 +112,22 @@ t.test('targets that cannot be', async t => {
 
 t.test('attributes', async t => {
   const cases = [
-    { name: 'a mode, which says nothing of a symlink', sattr: `00000001 00000180 ${NO_SATTR.slice(9)}` },
+    { name: 'a mode, which is ignored', sattr: `00000001 00000180 ${NO_SATTR.slice(9)}` },
     {
-      name: 'a size, which says nothing either',
+      name: 'a size, which is ignored',
       sattr: '00000000 00000000 00000000 00000001 00000000 00100000 00000000 00000000',
     },
-    { name: 'times of the server', sattr: '00000000 00000000 00000000 00000000 00000001 00000001' },
-    { name: 'as its owner', auth: authSys(1000, 1001), uid: 1000, gid: 1001 },
+    { name: 'the server’s time', sattr: '00000000 00000000 00000000 00000000 00000001 00000001' },
+    { name: 'by a user, who owns it', auth: authSys(1000, 1001), uid: 1000, gid: 1001 },
     {
-      name: 'an owner that a user may not give is no demand',
+      name: 'an owner that the user may not give is ignored',
       sattr: '00000000 00000001 00000000 00000001 00000000 00000000 00000000 00000000',
       auth: authSys(1000, 1001),
       uid: 1000,
       gid: 1001,
     },
     {
-      name: 'a group that a user is in',
+      name: 'a group that the user is in',
       sattr: '00000000 00000000 00000001 000007d0 00000000 00000000 00000000',
       auth: authSys(1000, 1001, [2000]),
       uid: 1000,
@@ -145,7 +145,7 @@ t.test('attributes', async t => {
   }
 });
 
-t.test('in a setgid directory: its group', async t => {
+t.test('in a setgid directory the object gets its group', async t => {
   const served = await serveNfs(t);
   chownSync(served.dir, 0, 2000);
   chmodSync(served.dir, 0o2777);
@@ -153,10 +153,10 @@ t.test('in a setgid directory: its group', async t => {
   t.match(made, { mode: '777', uid: 1000, gid: 2000 });
 });
 
-t.test('names of 255 bytes, and of every byte', t => makesEveryName(t, making));
-t.test('what cannot be made', t => refusesToMake(t, making));
+t.test('names of 255 bytes and of every byte', t => makesEveryName(t, making));
+t.test('what MKDIR, SYMLINK and MKNOD refuse alike', t => refusesToMake(t, making));
 
-t.test('attributes that cannot be', async t => {
+t.test('impossible times: INVAL', async t => {
   const served = await serveNfs(t);
   const root = opaque(await served.handle(''));
   const atime = `00000000 00000000 00000000 00000000 00000002 00000001 ${word(1e9)} 00000000`;

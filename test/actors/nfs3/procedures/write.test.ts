@@ -53,30 +53,30 @@ const UNSTABLE = '00000000';
 const DATA_SYNC = '00000001';
 const FILE_SYNC = '00000002';
 
-/** What follows the handle: offset, count, stable, data. */
+/** The arguments after the handle: offset, count, stable, data. */
 const args = (offset: string, data: string, stable = UNSTABLE) =>
   `${offset} ${word(data.length)} ${stable} ${text(data)}`;
 const START = '0000000000000000';
 const J = args(START, 'J');
 
-/** Where `used` is among the words of a wcc_data that has both its parts. */
+/** The index of `used` among the words of a wcc_data with attributes before and after. */
 const USED = 11;
 
-/** Where the first word of file_wcc is in a reply: behind the header and the status. */
+/** The offset of file_wcc in a reply, after the header and the status. */
 const BEFORE_FOLLOWS = 28;
 
 /** WRITE3resok: file_wcc, count, committed, verf. */
 const wrote =
   (count: number, committed = UNSTABLE) =>
   (path: string, before: string, answer: Buffer) => {
-    // On a disk that is slow, writes are left to the thread pool, and what was right before is not known.
+    // On a slow disk the thread pool writes, and the attributes before the write are not known.
     const pooled = answer.readUInt32BE(BEFORE_FOLLOWS) === 0;
     const words = wcc(pooled ? undefined : before, path).split(' ');
-    // The attributes are of right after the write, the blocks are allocated for good while it is made durable.
+    // The attributes are those after the write. Blocks are still allocated while it is made durable.
     if (committed !== UNSTABLE) words[pooled ? USED - 3 : USED] = '................';
     return `${OK} ${words.join(' ')} ${word(count)} ${committed} ${VERIFIER}`;
   };
-/** As {@link unchanged}, of a write that was tried. */
+/** The failure arm of a write that was tried. */
 const failed = (status: string) => (path: string, before: string, answer: Buffer) =>
   `${status} ${wcc(answer.readUInt32BE(BEFORE_FOLLOWS) === 0 ? undefined : before, path)}`;
 
@@ -90,10 +90,10 @@ const served = await serveNfs(t);
 const run = runs(served, WRITE);
 
 t.test(
-  'bytes',
+  'data',
   run([
     {
-      name: 'byte by byte',
+      name: 'a request and its reply, byte by byte',
       rest: `
         0000000000000007      // offset
         00000005              // count
@@ -110,7 +110,7 @@ t.test(
       check: holds('hello, there\n'),
     },
     {
-      name: 'UNSTABLE is answered so',
+      name: 'UNSTABLE',
       rest: args(START, 'J', UNSTABLE),
       reply: wrote(1, UNSTABLE),
       check: holds('Jello, world\n'),
@@ -160,7 +160,7 @@ t.test(
       }),
     ),
     {
-      name: 'no bytes: the file stays as it is',
+      name: 'no bytes: the file is not changed',
       rest: args(START, ''),
       reply: wrote(0),
       check(t, path) {
@@ -175,25 +175,25 @@ t.test(
       check: untouched,
     },
     {
-      name: 'less than the data: count of them',
+      name: 'a count below the length of the data: so many bytes are written',
       rest: `${START} 00000001 00000000 ${text('JJJJ')}`,
       reply: wrote(1),
       check: holds('Jello, world\n'),
     },
     {
-      name: 'nothing of the data',
+      name: 'count 0 with data',
       rest: `${START} 00000000 00000000 ${text('JJJJ')}`,
       reply: wrote(0),
       check: untouched,
     },
     {
-      name: 'more than the data: INVAL',
+      name: 'a count above the length of the data: INVAL',
       rest: `${START} 00000005 00000000 ${text('JJJJ')}`,
       reply: unasked(ERR.INVAL),
       check: untouched,
     },
     {
-      name: '2^32 - 1, and no data: INVAL',
+      name: 'count 2^32 - 1 without data: INVAL',
       rest: `${START} ffffffff 00000000 00000000`,
       reply: unasked(ERR.INVAL),
       check: untouched,
@@ -225,7 +225,7 @@ t.test(
       skip: notExt4(served.dir),
     },
     {
-      name: 'across the limit of ext4: as many as fit',
+      name: 'across the limit of ext4: as many bytes as fit',
       rest: args('00000fffffffeffe', 'wxyz'),
       reply: wrote(2),
       check: endsWith(2 ** 44 - 4096, '\0wx'),
@@ -254,11 +254,11 @@ t.test(
 );
 
 t.test(
-  'who may',
+  'which callers may write',
   run([
     { name: 'the owner', make: owned(0o200), auth: OWNER, rest: J, reply: wrote(1), check: holds('Jello, world\n') },
     {
-      name: 'the owner of a file of mode 0444: he may have opened it before',
+      name: 'the owner of a file of mode 0444, since a program may have opened it before',
       make: owned(0o444),
       auth: OWNER,
       rest: J,
@@ -274,7 +274,7 @@ t.test(
       check: holds('Jello, world\n'),
     },
     {
-      name: 'one of the group',
+      name: 'a member of the group',
       make: owned(0o464),
       auth: MEMBER,
       rest: J,
@@ -292,7 +292,7 @@ t.test(
       check: untouched,
     },
     {
-      name: 'ACCES: one of the group',
+      name: 'ACCES: a member of the group',
       make: owned(0o646),
       auth: MEMBER,
       rest: J,
@@ -300,7 +300,7 @@ t.test(
       check: untouched,
     },
     {
-      name: 'ACCES: who may only execute',
+      name: 'ACCES: a caller that may only execute',
       make: owned(0o711),
       auth: STRANGER,
       rest: J,
@@ -308,7 +308,7 @@ t.test(
       check: untouched,
     },
     {
-      name: 'ACCES: no byte either',
+      name: 'ACCES: also for no bytes',
       make: owned(0o644),
       auth: STRANGER,
       rest: args(START, ''),
@@ -322,7 +322,7 @@ t.test(
   'setuid and setgid',
   run([
     {
-      name: 'end when the owner writes',
+      name: 'are cleared when the owner writes',
       make: owned(0o6755),
       auth: OWNER,
       rest: J,
@@ -330,7 +330,7 @@ t.test(
       check: hasMode(0o755),
     },
     {
-      name: 'end when another writes',
+      name: 'are cleared when another user writes',
       make: owned(0o6777),
       auth: STRANGER,
       rest: args(START, 'J', FILE_SYNC),
@@ -338,7 +338,7 @@ t.test(
       check: hasMode(0o777),
     },
     {
-      name: 'stay when root does',
+      name: 'stay when root writes',
       make: owned(0o6755),
       rest: J,
       reply: wrote(1),
@@ -346,7 +346,7 @@ t.test(
       skip: needsRoot,
     },
     {
-      name: 'stay when nobody may',
+      name: 'stay when the write is refused',
       make: owned(0o6755),
       auth: STRANGER,
       rest: J,
@@ -354,7 +354,7 @@ t.test(
       check: hasMode(0o6755),
     },
     {
-      name: 'stay when nothing is written',
+      name: 'stay when no bytes are written',
       make: owned(0o6777),
       auth: STRANGER,
       rest: args(START, ''),
@@ -365,12 +365,12 @@ t.test(
 );
 
 t.test(
-  'what is no file',
+  'an object that is not a regular file',
   run([
     { name: 'a directory: ISDIR', make: path => mkdirSync(path), rest: J, reply: unasked(ERR.ISDIR) },
     { name: 'a symlink: INVAL', make: path => symlinkSync('case-1', path), rest: J, reply: unasked(ERR.INVAL) },
     {
-      name: 'a fifo: INVAL, and nobody waits for it',
+      name: 'a fifo: INVAL, and the call does not wait for it',
       make: path => execFileSync('mkfifo', [path]),
       rest: J,
       reply: unasked(ERR.INVAL),
@@ -385,7 +385,7 @@ t.test(
   ]),
 );
 
-t.test('values that are none: GARBAGE_ARGS', async t => {
+t.test('invalid values are GARBAGE_ARGS', async t => {
   const path = join(served.dir, 'garbage');
   makeFile(path);
   const handle = opaque(await served.handle('garbage'));
@@ -400,13 +400,18 @@ t.test('values that are none: GARBAGE_ARGS', async t => {
   untouched(t, path);
 });
 
-t.test('nfs3.write-size is the most that is taken', async t => {
+t.test('no call writes more than nfs3.write-size bytes', async t => {
   const served = await serveNfs(t, { options: ['option nfs3.write-size 4096'] });
   await objectCases(t, served, WRITE, [
-    { name: 'as much', rest: args(START, 'x'.repeat(4096)), reply: wrote(4096), check: holds('x'.repeat(4096)) },
+    {
+      name: 'exactly nfs3.write-size',
+      rest: args(START, 'x'.repeat(4096)),
+      reply: wrote(4096),
+      check: holds('x'.repeat(4096)),
+    },
     { name: 'a byte more', rest: args(START, 'x'.repeat(4097)), reply: wrote(4096), check: holds('x'.repeat(4096)) },
     {
-      name: 'twice that',
+      name: 'twice as much',
       rest: args(START, 'x'.repeat(8192), FILE_SYNC),
       reply: wrote(4096, FILE_SYNC),
       check: holds('x'.repeat(4096)),
@@ -414,7 +419,7 @@ t.test('nfs3.write-size is the most that is taken', async t => {
   ]);
 });
 
-t.test('a file that is written by many calls, out of order', async t => {
+t.test('a file that is written by many calls in any order', async t => {
   const path = join(served.dir, 'many');
   writeFileSync(path, '');
   const handle = opaque(await served.handle('many'));
@@ -438,9 +443,9 @@ t.test('a file that is written by many calls, out of order', async t => {
   )(t, path);
 });
 
-t.test('the attributes of before are those of the disk, also after a change behind the server', async t => {
+t.test('the attributes before the write are those of the disk, also after a change made there', async t => {
   for (const size of [100, 3, 0]) {
-    // The first write of a server is not left to the thread pool.
+    // The first write of a server is not done by the thread pool.
     await objectCases(t, await serveNfs(t), WRITE, [
       {
         name: `cut to ${size} bytes`,
@@ -465,14 +470,18 @@ t.test('a file that chattr(1) has made immutable: PERM', { skip: notImmutable(se
   untouched(t, path);
 });
 
-t.test('read-only: ROFS', async t => {
+t.test('a read-only volume refuses: ROFS', async t => {
   const exported = await serveNfs(t, nfs3.READ_ONLY_EXPORT);
-  await objectCases(t, exported, WRITE, [{ name: 'an export', rest: J, reply: unasked(ERR.ROFS), check: untouched }]);
+  await objectCases(t, exported, WRITE, [
+    { name: 'a read-only export', rest: J, reply: unasked(ERR.ROFS), check: untouched },
+  ]);
   const layered = await serveNfs(t, nfs3.READ_ONLY_LAYER);
-  await objectCases(t, layered, WRITE, [{ name: 'a layer', rest: J, reply: unchanged(ERR.ROFS), check: untouched }]);
+  await objectCases(t, layered, WRITE, [
+    { name: 'features/read-only', rest: J, reply: unchanged(ERR.ROFS), check: untouched },
+  ]);
 });
 
-t.test('failures of the brick', async t => {
+t.test('errors of the brick have their statuses', async t => {
   await refusesFailures(t, WRITE, 'writev', async served => {
     makeFile(join(served.dir, 'file'));
     return { args: `${opaque(await served.handle('file'))} ${J}`, arm: () => unseen(join(served.dir, 'file')) };
@@ -481,7 +490,7 @@ t.test('failures of the brick', async t => {
   await brickFailures(t, about, { EFBIG: ERR.FBIG, EACCES: ERR.ACCES, EINVAL: ERR.INVAL, ETXTBSY: ERR.ACCES });
   const served = await serveNfs(t, { layers: nfs3.failing('EIO', 'writev', 'stat') });
   await objectCases(t, served, WRITE, [
-    { name: 'attributes that cannot be had are left out', rest: J, reply: () => `${ERR.IO} ${NO_WCC}` },
+    { name: 'attributes that the brick does not tell are left out', rest: J, reply: () => `${ERR.IO} ${NO_WCC}` },
   ]);
 });
 
