@@ -18,13 +18,13 @@ const options = {
   ),
 };
 
-/** debug/delay-gen: lets some of the calls wait before they go on. */
+/** debug/delay-gen: delays some of the calls before it passes them on. */
 export class DelayGen extends Xlator<typeof options> {
   static readonly doc = 'Delays some of the calls.';
   static readonly options = options;
   readonly #fops: ReadonlySet<Fop> = new Set(this.options.enable);
   readonly #share: number = this.options['delay-percentage'] / 100;
-  /** The stages of a server delay differently. */
+  /** Seeded with the stage, so that the stages of a server delay different calls. */
   readonly #random: () => number = randomFrom(this.options.seed + this.env.stage);
 
   protected override wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
@@ -34,7 +34,7 @@ export class DelayGen extends Xlator<typeof options> {
 
   async #later<F extends Fop>(fop: F, args: Parameters<Fops[F]>) {
     const [{ signal }] = args;
-    // When nobody waits for the answer any more there is no point in dawdling, but the call still has to be made.
+    // If the answer is no longer wanted, the delay ends; but the call still has to be made.
     await sleep(this.options['delay-duration'] / 1000, undefined, { signal }).catch(() => {});
     return super.wind(fop, ...args);
   }

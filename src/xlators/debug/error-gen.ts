@@ -25,14 +25,14 @@ const options = {
   ),
 };
 
-/** debug/error-gen: fails some of the calls, before anything below has seen them. */
+/** debug/error-gen: fails some of the calls instead of passing them on. */
 export class ErrorGen extends Xlator<typeof options> {
   static readonly doc = 'Fails some of the calls, by chance or by number.';
   static readonly options = options;
   readonly #fops: ReadonlySet<Fop> = new Set(this.options.enable);
   readonly #nth: ReadonlySet<number> = new Set(this.options.nth);
   readonly #share: number = this.options.failure / 100;
-  /** The stages of a server fail differently. */
+  /** Seeded with the stage, so that the stages of a server fail different calls. */
   readonly #random: () => number = randomFrom(this.options.seed + this.env.stage);
   #calls = 0;
 

@@ -1,26 +1,30 @@
 import type { Fop } from '../../graph/fops.ts';
 
-/** Bucket 0 is below a microsecond, bucket n from 2^(n-1) to below 2^n microseconds, the last all that is longer. */
+/**
+ * The number of buckets of a histogram. Bucket 0 counts what took less than a microsecond, bucket n what took at least
+ * 2^(n-1) and less than 2^n, and the last one everything that took longer.
+ */
 export const HISTOGRAM_LENGTH = 28;
 
 export interface FopStats {
-  /** Answered, errors among them. */
+  /** The calls that were answered, including those that failed. */
   readonly calls: number;
   readonly underWay: number;
   readonly errors: number;
-  /** Microseconds. */
+  /** The sum of all latencies in microseconds. */
   readonly usTotal: number;
+  /** The longest latency in microseconds. */
   readonly usMax: number;
   readonly histogram: readonly number[];
 }
 
 /** What `debug/io-stats` has counted. */
 export interface IoStatsSnapshot {
-  /** For how long it has counted. */
+  /** For how many seconds it has counted. */
   readonly seconds: number;
   readonly bytesRead: number;
   readonly bytesWritten: number;
-  /** Without those that were never called. */
+  /** The fops that were called at least once. */
   readonly fops: Partial<Record<Fop, FopStats>>;
 }
 
@@ -35,7 +39,7 @@ function mergeFop(a: FopStats, b: FopStats): FopStats {
   };
 }
 
-/** What several have counted, of several stages or volumes, as one. */
+/** Adds up what was counted in several stages or volumes. */
 export function mergeIoStats(snapshots: readonly IoStatsSnapshot[]): IoStatsSnapshot {
   const fops: IoStatsSnapshot['fops'] = {};
   let [seconds, bytesRead, bytesWritten] = [0, 0, 0];

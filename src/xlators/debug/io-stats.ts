@@ -27,7 +27,7 @@ class Counter {
   }
 }
 
-/** debug/io-stats: counts and times every fop that passes. */
+/** debug/io-stats: counts every fop that passes, and measures how long it takes. */
 export class IoStats extends Xlator<typeof options> {
   static readonly doc = 'Counts and times fops. The command status shows the numbers.';
   static readonly options = options;
@@ -46,7 +46,7 @@ export class IoStats extends Xlator<typeof options> {
     return reply;
   }
 
-  /** Plain data, that another thread can be sent. */
+  /** What was counted so far, as plain data that can be posted to another thread. */
   stats(): IoStatsSnapshot {
     const fops: IoStatsSnapshot['fops'] = {};
     for (const [fop, { started, finished, errors, usTotal, usMax, histogram }] of this.#counters) {

@@ -6,7 +6,7 @@ const DEPTH_MAX = 3;
 
 const gfid = (bytes: Buffer) => bytes.toString('hex').replace(/^0+(?=..)/, '');
 
-/** A value of a fop as one line of bounded length, for logs. */
+/** Describes an argument or answer of a fop in one line of bounded length, for logs. */
 export function summaryOf(value: unknown, depth = 0): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > TEXT_MAX ? `${value.slice(0, TEXT_MAX)}…` : value);
@@ -23,7 +23,7 @@ export function summaryOf(value: unknown, depth = 0): string {
       ']',
     );
   const entries: [string, unknown][] = value instanceof Map ? [...value] : Object.entries(value);
-  // Of attributes, those that say what and how much: the rest would fill the log.
+  // An object's attributes would fill the log: only those that identify it and its size are shown.
   const shown =
     'ctimeNsec' in value ? entries.filter(([key]) => ['gfid', 'type', 'mode', 'size'].includes(key)) : entries;
   return listed(

@@ -20,7 +20,7 @@ const options = {
   ),
 };
 
-/** debug/trace: logs the fops that pass, what they are called with, what they answer and how long they take. */
+/** debug/trace: logs the fops that pass, with their arguments, their answers and how long they take. */
 export class Trace extends Xlator<typeof options> {
   static readonly doc = 'Logs fops with their arguments, their answers and how long they take.';
   static readonly options = options;
@@ -39,7 +39,7 @@ export class Trace extends Xlator<typeof options> {
 
   #watch(fop: Fop, [frame, ...args]: unknown[], reply: Promise<unknown>, sinceMs: number): void {
     const { identity, client } = frame as Frame;
-    const given = args.slice(0, args.findLastIndex(arg => arg !== undefined) + 1); // without options left out
+    const given = args.slice(0, args.findLastIndex(arg => arg !== undefined) + 1); // without optional arguments that were left out
     const call = `${fop}(${given.map(arg => summaryOf(arg)).join(', ')})`;
     const say = (answer: string) => {
       const us = Math.round((performance.now() - sinceMs) * 1000);
