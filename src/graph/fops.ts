@@ -25,13 +25,13 @@ import type {
 import type { CreateHow, Device, NewAttr, SetAttr, Stable, Time, Xattrs } from './fops/requests.ts';
 import type { FileType } from './iatt.ts';
 import type { Fd, Inode } from './inode.ts';
-import type { Xdata } from './xdata.ts';
+import type { Xdata } from './fops/xdata.ts';
 
 export { FopError } from './fops/fop-error.ts';
 export type * from './fops/locks.ts';
 export * from './fops/replies.ts';
 export * from './fops/requests.ts';
-export type { Xdata, XdataValue } from './xdata.ts';
+export type { Xdata, XdataValue } from './fops/xdata.ts';
 
 export interface Fops {
   /**

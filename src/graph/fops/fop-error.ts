@@ -1,6 +1,6 @@
 import { type Errno, FsError } from '../../errno.ts';
 import type { Wcc } from '../iatt.ts';
-import type { Xdata } from '../xdata.ts';
+import type { Xdata } from './xdata.ts';
 
 /**
  * The failure of a fop, with the attributes of the objects that it would have changed, so that failures can carry

@@ -4,7 +4,7 @@
  */
 import type { Iatt, Wcc } from '../iatt.ts';
 import type { Note } from '../note.ts';
-import type { Xdata } from '../xdata.ts';
+import type { Xdata } from './xdata.ts';
 import type { Stable } from './requests.ts';
 
 export interface StatReply extends Iatt {

@@ -21,7 +21,7 @@ import {
   type Xdata,
 } from '#src/graph/fops.ts';
 import type { Frame } from '#src/graph/frame.ts';
-import { ANCESTRY_PATH } from '#src/graph/virtual-xattrs.ts';
+import { ANCESTRY_PATH } from '#src/graph/fops/virtual-xattrs.ts';
 import { O_RDONLY, O_WRONLY } from '#src/sys/constants.ts';
 import { iattOf } from './node.ts';
 import { Objects } from './objects.ts';

@@ -3,7 +3,7 @@ import type { Fd, Inode } from '../../../graph/inode.ts';
 import * as fops from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
-import { ANCESTRY_PATH } from '../../../graph/virtual-xattrs.ts';
+import { ANCESTRY_PATH } from '../../../graph/fops/virtual-xattrs.ts';
 import { type DumpValues, Xlator } from '../../../graph/xlator.ts';
 import { silent } from '../../../log.ts';
 import { ancestryPath } from './objects/ancestry.ts';

@@ -5,7 +5,7 @@
  */
 import { errnoOf } from '../../../../errno.ts';
 import type { Frame } from '../../../../graph/frame.ts';
-import { ANCESTRY_PATH } from '../../../../graph/virtual-xattrs.ts';
+import { ANCESTRY_PATH } from '../../../../graph/fops/virtual-xattrs.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import type { Place } from '../nfs-call.ts';
 import type { Export } from './exports.ts';

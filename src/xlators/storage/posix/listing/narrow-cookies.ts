@@ -12,6 +12,7 @@
  *
  * So a cookie means the same after a restart. The positions at which pages ended are remembered too, which is exact.
  */
+import { RecentCookies } from '../../../../graph/fops/cookies.ts';
 import { Magic } from '../../../../sys/constants.ts';
 import { DirentReader } from '../../../../sys/files/dirents.ts';
 import { fsError, lastError } from '../../../../sys/failure.ts';
@@ -24,7 +25,6 @@ const SHARED = 0x8000_0000n;
 const MAJOR_BIT = 32n;
 const MINOR_BITS = 9n;
 const BUCKET_BITS = MAJOR_BIT + MINOR_BITS;
-const RECENT_MAX = 1024;
 /** The bytes of entries that are read to see what comes next. */
 const PEEK_BYTES = 1024;
 
@@ -73,7 +73,7 @@ function amongShared(fd: number, cookie: bigint): bigint {
 /** The cookies of one directory. `open` returns a descriptor of it at any position, which is closed here. */
 export class NarrowCookies {
   readonly #fsType: number;
-  readonly #recent = new Map<bigint, bigint>();
+  readonly #recent = new RecentCookies();
   #hashed: boolean | undefined;
 
   /** `fsType` is f_type of statfs(2). */
@@ -84,7 +84,7 @@ export class NarrowCookies {
   /** Returns the position at which a listing continues behind `cookie`. */
   positionOf(open: () => number, cookie: bigint): bigint {
     if (cookie === 0n) return 0n;
-    const recent = this.#recent.get(cookie);
+    const recent = this.#recent.positionOf(cookie);
     if (recent !== undefined) return recent;
     if (!this.#isHashed(open)) return cookie === END_32 ? END : cookie;
     return cookie < SHARED ? cookie << MAJOR_BIT : withOpen(open, fd => amongShared(fd, cookie));
@@ -105,9 +105,7 @@ export class NarrowCookies {
 
   /** Remembers the position at which a page with this last cookie ended. */
   remember(cookie: bigint, position: bigint): void {
-    this.#recent.delete(cookie);
-    this.#recent.set(cookie, position);
-    if (this.#recent.size > RECENT_MAX) this.#recent.delete(this.#recent.keys().next().value!);
+    this.#recent.remember(cookie, position);
   }
 
   #isHashed(open: () => number): boolean {

@@ -16,7 +16,7 @@ const DEPTH_MAX = 4096;
 const TRIES = 4;
 const DELETED = ' (deleted)';
 
-/** Returns the value of `ANCESTRY_PATH`, see src/graph/virtual-xattrs.ts. */
+/** Returns the value of `ANCESTRY_PATH`, see src/graph/fops/virtual-xattrs.ts. */
 export function ancestryPath(objects: Objects, inode: Inode): Buffer {
   if (inode.type !== FileType.DIR) throw fsError('ENODATA', 'only directories have one way up');
   const dir = objects.of(inode);
