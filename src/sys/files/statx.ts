@@ -1,6 +1,6 @@
 /**
  * statx(2). All answers of a thread are written to the same memory, since making an object for each would cost more than
- * the call. A call returns the {@link Stat} that reads this memory, and whoever has it hands it on: its fields hold until
+ * the call. A call returns the {@link Stat} that reads this memory, and the caller hands it on: its fields hold until
  * the next call of this module, so never across an `await`.
  */
 import { AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW } from '../constants.ts';
