@@ -1,5 +1,6 @@
 /** What holds for every actor of NFS3, for any arguments and any answer of the graph. */
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
 import { nfs3Program } from '#actors/nfs3/program.ts';
@@ -9,7 +10,7 @@ import { decode, encode } from '#protocols/xdr/codec.ts';
 import { ERRNO, type Errno, FsError } from '#src/errno.ts';
 import { type Fop, FopError, type Fops } from '#src/graph/fops.ts';
 import type { Frame } from '#src/graph/frame.ts';
-import { type FileType, type Wcc } from '#src/graph/iatt.ts';
+import type { FileType, Iatt, Wcc } from '#src/graph/iatt.ts';
 import { ROOT } from '#src/graph/identity.ts';
 import { Xlator } from '#src/graph/xlator.ts';
 import { InodeTable } from '#src/inode/table.ts';
@@ -237,4 +238,28 @@ for (const actor of actors) {
       for (const data of shown) t.match('after' in data ? data.after : data, { size: 0 }, 'has attributes');
     }
   });
+}
+
+for (const actor of actors.filter(({ name }) => ['FSSTAT', 'FSINFO', 'PATHCONF'].includes(name))) {
+  t.test(
+    `${actor.name}: asks for statfs and attributes at the same time, and waits for both if statfs fails`,
+    async t => {
+      const asked: Fop[] = [];
+      const attributes = Promise.withResolvers<Iatt>();
+      const answer = (fop: Fop): unknown => {
+        asked.push(fop);
+        if (fop === 'stat') return attributes.promise;
+        throw new FsError('EIO');
+      };
+      const { nfs, inUse } = serve({ answer });
+      const before = inUse();
+      const result = actor.run(nfs, { fsroot: Buffer.alloc(32), object: Buffer.alloc(32) });
+      await setImmediate();
+      t.strictSame(asked, ['statfs', 'stat']);
+      t.equal(inUse(), before + 1, 'the inode is in use until the brick has answered');
+      attributes.resolve(iatt);
+      t.match(await result, { status: nfsstat3.NFS3ERR_IO, obj_attributes: { size: 0 } });
+      t.equal(inUse(), before);
+    },
+  );
 }
