@@ -2,6 +2,7 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { LIST_BYTES } from '#protocols/nfs3/directory.ts';
 import { errnoOf, FsError } from '#src/errno.ts';
+import { COOKIE_MAX } from '#src/graph/cookies.ts';
 import type { Dirent, DirList } from '#src/graph/fops.ts';
 import { FileType, type Iatt } from '#src/graph/iatt.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
@@ -9,8 +10,6 @@ import { fileidOf } from './attributes.ts';
 import { StatusError } from './status.ts';
 import { UnaskedError } from './unasked.ts';
 
-/** Cookies of a brick are positions in a directory, which have 63 bits. */
-const COOKIE_MAX = 0x7fff_ffff_ffff_ffffn;
 /** With nfs.enable-ino32 clients get cookies of 32 bits. */
 const NARROW_MAX = 0xffff_ffffn;
 

@@ -1,9 +1,9 @@
 /** Checks of names and types, made before the graph is asked: a name that reaches it is always one path component. */
 import { FileType } from '#src/graph/iatt.ts';
+import { NAME_MAX } from '#src/sys/constants.ts';
 import type { Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 import { UnaskedError } from './unasked.ts';
 
-export const NAME_BYTES_MAX = 255;
 /** PATH_MAX of Linux without the NUL at the end. */
 const TARGET_BYTES_MAX = 4095;
 const NO_NAME = /[/\0]/;
@@ -11,7 +11,7 @@ const NO_NAME = /[/\0]/;
 /** Checks a name to look up; `.` and `..` are allowed. An impossible name is ACCES (RFC 1813, 3.2). */
 export function checkName(at: Resolved, name: string): void {
   if (at.inode.type !== FileType.DIR) throw new UnaskedError('ENOTDIR');
-  if (name.length > NAME_BYTES_MAX) throw new UnaskedError('ENAMETOOLONG');
+  if (name.length > NAME_MAX) throw new UnaskedError('ENAMETOOLONG');
   if (name === '' || NO_NAME.test(name))
     throw new UnaskedError('EACCES', 'the name is empty or contains a slash or NUL');
 }

@@ -3,9 +3,6 @@ import type { Entry, Words } from './entry.ts';
 
 const BUCKETS_MIN = 1024;
 
-/** The length of a gfid in bytes. */
-export const GFID_LENGTH = 16;
-
 /** Reads a 32-bit word byte by byte, since a DataView would be one more object to touch. */
 const word = (bytes: Buffer, at: number): number =>
   (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;

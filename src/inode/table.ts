@@ -2,13 +2,11 @@
 import { FileType, type Iatt } from '../graph/iatt.ts';
 import { addDentry, dentryOf, isAbove, pathOf, removeDentry, superfluous } from './dentries.ts';
 import { type Dentry, Entry } from './entry.ts';
-import { GFID_LENGTH, GfidIndex } from './gfid-index.ts';
+import { GFID_LENGTH, ROOT_GFID } from '../graph/gfid.ts';
+import { GfidIndex } from './gfid-index.ts';
 import type { Inode } from '../graph/inode.ts';
 import { keepNotes } from '../graph/note.ts';
 import { Lru } from './lru.ts';
-
-/** The gfid of every volume's root: 00…01. */
-export const ROOT_GFID: Buffer = Buffer.concat([Buffer.alloc(GFID_LENGTH - 1), Buffer.of(1)]);
 
 /** How many inodes one call examines at most to find one that can be purged. */
 const LOOKS_MAX = 8;

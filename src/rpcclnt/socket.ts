@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { hostPort } from '../rpc/address.ts';
 import { RpcError } from './error.ts';
 
 /** A unix socket, or a TCP port. */
@@ -13,8 +14,7 @@ export type RpcTarget =
     };
 
 export function targetText(target: RpcTarget): string {
-  if ('path' in target) return target.path;
-  return target.host.includes(':') ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`;
+  return 'path' in target ? target.path : hostPort(target.host, target.port);
 }
 
 /** As rresvport(3): the upper half of the reserved ports. */

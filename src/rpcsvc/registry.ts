@@ -1,4 +1,4 @@
-import type { Actor, Program } from './actor.ts';
+import type { Program } from './actor.ts';
 
 /** Why a call finds no actor (RFC 5531, 9). */
 export type Missing =
@@ -37,5 +37,3 @@ export class ProgramRegistry {
 export function isMissing(found: Program | Missing): found is Missing {
   return 'missing' in found;
 }
-
-export type { Actor, Program };

@@ -1,6 +1,9 @@
 /** Numbers of the kernel's that `node:fs` and `node:os` do not name. */
 import { constants } from 'node:fs';
 
+/** The most bytes of a name in a directory (limits.h). */
+export const NAME_MAX = 255;
+
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_EACCESS = 0x200;
@@ -17,7 +20,6 @@ export const O_CLOEXEC = 0o2000000;
 export const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK } = constants;
 export const S_ISUID = 0o4000;
 export const S_ISGID = 0o2000;
-export const S_ISVTX = 0o1000;
 
 export const SEEK_SET = 0;
 export const SEEK_DATA = 3;

@@ -15,7 +15,7 @@ import { Inode } from '#src/graph/inode.ts';
 import { silent } from '#src/log.ts';
 import { dropReserve } from '#src/sys/process/capabilities.ts';
 import { create } from '#src/xlators/storage/posix/entries/create.ts';
-import { ROOT_GFID } from '#src/xlators/storage/posix/objects/gfid.ts';
+import { ROOT_GFID } from '#src/graph/gfid.ts';
 import { openBrick } from '#src/xlators/storage/posix/start.ts';
 import { setattr } from '#src/xlators/storage/posix/setattr.ts';
 import { write } from '#src/xlators/storage/posix/data/write.ts';

@@ -2,7 +2,8 @@ import t from 'tap';
 import { FileType } from '#src/graph/iatt.ts';
 import { DENTRIES_MAX, DEPTH_MAX } from '#src/inode/dentries.ts';
 import type { Inode } from '#src/graph/inode.ts';
-import { InodeTable, ROOT_GFID } from '#src/inode/table.ts';
+import { InodeTable } from '#src/inode/table.ts';
+import { ROOT_GFID } from '#src/graph/gfid.ts';
 import { gfidOf, iattOf } from '../support/iatt.ts';
 
 const file = (number: number) => iattOf({ gfid: gfidOf(number) });

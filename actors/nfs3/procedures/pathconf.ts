@@ -2,7 +2,7 @@ import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { PATHCONF3args, PATHCONF3res } from '#protocols/nfs3/filesystem.ts';
 import { nfs3Actor } from '../actor.ts';
 import { postOpAfter } from '../attributes.ts';
-import { NAME_BYTES_MAX } from '../names.ts';
+import { NAME_MAX } from '#src/sys/constants.ts';
 import { statfsWithAttributes } from '../statfs.ts';
 
 export const pathconf = nfs3Actor({
@@ -20,7 +20,7 @@ export const pathconf = nfs3Actor({
       status: nfsstat3.NFS3_OK,
       obj_attributes,
       linkmax: Math.min(linkMax, 0xffff_ffff),
-      name_max: Math.min(nameMax, NAME_BYTES_MAX),
+      name_max: Math.min(nameMax, NAME_MAX),
       no_trunc: true,
       chown_restricted: true,
       case_insensitive: caseInsensitive,

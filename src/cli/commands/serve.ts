@@ -207,7 +207,10 @@ function dumper(server: Server, log: Log): () => void {
 
 async function register(server: Server, log: Log): Promise<void> {
   if (!server.planned.settings['rpc.register-with-portmap'] || server.config.portmapperPort !== undefined) return;
-  const registrar = new PortmapRegistrar({ log });
+  const { port } = server.address;
+  const mount = `mount with -o port=${port},mountport=${port},mountproto=tcp`;
+  const advice = `${mount}, or start rpcbind, or use the built-in port mapper`;
+  const registrar = new PortmapRegistrar({ log, advice });
   server.beforeStop(() => registrar.stop());
   await registrar.register(server.ports);
 }

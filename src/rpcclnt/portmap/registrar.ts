@@ -17,6 +17,8 @@ export interface RegistrarOptions {
   readonly targets?: readonly RpcTarget[];
   /** The time limit of a whole registration, and of a whole unregistration, in milliseconds; 2,000 by default. */
   readonly timeoutMs?: number;
+  /** What to do about a registration that fails, as the end of a sentence in the log. */
+  readonly advice?: string;
   /** How often to check that the port mapper still has the registrations, in milliseconds; 30,000 by default. */
   readonly renewMs?: number;
 }
@@ -26,14 +28,14 @@ const RENEW_MS = 30_000;
 /** How long a program that is registered in our place has to answer, in milliseconds. */
 const PROBE_MS = 500;
 
-const NFS_PROGRAM = 100003;
-const MOUNT_PROGRAM = 100005;
+const WARNING = 'not all is registered with the port mapper, so clients that ask it may not find this server';
 
 export class PortmapRegistrar implements AsyncDisposable {
   readonly #log: Log;
   readonly #targets: readonly RpcTarget[];
   readonly #timeoutMs: number;
   readonly #renewMs: number;
+  readonly #warning: string;
   readonly #stop = new AbortController();
   #wanted: readonly PortEntry[] = [];
   /** What has been registered, including each SET whose answer was not received. */
@@ -42,11 +44,12 @@ export class PortmapRegistrar implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ log, targets = PORT_MAPPERS, timeoutMs = TIMEOUT_MS, renewMs = RENEW_MS }: RegistrarOptions) {
+  constructor({ log, targets, timeoutMs, renewMs, advice = 'start rpcbind' }: RegistrarOptions) {
     this.#log = log;
-    this.#targets = targets;
-    this.#timeoutMs = timeoutMs;
-    this.#renewMs = renewMs;
+    this.#warning = `${WARNING}: ${advice}`;
+    this.#targets = targets ?? PORT_MAPPERS;
+    this.#timeoutMs = timeoutMs ?? TIMEOUT_MS;
+    this.#renewMs = renewMs ?? RENEW_MS;
   }
 
   get registered(): readonly PortEntry[] {
@@ -91,7 +94,7 @@ export class PortmapRegistrar implements AsyncDisposable {
     }
     if (this.#stop.signal.aborted) return;
     if (failed.length === 0) this.#log.info({ registered: wanted.map(textOf) }, 'registered with the port mapper');
-    else this.#log.warn({ failed, registered: this.registered.map(textOf) }, adviceOf(wanted));
+    else this.#log.warn({ failed, registered: this.registered.map(textOf) }, this.#warning);
   }
 
   async #renew(): Promise<void> {
@@ -199,14 +202,4 @@ function isSurelyStale(registered: Registered, entry: PortEntry): boolean {
 
 function textOf({ name, version, netid, address, port }: PortEntry): string {
   return `${name} version ${version} on ${netid} ${address} port ${port}`;
-}
-
-function adviceOf(wanted: readonly PortEntry[]): string {
-  const portOf = (program: number) => wanted.find(entry => entry.program === program)?.port;
-  const port = portOf(NFS_PROGRAM) ?? wanted[0]!.port;
-  const mount = portOf(MOUNT_PROGRAM) ?? port;
-  return (
-    'not all is registered with the port mapper, so clients that ask it may not find this server: ' +
-    `mount with -o port=${port},mountport=${mount},mountproto=tcp, or start rpcbind, or use the built-in port mapper`
-  );
 }

@@ -4,7 +4,7 @@ import { AuthError, type AuthScheme, type Credentials } from './scheme.ts';
 import { authSys } from './sys.ts';
 
 /** The schemes there are; a service enables those it takes. */
-export const AUTH_SCHEMES: readonly AuthScheme[] = [authNone, authSys];
+const AUTH_SCHEMES: readonly AuthScheme[] = [authNone, authSys];
 
 /** The strength of a flavor, for `minAuth`; one that is not known proves nothing. */
 export function strengthOf(flavor: number): number {

@@ -33,7 +33,7 @@ const CALLS_OF_TURN_ALONE = 256;
 const EACH_BYTES = 2.5 * 1024 * 1024;
 
 /** The budgets of one stage, which its clients share. */
-export class Budgets {
+class Budgets {
   readonly received: Budget;
   readonly replies: Budget;
 

@@ -3,7 +3,7 @@ import { Stable } from '#src/graph/fops.ts';
 import { FileType } from '#src/graph/iatt.ts';
 import type { Inode } from '#src/graph/inode.ts';
 import { ANCESTRY_PATH } from '#src/graph/fops/virtual-xattrs.ts';
-import { ROOT_GFID } from '#src/inode/table.ts';
+import { ROOT_GFID } from '#src/graph/gfid.ts';
 import { failure, guarded, isFullIatt, steady, type Tests } from './hand.ts';
 
 export function lookups(test: Tests): void {

@@ -12,7 +12,7 @@ import {
 import type { Frame } from '#src/graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '#src/graph/iatt.ts';
 import type { Inode } from '#src/graph/inode.ts';
-import { ROOT_GFID } from '#src/inode/table.ts';
+import { ROOT_GFID } from '#src/graph/gfid.ts';
 import { gfidOf } from '../iatt.ts';
 import { type Entry, iattOf, Node } from './node.ts';
 

@@ -15,9 +15,9 @@ import {
   handleOf,
   inoInHandle,
   isRoot,
-  ROOT_GFID,
   tagOf,
 } from '#src/xlators/storage/posix/objects/gfid.ts';
+import { ROOT_GFID } from '#src/graph/gfid.ts';
 import { InoMap } from '#src/xlators/storage/posix/objects/ino-map.ts';
 import { type ObjectMount, PosixObject } from '#src/xlators/storage/posix/objects/object.ts';
 import { parseMountInfo } from '#src/xlators/storage/posix/objects/mountinfo.ts';

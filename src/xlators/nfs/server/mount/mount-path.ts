@@ -1,7 +1,6 @@
 import { MNTPATHLEN } from '#protocols/mount.ts';
 import { FsError } from '../../../../errno.ts';
-
-const NAME_BYTES_MAX = 255;
+import { NAME_MAX } from '../../../../sys/constants.ts';
 
 /**
  * The names on the way from `/` to `path`. The slash before it may be missing, as with mountd and gNFS; slashes may be
@@ -16,9 +15,9 @@ export function splitMountPath(path: string): string[] {
   if (path.includes('\0')) throw new FsError('EINVAL', 'the path to mount has a NUL in it');
   const names = path.split('/').filter(name => name !== '' && name !== '.');
   if (names.includes('..')) throw new FsError('EACCES', 'the path to mount must not have ".." in it');
-  const long = names.find(name => name.length > NAME_BYTES_MAX);
+  const long = names.find(name => name.length > NAME_MAX);
   if (long !== undefined) {
-    throw new FsError('ENAMETOOLONG', `a name of ${long.length} bytes in the path; at most ${NAME_BYTES_MAX}`);
+    throw new FsError('ENAMETOOLONG', `a name of ${long.length} bytes in the path; at most ${NAME_MAX}`);
   }
   return names;
 }

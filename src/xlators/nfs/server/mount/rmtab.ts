@@ -1,22 +1,19 @@
 /** The file of the mounts that clients have told of, as rmtab(5) has it: a `host:path:0x00000001` on each line. */
 import { MNTNAMLEN, MNTPATHLEN } from '#protocols/mount.ts';
+import { escapeOctal, unescapeOctal } from '../../../../octal-escapes.ts';
 import type { MountEntry } from './mount-table.ts';
 
 /**
- * Characters that would end a line or a field or control a terminal. As in mtab they are written as a backslash and
- * three octal digits. All bytes above ASCII are among them, since they may be C1 controls or change the direction of
- * text.
+ * Characters that would end a line or a field or control a terminal, and the backslash. All bytes above ASCII are among
+ * them, since they may be C1 controls or change the direction of text.
  */
-const escaped = (text: string) =>
-  text.replace(/[^\x20-\x5b\x5d-\x7e]/g, char => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`);
-
-const unescaped = (text: string) =>
-  text.replace(/\\([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+const SPECIAL = /[^\x20-\x5b\x5d-\x7e]/g;
 
 /** Latin1, a byte for each character. */
 export function formatRmtab(entries: Iterable<MountEntry>): string {
   let text = '';
-  for (const { host, path } of entries) text += `${escaped(host)}:${escaped(path)}:0x00000001\n`;
+  for (const { host, path } of entries)
+    text += `${escapeOctal(host, SPECIAL)}:${escapeOctal(path, SPECIAL)}:0x00000001\n`;
   return text;
 }
 
@@ -35,8 +32,8 @@ export function parseRmtab(text: string): Rmtab {
   text.split('\n').forEach((line, i) => {
     if (line === '') return;
     const parts = LINE.exec(line);
-    const host = unescaped(parts?.[1] ?? '');
-    const path = unescaped(parts?.[2] ?? '');
+    const host = unescapeOctal(parts?.[1] ?? '');
+    const path = unescapeOctal(parts?.[2] ?? '');
     // DUMP could not send what is longer.
     if (parts && host.length <= MNTNAMLEN && path.length <= MNTPATHLEN) entries.push({ host, path });
     else bad.push(i + 1);

@@ -1,5 +1,6 @@
 /** Lists directories in the order in which the kernel returns their entries. */
 import { errnoOf } from '../../../../errno.ts';
+import { COOKIE_MAX } from '../../../../graph/cookies.ts';
 import { Access, type Dirent, direntBytes, type DirList } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Iatt } from '../../../../graph/iatt.ts';
@@ -23,8 +24,6 @@ import { withWcc } from '../failure.ts';
 
 /** The most entries for one call, whatever size it asks for: they take some milliseconds. */
 const ENTRIES_MAX = 1024;
-/** A cookie is a position for lseek(2), whose positions are signed. */
-const COOKIE_MAX = 0x7fff_ffff_ffff_ffffn;
 /** The most listings of one directory that are kept open, each at its own position. */
 const LISTINGS_MAX = 16;
 

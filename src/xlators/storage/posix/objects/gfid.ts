@@ -11,17 +11,16 @@
  * The tag is 0 for the file system of the volume's root, and a hash for one that is mounted below it.
  */
 import { createHash, randomFillSync } from 'node:crypto';
+import { ROOT_GFID } from '../../../../graph/gfid.ts';
 import { HINT_MAX } from '../../../../graph/iatt.ts';
 import { Magic } from '../../../../sys/constants.ts';
 
 const HEAD = 4;
-export const DIRECT_MAX = 12;
+const DIRECT_MAX = 12;
 export const HINTED_MAX = HINT_MAX - HEAD;
 /** Types that no file system of Linux gives its handles. */
 const HASHED = 0xf0;
 const INDEXED = 0xf1;
-
-export const ROOT_GFID = Buffer.from('00000000000000000000000000000001', 'hex');
 
 export const isRoot = (gfid: Buffer): boolean => gfid[15] === 1 && gfid.equals(ROOT_GFID);
 

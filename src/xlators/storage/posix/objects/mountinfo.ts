@@ -1,3 +1,5 @@
+import { unescapeOctal } from '../../../../octal-escapes.ts';
+
 /** One line of /proc/PID/mountinfo, as far as it matters here. Paths are latin1. */
 export interface MountLine {
   readonly id: number;
@@ -8,10 +10,6 @@ export interface MountLine {
   readonly fsType: string;
 }
 
-/** proc(5): space, tab, newline and backslash are octal. */
-const unescape = (text: string) =>
-  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
-
 export function parseMountInfo(text: string): MountLine[] {
   const lines: MountLine[] = [];
   for (const line of text.split('\n')) {
@@ -19,7 +17,13 @@ export function parseMountInfo(text: string): MountLine[] {
     const [id, parent, , root, point] = (before ?? '').split(' ');
     if (root === undefined || point === undefined || after === undefined) continue;
     const fsType = after.split(' ')[0] ?? '';
-    lines.push({ id: Number(id), parent: Number(parent), root: unescape(root), point: unescape(point), fsType });
+    lines.push({
+      id: Number(id),
+      parent: Number(parent),
+      root: unescapeOctal(root),
+      point: unescapeOctal(point),
+      fsType,
+    });
   }
   return lines;
 }

@@ -1,4 +1,4 @@
-import { ROOT_GFID } from './gfid.ts';
+import { ROOT_GFID } from '../../../../graph/gfid.ts';
 import { lastError } from '../../../../sys/failure.ts';
 import type { DirentReader } from '../../../../sys/files/dirents.ts';
 import { statFd } from '../../../../sys/files/statx.ts';

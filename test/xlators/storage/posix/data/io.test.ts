@@ -15,7 +15,7 @@ import { FopError, Stable } from '#src/graph/fops.ts';
 import { Fd, Inode } from '#src/graph/inode.ts';
 import { silent } from '#src/log.ts';
 import { create } from '#src/xlators/storage/posix/entries/create.ts';
-import { ROOT_GFID } from '#src/xlators/storage/posix/objects/gfid.ts';
+import { ROOT_GFID } from '#src/graph/gfid.ts';
 import { openBrick } from '#src/xlators/storage/posix/start.ts';
 import { write } from '#src/xlators/storage/posix/data/write.ts';
 import { codeOf, eachMode, makePlace, needsRoot, inodeOf, open, other, root, user } from '../support/brick-test.ts';

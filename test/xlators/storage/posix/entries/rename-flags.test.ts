@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import t from 'tap';
 import { FopError, RenameFlag } from '#src/graph/fops.ts';
 import { asServer } from '#src/sys/process/identity.ts';
-import { ROOT_GFID } from '#src/xlators/storage/posix/objects/gfid.ts';
+import { ROOT_GFID } from '#src/graph/gfid.ts';
 import { codeOf, eachMode, inodeOf, open, root, startBrick } from '../support/brick-test.ts';
 
 const { NOREPLACE, EXCHANGE } = RenameFlag;

@@ -12,7 +12,7 @@ import { Inode } from '#src/graph/inode.ts';
 import { silent } from '#src/log.ts';
 import { asServer, canSwitch } from '#src/sys/process/identity.ts';
 import '../../../../support/spoil.ts';
-import { ROOT_GFID } from '#src/xlators/storage/posix/objects/gfid.ts';
+import { ROOT_GFID } from '#src/graph/gfid.ts';
 import { Posix } from '#src/xlators/storage/posix/posix.ts';
 
 export interface Setting {
