@@ -41,8 +41,8 @@ export class Graph implements AsyncDisposable {
   readonly env: GraphEnv;
   /** The xlators by the names of their volumes, children before their parents. */
   readonly xlators: ReadonlyMap<string, Xlator>;
-  /** The last volume of the volfile. */
-  readonly top: Xlator;
+  /** Where calls come in, see {@link Plan.tops}. */
+  readonly tops: readonly Xlator[];
   /** Entered by each call into this graph. */
   readonly gate = new Gate();
   #started: Xlator[] = [];
@@ -55,7 +55,7 @@ export class Graph implements AsyncDisposable {
     this.plan = plan;
     this.env = env;
     this.xlators = construct(plan, env);
-    this.top = [...this.xlators.values()].at(-1)!;
+    this.tops = plan.tops.map(({ stanza }) => this.xlators.get(stanza.name)!);
     this.#watchBricks();
   }
 
@@ -91,11 +91,16 @@ export class Graph implements AsyncDisposable {
     return graph;
   }
 
-  /** Sends `parent-up` down; as bricks come up, `child-up` comes back. Resolves when the top is ready. */
-  up(): Promise<void> {
+  /** The last volume of the volfile. */
+  get top(): Xlator {
+    return this.tops.at(-1)!;
+  }
+
+  /** Sends `parent-up` down; as bricks come up, `child-up` comes back. Resolves when all tops are ready. */
+  up(): Promise<unknown> {
     asServer();
-    this.top.notify({ kind: 'parent-up' });
-    return this.top.ready();
+    for (const top of this.tops) top.notify({ kind: 'parent-up' });
+    return Promise.all(this.tops.map(top => top.ready()));
   }
 
   /**

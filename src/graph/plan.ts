@@ -28,8 +28,13 @@ export interface PlannedVolume {
 }
 
 export interface Plan {
-  /** In the volfile's order: a volume's subvolumes come before it. The last one is the top. */
+  /** In the volfile's order: a volume's subvolumes come before it. */
   readonly volumes: readonly PlannedVolume[];
+  /**
+   * Where calls come in: the last volume or, if that is a master, all masters that are a subvolume of no other volume. The
+   * last volume is the last of them.
+   */
+  readonly tops: readonly PlannedVolume[];
   /** One line each: options that have no effect, volumes that are not used. */
   readonly warnings: readonly string[];
 }
@@ -98,10 +103,13 @@ export async function planGraph(source: GraphSource): Promise<Plan> {
   const volumes = [...planned.values()];
   const unknown = await judgeUnknown(volumes, source.registry);
   const used = new Set(stanzas.flatMap(stanza => stanza.subvolumes.map(({ name }) => name)));
-  const unused = volumes.slice(0, -1).filter(({ stanza }) => !used.has(stanza.name));
+  const last = volumes.at(-1)!;
+  const isUnused = ({ stanza }: PlannedVolume) => !used.has(stanza.name);
+  const tops = last.xlatorClass.isMaster ? volumes.filter(one => one.xlatorClass.isMaster && isUnused(one)) : [last];
+  const unused = volumes.filter(volume => isUnused(volume) && !tops.includes(volume));
   const idle = unused.find(({ xlatorClass }) => xlatorClass.limitsAccess);
   if (idle) throw withoutEffect(idle);
-  const top = shown(stanzas.at(-1)!.name);
+  const top = shown(last.stanza.name);
   const warnings = [
     ...volumes.flatMap(({ read }) => read.warnings),
     ...unknown,
@@ -111,7 +119,7 @@ export async function planGraph(source: GraphSource): Promise<Plan> {
     ),
   ];
   const taken = new Set(volumes.flatMap(({ read }) => [...read.origins.values()]));
-  return { volumes: volumes.map(volume => withoutOthers(volume, taken)), warnings };
+  return { volumes: volumes.map(volume => withoutOthers(volume, taken)), tops, warnings };
 }
 
 /** The effective graph: the volfile with the overrides in it. */

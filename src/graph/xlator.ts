@@ -18,6 +18,8 @@ export interface GraphEnv {
   readonly stages?: number;
   /** Where calls into bricks are noted; absent where no other thread watches. */
   readonly watch?: WatchMemory;
+  /** What the process gives to the masters of the graph (`src/master/host.ts`). The layers below have no use for it. */
+  readonly host?: object;
 }
 
 /** A layer of a graph, as a message names it. */
@@ -68,6 +70,8 @@ export interface XlatorClass {
    * cannot be one of several replicas.
    */
   readonly namesItself?: boolean;
+  /** Calls come into the graph here. Every master of a volfile that is a subvolume of no other volume is started. */
+  readonly isMaster?: boolean;
   /** The least and the greatest number of subvolumes; [1, 1] by default. */
   readonly children?: readonly [number, number];
 }

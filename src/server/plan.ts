@@ -3,21 +3,18 @@
  */
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type GraphSource, type Plan, planGraph } from '../graph/plan.ts';
+import { type GraphSource, type Plan, planGraph, type PlannedVolume } from '../graph/plan.ts';
 import { shown, VolfileError } from '../volfile/volfile-error.ts';
 import { bytesOfText } from '../wire-text.ts';
-import { type Export, exportsOf, pathsOf } from '../xlators/nfs/server/exports/exports.ts';
-import type { PathTree } from '../xlators/nfs/server/mount/mount-path.ts';
+import { type ExportPlan, planExports } from '../xlators/nfs/server/exports/plan-exports.ts';
 import { NfsServer } from '../xlators/nfs/server/nfs-server.ts';
 import { waysAround } from '../xlators/nfs/server/exports/ways-around.ts';
 import type { NfsOptionValues } from '../xlators/nfs/server/options.ts';
 import { XLATORS } from '../xlators/registry.ts';
 
-export interface Planned {
+export interface Planned extends ExportPlan {
   readonly plan: Plan;
   readonly settings: NfsOptionValues;
-  readonly exports: readonly Export[];
-  readonly exportPaths: PathTree<Export>;
 }
 
 /**
@@ -26,17 +23,25 @@ export interface Planned {
  */
 export async function planServer({ text, file, overrides }: Omit<GraphSource, 'registry'>): Promise<Planned> {
   const plan = await planGraph({ text, file, registry: XLATORS, ...(overrides && { overrides }) });
-  const { stanza, read, xlatorClass } = plan.volumes.at(-1)!;
-  if (xlatorClass !== NfsServer) {
-    throw VolfileError.expected(stanza.where, 'nfs/server as the last volume, the top of the graph', stanza.type);
-  }
+  const { stanza, read } = nfsOf(plan);
   await checkDirectories(plan);
-  const volumes = stanza.subvolumes.map(({ name }) => name);
+  const byName = new Map(plan.volumes.map(volume => [volume.stanza.name, volume]));
+  const volumes = stanza.subvolumes.map(({ name }) => ({ name, readOnlyBy: byName.get(name)!.readOnlyBy }));
   const settings = read.values as NfsOptionValues;
-  const readOnlyBy = new Map(plan.volumes.map(volume => [volume.stanza.name, volume.readOnlyBy]));
-  const exports = exportsOf(volumes, settings, read.origins, readOnlyBy);
+  const { exports, paths } = planExports(volumes, { options: settings, origins: read.origins, where: stanza.where });
   const warnings = [...plan.warnings, ...waysAround(exports)];
-  return { plan: { ...plan, warnings }, settings, exports, exportPaths: pathsOf(exports, stanza.where) };
+  return { plan: { ...plan, warnings }, settings, exports, paths };
+}
+
+/** The volume through which NFS is served. @throws {VolfileError} there is none, or more than one */
+function nfsOf({ tops }: Plan): PlannedVolume {
+  const [nfs, another] = tops.filter(({ xlatorClass }) => xlatorClass === NfsServer);
+  if (nfs === undefined) {
+    const { where, type } = tops.at(-1)!.stanza;
+    throw VolfileError.expected(where, 'nfs/server as the last volume, the top of the graph', type);
+  }
+  if (another === undefined) return nfs;
+  throw VolfileError.expected(another.stanza.where, 'one nfs/server', `another at ${nfs.stanza.where}`);
 }
 
 const SILENT = Symbol('silent');

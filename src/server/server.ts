@@ -24,9 +24,8 @@ import { close } from '../sys/libc.ts';
 import { fromWire } from '../wire-text.ts';
 import { admits } from '../xlators/nfs/server/exports/admits.ts';
 import { MountList } from '../xlators/nfs/server/mount/mount-table.ts';
-import type { NfsServer } from '../xlators/nfs/server/nfs-server.ts';
 import { type NfsOptionValues, OPTIONS } from '../xlators/nfs/server/options.ts';
-import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
+import { WriteVerifiers } from '../master/write-verifiers.ts';
 import type { ServerConfig } from './config.ts';
 import type { Hang } from './hang-watch.ts';
 import { connectionsMax, PORTMAPPER_CLIENTS, PORTMAPPER_CONNECTIONS, PORTMAPPER_LIMITS } from './limits.ts';
@@ -39,8 +38,6 @@ import { StateLock } from './state-lock.ts';
 import { handleKey, openStateDir } from './state.ts';
 
 export interface Parts {
-  /** Makes the programs of nfs/server. */
-  programsOf(server: NfsServer): Program[];
   /** Makes the programs of the built-in portmapper. */
   portmapPrograms(ports: PortTable): Program[];
   /** The module that runs a worker stage. */
@@ -56,7 +53,7 @@ export class Server implements AsyncDisposable {
   /** What is served where. */
   readonly ports = new PortTable();
   readonly startedAt = new Date();
-  readonly verifier: WriteVerifier;
+  readonly verifiers = new WriteVerifiers();
   readonly #parts: Parts;
   #planned: Planned;
   readonly #peerLog: PeerLog;
@@ -85,7 +82,6 @@ export class Server implements AsyncDisposable {
         if (this.#early === undefined) this.#stages!.of(address).spare(address);
       },
     });
-    this.verifier = new WriteVerifier();
     this.#parts = parts;
     this.#text = config.text;
     this.#failed.promise.catch(() => {});
@@ -197,12 +193,12 @@ export class Server implements AsyncDisposable {
   }
 
   async #startStages(key: Buffer): Promise<void> {
-    const { config, verifier, log } = this;
+    const { config, verifiers, log } = this;
     const rmtab = this.#planned.settings['nfs.mount-rmtab'] ?? join(config.stateDir, 'rmtab');
     const mounts = await MountList.open({ log, rmtab });
     this.#mounts = mounts;
     this.#running.use(mounts);
-    const shared = { handleKey: key, verifier: verifier.shared };
+    const shared = { handleKey: key, verifiers: verifiers.shared };
     const died = (error: Error) => this.#failed.reject(error);
     const left = (address: string) => this.#admission.left(address);
     const options = { entry: this.#parts.workerEntry, config, shared, mounts, log, left, died };

@@ -3,7 +3,7 @@ import { Graph } from '../graph/graph.ts';
 import type { GraphSource } from '../graph/plan.ts';
 import { planGraph } from '../graph/plan.ts';
 import { LiveGraph, type NextGraph } from '../graph/live/live-graph.ts';
-import { VolfileError } from '../volfile/volfile-error.ts';
+import { Master } from '../master/master.ts';
 import type { WatchMemory } from '../graph/live/brick-watch.ts';
 import type { Log } from '../log.ts';
 import { AuthRegistry } from '../rpcsvc/auth/registry.ts';
@@ -15,7 +15,8 @@ import { ProgramRegistry } from '../rpcsvc/registry.ts';
 import { ReplyCache, type ReplyCacheStats } from '../rpcsvc/duplicates/reply-cache.ts';
 import { PeerLog } from '../peer-log.ts';
 import { type ClientStats, Stage } from '../rpcsvc/stage.ts';
-import { type NfsHost, NfsServer } from '../xlators/nfs/server/nfs-server.ts';
+import type { NfsHost } from '../xlators/nfs/server/nfs-host.ts';
+import { NfsServer } from '../xlators/nfs/server/nfs-server.ts';
 import { XLATORS } from '../xlators/registry.ts';
 import type { ServerConfig } from './config.ts';
 import { gated } from './gated.ts';
@@ -54,10 +55,16 @@ interface Prepared {
   readonly programs: ProgramRegistry;
 }
 
-/** The parts of the rest of the server that a stage uses. */
-export interface StageHost extends NfsHost {
+export interface ServerStageOptions {
+  /** The number of the stage, from 0; a stage in place of another has a new one. */
+  readonly number: number;
+  readonly config: ServerConfig;
+  /** What the stages have in common. */
+  readonly host: NfsHost;
   /** Called for each connection that is closed, with its client's address. */
   readonly left: (address: string) => void;
+  readonly watch: WatchMemory;
+  readonly log: Log;
 }
 
 export class ServerStage {
@@ -69,40 +76,33 @@ export class ServerStage {
   readonly #stopping = new AbortController();
   readonly #stage: Stage;
   readonly #live: LiveGraph;
-  readonly #host: NfsHost;
   readonly #config: ServerConfig;
   #prepared: Prepared | undefined;
 
-  private constructor(number: number, graph: Graph, config: ServerConfig, host: StageHost, log: Log) {
+  private constructor({ number, config, left, log }: ServerStageOptions, graph: Graph) {
     this.number = number;
     this.#config = config;
-    this.#host = host;
-    const drcBytes = nfsOf(graph).settings['nfs.drc'] ? nfsOf(graph).settings['nfs.drc-size'] : 0;
+    const { settings } = nfsOf(graph);
+    const drcBytes = settings['nfs.drc'] ? settings['nfs.drc-size'] : 0;
     this.service = {
-      programs: this.#programsOf(graph),
+      programs: programsOf(graph),
       auth: new AuthRegistry(),
       log: new PeerLog(log),
       ...(drcBytes > 0 && { replies: new ReplyCache(drcBytes) }),
     };
     this.#udp = { ...this.service, programs: overUdp(this.service.programs) };
     this.answer = answering(this.#udp, this.#stopping.signal);
-    const clients = new Clients(clientLimits(nfsOf(graph).settings, config.stages));
-    this.#stage = new Stage(this.service, clients, config.limits, host.left);
+    this.#stage = new Stage(this.service, new Clients(clientLimits(settings, config.stages)), config.limits, left);
     this.#live = new LiveGraph(graph, { graceMs: config.graceMs, upMs: UP_MS });
   }
 
   /** @throws {VolfileError} */
-  static async start(
-    number: number,
-    config: ServerConfig,
-    host: StageHost,
-    watch: WatchMemory,
-    log: Log,
-  ): Promise<ServerStage> {
-    const env = { log, stateDir: config.stateDir, stage: number, stages: config.stages, watch };
+  static async start(options: ServerStageOptions): Promise<ServerStage> {
+    const { number, config, host, watch, log } = options;
+    const env = { log, stateDir: config.stateDir, stage: number, stages: config.stages, watch, host };
     const graph = await Graph.prepare(await planGraph(sourceOf(config, config.text)), env);
     try {
-      const stage = new ServerStage(number, graph, config, host, log);
+      const stage = new ServerStage(options, graph);
       void graph.up();
       return stage;
     } catch (error) {
@@ -156,7 +156,7 @@ export class ServerStage {
     const watch = { ...this.graph.env.watch!, bricks };
     const next = await this.#live.prepare(sourceOf(this.#config, text), { watch });
     try {
-      this.#prepared = { next, programs: this.#programsOf(next.graph) };
+      this.#prepared = { next, programs: programsOf(next.graph) };
     } catch (error) {
       await next.drop();
       throw error;
@@ -186,22 +186,21 @@ export class ServerStage {
     await this.#stage.stop(this.#config.graceMs);
     await this.#live.stop();
   }
+}
 
-  #programsOf(graph: Graph): ProgramRegistry {
-    const nfs = nfsOf(graph);
-    nfs.attach(this.#host);
-    return new ProgramRegistry(nfs.programs().map(program => gated(program, graph.gate)));
-  }
+/** The programs of all masters of a graph. */
+function programsOf({ tops, gate }: Graph): ProgramRegistry {
+  const programs = tops.flatMap(top => (top instanceof Master ? top.programs() : []));
+  return new ProgramRegistry(programs.map(program => gated(program, gate)));
 }
 
 function overUdp(programs: ProgramRegistry): ProgramRegistry {
   return new ProgramRegistry([...programs].filter(({ udp }) => udp));
 }
 
-/** @throws {VolfileError} the top is no nfs/server */
-export function nfsOf({ top }: Graph): NfsServer {
-  if (top instanceof NfsServer) return top;
-  throw VolfileError.expected(top.where, 'nfs/server as the last volume, the top of the graph', top.type);
+/** The master through which NFS is served, of which a server's graph has one. See {@link planServer}. */
+function nfsOf({ tops }: Graph): NfsServer {
+  return tops.find(top => top instanceof NfsServer)!;
 }
 
 function sourceOf({ file, overrides }: ServerConfig, text: string): GraphSource {

@@ -19,7 +19,7 @@ export interface StagesOptions {
   /** The module that calls `runWorker`. */
   readonly entry: URL;
   readonly config: ServerConfig;
-  readonly shared: Pick<WorkerInput, 'handleKey' | 'verifier'>;
+  readonly shared: Pick<WorkerInput, 'handleKey' | 'verifiers'>;
   readonly mounts: MountTable;
   /** Called for each connection that is closed, with its client's address. */
   readonly left: (address: string) => void;

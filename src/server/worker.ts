@@ -3,12 +3,12 @@ import { existsSync, readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { WatchMemory } from '../graph/live/brick-watch.ts';
 import { makeLog } from '../log.ts';
-import type { Program } from '../rpcsvc/actor.ts';
 import type { Sender } from '../rpcsvc/udp/datagram.ts';
 import type { Accepted } from '../rpcsvc/listener.ts';
 import type { MountEntry, MountTable } from '../xlators/nfs/server/mount/mount-table.ts';
-import type { NfsServer } from '../xlators/nfs/server/nfs-server.ts';
-import { WriteVerifier } from '../xlators/nfs/server/verifier.ts';
+import type { HostParts } from '../master/host.ts';
+import { WriteVerifiers } from '../master/write-verifiers.ts';
+import { NfsHost } from '../xlators/nfs/server/nfs-host.ts';
 import type { ServerConfig } from './config.ts';
 import { ThreadCalls } from './thread-calls.ts';
 import type { ObjectQuestion } from './control/object.ts';
@@ -20,7 +20,7 @@ export interface WorkerInput {
   readonly stage: number;
   readonly config: ServerConfig;
   readonly handleKey: Uint8Array;
-  readonly verifier: SharedArrayBuffer;
+  readonly verifiers: SharedArrayBuffer;
   readonly watch: WatchMemory;
 }
 
@@ -42,8 +42,8 @@ export interface Datagram {
 }
 
 /** Runs this thread as a stage, until the main thread stops it. */
-export async function runWorker(programsOf: (server: NfsServer) => Program[]): Promise<void> {
-  const { stage: number, config, handleKey, verifier, watch } = workerData as WorkerInput;
+export async function runWorker(programsOf: HostParts['programsOf']): Promise<void> {
+  const { stage: number, config, handleKey, verifiers, watch } = workerData as WorkerInput;
   const log = makeLog(config.log).child({ stage: number });
   const started = Promise.withResolvers<ServerStage>();
   const port = parentPort!;
@@ -76,14 +76,14 @@ export async function runWorker(programsOf: (server: NfsServer) => Program[]): P
     removeHost: (host, overUdp) => calls.tell('mountRemoveHost', { host, overUdp }),
     list: () => calls.call<readonly MountEntry[]>('mountList'),
   };
-  const host = {
+  const host = new NfsHost({
     handleKey: Buffer.from(handleKey),
-    verifier: new WriteVerifier(verifier),
+    verifiers: new WriteVerifiers(verifiers),
     mounts,
     programsOf,
-    left: (address: string) => calls.tell('left', address),
-  };
-  ServerStage.start(number, config, host, watch, log).then(started.resolve, started.reject);
+  });
+  const left = (address: string) => calls.tell('left', address);
+  ServerStage.start({ number, config, host, left, watch, log }).then(started.resolve, started.reject);
   await started.promise.catch(() => {}); // the main thread is told, and ends this one
 }
 

@@ -4,7 +4,6 @@ import { runCli } from '#src/cli/run.ts';
 import type { Parts } from '#src/server/server.ts';
 
 const NOTHING_IS_SERVED: Parts = {
-  programsOf: () => [],
   portmapPrograms: () => [],
   workerEntry: new URL(import.meta.url),
 };

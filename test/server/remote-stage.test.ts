@@ -3,7 +3,7 @@ import t from 'tap';
 import { newHangingMemory, newStageMemory } from '#src/graph/live/brick-watch.ts';
 import { RemoteStage } from '#src/server/remote-stage.ts';
 import { LIMITS } from '#src/server/limits.ts';
-import { WriteVerifier } from '#src/xlators/nfs/server/verifier.ts';
+import { WriteVerifiers } from '#src/master/write-verifiers.ts';
 import { MountList } from '#src/xlators/nfs/server/mount/mount-table.ts';
 import { silent } from '#src/log.ts';
 import { HANDLE_KEY, temporaryDir } from '../support/nfs.ts';
@@ -32,7 +32,7 @@ end-volume
     portmapperPort: undefined,
   };
   const watch = { stage: newStageMemory(), hanging: newHangingMemory(), bricks: new Map<string, number>() };
-  const input = { stage: 0, config, handleKey: HANDLE_KEY, verifier: new WriteVerifier().shared, watch };
+  const input = { stage: 0, config, handleKey: HANDLE_KEY, verifiers: new WriteVerifiers().shared, watch };
   const mounts = await MountList.open({ log: silent, rmtab: '/-' });
   const entry = new URL('../../src/main.ts', import.meta.url);
   let stage: RemoteStage | undefined;

@@ -12,8 +12,9 @@ import { asServer } from '#src/sys/process/identity.ts';
 import type { ReplyCache } from '#src/rpcsvc/duplicates/reply-cache.ts';
 import { MountList } from '#src/xlators/nfs/server/mount/mount-table.ts';
 import { NfsServer } from '#src/xlators/nfs/server/nfs-server.ts';
-import { WriteVerifier } from '#src/xlators/nfs/server/verifier.ts';
-import type { Volume } from '#src/xlators/nfs/server/volume.ts';
+import { WriteVerifiers } from '#src/master/write-verifiers.ts';
+import type { Volume } from '#src/master/volume.ts';
+import { NfsHost } from '#src/xlators/nfs/server/nfs-host.ts';
 import { XLATORS } from '#src/xlators/registry.ts';
 import { LIMITS, RecordClient, servePrograms, type ServedPrograms } from './rpc/service.ts';
 
@@ -26,6 +27,7 @@ export interface ServedNfs extends ServedPrograms {
   readonly dir: string;
   readonly graph: Graph;
   readonly nfs: NfsServer;
+  /** The volume `vol`, for the tree that is served now. */
   readonly volume: Volume;
   readonly mounts: MountList;
   /** The handle of a path in the volume, as a client would get it, in hex. `''` is the volume's root. */
@@ -77,22 +79,24 @@ volume nfs
 end-volume
 `;
   const plan = await planGraph({ text, file: 'test.vol', registry: XLATORS });
-  const graph = await Graph.prepare(plan, { log: silent, stateDir, stage: 0 });
+  const mounts = await MountList.open({ log: silent, rmtab: '/-' });
+  const verifiers = new WriteVerifiers();
+  for (const volume of options.volumes ?? ['vol']) Buffer.from(VERIFIER, 'hex').copy(verifiers.of(volume).bytes);
+  const host = new NfsHost({ handleKey: HANDLE_KEY, verifiers, mounts, programsOf });
+  const graph = await Graph.prepare(plan, { log: silent, stateDir, stage: 0, host });
   t.teardown(() => graph.stop());
   const nfs = graph.top as NfsServer;
-  const mounts = await MountList.open({ log: silent, rmtab: '/-' });
-  const verifier = new WriteVerifier();
-  Buffer.from(VERIFIER, 'hex').copy(verifier.bytes);
-  nfs.attach({ handleKey: HANDLE_KEY, verifier, mounts, programsOf });
   void graph.up();
   const served = await servePrograms(t, nfs.programs(), LIMITS, options.replies);
-  const volume = nfs.volumes.get('vol')!;
+  const subvolume = nfs.subvolumes.get('vol')!;
   return {
     ...served,
     dir,
     graph,
     nfs,
-    volume,
+    get volume() {
+      return subvolume.volume;
+    },
     mounts,
     async exchange(record) {
       const reply = await served.exchange(record);

@@ -17,6 +17,7 @@ const SERVER: readonly Part[] = [
   ...RPC,
   'src/inode',
   'src/rpcsvc',
+  'src/master',
   'src/rpcclnt',
   'src/xlators',
   'src/xlators/debug',
@@ -39,7 +40,9 @@ const MAY_IMPORT: Record<Part, readonly Part[]> = {
   'src/xlators/features': GRAPH,
   'src/xlators/cluster': GRAPH,
   'src/xlators/storage/posix': GRAPH,
-  'src/xlators/nfs/server': [...GRAPH, ...RPC, 'src/inode', 'src/rpcsvc'],
+  // Where calls come into a graph. It has the inode tables.
+  'src/master': [...GRAPH, ...RPC, 'src/inode', 'src/rpcsvc'],
+  'src/xlators/nfs/server': [...GRAPH, ...RPC, 'src/inode', 'src/rpcsvc', 'src/master'],
   // The list of all xlators.
   'src/xlators': [
     ...GRAPH,
@@ -51,7 +54,7 @@ const MAY_IMPORT: Record<Part, readonly Part[]> = {
   ],
   'src/server': SERVER,
   'src/cli': [...SERVER, 'src/server'],
-  actors: [...GRAPH, ...RPC, 'src/rpcsvc', 'src/xlators/nfs/server'],
+  actors: [...GRAPH, ...RPC, 'src/rpcsvc', 'src/master', 'src/xlators/nfs/server'],
   'src/main.ts': [...SERVER, 'src/server', 'src/cli', 'actors'],
 };
 

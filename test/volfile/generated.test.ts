@@ -31,13 +31,14 @@ t.test('whatever a directory is called, the volfile can be read again', async t 
   const names = ['plain', 'two words', 'quo"te', '#hash', 'back\\slash', 'ü', 'volume', 'a.b', 'com,ma', '`tick`'];
   const exports = await exportsOf(generateVolfile(names.map(dir), wanted));
   t.strictSame(
-    exports.map(({ volume }) => volume),
+    exports.map(({ volume }) => volume.name),
     names,
   );
   const latin1 = (text: string) => Buffer.from(text).toString('latin1');
   for (const { volume, paths } of exports) {
-    const also = volume.includes(',') ? [] : [latin1(join(home, volume))];
-    t.strictSame(paths, [latin1(`/${volume}`), ...also], volume);
+    const { name } = volume;
+    const also = name.includes(',') ? [] : [latin1(join(home, name))];
+    t.strictSame(paths, [latin1(`/${name}`), ...also], name);
   }
 });
 

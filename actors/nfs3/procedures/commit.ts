@@ -18,11 +18,11 @@ export const commit = nfs3Actor({
     if (at.trust === 'sync') {
       const iatt = await at.volume.top.stat(at.frame, at.inode);
       const file_wcc = toWccData(nfs, { before: iatt, after: iatt });
-      return { status: nfsstat3.NFS3_OK, file_wcc, verf: nfs.writeVerifier };
+      return { status: nfsstat3.NFS3_OK, file_wcc, verf: at.volume.verifier.bytes };
     }
     const wcc = await at.volume.top.fsync(at.frame, at.inode.fd, false);
     // Read the verifier only after the flush, so that data lost before this moment does not look committed.
-    return { status: nfsstat3.NFS3_OK, file_wcc: toWccData(nfs, wcc), verf: nfs.writeVerifier };
+    return { status: nfsstat3.NFS3_OK, file_wcc: toWccData(nfs, wcc), verf: at.volume.verifier.bytes };
   },
 
   async failed(nfs, status, at, error) {

@@ -23,7 +23,7 @@ export const write = nfs3Actor({
     const size = count > nfs.options.writeSize ? nfs.options.writeSize : count;
     const bytes = size < data.length ? data.subarray(0, size) : data;
     // Copy the verifier before writing. If it changes meanwhile, the new one would claim that lost data are safe.
-    const verf = Buffer.from(nfs.writeVerifier);
+    const verf = Buffer.from(at.volume.verifier.bytes);
     const wanted = at.trust === 'sync' ? Stable.UNSTABLE : stable;
     const written = await at.volume.top.writev(at.frame, at.inode.fd, bytes, offset, wanted);
     at.inode.dataChangedBy = nfs.call.xid;

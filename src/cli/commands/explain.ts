@@ -70,9 +70,9 @@ export const explain = command({
 });
 
 async function offline(volfile: string, overrides: readonly string[], question: Question): Promise<Explanation> {
-  const { exports, exportPaths } = await planVolfile(volfile, overrides);
+  const { exports, paths } = await planVolfile(volfile, overrides);
   const known = exports.flatMap(({ paths }) => paths);
-  const { explanation } = await explainRules(exportPaths, known, question);
+  const { explanation } = await explainRules(paths, known, question);
   if (!explanation.allowed) return explanation;
   const reason = `${question.client} may mount ${explanation.export}; permissions there decide what it may do`;
   return { ...explanation, reason };

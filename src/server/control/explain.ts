@@ -76,7 +76,7 @@ export async function explainRules(
     where,
     reason,
     export: fromWire(on.paths[0]!),
-    volume: on.volume,
+    volume: on.volume.name,
     identity: { uid, gid, groups },
     squash: {
       mode: squash.value,
@@ -90,15 +90,15 @@ export async function explainRules(
 
 /** Applies the rules as {@link explainRules} does, and looks up the path. */
 export async function explain(server: Server, asked: Question): Promise<Explanation> {
-  const { exports, exportPaths } = server.planned;
+  const { exports, paths } = server.planned;
   const known = exports.flatMap(({ paths }) => paths);
-  const { explanation, on, rest } = await explainRules(exportPaths, known, asked);
+  const { explanation, on, rest } = await explainRules(paths, known, asked);
   if (on === undefined || !explanation.allowed) return explanation;
   const object = await server.objectAt({
     client: asked.client,
     identity: explanation.identity!,
     auxGids: on.rules.auxGids,
-    volume: on.volume,
+    volume: on.volume.name,
     dir: on.dir,
     names: rest!,
     readOnly: explanation.access!.mode === 'read-only',

@@ -47,8 +47,9 @@ const LOOKUP_MS = 5000;
 
 export async function objectAt(nfs: NfsServer, asked: ObjectQuestion): Promise<ObjectReport> {
   const who = { identity: await actingAs(asked), toldApart: canSwitch };
-  const volume = nfs.volumes.get(asked.volume);
-  if (!volume?.up) return { ...who, exists: false, error: 'EJUKEBOX' };
+  const subvolume = nfs.subvolumes.get(asked.volume);
+  if (!subvolume?.up) return { ...who, exists: false, error: 'EJUKEBOX' };
+  const { volume } = subvolume;
   const { client, dir, names } = asked;
   const signal = AbortSignal.timeout(LOOKUP_MS);
   const frame: Frame = {

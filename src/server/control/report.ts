@@ -150,7 +150,7 @@ export function exportReport(on: Export): ExportReport {
   const { volume, dir, paths, hosts, rules } = on;
   const auth = [rules.authSys.value ? 'sys' : '', rules.authNone.value ? 'none' : ''];
   return {
-    volume,
+    volume: volume.name,
     directory: fromWire(`/${dir.join('/')}`),
     paths: paths.map(fromWire),
     access: accessOf(on).mode,
@@ -167,7 +167,7 @@ export function exportReport(on: Export): ExportReport {
 export async function exportsReport(server: Server): Promise<ExportReport[]> {
   const volumes = mergeVolumes((await server.stats()).map(({ graph }) => graph));
   const up = new Map(volumes.map(volume => [volume.name, volume.up]));
-  return server.planned.exports.map(on => ({ ...exportReport(on), up: up.get(on.volume) ?? false }));
+  return server.planned.exports.map(on => ({ ...exportReport(on), up: up.get(on.volume.name) ?? false }));
 }
 
 export async function mountsReport({ mounts }: Server): Promise<readonly MountEntry[]> {

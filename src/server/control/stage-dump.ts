@@ -2,8 +2,8 @@
 import { FileType } from '../../graph/iatt.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { DumpValues } from '../../graph/xlator.ts';
-import { NfsServer } from '../../xlators/nfs/server/nfs-server.ts';
-import type { Volume } from '../../xlators/nfs/server/volume.ts';
+import type { Subvolume } from '../../master/subvolume.ts';
+import { subvolumesOf } from '../../master/subvolumes-of.ts';
 import type { StageStats } from '../stage.ts';
 
 export type DumpSection = readonly [title: string, values: DumpValues];
@@ -43,11 +43,11 @@ export function stageDump(stats: StageStats, graph: Graph): DumpSection[] {
       const subvolumes = xlator.children.map(({ name }) => name).join(' ');
       return [`${at}.xlator.${xlator.name}`, { type: xlator.type, where: xlator.where, subvolumes, ...xlator.dump() }];
     }),
-    ...(graph.top instanceof NfsServer ? [...graph.top.volumes.values()].map(volume => tableDump(at, volume)) : []),
+    ...subvolumesOf(graph).map(subvolume => tableDump(at, subvolume)),
   ];
 }
 
-function tableDump(at: string, { name, up, table }: Volume): DumpSection {
+function tableDump(at: string, { name, up, volume: { table } }: Subvolume): DumpSection {
   const { inodes, inUse, limit, purged, cyclesRefused } = table.stats();
   const sample = table.sample(LISTED_MAX).map((inode, i) => {
     const { gfid, type, refs, nlookup, path } = inode;

@@ -3,9 +3,9 @@ import type { Graph } from '../../graph/graph.ts';
 import { subtree } from '../../graph/subtree.ts';
 import type { Xlator } from '../../graph/xlator.ts';
 import type { InodeTableStats } from '../../inode/table.ts';
+import { subvolumesOf } from '../../master/subvolumes-of.ts';
 import { IoStats } from '../../xlators/debug/io-stats.ts';
 import { type IoStatsSnapshot, mergeIoStats } from '../../xlators/debug/io-stats-snapshot.ts';
-import { NfsServer } from '../../xlators/nfs/server/nfs-server.ts';
 
 export interface VolumeStats {
   readonly name: string;
@@ -28,13 +28,12 @@ export interface GraphStats {
 
 export function graphStats(graph: Graph): GraphStats {
   const { heapUsed, external } = process.memoryUsage();
-  const volumes = graph.top instanceof NfsServer ? [...graph.top.volumes.values()] : [];
   return {
-    volumes: volumes.map(({ name, up, table, top }) => ({
+    volumes: subvolumesOf(graph).map(({ name, up, volume, top }) => ({
       name,
       up,
       troubles: troublesOf(top),
-      inodes: table.stats(),
+      inodes: volume.table.stats(),
       io: ioOf(top),
     })),
     callsUnderWay: graph.gate.inside,

@@ -13,11 +13,10 @@ import type { Frame } from '#src/graph/frame.ts';
 import type { FileType, Iatt, Wcc } from '#src/graph/iatt.ts';
 import { ROOT } from '#src/graph/identity.ts';
 import { Xlator } from '#src/graph/xlator.ts';
-import { InodeTable } from '#src/inode/table.ts';
 import { silent } from '#src/log.ts';
 import type { Call } from '#src/rpcsvc/actor.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
-import { Volume } from '#src/xlators/nfs/server/volume.ts';
+import { volumeOver } from '../../support/volume.ts';
 import { arbitraryOf } from '../../support/codecs/arbitrary.ts';
 import { gfidOf, iattOf } from '../../support/iatt.ts';
 
@@ -58,14 +57,13 @@ interface Setting {
 
 function serve({ answer = fop => ANSWERS[fop], type = 2, readOnly = false, resolve = at => at }: Setting) {
   const errors: object[] = [];
-  const volume = new Volume(new Answering(answer), new InodeTable({ limit: 100 }), undefined);
+  const volume = volumeOver(new Answering(answer));
   const inode = volume.table.link(iattOf({ gfid: gfidOf(9), type }));
   const at: Resolved = { volume, inode, frame, readOnly, trust: 'none', exportId: 0, place: 'below' };
   const log = Object.assign(Object.create(silent), { error: (what: object) => errors.push(what) }) as typeof silent;
   const nfs: NfsCall = {
     call,
     options: { readSize: 65_536, writeSize: 65_536, readdirSize: 65_536, ino32: true, readdirplus: true },
-    writeVerifier: Buffer.alloc(8),
     log,
     resolve: () => resolve(at),
     resolveForChange() {

@@ -13,11 +13,10 @@ import type { Frame } from '#src/graph/frame.ts';
 import { FileType } from '#src/graph/iatt.ts';
 import { ROOT } from '#src/graph/identity.ts';
 import { Xlator } from '#src/graph/xlator.ts';
-import { InodeTable } from '#src/inode/table.ts';
 import { silent } from '#src/log.ts';
 import type { Call } from '#src/rpcsvc/actor.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
-import { Volume } from '#src/xlators/nfs/server/volume.ts';
+import { volumeOver } from '../../support/volume.ts';
 import { gfidOf, iattOf } from '../../support/iatt.ts';
 
 const signal = new AbortController().signal;
@@ -66,7 +65,7 @@ interface Options {
 
 /** Returns a function that calls a procedure of NFS3 on one directory. */
 function serve(brick: Xlator, { readdirSize = 65_536, readdirplus = true }: Options = {}, as = frame) {
-  const volume = new Volume(brick, new InodeTable({ limit: 100 }), undefined);
+  const volume = volumeOver(brick);
   const at: Resolved = {
     volume,
     inode: volume.table.root,
@@ -79,7 +78,6 @@ function serve(brick: Xlator, { readdirSize = 65_536, readdirplus = true }: Opti
   const contextOf = (call: Call): NfsCall => ({
     call,
     options: { readSize: 65_536, writeSize: 65_536, readdirSize, ino32: false, readdirplus },
-    writeVerifier: Buffer.alloc(8),
     log: silent,
     resolve: () => at,
     resolveForChange: () => at,

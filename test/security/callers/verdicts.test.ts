@@ -13,7 +13,8 @@ import { authNone } from '#src/rpcsvc/auth/none.ts';
 import type { Credentials } from '#src/rpcsvc/auth/scheme.ts';
 import { Groups } from '#src/sys/process/groups.ts';
 import { type Access, Accesses } from '#src/xlators/nfs/server/exports/accesses.ts';
-import { type Export, exportsOf } from '#src/xlators/nfs/server/exports/exports.ts';
+import type { Export } from '#src/xlators/nfs/server/exports/exports.ts';
+import { planExports } from '#src/xlators/nfs/server/exports/plan-exports.ts';
 import { HostNames, type NameService } from '#src/xlators/nfs/server/exports/host-names.ts';
 import { HostRules } from '#src/xlators/nfs/server/exports/hosts.ts';
 import { OPTIONS } from '#src/xlators/nfs/server/options.ts';
@@ -23,7 +24,7 @@ function exportWith(...options: string[]): Export {
   const lines = ['volume nfs', ' type nfs/server', ...options.map(option => ` option ${option}`), 'end-volume'];
   const [stanza] = parseVolfile(lines.join('\n'), 'nfs.vol');
   const { values, origins } = readOptions(OPTIONS, { ...stanza!, subvolumes: [{ name: 'v', where: 'nfs.vol' }] });
-  return exportsOf(['v'], values, origins)[0]!;
+  return planExports([{ name: 'v' }], { options: values, origins, where: 'nfs.vol:1' }).exports[0]!;
 }
 
 const CLIENT = '10.0.0.1';

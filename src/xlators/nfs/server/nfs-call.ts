@@ -6,7 +6,7 @@ import type { PeerLogger } from '../../../peer-log.ts';
 import type { Call } from '../../../rpcsvc/actor.ts';
 import type { Trust } from './exports/exports.ts';
 import type { NfsOptions } from './options.ts';
-import type { Volume } from './volume.ts';
+import type { Volume } from '../../../master/volume.ts';
 
 /**
  * Where a directory is relative to the export of its handle: `top` is where the export begins, `below` is inside it,
@@ -35,8 +35,6 @@ export interface Resolved {
 export interface NfsCall {
   readonly call: Call;
   readonly options: NfsOptions;
-  /** 8 bytes, RFC 1813, 3.3.7: changes whenever unstable data may have been lost. */
-  readonly writeVerifier: Buffer;
   readonly log: PeerLogger;
   /**
    * The object of a handle, if the caller may use the export at all. Answers at once when the inode is known, with a

@@ -1,77 +1,67 @@
 /**
- * `nfs/server`: the top of a graph. Its children are the volumes; it knows what of them is exported to whom, and makes
- * out of the file handles of NFS3 and the paths of MOUNT the inodes that fops take. Its programs are handed to it,
- * since what procedures do is the actors' part.
+ * `nfs/server`: serves the volumes below it over NFS version 3. It knows what of them is exported to which clients, and
+ * finds the inodes for the file handles of NFS3 and the paths of MOUNT. Its programs are handed to it, since what
+ * procedures do is the actors' part.
  */
 import { errnoOf, FsError } from '../../../errno.ts';
-import { ROOT } from '../../../graph/identity.ts';
 import type { Frame } from '../../../graph/frame.ts';
-import { forgetOf, subtree } from '../../../graph/subtree.ts';
-import { VolfileError } from '../../../volfile/volfile-error.ts';
-import type { GraphEvent } from '../../../graph/event.ts';
-import { Xlator } from '../../../graph/xlator.ts';
-import { InodeTable } from '../../../inode/table.ts';
+import type { Iatt } from '../../../graph/iatt.ts';
+import { ROOT } from '../../../graph/identity.ts';
+import type { XlatorConfig } from '../../../graph/xlator.ts';
+import { Master } from '../../../master/master.ts';
+import type { Subvolume } from '../../../master/subvolume.ts';
+import type { Volume } from '../../../master/volume.ts';
 import { PeerLog, type PeerLogger } from '../../../peer-log.ts';
-import type { Call, Program } from '../../../rpcsvc/actor.ts';
+import type { Call } from '../../../rpcsvc/actor.ts';
+import { VolfileError } from '../../../volfile/volfile-error.ts';
 import { within } from '../../../within.ts';
 import { Accesses } from './exports/accesses.ts';
-import { type Export, exportsOf, pathsOf } from './exports/exports.ts';
+import type { Export } from './exports/exports.ts';
+import { type ExportPlan, planExports } from './exports/plan-exports.ts';
+import { waysAround } from './exports/ways-around.ts';
 import { FOREIGN } from './foreign-options.ts';
 import { Handles, isHandleIn } from './handle.ts';
-import type { Iatt } from '../../../graph/iatt.ts';
-import { PathTree } from './mount/mount-path.ts';
+import { HandleTargets } from './handle-targets.ts';
 import type { MountTable } from './mount/mount-table.ts';
-import { actorOptions, type NfsOptions, OPTIONS } from './options.ts';
-import type { WriteVerifier } from './verifier.ts';
-import { Volume } from './volume.ts';
-import { waysAround } from './exports/ways-around.ts';
+import { NfsHost } from './nfs-host.ts';
+import { actorOptions, type NfsOptions, type NfsOptionValues, OPTIONS } from './options.ts';
 
-/** What the server's stages have in common, and each graph of theirs is given. */
-export interface NfsHost {
-  /** Of file handles: 16 bytes. */
-  readonly handleKey: Buffer;
-  readonly verifier: WriteVerifier;
-  readonly mounts: MountTable;
-  programsOf(server: NfsServer): Program[];
-}
-
-/** Inodes that nobody uses and are yet remembered: `nfs.mem-factor` times this. */
+/** Unused inodes are remembered, `nfs.mem-factor` times this many. */
 const INODES_PER_MEM_FACTOR = 32_768;
 /** How long a call waits for bricks to tell which trees they serve. */
 const LOOK_MS = 2000;
 
-export class NfsServer extends Xlator<typeof OPTIONS> {
+export class NfsServer extends Master<typeof OPTIONS> {
   static readonly doc = 'Answers NFS and MOUNT for the volumes below it. It is the top of a graph.';
   static readonly options = OPTIONS;
   static readonly foreign = FOREIGN;
   static readonly limitsAccess = true;
-  static readonly children = [1, Infinity] as const;
 
-  readonly volumes = new Map<string, Volume>();
-  exports: readonly Export[] = [];
-  /** By the paths they are mounted by. */
-  exportPaths = new PathTree<Export>();
+  readonly handles: Handles;
+  /** The mount table, one for all stages. */
+  readonly mounts: MountTable;
   /** The log for events that clients cause. */
   readonly peerLog: PeerLogger = new PeerLog(this.log);
   readonly accesses = new Accesses(this.peerLog, this.options['nfs.enable-ino32']);
   readonly actorOptions: NfsOptions = actorOptions(this.options);
-  readonly #byKey = new Map<number, Volume>();
-  readonly #exportById = new Map<number, Export>();
-  #host: NfsHost | undefined;
-  #handles: Handles | undefined;
+  #planned: ExportPlan<Subvolume> | undefined;
+  #targets: HandleTargets | undefined;
 
-  /** The option values, for who starts the service. */
-  get settings(): typeof this.options {
+  constructor(config: XlatorConfig<typeof OPTIONS>) {
+    super(config);
+    const { host } = config.env;
+    if (!(host instanceof NfsHost)) throw new Error('expected an environment with a host for nfs/server');
+    this.handles = new Handles(host.handleKey);
+    this.mounts = host.mounts;
+  }
+
+  get settings(): NfsOptionValues {
     return this.options;
   }
 
-  get host(): NfsHost {
-    if (this.#host === undefined) throw new Error('nfs/server is not attached to a host yet');
-    return this.#host;
-  }
-
-  get handles(): Handles {
-    return (this.#handles ??= new Handles(this.host.handleKey));
+  /** The exports, and the paths by which they are mounted. */
+  get planned(): ExportPlan<Subvolume> {
+    return this.#planned!;
   }
 
   /** Returns the file handle of an object. It is kept in the object's memo, since it is costly to sign. */
@@ -88,129 +78,68 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
     return handle;
   }
 
-  /** To be called once before any call. */
-  attach(host: NfsHost): void {
-    this.#host = host;
-  }
-
-  programs(): Program[] {
-    return this.host.programsOf(this);
+  protected override get inodes(): number {
+    return this.options['nfs.mem-factor'] * INODES_PER_MEM_FACTOR;
   }
 
   override async init(): Promise<void> {
-    for (const child of this.children) {
-      const volume = this.#volumeOf(child, await treeOf(child));
-      const twin = [...this.volumes.values()].find(one => one.key === volume.key || sameId(one, volume));
-      if (twin !== undefined) {
-        const expected = `an option nfs3.${child.name}.volume-id of its own`;
-        throw VolfileError.expected(child.where, expected, `the one of ${twin.name}`);
-      }
-      if (this.options['nfs.enable-ino32']) await this.#refuseWideCookies(volume);
-      this.#byKey.set(volume.key, volume);
-      this.volumes.set(child.name, volume);
+    await super.init();
+    const subvolumes = [...this.subvolumes.values()];
+    const { options, origins, where } = this;
+    const planned = planExports(subvolumes, { options, origins, where });
+    this.#planned = planned;
+    this.#targets = new HandleTargets(subvolumes, planned.exports, options['nfs3.*.volume-id']);
+    if (options['nfs.enable-ino32']) {
+      // oxlint-disable-next-line no-await-in-loop -- the first that is refused, in the volfile's order
+      for (const { volume } of subvolumes) await this.#refuseWideCookies(volume);
     }
-    const readOnlyBy = new Map(this.children.map(child => [child.name, child.readOnlyBy]));
-    this.exports = exportsOf([...this.volumes.keys()], this.options, this.origins, readOnlyBy);
-    for (const one of this.exports) {
-      this.#exportById.set(exportKey(this.volumes.get(one.volume)!, one.id), one);
-    }
-    this.exportPaths = pathsOf(this.exports, this.where);
-    if (this.env.stage === 0) for (const warning of waysAround(this.exports)) this.log.warn(warning);
-  }
-
-  #volumeOf(child: Xlator, tree: Buffer | undefined): Volume {
-    const limit = this.options['nfs.mem-factor'] * INODES_PER_MEM_FACTOR;
-    const table = new InodeTable({ limit, forget: forgetOf(child) });
-    return new Volume(child, table, this.options['nfs3.*.volume-id'].get(child.name), tree);
+    if (this.env.stage === 0) for (const warning of waysAround(planned.exports)) this.log.warn(warning);
   }
 
   /**
-   * Returns the volume for the tree that its brick serves now. If that is another tree than before, it is a new volume
-   * with an inode table and handles of its own, and the handles of the previous one are stale. @throws {FsError} as
-   * `Xlator.volumeId`
+   * Refuses a volume whose root has cookies of more than 32 bits. A directory of another file system below it is found
+   * out when it is listed, see `Frame.narrowCookies`.
    */
-  async identify(name: string): Promise<Volume> {
-    const { top } = this.volumes.get(name)!;
-    const tree = await top.volumeId();
-    const before = this.volumes.get(name)!;
-    if (before.tree?.equals(tree)) return before;
-    const volume = this.#volumeOf(top, tree);
-    if (this.#byKey.has(volume.key)) throw new Error(`volume ${name} has the key of another volume`);
-    volume.up = before.up;
-    this.volumes.set(name, volume);
-    this.#byKey.delete(before.key);
-    this.#byKey.set(volume.key, volume);
-    for (const one of this.exports) {
-      if (one.volume !== name) continue;
-      this.#exportById.delete(exportKey(before, one.id));
-      this.#exportById.set(exportKey(volume, one.id), one);
+  async #refuseWideCookies({ name, top, table }: Volume): Promise<void> {
+    const { signal } = new AbortController();
+    const frame: Frame = { identity: ROOT, client: '', signal, narrowCookies: true };
+    try {
+      await top.readdir(frame, table.root.fd, 1, 0n);
+    } catch (error) {
+      if (errnoOf(error) !== 'EOVERFLOW') return; // a volume that cannot be listed now shows that elsewhere
+      const expected = 'nfs.enable-ino32 off, or a file system whose directories have positions of 32 bits';
+      throw VolfileError.expected(this.where, expected, `${name} on one that has not`);
     }
-    return volume;
   }
 
   /** Asks all bricks which trees they serve. Needed for a handle whose tree was not known a moment ago. */
   async lookAgain(): Promise<void> {
-    const asked = Promise.allSettled([...this.volumes.keys()].map(name => this.identify(name)));
+    const asked = Promise.allSettled([...this.subvolumes.values()].map(subvolume => subvolume.identify()));
     if ((await within(LOOK_MS, asked)) === undefined) throw new FsError('EJUKEBOX', 'a brick does not answer');
-  }
-
-  async #cameUp(name: string): Promise<void> {
-    try {
-      const volume = await this.identify(name);
-      if (!volume.up) this.log.debug({ volume: name }, 'volume is up');
-      volume.up = true;
-    } catch (err) {
-      this.log.warn({ err, volume: name }, 'the volume cannot be identified');
-    }
-  }
-
-  /** Of directories below it on another file system their listings say: see `Frame.narrowCookies`. */
-  async #refuseWideCookies(volume: Volume): Promise<void> {
-    const { signal } = new AbortController();
-    const frame: Frame = { identity: ROOT, client: '', signal, narrowCookies: true };
-    try {
-      await volume.top.readdir(frame, volume.table.root.fd, 1, 0n);
-    } catch (error) {
-      if (errnoOf(error) !== 'EOVERFLOW') return; // it is not there now: that shows elsewhere
-      const expected = 'nfs.enable-ino32 off, or a file system whose directories have positions of 32 bits';
-      throw VolfileError.expected(this.where, expected, `${volume.name} on one that has not`);
-    }
-  }
-
-  override notify(event: GraphEvent, from?: Xlator): void {
-    const volume = from === undefined ? undefined : this.volumes.get(from.name);
-    if (event.kind === 'child-up' && volume !== undefined) {
-      if (!volume.up) this.log.debug({ volume: volume.name }, 'volume is up');
-      volume.up = volume.tree !== undefined;
-      void this.#cameUp(volume.name);
-    } else if (event.kind === 'child-down' && volume !== undefined) {
-      volume.up = false;
-      this.log.warn({ volume: volume.name }, 'volume is down; its calls are answered "try again later"');
-      this.#host?.verifier.change(); // what the brick had not synced may be gone when it comes back
-    } else if (event.kind === 'unstable-lost') {
-      this.log.warn({ volume: volume?.name }, 'unstable writes may be lost; clients will send them again');
-      this.#host?.verifier.change();
-    } else {
-      super.notify(event, from);
-    }
   }
 
   /** Whether the tree of a handle is served, as far as is known. */
   knows(volumeKey: number): boolean {
-    return this.#byKey.has(volumeKey);
+    return this.#targets!.find(volumeKey) !== undefined;
   }
 
-  /** The volume and export of a handle. @throws {FsError} ESTALE: neither is here any more; EJUKEBOX: not now */
-  exportOf(volumeKey: number, exportId: number): { volume: Volume; on: Export } {
-    const volume = this.#byKey.get(volumeKey);
-    const on = volume && this.#exportById.get(exportKey(volume, exportId));
+  /** The number that identifies the volume in file handles. */
+  keyOf(subvolume: Subvolume): number {
+    return this.#targets!.keyOf(subvolume);
+  }
+
+  /** The export of a handle. @throws {FsError} ESTALE: it is not here any more; EJUKEBOX: not now */
+  exportOf(volumeKey: number, exportId: number): Export<Subvolume> {
+    const on = this.#targets!.find(volumeKey)?.get(exportId);
     if (on === undefined) {
       // The handle may be for the tree of a brick that has not answered yet which tree it serves.
-      if ([...this.volumes.values()].some(unknown)) throw new FsError('EJUKEBOX', 'a brick does not answer');
+      if ([...this.subvolumes.values()].some(({ isUnknown }) => isUnknown)) {
+        throw new FsError('EJUKEBOX', 'a brick does not answer');
+      }
       throw new FsError('ESTALE', 'the volume or directory is no longer exported, or has been replaced');
     }
-    if (!volume!.up) throw new FsError('EJUKEBOX', `volume ${volume!.name} is down`);
-    return { volume: volume!, on };
+    requireUp(on.volume);
+    return on;
   }
 
   /** A frame of the server's own, for walking to what is mounted. */
@@ -219,21 +148,7 @@ export class NfsServer extends Xlator<typeof OPTIONS> {
   }
 }
 
-/** The id of the tree below, if the brick can tell it now. */
-async function treeOf(child: Xlator): Promise<Buffer | undefined> {
-  try {
-    return await child.volumeId();
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return undefined; // the brick sends child-up when it can
-  }
-}
-
-const unknown = ({ tree, top }: Volume): boolean =>
-  tree === undefined && subtree(top).some(({ watch }) => watch !== undefined && (watch.hangs || !watch.ready));
-
-const sameId = (one: Volume, other: Volume): boolean => one.id !== undefined && one.id === other.id;
-
-function exportKey(volume: Volume, id: number): number {
-  return volume.key * 0x1_0000 + id;
+/** @throws {FsError} EJUKEBOX: the volume is down */
+export function requireUp({ up, name }: Subvolume): void {
+  if (!up) throw new FsError('EJUKEBOX', `volume ${name} is down`);
 }

@@ -11,17 +11,20 @@ import { isPart, type Trust } from './exports/exports.ts';
 import type { HandleParts } from './handle.ts';
 import type { NfsOptions } from './options.ts';
 import type { NfsServer } from './nfs-server.ts';
-import type { Volume } from './volume.ts';
+import type { Volume } from '../../../master/volume.ts';
 
 class ResolvedHandle implements Resolved {
   readonly volume: Volume;
   readonly inode: Inode;
+  /** The number that identifies the volume in file handles. */
+  readonly key: number;
   readonly #access: Access;
   #place: Place | undefined;
 
-  constructor(volume: Volume, inode: Inode, access: Access) {
+  constructor(volume: Volume, inode: Inode, key: number, access: Access) {
     this.volume = volume;
     this.inode = inode;
+    this.key = key;
     this.#access = access;
   }
 
@@ -73,10 +76,6 @@ export class ServedNfsCall implements NfsCall {
     return this.#server.actorOptions;
   }
 
-  get writeVerifier(): Buffer {
-    return this.#server.host.verifier.bytes;
-  }
-
   get log(): PeerLogger {
     return this.#server.peerLog;
   }
@@ -89,7 +88,8 @@ export class ServedNfsCall implements NfsCall {
   }
 
   #enter(parts: HandleParts): Resolved | Promise<Resolved> {
-    const { volume, on } = this.#server.exportOf(parts.volumeKey, parts.exportId);
+    const on = this.#server.exportOf(parts.volumeKey, parts.exportId);
+    const { volume } = on.volume;
     const access = this.#server.accesses.of(this.call, on);
     if (access instanceof Promise) return access.then(access => this.#object(volume, access, parts));
     return this.#object(volume, access, parts);
@@ -108,21 +108,22 @@ export class ServedNfsCall implements NfsCall {
     return (at as ResolvedHandle).holds(iatt);
   }
 
-  handleOf({ volume, exportId }: Resolved, iatt: Iatt): Buffer {
-    return this.#server.handleOf(volume.key, exportId, iatt);
+  handleOf(near: Resolved, iatt: Iatt): Buffer {
+    const { key, exportId } = near as ResolvedHandle;
+    return this.#server.handleOf(key, exportId, iatt);
   }
 
   link({ volume, inode }: Resolved, name: string, iatt: Iatt): Inode {
     return volume.table.link(iatt, inode, name);
   }
 
-  #object(volume: Volume, access: Access, { gfid, hint }: HandleParts): Resolved | Promise<Resolved> {
+  #object(volume: Volume, access: Access, { volumeKey, gfid, hint }: HandleParts): Resolved | Promise<Resolved> {
     const inode = volume.table.find(gfid);
-    if (inode !== undefined) return new ResolvedHandle(volume, inode, access);
+    if (inode !== undefined) return new ResolvedHandle(volume, inode, volumeKey, access);
     const { frame } = access;
     return volume.top
       .discover(frame, gfid, hint)
-      .then(({ iatt }) => new ResolvedHandle(volume, volume.table.link(iatt), access));
+      .then(({ iatt }) => new ResolvedHandle(volume, volume.table.link(iatt), volumeKey, access));
   }
 }
 

@@ -5,7 +5,7 @@
 import t from 'tap';
 import { readOptions } from '#src/graph/options/read-options.ts';
 import { parseVolfile } from '#src/volfile/volfile.ts';
-import { exportsOf } from '#src/xlators/nfs/server/exports/exports.ts';
+import { planExports } from '#src/xlators/nfs/server/exports/plan-exports.ts';
 import { OPTIONS } from '#src/xlators/nfs/server/options.ts';
 
 /** The values and the exports of a volume `v` with one option, which is on line 3 of `nfs.vol`. */
@@ -16,7 +16,8 @@ function read(option: string) {
     'nfs.vol',
   )[1];
   const { values, origins } = readOptions(OPTIONS, stanza!);
-  return { values, exports: exportsOf(['v'], values, origins).map(({ paths }) => paths[0]) };
+  const { exports } = planExports([{ name: 'v' }], { options: values, origins, where: 'nfs.vol:2' });
+  return { values, exports: exports.map(({ paths }) => paths[0]) };
 }
 
 const values = [

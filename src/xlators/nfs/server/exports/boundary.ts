@@ -9,7 +9,7 @@ import { ANCESTRY_PATH } from '../../../../graph/fops/virtual-xattrs.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import type { Place } from '../nfs-call.ts';
 import type { Export } from './exports.ts';
-import type { Volume } from '../volume.ts';
+import type { Volume } from '../../../../master/volume.ts';
 
 /** Returns where a directory is at this moment relative to the export. @throws {FsError} ESTALE if it is gone */
 export async function placeIn(volume: Volume, on: Export, frame: Frame, inode: Inode): Promise<Place> {

@@ -4,7 +4,7 @@ import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import type { Export } from '../exports/exports.ts';
-import type { Volume } from '../volume.ts';
+import type { Volume } from '../../../../master/volume.ts';
 import { walk } from './walk.ts';
 
 /** As many symbolic links as Linux follows in one path (MAXSYMLINKS). */

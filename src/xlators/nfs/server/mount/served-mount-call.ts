@@ -13,12 +13,13 @@ import type { ExportEntry, MountCall, Mounted } from './mount-call.ts';
 import { splitMountPath } from './mount-path.ts';
 import type { MountTable } from './mount-table.ts';
 import { walkToMount } from './mount-walk.ts';
-import type { NfsServer } from '../nfs-server.ts';
-import type { Volume } from '../volume.ts';
+import { type NfsServer, requireUp } from '../nfs-server.ts';
+import type { Subvolume } from '../../../../master/subvolume.ts';
+import type { Volume } from '../../../../master/volume.ts';
 
 /** A directory that the caller may mount. */
 interface Found {
-  readonly on: Export;
+  readonly on: Export<Subvolume>;
   readonly volume: Volume;
   readonly inode: Inode;
 }
@@ -38,14 +39,17 @@ export class ServedMountCall implements MountCall {
   }
 
   get mounts(): MountTable {
-    return this.#server.host.mounts;
+    return this.#server.mounts;
   }
 
   async mount(path: string): Promise<Mounted> {
-    const { on, volume, inode } = await this.#find(path);
+    const { on, inode } = await this.#find(path);
     // AUTH_NONE is never offered, even if it is allowed: most of NFS3 refuses it, so a client could do nothing with it.
     const flavors = [auth_flavor.AUTH_SYS];
-    return { handle: this.#server.handles.encode(volume.key, on.id, inode.gfid, inode.hint), flavors };
+    return {
+      handle: this.#server.handles.encode(this.#server.keyOf(on.volume), on.id, inode.gfid, inode.hint),
+      flavors,
+    };
   }
 
   async pathconf(path: string): Promise<Statfs> {
@@ -54,7 +58,7 @@ export class ServedMountCall implements MountCall {
   }
 
   exports(): readonly ExportEntry[] {
-    return this.#server.exports.flatMap(on => {
+    return this.#server.planned.exports.flatMap(on => {
       const groups = exportGroups(on);
       return groups === undefined ? [] : on.paths.map(directory => ({ directory, groups }));
     });
@@ -62,7 +66,7 @@ export class ServedMountCall implements MountCall {
 
   async #find(path: string): Promise<Found> {
     const names = splitMountPath(path);
-    const found = this.#server.exportPaths.find(names);
+    const found = this.#server.planned.paths.find(names);
     const { peer } = this.call;
     if (found === undefined) throw new FsError('EACCES', 'no export has this path');
     const { value: on, rest } = found;
@@ -86,12 +90,12 @@ export class ServedMountCall implements MountCall {
     return (await this.#server.accesses.of(this.call, on)).frame;
   }
 
-  async #enter(on: Export, rest: readonly string[]): Promise<Found> {
-    if (!this.#server.volumes.get(on.volume)!.up) throw new FsError('EJUKEBOX', `volume ${on.volume} is down`);
-    const volume = await this.#server.identify(on.volume);
+  async #enter(on: Export<Subvolume>, rest: readonly string[]): Promise<Found> {
+    requireUp(on.volume);
+    const volume = await on.volume.identify();
     const server = this.#server.frame(this.call);
     const within = (names: readonly string[]) => {
-      const found = this.#server.exportPaths.find(names);
+      const found = this.#server.planned.paths.find(names);
       return found?.value === on ? found.rest : undefined;
     };
     const inode = await walkToMount({ volume, on, server, caller: await this.#caller(on), within }, rest);

@@ -1,7 +1,7 @@
 import { FsError } from '../../../../errno.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Inode } from '../../../../graph/inode.ts';
-import type { Volume } from '../volume.ts';
+import type { Volume } from '../../../../master/volume.ts';
 
 /** Walks along `names` from the root of the volume, or from `start`. @throws {FsError} ENOENT, ENOTDIR … */
 export async function walk(

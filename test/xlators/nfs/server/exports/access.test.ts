@@ -4,15 +4,16 @@ import { readOptions } from '#src/graph/options/read-options.ts';
 import { VolfileError } from '#src/volfile/volfile-error.ts';
 import type { Credentials } from '#src/rpcsvc/auth/scheme.ts';
 import { squashed, verdict } from '#src/xlators/nfs/server/exports/access.ts';
-import { type Export, exportsOf } from '#src/xlators/nfs/server/exports/exports.ts';
+import type { Export } from '#src/xlators/nfs/server/exports/exports.ts';
+import { planExports } from '#src/xlators/nfs/server/exports/plan-exports.ts';
 import { OPTIONS } from '#src/xlators/nfs/server/options.ts';
 
 /** The exports of a volume `v` with these options, which begin on line 3 of `nfs.vol`. */
-function exportsWith(...options: string[]): Export[] {
+function exportsWith(...options: string[]): readonly Export[] {
   const lines = ['volume nfs', ' type nfs/server', ...options.map(option => ` option ${option}`), 'end-volume'];
   const [stanza] = parseVolfile(lines.join('\n'), 'nfs.vol');
   const { values, origins } = readOptions(OPTIONS, { ...stanza!, subvolumes: [{ name: 'v', where: 'nfs.vol' }] });
-  return exportsOf(['v'], values, origins);
+  return planExports([{ name: 'v' }], { options: values, origins, where: 'nfs.vol:1' }).exports;
 }
 const exportWith = (...options: string[]) => exportsWith(...options)[0]!;
 const SYS = 1;
