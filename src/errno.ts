@@ -1,15 +1,15 @@
 /**
- * What can go wrong below the actors, in the words of the operating system. Node's own errors carry the same `code`,
- * so they pass as they are; whoever refuses by himself throws `new FsError('EROFS')`.
+ * Errors below the actors have the codes of the operating system. Node's own errors carry the same `code`, so they pass
+ * as they are; code that refuses a call by itself throws one of these: `new FsError('EROFS')`.
  */
 import { constants } from 'node:os';
 
-/** EDQUOT … ENOTCONN included; EJUKEBOX (Linux 528) is for "ask again later", NFS3ERR_JUKEBOX on the wire. */
+/** Codes that `node:os` does not have. EJUKEBOX (Linux 528) means "ask again later": NFS3ERR_JUKEBOX on the wire. */
 const MORE = { EDQUOT: 122, EREMOTEIO: 121, ENODATA: 61, EJUKEBOX: 528, ENOTSUPP: 524, EBADHANDLE: 521 } as const;
 
 export type Errno = keyof typeof constants.errno | keyof typeof MORE;
 
-/** Where a number has several names (EAGAIN and EWOULDBLOCK), the first. */
+/** The code of each number; the first one where a number has several (EAGAIN and EWOULDBLOCK). */
 const CODES = new Map<number, Errno>();
 for (const [code, number] of Object.entries({ ...constants.errno, ...MORE })) {
   if (!CODES.has(number)) CODES.set(number, code as Errno);
@@ -31,14 +31,14 @@ export class FsError extends Error {
     this.code = code;
   }
 
-  /** From the `errno` that a system call left. */
+  /** Makes an error of the `errno` that a system call left. */
   static of(errno: number, what: string): FsError {
     const code = CODES.get(errno) ?? 'EIO';
     return new FsError(code, `${code}: ${what}`);
   }
 }
 
-/** The errno of anything that was thrown; `undefined` for what is no error of the file system's: a bug of ours. */
+/** The code of anything that was thrown; `undefined` if it is no error of a file system, and so a bug of ours. */
 export function errnoOf(error: unknown): Errno | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   const { code } = error;

@@ -1,13 +1,14 @@
 /**
- * Small buffers that are kept for long: ids, handles. In Buffer's own pool they would stand among bytes that pass, and
- * each would keep 64 KiB of those alive; an ArrayBuffer of its own would take ten times an id's bytes.
+ * Small buffers that are kept for a long time, such as ids and handles, share slabs. In Buffer's own pool they would
+ * stand among short-lived bytes, and each would keep 64 KiB of those alive; an ArrayBuffer for each would take ten times
+ * the bytes of an id.
  */
 const SLAB_BYTES = 4096;
 
 let slab = Buffer.alloc(0);
 let filled = 0;
 
-/** `size` zero bytes. */
+/** Returns `size` zero bytes. */
 export function keptBytes(size: number): Buffer {
   if (size > slab.length - filled) {
     slab = Buffer.alloc(Math.max(SLAB_BYTES, size));
@@ -18,7 +19,7 @@ export function keptBytes(size: number): Buffer {
   return slab.subarray(at, filled);
 }
 
-/** A copy of what stands in a buffer that will be used again. */
+/** Copies bytes out of a buffer that will be used for something else. */
 export function keptCopy(bytes: Uint8Array): Buffer {
   const copy = keptBytes(bytes.length);
   copy.set(bytes);
@@ -27,7 +28,7 @@ export function keptCopy(bytes: Uint8Array): Buffer {
 
 /**
  * A copy in an ArrayBuffer of its own, for bytes that are kept for a limited time. In a slab they would outlive their
- * use, because lasting bytes beside them keep the slab alive.
+ * use, because bytes beside them that are kept for longer keep the slab alive.
  */
 export function ownCopy(bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);

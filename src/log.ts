@@ -6,21 +6,21 @@ export type Log = pino.Logger;
 
 export interface LogOptions {
   readonly level: string;
-  /** For people, not for machines. */
+  /** Lines for people to read, in place of JSON. */
   readonly pretty: boolean;
-  /** Where to, instead of standard error; it is appended to. */
+  /** The file to append to, instead of standard error. */
   readonly file?: string;
   /** The descriptor of `file`, once it is open. */
   readonly fd?: number;
 }
 
-/** What could not be written; more is dropped. */
+/** How much is kept that could not be written yet; further lines are dropped. */
 const UNWRITTEN_CHARS_MAX = 1024 * 1024;
 
-/** One JSON line for each event on standard error; `pretty` makes it readable instead. */
+/** Makes a log with one line of JSON for each event, or one that people can read if `pretty` is set. */
 export function makeLog({ level, pretty, file, fd }: LogOptions): Log {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  // In sync, so that the last line before an exit is there as well.
+  // Written synchronously, so that the last line before an exit is not lost.
   const destination = pino.destination({ dest: fd ?? file ?? 2, sync: true, maxLength: UNWRITTEN_CHARS_MAX });
   destination.on('error', () => {}); // a full disk or a closed terminal: lines are lost, the server goes on
   if (!pretty) return pino(options, { write: (line: string) => void destination.write(harmless(line)) });
@@ -29,5 +29,5 @@ export function makeLog({ level, pretty, file, fd }: LogOptions): Log {
   return pino(options, { write: (line: string) => void destination.write(harmless(readable(line))) });
 }
 
-/** Says nothing, for tests and for tools. */
+/** A log that writes nothing, for tests and tools. */
 export const silent: Log = pino({ enabled: false });

@@ -2,7 +2,7 @@ import { type mountbody, mountlist } from '#protocols/mount.ts';
 import { nothing } from '#protocols/xdr/codec.ts';
 import type { Actor } from '#src/rpcsvc/actor.ts';
 import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
-import type { MountEntry } from '#src/xlators/nfs/server/mount/mount-table.ts';
+import type { MountEntry } from '#src/xlators/nfs/server/mount/mount-entry.ts';
 import { stringBytes, wholeList } from './whole-list.ts';
 
 /** Lists which clients have mounted what, as far as they have told the server (RFC 1813, 5.2.2). */

@@ -2,7 +2,7 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { LIST_BYTES } from '#protocols/nfs3/directory.ts';
 import { errnoOf, FsError } from '#src/errno.ts';
-import { COOKIE_MAX } from '#src/graph/cookies.ts';
+import { COOKIE_MAX } from '#src/graph/fops/cookies.ts';
 import type { Dirent, DirList } from '#src/graph/fops.ts';
 import { FileType, type Iatt } from '#src/graph/iatt.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';

@@ -30,7 +30,7 @@ const MEMORY_OF_STAGE_MAX = 64 * MiB;
 const STAGE_CALLS_MIN = 4096;
 
 /** The memory in bytes that calls and replies under way may use in the whole server. */
-export function memoryLimit(settings: Pick<NfsOptionValues, 'nfs.memory-limit'>, stages: number): number {
+function memoryLimit(settings: Pick<NfsOptionValues, 'nfs.memory-limit'>, stages: number): number {
   const wanted = settings['nfs.memory-limit'];
   if (wanted !== undefined) return wanted;
   const constrained = process.constrainedMemory() || Infinity; // 0 where that is not known

@@ -43,12 +43,12 @@ export class ThreadCalls {
     });
   }
 
-  /** As call, when nobody waits for the result. */
+  /** Calls a method whose result is not needed. */
   tell(method: string, argument?: unknown): void {
     this.#port.postMessage({ id: 0, method, argument } satisfies Message);
   }
 
-  /** The other side is gone: whoever waits is told. */
+  /** Called when the other thread has ended: calls that wait for a result fail with `error`. */
   close(error: Error): void {
     this.#gone = error;
     for (const waiting of this.#waiting.values()) waiting.reject(error);

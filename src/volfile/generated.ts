@@ -21,7 +21,7 @@ export interface Generated {
 }
 
 /** The name of the volume at the top of the graph, for --xlator-option. */
-export const TOP = 'nfs-server';
+const TOP = 'nfs-server';
 
 interface Served {
   readonly name: string;

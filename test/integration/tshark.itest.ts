@@ -1,4 +1,4 @@
-/** What wireshark's dissectors, which nobody here has written, make of what goes over the wire. */
+/** The dissectors of wireshark, written independently of this server, understand what goes over the wire. */
 import { execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

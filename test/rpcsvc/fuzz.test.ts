@@ -165,7 +165,7 @@ async function fuzzed(t: Parameters<typeof serveNfs>[0]) {
 
 const NAMES = ['file', 'dir', 'link', 'a', 'new', '.', '..', '', 'x/y', 'n\0', 'z'.repeat(256)];
 
-/** A good record of any procedure: who, about what, with which arguments. */
+/** A good record of any procedure: credentials, header and arguments. */
 const good = fc.constantFrom(...PROCEDURES).chain(procedure =>
   fc.record({
     procedure: fc.constant(procedure),

@@ -7,7 +7,7 @@ import type { Test } from 'tap';
 import { hex } from './hex.ts';
 import { AUTH_ROOT, type ServedNfs } from './nfs.ts';
 
-export const PROGRAMS = {
+const PROGRAMS = {
   nfs3: '000186a3 00000003',
   mount3: '000186a5 00000003',
   mount1: '000186a5 00000001',
@@ -45,9 +45,6 @@ const TYPES: [keyof BigIntStats, number][] = [
 
 /** An nfstime3. */
 export const time = (ns: bigint): string => word(Number(ns / 1_000_000_000n)) + word(Number(ns % 1_000_000_000n));
-
-/** The fsid of a path, as the server makes it. It must be the same for all of one file system. */
-export type Fsid = (path: string) => string;
 
 /**
  * The fattr3 of a path (RFC 1813, 2.6), from lstat. The fsid cannot be known from outside: `........` stands for each

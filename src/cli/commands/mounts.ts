@@ -1,4 +1,4 @@
-import type { MountEntry } from '../../xlators/nfs/server/mount/mount-table.ts';
+import type { MountEntry } from '../../xlators/nfs/server/mount/mount-entry.ts';
 import { command } from './command.ts';
 import { ask, WHICH_OPTIONS } from '../control-client.ts';
 import { EXIT } from '../failure.ts';

@@ -4,6 +4,11 @@
  */
 
 const COOKIE_BITS = 63n;
+/**
+ * The largest cookie of a directory entry. A cookie of a brick is a position in a directory, which lseek(2) takes as a
+ * signed number.
+ */
+export const COOKIE_MAX = (1n << COOKIE_BITS) - 1n;
 /** The cookie holds a large position, of which the lowest bits are missing. */
 const LARGE = 1n << (COOKIE_BITS - 1n);
 

@@ -45,7 +45,7 @@ export class ControlSocket implements AsyncDisposable {
     this.#server = createServer(socket => this.#serve(socket, methods, log));
   }
 
-  /** Listens at `path`, in place of a socket that nobody answers at any more. */
+  /** Listens at `path`, in place of a socket at which no process listens any more. */
   static async start(path: string, methods: ControlMethods, log: Log): Promise<ControlSocket> {
     if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
       throw new Error(`expected a path of at most ${PATH_BYTES_MAX} bytes, found one of ${Buffer.byteLength(path)}`);

@@ -5,7 +5,7 @@ import type { ReplyCacheStats } from '../../rpcsvc/duplicates/reply-cache.ts';
 import type { FopStats, IoStatsSnapshot } from '../../xlators/debug/io-stats-snapshot.ts';
 import { percentileUs } from '../../xlators/debug/io-stats-snapshot.ts';
 import { accessOf, type Export } from '../../xlators/nfs/server/exports/exports.ts';
-import type { MountEntry } from '../../xlators/nfs/server/mount/mount-table.ts';
+import type { MountEntry } from '../../xlators/nfs/server/mount/mount-entry.ts';
 import type { Server } from '../server.ts';
 import { mergeVolumes, type VolumeStats } from './stats.ts';
 

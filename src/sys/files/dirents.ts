@@ -3,7 +3,10 @@ import { SEEK_SET } from '../constants.ts';
 import { addressOf, getdents64, lseek } from '../libc.ts';
 
 const BYTES_DEFAULT = 32 * 1024;
-/** Of the first reading at a new place: who lists in small pages while the directory changes is there for one page only. */
+/**
+ * The first read at a new position is small: while the directory changes, a client that lists in small pages uses only
+ * one page of it.
+ */
 const BYTES_FIRST = 4096;
 /** linux_dirent64: ino 8, off 8, reclen 2, type 1, name. */
 const RECLEN = 16;
@@ -12,7 +15,7 @@ const NAME = 19;
 const DT_DIR = 4;
 const LOW_32 = 0xffff_ffffn;
 
-/** A position in a directory's listing, on an open descriptor that nobody else reads. */
+/** A position in a directory's listing, on an open descriptor that nothing else reads. */
 export class DirentReader {
   readonly #buffer: Buffer;
   readonly #u64: BigUint64Array;

@@ -115,7 +115,7 @@ export class Groups {
 }
 
 /** Runs look-ups in a thread of their own, which is started with the first one. */
-export class SystemGroups {
+class SystemGroups {
   #worker: Worker | undefined;
   #id = 0;
   readonly #asked = new Map<number, PromiseWithResolvers<readonly number[]>>();

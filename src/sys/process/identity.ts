@@ -17,7 +17,7 @@ import { processCapabilities, tellsApart } from './capabilities.ts';
 import { fsError, lastError } from '../failure.ts';
 import { setfsgid, setfsuid, setgroups } from '../libc.ts';
 
-/** NGROUPS_MAX is 65536; nobody who calls through NFS has as many. */
+/** More groups than any caller over NFS has; NGROUPS_MAX is 65536. */
 const GROUPS_MAX = 1024;
 const ASK = 0xffff_ffff;
 
@@ -96,7 +96,7 @@ export function byServer<T>(work: () => T): T {
   }
 }
 
-/** Who that caller is to the kernel: the server itself, if callers are not told apart. */
+/** The uid that the kernel sees for a caller: the server's own, if callers are not told apart. */
 export const uidOf = (identity: Identity): number => (canSwitch ? identity.uid : SERVER.uid);
 
 function sameGroups(a: readonly number[], b: readonly number[]): boolean {

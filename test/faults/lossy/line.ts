@@ -16,7 +16,7 @@ export interface RetryOptions {
   readonly triesMax: number;
 }
 
-export const RETRIES: RetryOptions = { timeoutMs: 250, timeoutMsMax: 1500, reconnectMs: 10, triesMax: 40 };
+const RETRIES: RetryOptions = { timeoutMs: 250, timeoutMsMax: 1500, reconnectMs: 10, triesMax: 40 };
 
 /** How many first answers are remembered, with which later ones are compared. */
 const REMEMBERED_MAX = 4096;

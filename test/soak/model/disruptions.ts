@@ -88,7 +88,7 @@ function leave(line: Line, random: Random): void {
   else line.socket.resetAndDestroy();
 }
 
-export const DISRUPTIONS: Record<string, Disruption> = {
+const DISRUPTIONS: Record<string, Disruption> = {
   'a record of 4 GiB': hopeless('a record of 4 GiB', random =>
     Buffer.concat([word(random.pick([0xffff_ffff, 0x7fff_ffff, 0x8020_0000])), random.bytes(64)]),
   ),

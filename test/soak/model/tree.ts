@@ -18,8 +18,8 @@ export interface Node {
   readonly entries: Map<string, Node>;
 }
 
-export const HOME_ENTRIES_MAX = 14;
-export const INNER_ENTRIES_MAX = 6;
+const HOME_ENTRIES_MAX = 14;
+const INNER_ENTRIES_MAX = 6;
 export const FILE_BYTES_MAX = 24 * 1024;
 const STALE_MAX = 8;
 

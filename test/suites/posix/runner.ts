@@ -89,7 +89,7 @@ export class Runner {
 }
 
 /** Removes a whole tree, whatever the modes of its directories. */
-export function remove(path: string): call.Outcome {
+function remove(path: string): call.Outcome {
   const first = call.rmdir(path);
   if (first === 'ENOTDIR') return call.unlink(path);
   if (first !== 'ENOTEMPTY') return first;

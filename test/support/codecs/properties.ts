@@ -6,7 +6,7 @@ import { type Codec, decode, encode } from '#protocols/xdr/codec.ts';
 import { XdrError } from '#protocols/xdr/stream.ts';
 import { arbitraryOf } from './arbitrary.ts';
 
-export const isCodec = (value: unknown): value is Codec<unknown> =>
+const isCodec = (value: unknown): value is Codec<unknown> =>
   typeof value === 'object' && value !== null && 'shape' in value && 'encode' in value && 'decode' in value;
 
 const refuses = (codec: Codec<unknown>, bytes: Buffer) => assert.throws(() => decode(codec, bytes), XdrError);

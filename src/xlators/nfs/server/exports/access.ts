@@ -1,4 +1,4 @@
-/** Whether a caller may use an export, and as whom; and by which rule, for logs and `explain`. */
+/** Decides whether a caller may use an export and with which ids, and names the rule, for logs and `explain`. */
 import { auth_flavor } from '#protocols/rpc.ts';
 import type { Frame, Identity } from '../../../../graph/frame.ts';
 import { identityOf } from '../../../../graph/identity.ts';
@@ -33,10 +33,10 @@ const said = ({ option, where }: Rule<unknown>, detail = ''): Pick<Verdict, 'rul
 });
 
 /**
- * Whether `address` may use the export at all, whoever calls. A certain refusal stands, even if other rules are
+ * Whether `address` may use the export at all, with any credentials. A certain refusal stands, even if other rules are
  * undecided.
  */
-export function addressVerdict({ rules, hosts }: Export, address: string): Verdict {
+function addressVerdict({ rules, hosts }: Export, address: string): Verdict {
   for (const reject of rules.rejects) {
     const rejected = reject.value.match(address);
     if (!rejected.allowed) continue;
@@ -82,7 +82,7 @@ export function verdict(on: Export, peer: Pick<Peer, 'address' | 'port'>, flavor
   return address;
 }
 
-/** As whom the caller acts: squashed as the export says. */
+/** Returns the ids with which the caller acts: squashed as the export says. */
 export function squashed({ rules }: Export, { flavor, uid, gid, groups }: Credentials): Identity {
   const anonymous =
     flavor === auth_flavor.AUTH_NONE || rules.squash.value === 'all' || (rules.squash.value === 'root' && uid === 0);

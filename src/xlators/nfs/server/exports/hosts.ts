@@ -1,4 +1,4 @@
-/** Lists of hosts, as in `rpc-auth.addr.allow` and `export-dir`: who is in them, and by which word. */
+/** Lists of hosts, as in `rpc-auth.addr.allow` and `export-dir`: which hosts are in them, and by which word. */
 import { shown, VolfileError } from '../../../../volfile/volfile-error.ts';
 import { formatIp, parseIp } from '../../../../rpc/ip.ts';
 import { hostNames, type HostNames } from './host-names.ts';
@@ -19,7 +19,7 @@ export interface HostVerdict {
 export interface ExportDir {
   /** Absolute within the volume. */
   readonly dir: string;
-  /** Who may; `undefined` for whoever may use the volume. */
+  /** The hosts that may mount it; `undefined` for all that may use the volume. */
   readonly hosts: HostRules | undefined;
 }
 

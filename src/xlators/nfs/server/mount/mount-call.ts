@@ -8,7 +8,7 @@ import type { MountTable } from './mount-table.ts';
 export interface ExportEntry {
   /** Absolute, latin1. */
   readonly directory: string;
-  /** Who may: addresses, networks, host names; empty for everybody. */
+  /** The hosts that may mount it: addresses, networks, names; empty for all hosts. */
   readonly groups: readonly string[];
 }
 

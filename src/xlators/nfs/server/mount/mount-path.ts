@@ -4,8 +4,8 @@ import { NAME_MAX } from '../../../../sys/constants.ts';
 
 /**
  * The names on the way from `/` to `path`. The slash before it may be missing, as with mountd and gNFS; slashes may be
- * doubled or trail, `.` does not count; nothing is unescaped.
- * `..` is refused: what it means depends on symbolic links, and nobody needs it here.
+ * doubled or trail, `.` does not count, and nothing is unescaped. `..` is refused: what it means depends on symbolic
+ * links, and clients do not need it here.
  * @throws {FsError} ENAMETOOLONG, EINVAL, EACCES
  */
 export function splitMountPath(path: string): string[] {

@@ -1,21 +1,13 @@
 /**
- * Who has mounted what, by the clients' own word (RFC 1813, 5.2.2: "for information only"): nothing depends on it but
- * showmount. Kept in the rmtab file, so that a restart does not forget it.
+ * The mount table: which client has mounted what, as the clients themselves say (RFC 1813, 5.2.2: "for information
+ * only"). Only showmount depends on it. It is kept in the rmtab file, so that it outlives a restart.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MOUNTS_MAX } from '#protocols/mount.ts';
 import type { Log } from '../../../../log.ts';
 import { readOwn, removeTemporaries, replaceOwn } from '../../../../sys/files/own-files.ts';
+import type { MountEntry } from './mount-entry.ts';
 import { formatRmtab, parseRmtab } from './rmtab.ts';
-
-export interface MountEntry {
-  /** The client's address. */
-  readonly host: string;
-  /** Absolute, latin1. */
-  readonly path: string;
-  /** The entry was made by a datagram, whose sender may be forged. */
-  readonly overUdp?: boolean;
-}
 
 /** The mount table as every stage sees it. There is a single table, which is in the main thread. */
 export interface MountTable {

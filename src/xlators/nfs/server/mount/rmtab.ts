@@ -1,7 +1,7 @@
 /** The file of the mounts that clients have told of, as rmtab(5) has it: a `host:path:0x00000001` on each line. */
 import { MNTNAMLEN, MNTPATHLEN } from '#protocols/mount.ts';
 import { escapeOctal, unescapeOctal } from '../../../../octal-escapes.ts';
-import type { MountEntry } from './mount-table.ts';
+import type { MountEntry } from './mount-entry.ts';
 
 /**
  * Characters that would end a line or a field or control a terminal, and the backslash. All bytes above ASCII are among

@@ -1,6 +1,6 @@
 /** Lists directories in the order in which the kernel returns their entries. */
 import { errnoOf } from '../../../../errno.ts';
-import { COOKIE_MAX } from '../../../../graph/cookies.ts';
+import { COOKIE_MAX } from '../../../../graph/fops/cookies.ts';
 import { Access, type Dirent, direntBytes, type DirList } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Iatt } from '../../../../graph/iatt.ts';

@@ -1,4 +1,4 @@
-/** Programs: who may execute them, and what may be done to a running one (ETXTBSY). */
+/** Programs: which users may execute them, and what may be done to a running one (ETXTBSY). */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { constants, readFileSync } from 'node:fs';
 import { errnoOf } from '#src/errno.ts';

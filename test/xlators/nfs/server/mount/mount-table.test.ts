@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import pino from 'pino';
 import t, { type Test } from 'tap';
 import { silent } from '#src/log.ts';
-import { type MountEntry, MountList } from '#src/xlators/nfs/server/mount/mount-table.ts';
+import type { MountEntry } from '#src/xlators/nfs/server/mount/mount-entry.ts';
+import { MountList } from '#src/xlators/nfs/server/mount/mount-table.ts';
 
 function warnings() {
   const lines: Record<string, unknown>[] = [];
