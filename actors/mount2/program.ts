@@ -5,8 +5,8 @@ import { mount1 } from '../mount1/program.ts';
 import { pathconf } from './pathconf.ts';
 
 /**
- * MOUNT, version 2: version 1 with PATHCONF. Solaris and AIX ask for it. A server can also only tell the lowest and the
- * highest version that it has (RFC 5531, 9), so there should be none missing between 1 and 3.
+ * MOUNT, version 2: version 1 with PATHCONF, for Solaris and AIX. PROG_MISMATCH tells only the lowest and the highest
+ * version (RFC 5531, 9), so no version between 1 and 3 should be missing.
  */
 export function mount2(contextOf: (call: Call) => MountCall): Program<MountCall> {
   const { actors, ...like1 } = mount1(contextOf);

@@ -53,7 +53,7 @@ export function postOpAfter(nfs: NfsCall, at: Resolved | undefined, error: unkno
   return known ? Promise.resolve(toFattr3(nfs, known)) : postOp(nfs, at);
 }
 
-/** Converts a time that a client sets. utimensat(2) takes some values above 10^9 for "now" and "do not change". */
+/** Converts a time that a client sets. To utimensat(2) some values above 10^9 mean "now" or "do not change". */
 function toTime({ seconds, nseconds }: nfstime3): Time {
   if (nseconds >= 1_000_000_000) throw new UnaskedError('EINVAL', `a time with ${nseconds} nanoseconds`);
   return { sec: seconds, nsec: nseconds };

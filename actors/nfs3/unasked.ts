@@ -2,12 +2,14 @@ import { FsError } from '#src/errno.ts';
 import { StatusError } from './status.ts';
 
 /**
- * An actor refuses a call by its arguments or by the type of the object alone, without having asked the brick. Such an
- * object may be gone. A brick that is asked finds that out itself and fails with ESTALE.
+ * The error of an actor that refuses a call by its arguments or by the type of the object alone. The brick has not been
+ * asked then, so the object may be gone. A brick that is asked finds that out itself and fails with ESTALE.
  */
 export class UnaskedError extends FsError {
   override name = 'UnaskedError';
 }
 
-/** Whether an actor threw the error itself. The brick may have been asked before a StatusError, but need not. */
+/**
+ * Whether an actor refused the call itself. Some StatusErrors are thrown after the brick has answered; they count, too.
+ */
 export const isUnasked = (error: unknown): boolean => error instanceof UnaskedError || error instanceof StatusError;
