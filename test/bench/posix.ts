@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Access } from '#src/graph/fops.ts';
 import { asServer } from '#src/sys/process/identity.ts';
-import { inodeOf, root, startBrick, TestBrick, user } from '../xlators/storage/posix/support/brick-test.ts';
+import { inodeOf, root, startBrick, TestBrick, user } from '../xlators/storage/posix/support/brick.ts';
 import { chmodSync, mkdirSync } from 'node:fs';
 
 const top = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'bench-'));
