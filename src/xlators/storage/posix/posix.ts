@@ -1,15 +1,14 @@
-/** storage/posix: a directory of this machine, served with the caller's rights. How it works is in ../README.md. */
+/** storage/posix: serves a directory of this machine with the caller's rights. ../README.md explains how. */
 import type { Fd, Inode } from '../../../graph/inode.ts';
 import * as fops from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
 import { ANCESTRY_PATH } from '../../../graph/fops/virtual-xattrs.ts';
 import { type DumpValues, Xlator } from '../../../graph/xlator.ts';
-import { silent } from '../../../log.ts';
 import { ancestryPath } from './objects/ancestry.ts';
-import type { Brick, Changed } from './brick.ts';
+import type { Brick } from './brick.ts';
 import * as create from './entries/create.ts';
-import { syncMade, syncObject } from './data/durability.ts';
+import { syncObject } from './data/durability.ts';
 import * as entries from './entries/entries.ts';
 import { isRoot } from './objects/gfid.ts';
 import type { PosixObject } from './objects/object.ts';
@@ -17,12 +16,13 @@ import { statfsOf } from './statfs.ts';
 import { list } from './listing/list.ts';
 import * as lookup from './entries/lookup.ts';
 import { openFor } from './data/open.ts';
-import { openBrick, type OpenBrick, pathBytes } from './start.ts';
+import { answerMade, answerRemoved, answerRenamed } from './entries/answers.ts';
+import { ServedTree } from './served-tree.ts';
+import { openBrick } from './start.ts';
 import { posixForeign, posixOptions, type PosixOptions } from './options.ts';
 import { allocate, PUNCH, ZERO } from './data/allocate.ts';
 import { read } from './data/read.ts';
 import { seek } from './data/seek.ts';
-import { RootWatch } from './objects/root-watch.ts';
 import { setattr } from './setattr.ts';
 import { commit, write, writeStable } from './data/write.ts';
 import * as xattrs from './xattrs.ts';
@@ -32,9 +32,7 @@ type Xattrs = fops.Xattrs;
 /** Descriptors belong to inodes, so there is nothing to note of an open file. */
 const OPENED: fops.Opened = {};
 
-/*
- * Fops are async functions so that what the parts throw becomes a rejection; nearly all of them answer without waiting.
- */
+/* Fops are async functions so that an error of the parts becomes a rejection. Nearly all of them answer without waiting. */
 export class Posix extends Xlator<PosixOptions> {
   static readonly doc = 'Serves a directory of this machine. It is the brick at the bottom of a graph.';
   static readonly options = posixOptions;
@@ -43,53 +41,36 @@ export class Posix extends Xlator<PosixOptions> {
   /** A gfid carries the kernel's handle of the object. */
   static readonly namesItself = true;
 
-  #open: OpenBrick | undefined;
+  #tree: ServedTree | undefined;
+  /** The brick that the tree is served by. Fops are called after {@link init} only. */
   #brick!: Brick;
 
-  readonly #watch = new RootWatch({
-    directory: this.options.directory,
-    path: pathBytes(this.options.directory),
-    log: this.env.stage === 0 ? this.log : silent, // all stages see the same
-    isFirst: this.env.stage === 0,
-    rootFd: () => this.#open!.rootFd,
-    replace: () => this.#replace(),
-  });
-
   override async init(): Promise<void> {
-    this.#open = await this.#openBrick();
-    this.#brick = this.#open.brick;
-    this.#watch.start();
+    const lost = () => this.notify({ kind: 'unstable-lost' });
+    this.#tree = await ServedTree.start({
+      directory: this.options.directory,
+      isFirst: this.env.stage === 0,
+      log: this.log,
+      open: () => openBrick(this.name, this.slot, this.options, this.env, this.log, lost, this.watch),
+      replaced: brick => {
+        this.#brick = brick;
+        this.notify({ kind: 'child-up' });
+      },
+    });
+    this.#brick = this.#tree.brick;
   }
 
   override async fini(): Promise<void> {
-    await this.#watch.stop();
-    await this.#open?.close();
-    this.#open = undefined;
+    await this.#tree?.stop();
+    this.#tree = undefined;
   }
 
   override async volumeId(): Promise<Buffer> {
-    await this.#watch.look();
-    return this.#open!.treeId;
+    return this.#tree!.id();
   }
 
   override get trouble(): string | undefined {
-    return this.#watch.trouble;
-  }
-
-  #openBrick(): Promise<OpenBrick> {
-    const lost = () => this.notify({ kind: 'unstable-lost' });
-    return openBrick(this.name, this.slot, this.options, this.env, this.log, lost, this.watch);
-  }
-
-  /** Serves another tree, which is at the path now. Calls under way in the previous tree end as stale. */
-  async #replace(): Promise<void> {
-    const next = await this.#openBrick();
-    const before = this.#open!;
-    this.#open = next;
-    this.#brick = next.brick;
-    const closed = before.close();
-    this.notify({ kind: 'child-up' });
-    await closed;
+    return this.#tree?.trouble;
   }
 
   override forget(inode: Inode): void {
@@ -144,11 +125,11 @@ export class Posix extends Xlator<PosixOptions> {
     attr: fops.NewAttr,
     device: fops.Device,
   ): Promise<fops.Made> {
-    return this.#made(create.mknod(this.#brick, frame, parent, name, type, attr, device));
+    return answerMade(this.#brick, create.mknod(this.#brick, frame, parent, name, type, attr, device));
   }
 
   override async mkdir(frame: Frame, parent: Inode, name: string, attr: fops.NewAttr): Promise<fops.Made> {
-    return this.#made(create.mkdir(this.#brick, frame, parent, name, attr));
+    return answerMade(this.#brick, create.mkdir(this.#brick, frame, parent, name, attr));
   }
 
   override async symlink(
@@ -158,7 +139,7 @@ export class Posix extends Xlator<PosixOptions> {
     target: string,
     attr: fops.NewAttr,
   ): Promise<fops.Made> {
-    return this.#made(create.symlink(this.#brick, frame, parent, name, target, attr));
+    return answerMade(this.#brick, create.symlink(this.#brick, frame, parent, name, target, attr));
   }
 
   override async create(
@@ -169,21 +150,19 @@ export class Posix extends Xlator<PosixOptions> {
     flags?: number,
   ): Promise<fops.Made> {
     const made = create.create(this.#brick, frame, parent, name, how, flags);
-    return this.#made(made, flags === undefined ? undefined : OPENED);
+    return answerMade(this.#brick, made, flags === undefined ? undefined : OPENED);
   }
 
   override async link(frame: Frame, inode: Inode, parent: Inode, name: string): Promise<fops.Made> {
-    return this.#made(entries.link(this.#brick, frame, inode, parent, name));
+    return answerMade(this.#brick, entries.link(this.#brick, frame, inode, parent, name));
   }
 
   override async unlink(frame: Frame, parent: Inode, name: string): Promise<fops.Removed> {
-    const removed = entries.unlink(this.#brick, frame, parent, name);
-    if (removed.value.freed !== undefined) await removed.value.freed;
-    return this.#removed(removed);
+    return answerRemoved(this.#brick, entries.unlink(this.#brick, frame, parent, name));
   }
 
   override async rmdir(frame: Frame, parent: Inode, name: string): Promise<fops.Removed> {
-    return this.#removed(entries.rmdir(this.#brick, frame, parent, name));
+    return answerRemoved(this.#brick, entries.rmdir(this.#brick, frame, parent, name));
   }
 
   override async rename(
@@ -194,10 +173,7 @@ export class Posix extends Xlator<PosixOptions> {
     toName: string,
     flags = 0,
   ): Promise<fops.Renamed> {
-    const moved = entries.rename(this.#brick, frame, from, fromName, to, toName, flags);
-    if (moved.freed !== undefined) await moved.freed;
-    if (!this.#brick.syncMetadata) return moved.wcc;
-    return this.#durable(moved.wcc, moved.to, moved.from);
+    return answerRenamed(this.#brick, entries.rename(this.#brick, frame, from, fromName, to, toName, flags));
   }
 
   override async setattr(frame: Frame, inode: Inode, attr: fops.SetAttr, guard?: fops.Time): Promise<Wcc> {
@@ -240,7 +216,7 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override async flush(_frame: Frame, _fd: Fd): Promise<void> {
-    // Nothing is kept back here that close(2) would write.
+    // There is nothing that close(2) would write.
   }
 
   override async fsync(_frame: Frame, fd: Fd, dataOnly: boolean): Promise<Wcc> {
@@ -319,24 +295,5 @@ export class Posix extends Xlator<PosixOptions> {
 
   override fxattrop(frame: Frame, fd: Fd, op: 'add32' | 'add64', changes: Xattrs): Promise<Xattrs> {
     return this.xattrop(frame, fd.inode, op, changes);
-  }
-
-  #made({ value, wcc, dir, made }: Changed<Iatt>, opened?: fops.Opened): fops.Made | Promise<fops.Made> {
-    const answer = opened === undefined ? { iatt: value, parent: wcc } : { iatt: value, parent: wcc, opened };
-    if (!this.#brick.syncMetadata) return answer;
-    return made === undefined
-      ? this.#durable(answer, dir)
-      : syncMade(this.#brick, dir, made, value.type).then(() => answer);
-  }
-
-  #removed({ value: { gone }, wcc, dir }: Changed<entries.Left>): fops.Removed | Promise<fops.Removed> {
-    const removed = { parent: wcc, gone };
-    return this.#brick.syncMetadata ? this.#durable(removed, dir) : removed;
-  }
-
-  async #durable<T>(answer: T, dir: PosixObject, other = dir): Promise<T> {
-    await syncObject(this.#brick, dir, FileType.DIR);
-    if (other !== dir) await syncObject(this.#brick, other, FileType.DIR);
-    return answer;
   }
 }
