@@ -1,5 +1,5 @@
-# Helpers for the suites; sourced by bash in the guest. A suite starts in an empty directory ($WORK) of the mount ($MNT).
-# What it puts in $RESULTS comes back to the host.
+# Helpers for the suites, sourced by bash in the guest. A suite starts in an empty directory ($WORK) of the mount
+# ($MNT). The files that it puts into $RESULTS are copied to the host.
 LC_PASS=0 LC_FAIL=0
 
 now_ms() {
@@ -7,14 +7,14 @@ now_ms() {
   echo "$((t / 1000))"
 }
 
-# step NAME COMMAND...: runs it in a subshell with its output in $RESULTS/NAME.log, prints one line.
+# step NAME COMMAND...: runs the command in a subshell with its output in $RESULTS/NAME.log, and prints one line.
 step() {
   local name=$1 log from rc took
   shift
   log=$RESULTS/${name//[^A-Za-z0-9._-]/_}.log
   from=$(now_ms)
   case $1 in
-  remount) "$@" >"$log" 2>&1 </dev/null ;; # it changes the directory
+  remount) "$@" >"$log" 2>&1 </dev/null ;; # it changes the directory, so it needs this shell
   *) ("$@") >"$log" 2>&1 </dev/null ;;
   esac
   rc=$?
@@ -40,7 +40,7 @@ want() {
   return 1
 }
 
-# refuse MESSAGE COMMAND...: the command must fail and say so.
+# refuse MESSAGE COMMAND...: the command must fail with this message.
 refuse() {
   local message=$1 out
   shift
@@ -66,7 +66,7 @@ as() {
   setpriv --reuid "$uid" --regid "$gid" "$groups" "$@"
 }
 
-# Drops what the client cached, so that the server is asked again.
+# Drops what the client has cached, so that it asks the server again.
 fresh() {
   sync
   echo 3 >/proc/sys/vm/drop_caches
@@ -76,15 +76,15 @@ remount() {
   umount "$MNT" && mount -t nfs -o "$LC_OPTIONS" "$LC_SOURCE" "$MNT" && cd "$WORK"
 }
 
-# mount_at POINT [OPTIONS]: one more mount of the export, with caches of its own.
+# mount_at POINT [OPTIONS]: mounts the export once more, with caches of its own.
 mount_at() {
   mkdir -p "$1"
   timeout 60 mount -t nfs -o "$LC_OPTIONS,nosharecache${2:+,$2}" "$LC_SOURCE" "$1"
 }
-# there POINT: this suite's directory, seen through the mount at POINT.
+# there POINT: the suite's directory, seen through the mount at POINT.
 there() { echo "$1/${WORK#"$MNT"/}"; }
 
-# What mount.nfs wants to find running when it is not told nolock.
+# Starts what mount.nfs needs when nolock is not given.
 start_statd() {
   modprobe lockd
   mkdir -p /run/rpcbind /run/sendsigs.omit.d
@@ -93,7 +93,7 @@ start_statd() {
   pidof rpc.statd >/dev/null || rpc.statd --no-notify
 }
 
-# host WORDS...: the host does it (run's --hook); returns when it is done, with its exit status.
+# host WORDS...: the host runs run's --hook with these words. Returns its exit status when it is done.
 host() {
   local status
   [ -n "$LC_HOOK" ] || {

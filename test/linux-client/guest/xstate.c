@@ -1,8 +1,8 @@
-// Preloaded into user-mode Linux: lets it run on processors whose register state is larger than it knows.
+// Preloaded into user-mode Linux, so that it runs on processors whose register state is larger than it expects.
 //
-// Linux 6.1's UML keeps 2,696 bytes of a process's extended registers (up to AVX-512 and PKRU) and writes those back with
-// PTRACE_SETREGSET, which wants the whole state: EFAULT on a processor with AMX, and UML ends ("ptrace set fp regs failed").
-// What is behind UML's part is filled up with zeros here: none of its processes uses it.
+// UML of Linux 6.1 keeps 2,696 bytes of a process's extended registers (up to AVX-512 and PKRU) and writes those back with
+// PTRACE_SETREGSET, which requires the whole state. On a processor with AMX that fails with EFAULT, and UML ends ("ptrace set
+// fp regs failed"). This library fills the part after UML's with zeros, since none of its processes uses it.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <elf.h>
