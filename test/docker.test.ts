@@ -1,4 +1,4 @@
-/** What docker/ says, as far as it can be seen without a docker engine. */
+/** Checks docker/ as far as that is possible without a docker engine. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -15,10 +15,10 @@ const { exported, state, volfiles } = folders(t, 'exported', 'state', 'volfiles'
 /** The words of an instruction in its JSON form. */
 function words(text: string, instruction: string): string[] {
   const [, json] = new RegExp(`^${instruction} (\\[.*\\])$`, 'm').exec(text) ?? [];
-  return JSON.parse(json!.replaceAll("'", '"')) as string[]; // YAML has either quotes
+  return JSON.parse(json!.replaceAll("'", '"')) as string[]; // YAML allows either kind of quotes.
 }
 
-/** Where it runs in a container, and where here. */
+/** Turns a path in a container into one here. */
 const here = (word: string) =>
   word
     .replace(/^\/app\//, `${root}/`)
@@ -28,19 +28,19 @@ const here = (word: string) =>
 
 const [program, ...entry] = words(dockerfile, 'ENTRYPOINT');
 
-t.test('what the images are made of is there', async t => {
+t.test('the files for the images exist', async t => {
   for (const text of [dockerfile, read('client.Dockerfile')]) {
     const copied = [...text.matchAll(/^COPY (.*) \S+$/gm)].flatMap(([, sources]) => sources!.split(' '));
     t.ok(copied.length > 0);
     for (const source of copied) t.ok(existsSync(join(root, source)), source);
   }
   t.strictSame([here(program!), ...entry], [join(root, 'bin/bricknfs')]);
-  t.ok(statSync(here(program!)).mode & 0o100, 'can be run');
+  t.ok(statSync(here(program!)).mode & 0o100, 'the program can be run');
   for (const folder of ['bin', 'src', 'actors', 'protocols']) t.match(dockerfile, `COPY ${folder} ${folder}`);
-  t.ok(statSync(join(root, 'docker/mount-and-stay')).mode & 0o100, 'can be run');
+  t.ok(statSync(join(root, 'docker/mount-and-stay')).mode & 0o100, 'mount-and-stay can be run');
 });
 
-t.test('compose names what is there', async t => {
+t.test('compose names files that exist', async t => {
   for (const [, file] of compose.matchAll(/dockerfile: (\S+)/g)) t.ok(existsSync(join(root, file!)), file!);
   for (const [, folder] of compose.matchAll(/- (\.\/[^:]+):/g))
     t.ok(existsSync(join(root, 'docker', folder!)), folder!);
@@ -49,7 +49,7 @@ t.test('compose names what is there', async t => {
   t.ok(readdirSync(join(root, 'docker/volfiles')).includes(volfile.replace('/etc/bricknfs/', '')), volfile);
 });
 
-t.test('every flag is one', async t => {
+t.test('every flag exists', async t => {
   const served = Object.keys(SERVE_OPTIONS);
   const flags = (text: string[]) => text.filter(word => word.startsWith('--')).map(word => word.slice(2).split('=')[0]);
   for (const flag of [...flags(words(dockerfile, 'CMD')), ...flags(words(compose, ' +command:'))]) {
@@ -63,7 +63,7 @@ t.test('every flag is one', async t => {
   }
 });
 
-t.test('the volfiles are good', async t => {
+t.test('the volfiles are valid', async t => {
   mkdirSync(join(exported, 'public'), { recursive: true });
   for (const name of readdirSync(join(root, 'docker/volfiles'))) {
     const text = read(join('volfiles', name)).replaceAll('/export', exported).replaceAll(' 0.0.0.0', ' 127.0.0.1');
@@ -80,7 +80,7 @@ t.test('the command lines serve', async t => {
   ] as const) {
     const [command, ...args] = words(text, instruction).map(here);
     t.equal(command, 'serve');
-    const other = ['--port', '0', '--stages', '1']; // the real one may be in use here
+    const other = ['--port', '0', '--stages', '1']; // The real port may be in use here.
     const given = args.map(arg => (arg.startsWith('--portmapper') ? '--portmapper=0' : arg)).map(local);
     const { child, stdout, exited } = await serving(t, [...other, ...given]);
     t.match(stdout.text, /^\/export(ed)?\b/m);
@@ -89,7 +89,7 @@ t.test('the command lines serve', async t => {
   }
 });
 
-/** To this machine only. */
+/** Makes a server listen for this machine only. */
 function local(word: string): string {
   return word === '0.0.0.0' ? '127.0.0.1' : word;
 }

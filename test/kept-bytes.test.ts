@@ -1,4 +1,4 @@
-/** Small things that are kept for long are not kept company by those that pass. */
+/** Small values that are kept for long do not keep large buffers alive. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -12,10 +12,13 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
 const FILES = 500;
-/** More calls than files: each brings a credential that is another one than before. */
+/** More calls than files. Each call has other credentials than the one before. */
 const CALLS_PER_FILE = 24;
 
-/** Bytes that each file's inode takes once all have been looked up, by callers that `credOf` makes. */
+/**
+ * How many bytes the inode of each file takes once all files have been looked up by callers with the credentials of
+ * `credOf`.
+ */
 async function bytesPerInode(t: Test, credOf: (i: number) => string): Promise<number> {
   const served = await serveNfs(t);
   for (let i = 0; i < FILES; i++) writeFileSync(join(served.dir, `${i}`.padStart(8, '0')), '');
@@ -49,10 +52,10 @@ async function bytesPerInode(t: Test, credOf: (i: number) => string): Promise<nu
   return ((await used()) - before) / FILES;
 }
 
-t.test('inodes take no more memory when each call is another user’s', async t => {
+t.test('inodes take no more memory when each call comes from another user', async t => {
   const groups = Array.from({ length: 16 }, (_, i) => i);
   const changing = (i: number) => authSys(0, 1 + (i % 64), groups);
-  await bytesPerInode(t, changing); // the first one also pays for what is made once for each caller
+  await bytesPerInode(t, changing); // The first run also pays for what is made once for each caller.
   const same = await bytesPerInode(t, () => authSys(0, 0, groups));
   const different = await bytesPerInode(t, changing);
   t.comment(`bytes for each inode: ${Math.round(same)}, with changing callers ${Math.round(different)}`);

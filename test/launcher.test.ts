@@ -1,4 +1,4 @@
-/** bin/bricknfs: finds a Node.js that can run the program, or says in one line what is missing. */
+/** bin/bricknfs finds a Node.js that can run the program, or says in one line what is missing. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,9 +8,9 @@ import { folders } from './cli/harness.ts';
 const LAUNCHER = join(import.meta.dirname, '../bin/bricknfs');
 
 interface Machine {
-  /** What the packages' Node.js does, as a shell script; `undefined` if npm ci has not run. */
+  /** A shell script in place of the Node.js of the packages. Undefined if npm ci has not run. */
   readonly own?: string;
-  /** What the one in PATH does. */
+  /** A shell script in place of the Node.js in PATH. */
   readonly inPath?: string;
   readonly installed?: boolean;
   readonly env?: NodeJS.ProcessEnv;
@@ -18,7 +18,7 @@ interface Machine {
 
 const good = (name: string) => `[ "$1" = --version ] && echo v26.10.0 && exit; echo ${name} "$@"`;
 const version = (text: string) => `echo ${text}`;
-// The words of glibc's and musl's loaders.
+// The messages of the loaders of glibc and musl.
 const NO_LIBRARY =
   'echo "node: error while loading shared libraries: libatomic.so.1: cannot open shared object file: No such file or directory" >&2; exit 127';
 const OLD_LIBC = `echo "node: /lib/libc.so.6: version 'GLIBC_2.28' not found (required by node)" >&2; exit 1`;
@@ -100,7 +100,7 @@ for (const [title, [machine, expected]] of Object.entries(cases)) {
   });
 }
 
-t.test('the real one', async t => {
+t.test('the real launcher runs the program', async t => {
   const { status, stdout, stderr } = spawnSync(LAUNCHER, ['--version'], { encoding: 'utf8' });
   t.strictSame({ status, stderr }, { status: 0, stderr: '' });
   t.match(stdout, /^\d+\.\d+\.\d+\n$/);

@@ -12,17 +12,17 @@ function peerLog(level = 'info') {
   return { peers: new PeerLog(log), lines };
 }
 
-t.test('the first line at once, the rest of the second as one with a count', async t => {
+t.test('the first line is logged at once, and the others of the same second as one line with a count', async t => {
   const { peers, lines } = peerLog();
   for (let i = 0; i < 1000; i++) peers.warn({ client: 'a', path: `/${i}` }, 'mount refused');
   t.strictSame(lines, [{ level: 40, client: 'a', path: '/0', msg: 'mount refused' }]);
   peers.flush();
   t.strictSame(lines[1], { level: 40, client: 'a', path: '/999', leftOut: 998, msg: 'mount refused' });
   peers.flush();
-  t.equal(lines.length, 2, 'and nothing when nothing has come');
+  t.equal(lines.length, 2, 'nothing is logged when nothing has happened');
 });
 
-t.test('one line for each second as long as it goes on', async t => {
+t.test('there is one line for each second as long as messages come', async t => {
   const { peers, lines } = peerLog();
   for (let second = 0; second < 10; second++) {
     for (let i = 0; i < 100; i++) peers.info({ client: 'a' }, 'mounted');
@@ -30,16 +30,16 @@ t.test('one line for each second as long as it goes on', async t => {
   }
   t.equal(lines.length, 11);
   const told = lines.reduce((sum, { leftOut }) => sum + 1 + Number(leftOut ?? 0), 0);
-  t.equal(told, 1000, 'every one is counted');
+  t.equal(told, 1000, 'every message is counted');
 });
 
-t.test('clients and messages do not stand in for each other', async t => {
+t.test('different clients and messages are logged apart', async t => {
   const { peers, lines } = peerLog();
   for (const client of ['a', 'b']) for (const message of ['mounted', 'mount refused']) peers.info({ client }, message);
   t.equal(lines.length, 4);
 });
 
-t.test('the lines of all clients together are bounded, and so is what is remembered of them', async t => {
+t.test('the lines of all clients together are limited, and so is what is kept of them', async t => {
   const { peers, lines } = peerLog();
   for (let i = 0; i < 100_000; i++) peers.warn({ client: `client ${i}` }, 'connection refused');
   t.equal(lines.length, 64);
@@ -47,17 +47,17 @@ t.test('the lines of all clients together are bounded, and so is what is remembe
   t.strictSame(lines[64], { level: 40, leftOut: 100_000 - 64, msg: 'lines about more clients were left out' });
   t.equal(lines.length, 65);
   peers.warn({ client: 'late' }, 'connection refused');
-  t.equal(lines.length, 66, 'the next second is another one');
+  t.equal(lines.length, 66, 'in the next second lines are logged again');
 });
 
-t.test('what the level leaves out costs nothing', async t => {
+t.test('messages below the level cost nothing', async t => {
   const { peers, lines } = peerLog('warn');
   for (let i = 0; i < 10; i++) peers.debug({ client: 'a' }, 'credentials refused');
   peers.flush();
   t.strictSame(lines, []);
 });
 
-t.test('what would speak to a terminal is escaped, and JSON stays what it was', async t => {
+t.test('characters that control a terminal are escaped, and the JSON keeps its meaning', async t => {
   const text =
     'C1 \u009b31m, DEL \u007f, override \u202e, isolate \u2066, mark \u200f \u061c, BOM \ufeff, line \u2028; ä 日本 🙂';
   const line = harmless(JSON.stringify({ text }));

@@ -1,7 +1,7 @@
 /**
- * Measures the server and another one row by row, in turns, on the same machine and the same file system, and prints a
- * table. The other one is nfs-ganesha, or the server of another checkout (--peer). Runs in namespaces of its own (see
- * run): ganesha does not start without rpcbind.
+ * Measures this server and another one row by row, in turns, on the same machine and file system, and prints a table.
+ * The other one is nfs-ganesha, or the server of another checkout (--peer). It runs in namespaces of its own (see run),
+ * because ganesha does not start without rpcbind.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -84,7 +84,7 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** The server of a checkout, under the Node.js that this program runs under. */
+/** Starts the server of a checkout, with the Node.js that runs this program. */
 async function startServer(home: string, name: string, tree: string, port: number): Promise<Contender> {
   const main = join(tree, 'src/main.ts');
   if (!existsSync(main)) throw new Error(`expected a checkout of bricknfs, found no ${main}`);
@@ -118,7 +118,7 @@ async function measure(contender: Contender, row: string): Promise<Outcome> {
   return JSON.parse(stdout) as Outcome;
 }
 
-/** The one in the middle, by calls per second. */
+/** The outcome with the median of calls per second. */
 function median(outcomes: readonly Outcome[]): Outcome {
   const sorted = outcomes.toSorted((a, b) => a.opsPerSecond - b.opsPerSecond);
   return sorted[Math.floor((sorted.length - 1) / 2)]!;
@@ -147,7 +147,7 @@ async function compare(): Promise<void> {
   for (const { name, connections, inFlight } of rows) {
     const outcomes = contenders.map((): Outcome[] => []);
     for (let round = 0; round < Number(values.rounds); round++) {
-      // The one that was last in a round is the first in the next, so that no one always follows the other.
+      // The one that was last in a round is the first in the next, so that neither always follows the other.
       const order = round % 2 === 0 ? [...contenders.keys()] : [...contenders.keys()].reverse();
       for (const i of order) outcomes[i]!.push(await measure(contenders[i]!, name));
     }

@@ -1,8 +1,11 @@
-/** nfs-ganesha (Debian's packages nfs-ganesha and nfs-ganesha-vfs), to be measured beside the server. */
+/**
+ * The configuration of nfs-ganesha (Debian's packages nfs-ganesha and nfs-ganesha-vfs), which is measured beside the
+ * server.
+ */
 
 export const GANESHA = { port: 2149, mountport: 20149 };
 
-/** NFSv3 over TCP on the VFS FSAL, everything that is not measured left out. */
+/** NFSv3 over TCP on the VFS FSAL, without anything that is not measured. */
 export const ganeshaConfig = (dir: string) => `
 NFS_CORE_PARAM {
   Protocols = 3;

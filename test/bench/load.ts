@@ -1,7 +1,8 @@
 /**
- * A closed-loop load generator: each slot of each connection sends a call, waits for its reply, sends the next. In the loop
- * nothing is encoded: calls are sent as they were prepared, with a new xid; of a reply only the header and the status are
- * looked at. Prints one line of JSON. A process of its own, so that its processor time is not the server's.
+ * A closed-loop load generator: each slot of each connection sends a call, waits for its reply, and sends the next. The
+ * loop encodes nothing: calls are sent as they were prepared, with a new xid, and only the header and the status of a
+ * reply are read. It prints one line of JSON. It is a process of its own, so that its processor time is not counted as
+ * the server's.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -13,7 +14,7 @@ import { Session, type Target } from './session.ts';
 
 const RECEIVE_BYTES = 256 * 1024;
 const SEND_BYTES = 64 * 1024;
-/** Record mark, xid, REPLY, MSG_ACCEPTED, verifier (flavor, length 0), SUCCESS. */
+/** The size of the header: record mark, xid, REPLY, MSG_ACCEPTED, verifier (flavor, length 0), SUCCESS. */
 const HEADER_BYTES = 28;
 const LAST_FRAGMENT = 0x8000_0000;
 const SLOT_BITS = 8;
@@ -24,7 +25,7 @@ interface Slot {
   xid: number;
 }
 
-/** Counts for all connections of a run. */
+/** The counts of all connections of a run. */
 interface Tally {
   done: number;
   stopping: boolean;
@@ -39,7 +40,7 @@ class Connection {
   readonly #headBytes: number;
   readonly #head: Buffer;
   #headFilled = 0;
-  /** Bytes of the record under way that are still to come. */
+  /** How many bytes of the current record are still to come. */
   #skip = 0;
   #slot = -1;
   #out: Buffer = Buffer.allocUnsafeSlow(SEND_BYTES);
@@ -57,7 +58,7 @@ class Connection {
     this.#payload = payload;
     this.#tally = tally;
     this.#slots = lists.map((calls, i) => ({ calls, next: 0, xid: i }));
-    // NULL has no status behind the header.
+    // A reply to NULL has no status after the header.
     this.#headBytes = row.replyBytesMin < HEADER_BYTES ? HEADER_BYTES : HEADER_BYTES + 4;
     this.#head = Buffer.alloc(this.#headBytes);
     const buffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
@@ -114,14 +115,14 @@ class Connection {
     this.#flush();
   }
 
-  /** Looks at the header of a reply and answers how many bytes of its record are behind it. */
+  /** Reads the header of a reply. Returns how many bytes of its record follow it. */
   #check(head: Buffer, at: number): number {
     const length = head.readUInt32BE(at) - LAST_FRAGMENT;
     if (length < this.#row.replyBytesMin) throw new Error(`a reply of ${length} bytes, or in several fragments`);
     const xid = head.readUInt32BE(at + 4);
     this.#slot = xid & ((1 << SLOT_BITS) - 1);
     const slot = this.#slots[this.#slot];
-    if (slot === undefined || slot.xid !== xid) throw new Error(`a reply to no call: xid ${xid}`);
+    if (slot === undefined || slot.xid !== xid) throw new Error(`a reply without a call: xid ${xid}`);
     for (let i = 12; i < this.#headBytes; i += 4) {
       if (head.readUInt32BE(at + i) !== 0)
         throw new Error(`a call failed: ${head.toString('hex', at, at + this.#headBytes)}`);
@@ -142,7 +143,8 @@ class Connection {
     this.waiting++;
     const payload = this.#payload;
     if (payload !== undefined && payload.length > SEND_BYTES / 8) {
-      // Large: header and bytes go out as they are. A slot's call is its own, and not sent again before its reply.
+      // A large call: its header and bytes are sent as they are. The slot owns its call, and does not send it again
+      // before the reply.
       call.writeUInt32BE(slot.xid, 4);
       this.#socket.cork();
       this.#socket.write(call);
@@ -162,7 +164,7 @@ class Connection {
   #flush(): void {
     if (this.#outFilled === 0) return;
     this.#socket.write(this.#out.subarray(0, this.#outFilled));
-    // What the kernel did not take at once is still in use.
+    // The kernel has not taken all of the buffer, so it is still in use.
     if (this.#socket.writableLength > 0) this.#out = Buffer.allocUnsafeSlow(SEND_BYTES);
     this.#outFilled = 0;
   }
@@ -175,12 +177,12 @@ function fail(error: Error): never {
 
 const TICK_US = 10_000;
 
-/** Processor time that a process and its threads took so far, in µs; 0 without a process. */
+/** The processor time that a process and its threads have used so far, in µs. 0 without a process. */
 function cpuUs(pid: number | undefined): number {
   if (pid === undefined) return 0;
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * TICK_US; // utime and stime, proc(5)
+  return (Number(fields[11]) + Number(fields[12])) * TICK_US; // The fields utime and stime (proc(5)).
 }
 
 async function measure(target: Target, row: Row, seconds: number, warmUp: number, pid: number | undefined) {

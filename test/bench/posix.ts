@@ -1,6 +1,6 @@
 /**
  * Nanoseconds per fop of storage/posix on this machine, elapsed and of CPU:
- * `node test/bench/posix.ts [DIRECTORY [auto|on|off]]`, the latter being `option index`.
+ * `node test/bench/posix.ts [DIRECTORY [auto|on|off]]`, where the last word is the value of `option index`.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** What is measured: kinds of calls, on how many connections, how many in flight on each. */
+/** What is measured: kinds of calls, the number of connections, and the number of calls in flight on each. */
 import { ACCESS3, createmode3, NFSPROC3, stable_how } from '#protocols/nfs3/constants.ts';
 import { READDIRPLUS3args } from '#protocols/nfs3/directory.ts';
 import { READ3args, WRITE3args } from '#protocols/nfs3/file.ts';
@@ -9,13 +9,13 @@ import { nfsRecord, plainFile, type Session } from './session.ts';
 export interface Row {
   readonly name: string;
   readonly connections: number;
-  /** Calls under way on each connection. */
+  /** The number of calls in flight on each connection. */
   readonly inFlight: number;
-  /** The least that a reply must have, in bytes, so that an empty one is no success. */
+  /** The least size of a reply in bytes, so that an empty reply does not count as a success. */
   readonly replyBytesMin: number;
   /**
-   * The calls, ready to be sent but for the xid, of each connection and each of its slots; a slot goes round its list.
-   * `payload` is sent behind a call, so that a list of large writes holds their bytes once.
+   * The calls of each slot of each connection, ready to be sent except for the xid. A slot repeats its list. `payload`
+   * is sent after a call, so that a list of large writes holds its bytes once.
    */
   prepare(session: Session, dir: Buffer): Promise<Calls>;
 }
@@ -29,7 +29,7 @@ const KiB = 1024;
 const MiB = KiB * KiB;
 const FILES = 256;
 const NAMES = 1000;
-/** Small enough for the page cache of a small machine, large enough that it is not the processor's. */
+/** Small enough for the page cache of a small machine, and too large for the cache of a processor. */
 const READ_FILE_BYTES = 64 * MiB;
 const WRITE_FILE_BYTES = 16 * MiB;
 const HEADER_BYTES = 24;
@@ -100,7 +100,7 @@ function row(name: string, connections: number, inFlight: number, replyBytesMin:
 
 const same = (calls: readonly Buffer[]): readonly Buffer[] => calls;
 
-/** The same calls for all, each slot beginning at another one. */
+/** The same calls for all slots, each of which begins with a different one. */
 function spread(calls: readonly Buffer[], connections: number, inFlight: number) {
   const slots = connections * inFlight;
   return Array.from({ length: connections }, (_c, connection) =>
@@ -125,7 +125,7 @@ function read(name: string, connections: number, inFlight: number, count: number
   });
 }
 
-/** Each connection has a file of its own, as each client would. */
+/** Each connection has a file of its own, like the files of different clients. */
 function write(name: string, connections: number, inFlight: number, count: number, stable: stable_how): Row {
   return row(name, connections, inFlight, 100, async (session, dir) => {
     const data = Buffer.alloc(count, 'what is written ');

@@ -1,4 +1,6 @@
-/** The calls before the measurement, one at a time: mount, make files, look up. For any NFSv3 server. */
+/**
+ * The calls before a measurement, one at a time: mounting, making files, looking them up. They suit any NFSv3 server.
+ */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { authsys_parms } from '#protocols/auth-sys.ts';
@@ -25,7 +27,7 @@ const credentials = new XdrWriter();
 authsys_parms.encode(credentials, { stamp: 0, machinename: 'bench', uid: 0, gid: 0, gids: [] });
 const CRED = { flavor: auth_flavor.AUTH_SYS, body: credentials.toBuffer() };
 
-/** A call as it goes out: record mark, header with xid 0, arguments. The xid is at byte 4. */
+/** A call as it is sent: record mark, header with xid 0, arguments. The xid is at byte 4. */
 export function record<A>(prog: number, vers: number, proc: number, args: Codec<A> | undefined, value?: A): Buffer {
   const to = new XdrWriter();
   to.uint32(0);
@@ -139,7 +141,7 @@ export class Session {
     return this.lookup(dir, name);
   }
 
-  /** A file of `bytes` random bytes. */
+  /** Makes a file of `bytes` bytes. */
   async file(dir: Buffer, name: string, bytes = 0): Promise<Buffer> {
     const how = { mode: createmode3.UNCHECKED, obj_attributes: plainFile(0o644) };
     await this.#call(NFSPROC3.CREATE, CREATE3args, { where: { dir, name }, how }, CREATE3res);
@@ -154,7 +156,10 @@ export class Session {
     return file;
   }
 
-  /** The cookies and verifiers with which a listing goes on: one for each reply of `maxcount` bytes, but the last. */
+  /**
+   * The cookies and verifiers with which a listing continues: one for each reply of `maxcount` bytes, except for the
+   * last.
+   */
   async pages(dir: Buffer, dircount: number, maxcount: number) {
     const pages = [{ cookie: 0n, cookieverf: Buffer.alloc(8) }];
     for (;;) {

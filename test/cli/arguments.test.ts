@@ -1,4 +1,4 @@
-/** What is wrong on the command line is one line on standard error, and exit code 2. */
+/** A wrong command line is answered with one line on standard error and exit code 2. */
 import t from 'tap';
 import { COMMANDS } from '#src/cli/commands/commands.ts';
 import { bricknfs, folders } from './harness.ts';
@@ -51,13 +51,13 @@ const bad: readonly (readonly [args: readonly string[], line: string])[] = [
   ],
 ];
 
-t.test('a wrong command line', async t => {
+t.test('a wrong command line is refused in one line', async t => {
   for (const [args, line] of bad) {
     t.strictSame(await refused(t, args), { code: 2, stderr: `${line}\n` }, args.join(' '));
   }
 });
 
-t.test('so it is in a process of its own', async t => {
+t.test('it is refused in a process of its own as well', async t => {
   const [args, line] = bad[0]!;
   t.strictSame(await bricknfs(args), { code: 2, stdout: '', stderr: `${line}\n` });
 });
@@ -73,7 +73,7 @@ t.test('--help has examples for each command', async t => {
   for (const entry of COMMANDS) t.ok((await entry.load()).examples.length > 0, entry.usage);
 });
 
-t.test('no server to ask', async t => {
+t.test('commands say if there is no server to ask', async t => {
   const { code, stderr } = await bricknfs(['status', '--state-dir', state]);
   t.equal(code, 1);
   t.equal(

@@ -1,4 +1,6 @@
-/** Directories whose names are no UTF-8: Linux has bytes for names, and they are exported as any others. */
+/**
+ * Directories whose names are not UTF-8. Names are bytes in Linux, and such directories are exported like any others.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -15,10 +17,10 @@ const MNT = 1;
 const COMMON = ['--port', '0', '--insecure'];
 const latin1 = (bytes: string) => Buffer.from(bytes, 'latin1');
 const hexOf = (bytes: string) => latin1(bytes).toString('hex');
-/** Where nothing is: temporary directories are plain, so that text and bytes are one. */
+/** Paths of temporary directories are plain ASCII, so that their text and bytes are the same. */
 const home = (t: Test, ...names: string[]) => Object.values(folders(t, ...names));
 
-/** Starts `bricknfs` with arguments that are bytes, one character each: Node itself can only pass text. */
+/** Starts `bricknfs` with arguments that are bytes, one character each. Node.js itself can only pass text. */
 function start(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const octal = (word: string) => [...latin1(word)].map(byte => `\\${byte.toString(8).padStart(3, '0')}`).join('');
   const words = args.map(word => `"$(printf '${octal(word)}')"`).join(' ');
@@ -57,10 +59,10 @@ async function mount(t: Test, port: number, path: string): Promise<number> {
   return (await client.exchange(call('mount3', MNT, text(path)))).readUInt32BE(24);
 }
 
-/** Some are the same as Node's text. */
+/** The names, some of which become the same text in Node.js. */
 const names = ['caf\xe9', 'caf\xe8', '\xff\xfe', 'half \xc3', 'caf\xc3\xa9', '\xed\xa0\x80'];
 
-t.test('serve DIR', async t => {
+t.test('serve DIR exports such a directory', async t => {
   const [dir, state] = home(t, 'dir', 'state');
   for (const name of names) mkdirSync(latin1(`${dir}/${name}/d\xe9p`), { recursive: true });
   const paths = names.map(name => `${dir}/${name}`);
@@ -68,12 +70,12 @@ t.test('serve DIR', async t => {
   for (const name of names) {
     const path = `${dir}/${name}`;
     for (const asked of [`/${name}`, path, `/${name}/d\xe9p`]) t.equal(await mount(t, port, asked), 0, hexOf(asked));
-    t.ok(chunks.out.includes(`/${name}, also as ${path} (`), 'it is told of in its own bytes');
+    t.ok(chunks.out.includes(`/${name}, also as ${path} (`), 'the directory is printed in its own bytes');
   }
-  t.not(await mount(t, port, '/caf\xef\xbf\xbd'), 0, 'a name that is like one of them is another');
+  t.not(await mount(t, port, '/caf\xef\xbf\xbd'), 0, 'a similar name is another name');
 });
 
-t.test('a volfile with such a directory, made by --print-volfile', async t => {
+t.test('--print-volfile makes a volfile with such a directory', async t => {
   const [dir, state] = home(t, 'dir', 'state');
   const path = `${dir}/caf\xe9`;
   mkdirSync(latin1(path));
@@ -89,7 +91,7 @@ t.test('a volfile with such a directory, made by --print-volfile', async t => {
   t.equal(await mount(t, port, '/caf\xe9'), 0);
 });
 
-t.test('a symbolic link with such a name', async t => {
+t.test('a symbolic link with such a name is followed', async t => {
   const [dir, state] = home(t, 'dir', 'state');
   mkdirSync(join(dir!, 'v1'));
   symlinkSync('v1', latin1(`${dir}/l\xe9`));
@@ -97,7 +99,7 @@ t.test('a symbolic link with such a name', async t => {
   for (const path of ['/v1', '/l\xe9', `${dir}/l\xe9`]) t.equal(await mount(t, port, path), 0, path);
 });
 
-t.test('in the background', async t => {
+t.test('a server in the background exports such a directory', async t => {
   const [dir, state] = home(t, 'dir', 'state');
   const path = `${dir}/caf\xe9`;
   mkdirSync(latin1(path));
@@ -112,7 +114,7 @@ t.test('in the background', async t => {
   t.equal(await mount(t, Number(port), '/caf\xe9'), 0);
 });
 
-t.test('what is not there', async t => {
+t.test('a missing directory is reported', async t => {
   const [dir] = home(t, 'dir');
   const { chunks, closed } = start(t, ['serve', `${realpathSync(dir!)}/caf\xe9`]);
   t.equal(await closed, 2);

@@ -1,4 +1,4 @@
-/** What a running server tells: exports, mounts, status, explain. */
+/** What a running server tells about exports, mounts, status and explain. */
 import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -34,13 +34,13 @@ t.teardown(() => client.close());
 const path = Buffer.from(`${größe}/sub`).toString('latin1');
 t.equal((await client.call(MNT, path)).fhs_status, MNT3.OK, 'mounted by its absolute path');
 
-/** As people are told. */
+/** The output as it is printed without --json. */
 const told = async (...words: string[]) => {
   const ran = await bricknfs([...words, '--state-dir', state]);
   t.equal(ran.code, 0, ran.stderr);
   return ran.stdout;
 };
-/** As --json prints it, without a process for each. */
+/** The answer as --json prints it, without a process for each request. */
 const asked = <T>(method: string, params?: object) => ask<T>({ 'state-dir': state }, method, params);
 
 t.test('exports', async t => {
@@ -82,7 +82,7 @@ t.test('status', async t => {
   t.match(text, /lookup +\d/);
 });
 
-t.test('explain: the rules, the ids, and what is there', async t => {
+t.test('explain tells the rules, the ids, and whether the path exists', async t => {
   const explain = (question: Partial<Question>) =>
     asked<Explanation>('explain', { client: '10.0.0.1', port: 1023, uid: 1, gid: 1, groups: [], ...question });
   const words = ['explain', '--client', '10.0.0.1', '--path', '/größe/sub/file', '--uid', '1000', '--groups', '4,5'];
@@ -109,7 +109,7 @@ t.test('explain: the rules, the ids, and what is there', async t => {
   t.match(text, /\n {2}by {6}rpc-auth\.addr\.allow \* \(default\)\n/);
 });
 
-t.test('what is asked is checked', async t => {
+t.test('requests are checked', async t => {
   const wrong = (params: object) => t.rejects(asked('explain', params), /^expected /);
   await wrong({ client: 'here' });
   await wrong({ client: '10.0.0.1' });
@@ -118,9 +118,9 @@ t.test('what is asked is checked', async t => {
   await t.rejects(asked('stop'), { message: 'expected one of status, exports, mounts, explain as method' });
 });
 
-t.test('several servers of one user, each with the state directory of its port: one must be named', async t => {
+t.test('if one user has several servers, each with the state directory of its port, one must be named', async t => {
   const { data, home } = folders(t, 'data', 'home');
-  // Root's default directory is the machine's.
+  // The default directory of root belongs to the machine.
   const uid = asRoot ? 65_534 : undefined;
   if (uid !== undefined) for (const dir of [data, home, dirname(home)]) chownSync(dir, uid, uid);
   const options = { env: { XDG_STATE_HOME: home }, ...(uid === undefined ? {} : { uid }) };
@@ -134,7 +134,7 @@ t.test('several servers of one user, each with the state directory of its port: 
   const named = await bricknfs(['exports', '--port', servers[1]!], options);
   t.match(named.stdout, '/data');
   t.ok(existsSync(join(home, 'bricknfs', `port-${servers[0]}`, 'handle.key')));
-  second!.child.kill('SIGKILL'); // its socket stays, and does not count any more
+  second!.child.kill('SIGKILL'); // Its socket stays, and is ignored from now on.
   await second!.exited;
   t.match((await bricknfs(['exports'], options)).stdout, '/data');
   const again = await bricknfs(['exports', '--port', servers[1]!], options);
@@ -142,7 +142,7 @@ t.test('several servers of one user, each with the state directory of its port: 
   first!.child.kill('SIGTERM');
 });
 
-t.test('in a directory that is everybody’s it is found in that of its user', async t => {
+t.test('in a directory shared by all users the server is found in the directory of its user', async t => {
   const { data, common } = folders(t, 'data', 'common');
   chmodSync(common, 0o1777);
   await serving(t, ['--port', '0', '--stages', '1', '--state-dir', common, data]);

@@ -1,4 +1,4 @@
-/** SIGUSR1: a state dump, as GlusterFS writes one. */
+/** SIGUSR1 writes a state dump, as GlusterFS does. */
 import { lstatSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -16,7 +16,7 @@ t.jobs = 2;
 const DUMP = /^bricknfs\.\d+\.dump\.\d+\.\d{3}$/;
 const dumpsIn = (dir: string) => readdirSync(dir).filter(name => DUMP.test(name));
 
-/** Sends the signal, and answers the file that the next line of the log names. */
+/** Sends the signal. Returns the file that the next line of the log names. */
 async function dump({ child, stderr }: Running): Promise<string> {
   const before = stderr.text.length;
   child.kill('SIGUSR1');
@@ -24,7 +24,7 @@ async function dump({ child, stderr }: Running): Promise<string> {
   return /"file":"([^"]*)","msg":"SIGUSR1/.exec(stderr.text.slice(before))![1]!;
 }
 
-t.test('it has programs, clients, inode tables, descriptors, reply cache and graph, for each stage', async t => {
+t.test('a dump has programs, clients, inode tables, descriptors, reply cache and graph of each stage', async t => {
   const { data, state } = folders(t, 'data', 'state');
   writeFileSync(join(data, 'a\nb[x]=\u009b'), 'x');
   const args = ['--port', '0', '--stages', '2', '--state-dir', state, '--insecure', data];
@@ -63,12 +63,12 @@ t.test('it has programs, clients, inode tables, descriptors, reply cache and gra
   t.match(
     text,
     /^inode\.\d+=gfid=[0-9a-f]{32} type=REG refs=0 nlookup=1 path=\/a\\u\{a\}b\[x\]=\\u\{9b\}$/m,
-    'a name is one line',
+    'a name takes one line',
   );
   t.match(text, /^\[volfile\]\nvolume data-posix\n {4}type storage\/posix\n/m);
 });
 
-t.test('ten are kept, each a file of its own; what has another name stays', async t => {
+t.test('ten dumps are kept, each in its own file, and files with other names stay', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const old = Array.from({ length: 12 }, (_, i) => `bricknfs.7.dump.${1000 + i}.000`);
   for (const name of old) writeFileSync(join(state, name), '');
@@ -77,14 +77,17 @@ t.test('ten are kept, each a file of its own; what has another name stays', asyn
   const server = await serving(t, ['--port', '0', '--stages', '1', '--state-dir', state, data]);
   const first = await dump(server);
   t.equal(dumpsIn(state).length, 10);
-  t.ok(dumpsIn(state).includes('bricknfs.7.dump.1011.000') && !dumpsIn(state).includes(old[0]!), 'the newest stay');
+  t.ok(
+    dumpsIn(state).includes('bricknfs.7.dump.1011.000') && !dumpsIn(state).includes(old[0]!),
+    'the newest dumps stay',
+  );
   const second = await dump(server);
   t.not(first, second);
   t.equal(dumpsIn(state).length, 10);
   t.ok(readdirSync(state).includes('bricknfs.7.dump.mine'));
 });
 
-t.test('where it cannot be written the log says so, and the server goes on', async t => {
+t.test('if a dump cannot be written the log says so, and the server goes on', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const server = await serving(t, ['--port', '0', '--stages', '1', '--state-dir', state, data]);
   rmSync(state, { recursive: true });

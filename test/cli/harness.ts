@@ -1,4 +1,4 @@
-/** The command line in processes of its own. */
+/** Runs the command line in processes of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -18,7 +18,7 @@ export interface Ran {
 interface Options {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
-  /** As another user, and its group of the same number; only root can. */
+  /** The user, and the group with the same number, to run as. Only root can set it. */
   readonly uid?: number;
   /** Options of Node.js. */
   readonly node?: readonly string[];
@@ -27,14 +27,14 @@ interface Options {
 function start(args: readonly string[], { cwd, env, uid, node = ['--disable-sigusr1'] }: Options = {}): ChildProcess {
   return spawn(process.execPath, [...node, MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    // The command line is started often here, and it is the same each time.
+    // The command line is started often here, and its code is the same each time.
     env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'bricknfs-test-compile-cache'), ...env },
     ...(cwd === undefined ? {} : { cwd }),
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
 }
 
-/** What the process writes, as it does. */
+/** What a process has written so far. */
 export class Output {
   text = '';
   readonly #events = new EventEmitter();
@@ -66,7 +66,7 @@ export class Output {
   }
 }
 
-/** Runs it to its end. */
+/** Runs the command to its end. */
 export async function bricknfs(args: readonly string[], options?: Options): Promise<Ran> {
   const child = start(args, options);
   const stdout = new Output(child, 'stdout');
@@ -86,7 +86,7 @@ export interface Running {
   readonly exited: Promise<number | null>;
 }
 
-/** A server that has said that it serves; it ends with the test. */
+/** Starts a server, and waits until it has said that it serves. It ends with the test. */
 export async function serving(t: Test, args: readonly string[], options?: Options): Promise<Running> {
   const child = start(['serve', ...args], options);
   const stdout = new Output(child, 'stdout');
@@ -102,12 +102,12 @@ export async function serving(t: Test, args: readonly string[], options?: Option
   return { child, host: ready[1]!, port: Number(ready[2]), stdout, stderr, exited };
 }
 
-/** Folders that are there for the length of a test, not far from the root: a control socket's path must be short. */
+/** Folders that exist for the length of a test. Their paths are short, because the path of a control socket must be. */
 export function folders<const N extends string>(t: Test, ...names: N[]): Record<N, string> {
   const home = mkdtempSync(join(tmpdir(), 'bricknfs-'));
   t.teardown(() => rmSync(home, { recursive: true, force: true }));
   const made = names.map(name => {
-    mkdirSync(join(home, name), { mode: 0o755 }); // a brick of this process sets its umask to 0
+    mkdirSync(join(home, name), { mode: 0o755 }); // A brick of this process sets the umask to 0.
     return [name, join(home, name)];
   });
   return Object.fromEntries(made) as Record<N, string>;

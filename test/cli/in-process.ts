@@ -1,4 +1,6 @@
-/** The command line in this process, for tables of what it refuses: a process for each would take too long. */
+/**
+ * Runs the command line in this process, for tables of what it refuses. A process for each case would take too long.
+ */
 import type { Test } from 'tap';
 import { runCli } from '#src/cli/run.ts';
 import type { Parts } from '#src/server/server.ts';
@@ -8,7 +10,7 @@ const NOTHING_IS_SERVED: Parts = {
   workerEntry: new URL(import.meta.url),
 };
 
-/** What it answers and writes to standard error. */
+/** The exit code, and what the command writes to standard error. */
 export async function refused(t: Test, args: readonly string[]): Promise<{ code: number; stderr: string }> {
   const written = t.capture(process.stderr, 'write', () => true);
   const code = await runCli(args, async () => NOTHING_IS_SERVED);

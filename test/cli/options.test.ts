@@ -1,4 +1,4 @@
-/** `bricknfs options` and docs/options.md tell the truth about the declarations of the xlators' options. */
+/** `bricknfs options` and docs/options.md agree with the declarations of the xlators' options. */
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -51,7 +51,7 @@ t.test('a default is written as a volfile would set it', async t => {
   t.match(options[0], { name: 'directory', required: true, default: 'none' });
 });
 
-/** What is exported by a volfile with these options of nfs/server, without the places where the rules were set. */
+/** The exports of a volfile with these options of nfs/server, without the places where the rules were set. */
 async function rulesWith(options: readonly string[]): Promise<unknown> {
   const lines = options.map(line => `  option ${line}\n`).join('');
   const brick = `volume data\n  type storage/posix\n  option directory ${data}\nend-volume\n`;
@@ -61,10 +61,12 @@ async function rulesWith(options: readonly string[]): Promise<unknown> {
   return JSON.parse(JSON.stringify(exports, (key, value: unknown) => (places.has(key) ? undefined : value)));
 }
 
-/** An empty list of hosts shows in the rules, and a list of directories has no word for none. */
+/**
+ * These cannot be compared: an empty list of hosts shows in the rules, and a list of directories has no word for none.
+ */
 const INCOMPARABLE: ReadonlySet<string> = new Set(['rpc-auth.addr.*.reject', 'nfs3.*.export-dir']);
 
-t.test('what holds while an option of a volume is not set is what its description says', async t => {
+t.test('an option of a volume that is not set has the effect that its description says', async t => {
   const unset = await rulesWith([]);
   const about = Object.entries(OPTIONS).filter(([key, option]) => key.includes('*') && 'each' in option);
   let compared = 0;
@@ -83,10 +85,10 @@ t.test('what holds while an option of a volume is not set is what its descriptio
     compared++;
   }
   t.ok(compared >= 10, `${compared} options were compared`);
-  t.notSame(await rulesWith(['nfs3.data.squash root']), unset, 'a difference shows');
+  t.notSame(await rulesWith(['nfs3.data.squash root']), unset, 'the comparison finds a difference');
 });
 
-/** Options that have their effect where they are declared. */
+/** Options whose declaration alone has an effect. */
 const UNREAD = ['nfs.exports-auth-enable']; // it only takes "off"
 
 t.test('no option is declared and never read', async t => {
@@ -106,7 +108,7 @@ t.test('no option is declared and never read', async t => {
   t.notOk(isRead('nfs.no-such-option'));
 });
 
-t.test('the text keeps to the width, and names every option', async t => {
+t.test('the text keeps to the width and names every option', async t => {
   const reports = await reportAll();
   for (const width of [40, 80]) {
     for (const report of reports) {
@@ -117,7 +119,7 @@ t.test('the text keeps to the width, and names every option', async t => {
   }
 });
 
-t.test('one option, with all that is known of it', async t => {
+t.test('an option is printed with everything that is known of it', async t => {
   const report: XlatorReport = {
     type: 'x/y',
     doc: 'Does it.',
@@ -181,7 +183,7 @@ Sets \\*it\\*.
   );
 });
 
-t.test('the command', async t => {
+t.test('the command prints the options', async t => {
   const one = await bricknfs(['options', 'nfs/server']);
   t.match(one, { code: 0, stderr: '' });
   t.match(one.stdout, /^nfs\/server\n/);
@@ -193,7 +195,7 @@ t.test('the command', async t => {
   t.equal(page.stdout, readFileSync(join(root, 'docs/options.md'), 'utf8'));
 });
 
-t.test("a user's own xlator", async t => {
+t.test("the options of a user's own xlator are printed", async t => {
   const module = join(own, 'mine.ts');
   const declarations = `{ times: integer({ default: 3, min: 1, max: 9 }, 'How often.') }`;
   writeFileSync(
@@ -207,7 +209,7 @@ t.test("a user's own xlator", async t => {
   t.match(await bricknfs(['options', 'file:./mine.ts'], { cwd: own }), { code: 0, stdout: /^ {2}times\n/m });
 });
 
-t.test('what it refuses', async t => {
+t.test('unknown types are refused', async t => {
   const cases: [string[], RegExp][] = [
     [
       ['nfs/sever'],

@@ -1,4 +1,4 @@
-/** A volfile served: loaded anew on SIGHUP, if it is good; and a stage that dies. */
+/** A served volfile is reloaded on SIGHUP if it is valid. A stage that dies ends the server. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -57,7 +57,7 @@ t.test('SIGHUP loads a good volfile in all stages, and a bad one in none', async
   t.equal(await exited, 0);
 });
 
-t.test('when a stage dies the server ends with 70, so that it is started again', async t => {
+t.test('when a stage dies the server ends with exit code 70, so that it is restarted', async t => {
   const { data, state } = folders(t, 'data', 'state');
   writeFileSync(
     join(state, 'bomb.ts'),

@@ -1,4 +1,4 @@
-/** `bricknfs serve`, from its start to its end. */
+/** `bricknfs serve` from its start to its end. */
 import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -8,7 +8,7 @@ import { bricknfs, folders, serving } from './harness.ts';
 
 t.jobs = 3;
 
-t.test('it says how to mount, writes its pid, and stops on SIGTERM', async t => {
+t.test('the server says how to mount, writes its pid, and stops on SIGTERM', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const pid = join(state, 'pid');
   const args = ['--port', '0', '--stages', '2', '--state-dir', state, '--insecure', '-p', pid, data];
@@ -20,7 +20,7 @@ t.test('it says how to mount, writes its pid, and stops on SIGTERM', async t => 
   t.equal(readFileSync(pid, 'utf8'), `${child.pid}\n`);
   t.equal(statSync(join(state, `control-${port}.sock`)).mode & 0o777, 0o600);
 
-  const client = connect(port, '127.0.0.1').resume(); // one that is idle does not keep it
+  const client = connect(port, '127.0.0.1').resume(); // An idle connection does not keep the server from stopping.
   await once(client, 'connect');
   child.kill('SIGTERM');
   t.equal(await exited, 0);
@@ -39,7 +39,7 @@ t.test('a second server on the same port says so', async t => {
   t.equal(await exited, 0);
 });
 
-t.test('without a directory it makes ./export; SIGHUP has no volfile to load', async t => {
+t.test('without a directory the server makes ./export, and SIGHUP has no volfile to load', async t => {
   const { cwd, state } = folders(t, 'cwd', 'state');
   const args = ['--port', '0', '--stages', '1', '--state-dir', state, '--read-only', '--squash', 'all'];
   const { child, stdout, stderr } = await serving(t, args, { cwd });
@@ -50,7 +50,7 @@ t.test('without a directory it makes ./export; SIGHUP has no volfile to load', a
   t.notMatch(stderr.text, /"level":[45]0/);
 });
 
-t.test('--daemon: the command ends when the server serves, or with the reason why not', async t => {
+t.test('with --daemon the command ends when the server serves, or with the reason why it does not', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const pidFile = join(state, 'pid');
   const common = ['serve', '--daemon', '--stages', '1', '--state-dir', state, data, '--port'];
@@ -73,7 +73,7 @@ t.test('--daemon: the command ends when the server serves, or with the reason wh
   t.notOk(existsSync(pidFile));
 });
 
-t.test('--print-volfile is a start for a volfile of your own', async t => {
+t.test('--print-volfile prints a valid volfile to start from', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const { code, stdout } = await bricknfs(['serve', '--print-volfile', '--squash', 'root', '--name', 'v', data]);
   t.equal(code, 0);
@@ -84,7 +84,7 @@ t.test('--print-volfile is a start for a volfile of your own', async t => {
   t.ok(checked.stdout.startsWith(stdout), 'check prints it as it is');
 });
 
-t.test('a log file that cannot be written, a log for people', async t => {
+t.test('an unwritable log file is refused, and a log can be formatted for people', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const common = ['--port', '0', '--stages', '1', '--state-dir', state, data];
   const { code, stderr } = await bricknfs(['serve', ...common, '-l', join(data, 'none', 'log')]);

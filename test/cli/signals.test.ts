@@ -11,24 +11,27 @@ const KILLING = ['SIGQUIT', 'SIGABRT', 'SIGKILL'] as const;
 const TOLD = ['SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR', 'SIGSTKFLT'] as const;
 const SILENT = ['SIGPIPE', 'SIGXFSZ', 'SIGWINCH', 'SIGCHLD', 'SIGURG', 'SIGCONT'] as const;
 
-t.test('signals without a meaning do not end it; those that would kill any program are told once', async t => {
-  const { data, state } = folders(t, 'data', 'state');
-  const { child, stderr, exited } = await serving(t, ['--port', '0', '--stages', '2', '--state-dir', state, data]);
-  for (const signal of [...TOLD, ...SILENT]) {
-    child.kill(signal);
-    if ((TOLD as readonly string[]).includes(signal)) await stderr.until(new RegExp(`"msg":"${signal} is ignored"`));
-    child.kill(signal);
-  }
-  child.kill('SIGHUP');
-  await stderr.until(/"msg":"SIGHUP"/);
-  const lines = stderr.text.split('\n').filter(line => line.includes('is ignored'));
-  t.equal(lines.length, TOLD.length);
-  child.kill('SIGTERM');
-  t.equal(await exited, 0);
-});
+t.test(
+  'signals without a meaning do not end the server, and those that would kill any program are logged once',
+  async t => {
+    const { data, state } = folders(t, 'data', 'state');
+    const { child, stderr, exited } = await serving(t, ['--port', '0', '--stages', '2', '--state-dir', state, data]);
+    for (const signal of [...TOLD, ...SILENT]) {
+      child.kill(signal);
+      if ((TOLD as readonly string[]).includes(signal)) await stderr.until(new RegExp(`"msg":"${signal} is ignored"`));
+      child.kill(signal);
+    }
+    child.kill('SIGHUP');
+    await stderr.until(/"msg":"SIGHUP"/);
+    const lines = stderr.text.split('\n').filter(line => line.includes('is ignored'));
+    t.equal(lines.length, TOLD.length);
+    child.kill('SIGTERM');
+    t.equal(await exited, 0);
+  },
+);
 
 for (const signal of ENDING) {
-  t.test(`${signal} ends it, also if it comes before it serves`, async t => {
+  t.test(`${signal} ends the server, also before it serves`, async t => {
     const { data, state } = folders(t, 'data', 'state');
     const { child, stderr, exited } = await serving(t, ['--port', '0', '--stages', '1', '--state-dir', state, data]);
     child.kill(signal);
@@ -39,7 +42,7 @@ for (const signal of ENDING) {
 }
 
 for (const signal of KILLING) {
-  t.test(`${signal} kills at once`, async t => {
+  t.test(`${signal} kills the server at once`, async t => {
     const { data, state } = folders(t, 'data', 'state');
     const args = ['--port', '0', '--stages', '1', '--state-dir', state, data];
     const { child, exited } = await serving(t, args, { cwd: state });
@@ -61,7 +64,7 @@ const volfile = (dir: string) =>
    end-volume
 `;
 
-t.test('SIGHUP opens the log file anew, for all threads', async t => {
+t.test('SIGHUP reopens the log file for all threads', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const file = join(state, 'nfs.vol');
   writeFileSync(file, volfile(data));
@@ -75,7 +78,7 @@ t.test('SIGHUP opens the log file anew, for all threads', async t => {
   child.kill('SIGHUP');
   await until(log, /"msg":"the new volfile has taken over"/);
   for (const stage of [0, 1]) t.match(readFileSync(log, 'utf8'), new RegExp(`"stage":${stage}.*"msg":"volume is up"`));
-  t.match(readFileSync(`${log}.1`, 'utf8'), /"msg":"SIGHUP"}\n$/, 'is the last line of the old one');
+  t.match(readFileSync(`${log}.1`, 'utf8'), /"msg":"SIGHUP"}\n$/, 'the last line of the old log file');
 
   renameSync(log, `${log}.2`);
   mkdirSync(log);

@@ -1,4 +1,4 @@
-/** What keeps a server from starting is one line, which says what was expected and what to do, and an exit code. */
+/** A server that cannot start prints one line with what was expected and what to do, and exits with a code. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -86,14 +86,14 @@ const cases: readonly (readonly [args: string[], code: number, line: string])[] 
   [serve('--portmapper', join(more, 'none')), 2, `cannot serve ${more}/none: there is no such directory`],
 ];
 
-/** The lines that are not of the log, without the program's name. */
+/** The lines on standard error that do not belong to the log, without the program's name. */
 const linesOf = (stderr: string) =>
   stderr
     .split('\n')
     .filter(line => line !== '' && !line.startsWith('{'))
     .map(line => line.replace(/^bricknfs: /, ''));
 
-t.test('one line each', async t => {
+t.test('each failure is one line', async t => {
   for (const [args, code, line] of cases) {
     const ran = await bricknfs(args);
     const lines = linesOf(ran.stderr);
@@ -116,50 +116,58 @@ t.test('--portmapper takes a number, and leaves a directory to be served', async
 
 const USER = 12_345;
 const isRoot = process.geteuid!() === 0;
-/** Whether another user can run this program where it is. */
+/** Whether another user can run this program in its place. */
 const isReadable = isRoot && spawnSync(process.execPath, [MAIN, '--version'], { uid: USER, gid: USER }).status === 0;
 
-t.test('as a plain user', { skip: !isReadable && 'it takes root, and a directory that others can read' }, async t => {
-  chmodSync(join(more, '..'), 0o755);
-  const secret = join(more, 'secret');
-  mkdirSync(secret, { mode: 0o700 });
-  const below1024 = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1')) > 111;
-  const own = mkdtempSync(join(more, 'own-'));
-  chownSync(own, USER, USER);
-  const noHome = 'expected --state-dir, since HOME is not set and this user has no home directory';
-  const asUser: readonly (readonly [args: string[], code: number, line: string])[] = [
-    ...(below1024
-      ? [
-          [
-            ['serve', '--port', '111', '--state-dir', own, data],
-            1,
-            'cannot listen on port 111 of 127.0.0.1: ports below 1024 are reserved for root; choose another with --port PORT',
-          ] as const,
-        ]
-      : []),
-    [['serve', '--port', '0', data], 1, noHome],
-    [['status'], 1, noHome],
-    [['serve', '-f', join(secret, 'x.vol')], 2, `cannot read the volfile ${secret}/x.vol: permission denied (EACCES)`],
-    [
-      ['serve', '--port', '0', '--state-dir', own, '-l', join(secret, 'log'), data],
-      1,
-      `cannot write the log file ${secret}/log: permission denied (EACCES); choose another with --log-file`,
-    ],
-    [['status', '--state-dir', secret], 1, `cannot read the state directory ${secret}: permission denied (EACCES)`],
-  ].map(([args, code, line]) => [args as string[], code as number, line as string] as const);
-  for (const [args, code, line] of asUser) {
-    const env = { PATH: process.env['PATH'], HOME: undefined, XDG_STATE_HOME: undefined };
-    const { status, stderr } = spawnSync(process.execPath, ['--disable-sigusr1', MAIN, ...args], {
-      uid: USER,
-      gid: USER,
-      env,
-      encoding: 'utf8',
-    });
-    t.strictSame({ status, lines: linesOf(stderr) }, { status: code, lines: [line] }, args.join(' '));
-  }
-});
+t.test(
+  'each failure of a plain user is one line',
+  { skip: !isReadable && 'needs root and a directory that others can read' },
+  async t => {
+    chmodSync(join(more, '..'), 0o755);
+    const secret = join(more, 'secret');
+    mkdirSync(secret, { mode: 0o700 });
+    const below1024 = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1')) > 111;
+    const own = mkdtempSync(join(more, 'own-'));
+    chownSync(own, USER, USER);
+    const noHome = 'expected --state-dir, since HOME is not set and this user has no home directory';
+    const asUser: readonly (readonly [args: string[], code: number, line: string])[] = [
+      ...(below1024
+        ? [
+            [
+              ['serve', '--port', '111', '--state-dir', own, data],
+              1,
+              'cannot listen on port 111 of 127.0.0.1: ports below 1024 are reserved for root; choose another with --port PORT',
+            ] as const,
+          ]
+        : []),
+      [['serve', '--port', '0', data], 1, noHome],
+      [['status'], 1, noHome],
+      [
+        ['serve', '-f', join(secret, 'x.vol')],
+        2,
+        `cannot read the volfile ${secret}/x.vol: permission denied (EACCES)`,
+      ],
+      [
+        ['serve', '--port', '0', '--state-dir', own, '-l', join(secret, 'log'), data],
+        1,
+        `cannot write the log file ${secret}/log: permission denied (EACCES); choose another with --log-file`,
+      ],
+      [['status', '--state-dir', secret], 1, `cannot read the state directory ${secret}: permission denied (EACCES)`],
+    ].map(([args, code, line]) => [args as string[], code as number, line as string] as const);
+    for (const [args, code, line] of asUser) {
+      const env = { PATH: process.env['PATH'], HOME: undefined, XDG_STATE_HOME: undefined };
+      const { status, stderr } = spawnSync(process.execPath, ['--disable-sigusr1', MAIN, ...args], {
+        uid: USER,
+        gid: USER,
+        env,
+        encoding: 'utf8',
+      });
+      t.strictSame({ status, lines: linesOf(stderr) }, { status: code, lines: [line] }, args.join(' '));
+    }
+  },
+);
 
-t.test('without /proc', { skip: !isRoot && 'it takes root to hide /proc' }, async t => {
+t.test('without /proc the start fails', { skip: !isRoot && 'needs root to hide /proc' }, async t => {
   const hidden = 'mount -t tmpfs none /proc && exec "$@"';
   const words = ['-m', 'sh', '-c', hidden, 'sh', process.execPath, '--disable-sigusr1', MAIN, ...serve(data)];
   const { status, stderr } = spawnSync('unshare', words, { encoding: 'utf8' });

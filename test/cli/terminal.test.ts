@@ -1,4 +1,4 @@
-/** A server in the foreground of a terminal ends with it, as any program does. */
+/** A server in the foreground of a terminal ends when the terminal does, like any program. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -8,8 +8,8 @@ import { folders } from './harness.ts';
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 
 /**
- * Runs the command line behind `how` under a terminal of its own and prints what becomes of it: `hup` sends SIGHUP while
- * the terminal is there, `close` closes it.
+ * Runs the command line after `how` in a terminal of its own, and prints what becomes of it. `hup` sends SIGHUP while
+ * the terminal exists, and `close` closes it.
  */
 const UNDER_A_TERMINAL = `
 import os, pty, select, signal, sys, time
@@ -33,7 +33,7 @@ started = os.environ.get('STARTED')
 if started:
     deadline = time.time() + 60
     while not os.path.exists(started) or b'is serving' not in open(started, 'rb').read():
-        if time.time() > deadline: sys.exit('it has not started')
+        if time.time() > deadline: sys.exit('the server has not started')
         time.sleep(0.05)
 else:
     until(b'bricknfs is serving')
@@ -53,25 +53,29 @@ waits(30)
 
 const skip = spawnSync('python3', ['-c', 'import pty, os; os.waitstatus_to_exitcode']).status !== 0;
 
-t.test('under a terminal', { skip: skip && 'it takes python3 (3.9 or later) to make a terminal' }, async t => {
-  const { data, state } = folders(t, 'data', 'state');
-  const server = [process.execPath, '--disable-sigusr1', MAIN, 'serve', '--port', '0', '--stages', '1'];
-  const command = [...server, '--state-dir', state, data];
-  const cases: readonly (readonly [string, string, string[], NodeJS.ProcessEnv?])[] = [
-    ['kill -HUP is a reload', 'hup', command],
-    ['it ends when the terminal closes', 'close', command],
-    ['nohup keeps it', 'close', ['nohup', ...command], { STARTED: join(state, 'nohup.out') }],
-  ];
-  const ends = ['runs', 'exit 0', 'runs'];
-  for (const [i, [title, how, words, env]] of cases.entries()) {
-    const child = spawn('python3', ['-c', UNDER_A_TERMINAL, how, ...words], {
-      cwd: state,
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, NODE_OPTIONS: '', ...env },
-    });
-    let printed = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
-    await once(child, 'close');
-    t.equal(printed.trim(), ends[i], title);
-  }
-});
+t.test(
+  'a server ends with its terminal',
+  { skip: skip && 'needs python3 (3.9 or later) to make a terminal' },
+  async t => {
+    const { data, state } = folders(t, 'data', 'state');
+    const server = [process.execPath, '--disable-sigusr1', MAIN, 'serve', '--port', '0', '--stages', '1'];
+    const command = [...server, '--state-dir', state, data];
+    const cases: readonly (readonly [string, string, string[], NodeJS.ProcessEnv?])[] = [
+      ['kill -HUP reloads', 'hup', command],
+      ['the server ends when the terminal closes', 'close', command],
+      ['nohup keeps the server', 'close', ['nohup', ...command], { STARTED: join(state, 'nohup.out') }],
+    ];
+    const ends = ['runs', 'exit 0', 'runs'];
+    for (const [i, [title, how, words, env]] of cases.entries()) {
+      const child = spawn('python3', ['-c', UNDER_A_TERMINAL, how, ...words], {
+        cwd: state,
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, NODE_OPTIONS: '', ...env },
+      });
+      let printed = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
+      await once(child, 'close');
+      t.equal(printed.trim(), ends[i], title);
+    }
+  },
+);

@@ -1,9 +1,9 @@
-/** What is printed for people: mount commands, tables, sizes. */
+/** Text that is printed for people: mount commands, tables, sizes. */
 import t from 'tap';
 import { linuxMount, macMount, quoted, reachableHosts } from '#src/cli/commands/banner.ts';
 import { bytes, duration, table } from '#src/cli/table.ts';
 
-t.test('mount commands', async t => {
+t.test('mount commands are quoted', async t => {
   const at = { host: '::1', port: 3049, path: '/my data', insecure: false };
   const options = 'vers=3,proto=tcp6,port=3049,mountport=3049,mountproto=tcp6,nolock';
   t.equal(linuxMount(at), `mount -t nfs -o ${options} '[::1]:/my data' /mnt`);
@@ -15,7 +15,7 @@ t.test('mount commands', async t => {
   t.equal(quoted('a;b'), "'a;b'");
 });
 
-t.test('by what a server is reached', async t => {
+t.test('the address by which a server is reached', async t => {
   const address = (family: 'IPv4' | 'IPv6', address: string, internal: boolean) =>
     ({ family, address, internal, netmask: '', mac: '', cidr: null, scopeid: 0 }) as const;
   const lo = [address('IPv4', '127.0.0.1', true)];
@@ -37,10 +37,10 @@ t.test('tables', async t => {
     ['a longer one', 12],
   ];
   t.equal(table(['NAME', 'COUNT'], rows), 'NAME          COUNT\nshort             5\na longer one     12\n');
-  t.equal(table(['NAME'], [['\u001b[31m']]), 'NAME\n\\u{1b}[31m\n', 'what a client sent does not steer the terminal');
+  t.equal(table(['NAME'], [['\u001b[31m']]), 'NAME\n\\u{1b}[31m\n', 'text from a client does not control the terminal');
 });
 
-t.test('sizes and times', async t => {
+t.test('sizes and times are readable', async t => {
   t.strictSame([0, 1023, 1024, 1536, 200 * 1024, 5 * 2 ** 30].map(bytes), [
     '0 B',
     '1023 B',

@@ -1,4 +1,4 @@
-/** Volfiles that are not as they must be: `file:line: expected …`, exit code 2, of `check` as of `serve`. */
+/** Both `check` and `serve` refuse an invalid volfile with `file:line: expected …` and exit code 2. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -8,8 +8,8 @@ import { refused } from './in-process.ts';
 
 const { data, vol } = folders(t, 'data', 'vol');
 
-const brick = `volume brick\n type storage/posix\n option directory ${data}\nend-volume\n`; // lines 1 to 4
-const top = (more = '') => `volume nfs\n type nfs/server\n subvolumes brick\n${more}end-volume\n`; // 5 to 8
+const brick = `volume brick\n type storage/posix\n option directory ${data}\nend-volume\n`; // Lines 1 to 4.
+const top = (more = '') => `volume nfs\n type nfs/server\n subvolumes brick\n${more}end-volume\n`; // Lines 5 to 8.
 
 const bad: Record<string, readonly [text: string, line: string]> = {
   empty: ['', ':1: expected `volume NAME`: the file declares none, found the end of the file'],

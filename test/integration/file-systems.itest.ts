@@ -1,6 +1,6 @@
 /**
- * Handles on file systems whose own are longer than ext4's, or do not last: after a restart they stand for the same
- * objects, whatever the kernel has forgotten meanwhile.
+ * Handles on file systems whose own handles are longer than those of ext4, or do not last. After a restart they stand
+ * for the same objects, whatever the kernel has forgotten in the meantime.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -23,15 +23,16 @@ const run = (command: string, ...args: string[]) => execFileSync(command, args, 
 
 const MiB = 1024 * 1024;
 const OBJECTS = 1000;
-/** The brick's least, so that objects are opened by their handles again and again. */
+/** The smallest number of descriptors for a brick, so that objects are opened by their handles again and again. */
 const DESCRIPTORS = 16;
 
-/** How each is mounted on `dir`; `image` is an empty file beside it. */
+/** How each file system is mounted on `dir`. `image` is an empty file beside it. */
 const KINDS: Readonly<Record<string, (dir: string, image: string) => void>> = {
   btrfs(dir, image) {
     run('mkfs.btrfs', '-q', '-M', image);
     run('mount', '-o', 'loop', image, dir);
-    run('btrfs', 'subvolume', 'create', join(dir, 'sub')); // where inode numbers are the same again
+    // The inode numbers in a subvolume are those of the top again.
+    run('btrfs', 'subvolume', 'create', join(dir, 'sub'));
   },
   xfs(dir, image) {
     run('mkfs.xfs', '-q', image);
@@ -94,7 +95,7 @@ for (const [kind, mount] of Object.entries(KINDS)) {
       t.ok(reply.includes(Buffer.from(handle, 'hex')), `${name} has the same handle`);
     }
 
-    // A new object may have the inode number of a removed one.
+    // A new object may get the inode number of a removed one.
     const root = parents['.'];
     for (let i = 0; i < 20; i++) {
       const old = await served.handle(i === 0 ? names[2]! : 'new');

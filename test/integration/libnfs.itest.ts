@@ -1,4 +1,7 @@
-/** What libnfs' commands make of the whole server: an NFS client that shares no line with the kernel's, nor with ours. */
+/**
+ * The whole server, used by the commands of libnfs: an NFS client that shares no code with the kernel's client or with
+ * bricknfs.
+ */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -10,7 +13,7 @@ import t, { type Test } from 'tap';
 import { folders, serving } from '../cli/harness.ts';
 import { enterNamespaces } from '../support/namespace.ts';
 
-// libnfs 4 asks a port mapper for the ports: it has one here, on port 111.
+// libnfs 4 asks a port mapper for the ports, so the namespace has one on port 111.
 enterNamespaces(import.meta.filename);
 t.setTimeout(300_000);
 
@@ -25,7 +28,7 @@ interface Ran {
   readonly stderr: string;
 }
 
-/** A command of libnfs-utils, to its end. */
+/** Runs a command of libnfs-utils to its end. */
 async function libnfs(command: string, ...args: string[]): Promise<Ran> {
   try {
     const { stdout, stderr } = await run(command, args, { encoding: 'buffer', maxBuffer: OUTPUT_MAX, timeout: 60_000 });
@@ -45,7 +48,7 @@ interface Listed {
   readonly size: number;
 }
 
-/** What nfs-ls prints, by path; fails when it names one twice. */
+/** The output of nfs-ls by path. Fails if a path is printed twice. */
 async function list(t: Test, url: string, ...flags: string[]): Promise<Map<string, Listed>> {
   const { code, stdout, stderr } = await libnfs('nfs-ls', ...flags, url);
   t.equal(code, 0, stderr);
@@ -59,7 +62,7 @@ async function list(t: Test, url: string, ...flags: string[]): Promise<Map<strin
   return listed;
 }
 
-/** What the same list must be, by lstat(2). nfs-ls shows permissions only, and has `d` and `-` for types. */
+/** What that output must be, from lstat(2). nfs-ls shows only permissions, with `d` and `-` for types. */
 function onDisk(dir: string): Map<string, Listed> {
   const expected = new Map<string, Listed>();
   for (const name of fs.readdirSync(dir, { encoding: 'latin1', recursive: true }).map(String)) {
@@ -94,7 +97,7 @@ async function served(t: Test, ...args: string[]) {
   return { data, local, url: `${NFS}${data}`, stop };
 }
 
-t.test('a listing is what lstat says, of every kind of name and object', async t => {
+t.test('a listing agrees with lstat for every kind of name and object', async t => {
   const { data, url, stop } = await served(t);
   const names = ['plain', 'with a blank', 'ünï©øde-名前', 'quote\'"$(x)', '.hidden', 'x'.repeat(255), '-l', '*', '%s'];
   for (const [i, name] of names.entries())
@@ -117,7 +120,7 @@ t.test('a listing is what lstat says, of every kind of name and object', async t
   await stop();
 });
 
-t.test('3,000 entries are listed, each once', async t => {
+t.test('3,000 entries are listed exactly once', async t => {
   const { data, url, stop } = await served(t, '--stages', '2');
   const many = join(data, 'many');
   fs.mkdirSync(many);
@@ -131,7 +134,7 @@ t.test('3,000 entries are listed, each once', async t => {
 const SIZES = [0, 1, 4095, 4096, 4097, 64 * KiB, MiB - 1, MiB, MiB + 1, 7 * MiB + 13, 64 * MiB];
 
 for (const stages of ['1', '2']) {
-  t.test(`what is copied in and out again is the same, with ${stages} stages`, async t => {
+  t.test(`files copied in and out again are the same, with ${stages} stages`, async t => {
     const { data, local, url, stop } = await served(t, '--stages', stages);
     for (const size of SIZES) {
       const original = join(local, `${size}`);
@@ -151,7 +154,7 @@ for (const stages of ['1', '2']) {
   });
 }
 
-t.test('its own port is enough: no portmapper is asked', async t => {
+t.test('the port in the URL is enough, without a portmapper', async t => {
   const { data, state, local } = folders(t, 'data', 'state', 'local');
   const server = await serving(t, [data, '--state-dir', state, '--insecure', '--port', '0']);
   const more = `?nfsport=${server.port}&mountport=${server.port}&version=3`;
@@ -162,7 +165,7 @@ t.test('its own port is enough: no portmapper is asked', async t => {
   t.match((await libnfs('nfs-ls', '-R', `${NFS}${data}${more}`)).stdout.toString(), / copied$/m);
 });
 
-t.test('many at the same time', async t => {
+t.test('many commands run at the same time', async t => {
   const { data, local, url, stop } = await served(t, '--stages', '2');
   const names = Array.from({ length: 12 }, (_, i) => `${i}`);
   for (const name of names) fs.writeFileSync(join(local, name), randomBytes(3 * MiB + Number(name)));
@@ -175,7 +178,7 @@ t.test('many at the same time', async t => {
   await stop();
 });
 
-t.test('what cannot be is said, and changes nothing', async t => {
+t.test('impossible operations are reported, and change nothing', async t => {
   const { data, local, url, stop } = await served(t);
   fs.mkdirSync(join(data, 'dir'), { mode: 0o755 });
   fs.writeFileSync(join(data, 'secret'), 'root only', { mode: 0o600 });
@@ -203,7 +206,7 @@ t.test('what cannot be is said, and changes nothing', async t => {
     t.equal(stdout.length, 0);
   }
   t.strictSame(sorted(onDisk(data)), before);
-  t.match(await libnfs('nfs-cat', `${url}/secret`), { code: 0, stdout: Buffer.from('root only') }, 'root may');
+  t.match(await libnfs('nfs-cat', `${url}/secret`), { code: 0, stdout: Buffer.from('root only') }, 'root may read it');
   await stop();
 });
 
@@ -220,7 +223,7 @@ t.test('a user other than root is that user', async t => {
   await stop();
 });
 
-/** The tree of this project where any user can read it, and the path of Node.js there. */
+/** A copy of this project that any user can read, and the path of Node.js in it. */
 function readableByAll(): { root: string; node: string } {
   const root = join(import.meta.dirname, '../..');
   const seen = '/run/bricknfs-tree';
@@ -230,14 +233,15 @@ function readableByAll(): { root: string; node: string } {
   return { root: seen, node: node.startsWith('..') ? process.execPath : join(seen, node) };
 }
 
-t.test("a plain user's server: everything is his, and works", async t => {
+t.test("on a plain user's server all files belong to that user, and everything works", async t => {
   const { data, state, local } = folders(t, 'data', 'state', 'local');
   const { root, node } = readableByAll();
   const uid = 1000;
   fs.chmodSync(join(data, '..'), 0o755);
   for (const dir of [data, state]) fs.chownSync(dir, uid, uid);
   fs.writeFileSync(join(data, "root's"), 'not for him', { mode: 0o600 });
-  fs.writeFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', '0'); // for libnfs, which asks at port 111
+  // libnfs asks at port 111, which the plain user's server may then use.
+  fs.writeFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', '0');
   const options = ['--state-dir', state, '--port', '3049', '--portmapper'];
   const argv = ['--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups', '--no-new-privs', '--inh-caps=-all'];
   const serve = [...argv, node, join(root, 'src/main.ts'), 'serve', data, ...options];
@@ -252,7 +256,7 @@ t.test("a plain user's server: everything is his, and works", async t => {
     said.push(line);
     if (line.startsWith('bricknfs is serving')) break;
   }
-  t.match(said.join('\n'), /^Limits: /m, 'it says what it cannot do');
+  t.match(said.join('\n'), /^Limits: /m, 'the server prints what it cannot do');
 
   const url = `${NFS}${data}`;
   for (const size of [0, 5, 3 * MiB + 1]) {
@@ -265,14 +269,14 @@ t.test("a plain user's server: everything is his, and works", async t => {
     t.match(fs.statSync(join(data, `${size}`)), { uid, gid: uid, size });
     t.match(await libnfs('nfs-cp', `${url}/${size}`, join(local, 'back')), { code: 0 }, `${size} bytes out`);
     t.equal(digest(join(local, 'back')), digest(join(local, `${size}`)));
-    fs.rmSync(join(local, 'back')); // nfs-cp overwrites nothing
+    fs.rmSync(join(local, 'back')); // nfs-cp does not overwrite files.
   }
   fs.mkdirSync(join(data, 'a', 'b'), { recursive: true });
   t.strictSame(sorted(await list(t, url, '-R')), sorted(onDisk(data)));
   t.match(
     (await libnfs('nfs-cat', `${url}/root's`)).stderr,
     /NFS3ERR_ACCES|ACCESS denied/,
-    "even root's client is only him",
+    "even root's client acts as the plain user",
   );
   child.kill('SIGTERM');
   t.equal((await exited)[0], 0);

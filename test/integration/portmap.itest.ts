@@ -1,4 +1,4 @@
-/** The registration with a real rpcbind, and the built-in port mapper asked by a real rpcinfo. */
+/** The registration with a real rpcbind, and a real rpcinfo that asks the built-in port mapper. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access } from 'node:fs/promises';
@@ -42,7 +42,7 @@ async function rpcbind(t: Test, ...flags: string[]) {
   }
 }
 
-/** The lines that rpcinfo has for the programs of these tests, blanks made single. */
+/** The lines of rpcinfo about the programs of these tests, with single blanks. */
 async function rpcinfo(...args: string[]): Promise<string[]> {
   const { stdout } = await run('rpcinfo', args);
   const lines = stdout.split('\n').map(line => line.trim().replace(/\s+/g, ' '));

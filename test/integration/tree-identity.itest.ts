@@ -1,4 +1,7 @@
-/** Handles of a disk are good again when it comes back under another device number, as after a reboot; another disk's are not. */
+/**
+ * The handles of a disk are valid again when the disk comes back with another device number, as after a reboot. Those
+ * of another disk are not.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -72,7 +75,7 @@ for (const [kind, make] of Object.entries(MAKE)) {
     run('umount', dir);
     disks.detach(loop);
 
-    const taken = disks.attach(others); // what had the number is another disk now
+    const taken = disks.attach(others); // Another disk has the number now.
     const again = disks.attach(mine);
     run('mount', again, dir);
     t.not(statSync(dir).dev, kind === 'btrfs' ? -1 : dev, 'the disk has another number');
@@ -86,7 +89,7 @@ for (const [kind, make] of Object.entries(MAKE)) {
     t.teardown(() => spawnSync('umount', ['-l', point]));
     writeFileSync(join(point, 'file'), 'of another disk');
     const another = await NfsClient.connect(t, await serveNfs(t, { dir: point, stateDir }));
-    t.equal(await another.getattr(root), nfsstat3.NFS3ERR_STALE, 'the root of another disk is another tree');
+    t.equal(await another.getattr(root), nfsstat3.NFS3ERR_STALE, 'the handle of the old root is stale on another disk');
     t.equal(await another.getattr(file), nfsstat3.NFS3ERR_STALE);
   });
 }

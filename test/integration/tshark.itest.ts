@@ -24,12 +24,12 @@ enterNamespaces(import.meta.filename);
 t.setTimeout(300_000);
 
 const run = promisify(execFile);
-/** Not a port that tshark knows. */
+/** A port that tshark does not know. */
 const PORT = 3333;
 const KiB = 1024;
 const UID = 1000;
 
-/** A capture of everything on the loopback interface, into a file. */
+/** Captures everything on the loopback interface into a file. */
 async function capture(t: Test, file: string) {
   const args = ['-i', 'lo', '-s', '0', '-B', '65536', '-U', '--immediate-mode', '-w', file];
   const child = spawn('tcpdump', args, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -39,7 +39,7 @@ async function capture(t: Test, file: string) {
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   while (!said.includes('listening on')) await sleep(10);
   return async () => {
-    await sleep(300); // what has been sent is read from the interface a moment later
+    await sleep(300); // What has been sent is read from the interface a moment later.
     child.kill('SIGINT');
     await exited;
     t.match(said, /\n0 packets dropped by kernel/, 'the capture is complete');
@@ -51,9 +51,9 @@ interface Message {
   readonly frame: number;
   readonly reply: boolean;
   readonly xid: string;
-  /** Program, version and procedure; of a reply, its call's. */
+  /** Program, version and procedure. A reply has those of its call. */
   readonly procedure: string;
-  /** Of what was decoded in it: `nfs`, `mount`, `portmap`. */
+  /** The protocol that was decoded in it: `nfs`, `mount` or `portmap`. */
   readonly protocol: string;
   readonly status: string | undefined;
   readonly accepted: string | undefined;
@@ -61,7 +61,7 @@ interface Message {
 
 interface Decoded {
   readonly messages: Message[];
-  /** Frame, protocol and text of what tshark has against it. */
+  /** The frame, the protocol and the text of each complaint of tshark. */
   readonly complaints: string[];
 }
 
@@ -69,7 +69,7 @@ const SEVERITIES: Record<string, string> = { '8388608': 'error', '6291456': 'war
 
 async function decode(file: string): Promise<Decoded> {
   const as = ['tcp', 'udp'].flatMap(protocol => ['-d', `${protocol}.port==${PORT},rpc`]);
-  // A busy machine makes TCP send a segment again now and then: in order, and once, is what the server sees.
+  // On a busy machine TCP may send a segment again. The server sees each segment once and in order.
   const inOrder = ['-2', '-o', 'tcp.reassemble_out_of_order:TRUE'];
   const { stdout } = await run('tshark', ['-r', file, ...inOrder, ...as, '-T', 'pdml'], {
     maxBuffer: 1024 * 1024 * KiB,
@@ -83,11 +83,11 @@ async function decode(file: string): Promise<Decoded> {
     }
     const [below, ...above] = packet.split('<proto name="rpc"');
     if (/"tcp\.analysis\.(spurious_)?retransmission"/.test(below!)) continue;
-    // A full TCP window is worth a warning to tshark, and right for a record of a megabyte.
+    // tshark warns of a full TCP window, which is normal with a record of a megabyte.
     const expert = [...expertsOf(below!, ['error']), ...expertsOf(above.join(''), ['error', 'warning'])];
     complaints.push(...expert.map(text => `frame ${frame}: ${text}`));
     for (const part of above) {
-      if (part.includes('"rpc.continuation_data"')) complaints.push(`frame ${frame}: taken for no message`);
+      if (part.includes('"rpc.continuation_data"')) complaints.push(`frame ${frame}: not recognized as a message`);
       messages.push(messageOf(frame, part));
     }
   }
@@ -102,7 +102,7 @@ function expertsOf(part: string, severities: readonly string[]): string[] {
     .map(expert => expert.join(': '));
 }
 
-/** The value of the first field of this name. */
+/** The value of the first field with this name. */
 function shown(part: string, field: string): string | undefined {
   return new RegExp(`<field name="${field.replaceAll('.', '\\.')}"[^>]* show="([^"]*)"`).exec(part)?.[1];
 }
@@ -120,7 +120,7 @@ function messageOf(frame: number, part: string): Message {
   };
 }
 
-/** Every call has one reply, and the other way round. */
+/** Checks that every call has one reply, and every reply one call. */
 function eachAnswered(t: Test, messages: readonly Message[]): void {
   const calls = messages.filter(({ reply }) => !reply).map(({ xid }) => xid);
   const replies = messages.filter(({ reply }) => reply).map(({ xid }) => xid);
@@ -130,7 +130,7 @@ function eachAnswered(t: Test, messages: readonly Message[]): void {
 
 const idOf = ({ prog, vers, proc }: RemoteProcedure<any, any>) => `${prog}.${vers}.${proc}`;
 
-/** What was sent, in order, and what came of it. */
+/** What was sent, in order, and the status of its answer. */
 interface Sent {
   readonly procedure: string;
   readonly status: string | undefined;
@@ -155,7 +155,7 @@ class Recorder {
     this.sent = sent;
   }
 
-  /** What the server answers, kept with its status. */
+  /** The answer of the server. Its status is noted. */
   async call<A, R>(procedure: RemoteProcedure<A, R>, args: A): Promise<R> {
     const result = await this.#client.call(procedure, args);
     const { status = (result as { fhs_status?: number } | undefined)?.fhs_status } = (result ?? {}) as { status?: number };
@@ -185,7 +185,7 @@ const NOTHING: sattr3 = { mode: undefined, uid: undefined, gid: undefined, size:
 const VERF = Buffer.alloc(8);
 const AT = { set_it: time_how.SET_TO_CLIENT_TIME, time: { seconds: 1_000_000_000, nseconds: 7 } } as const;
 
-/** Every procedure of NFS3, those that can fail in as many ways as they have, on a file system made for it. */
+/** Calls every procedure of NFS3, with as many of its errors as can be caused, on a file system made for it. */
 async function nfs3Session(rpc: Recorder, root: Buffer, user: Recorder): Promise<void> {
   const attributes = { ...NOTHING, mode: 0o755 };
   const made = async (result: Promise<{ status: number; obj?: Buffer | undefined }>) => (await result).obj!;
@@ -275,7 +275,7 @@ async function nfs3Session(rpc: Recorder, root: Buffer, user: Recorder): Promise
   }
 }
 
-/** Every procedure of all versions of MOUNT. */
+/** Calls every procedure of all versions of MOUNT. */
 async function mountSession(rpc: Recorder, path: string): Promise<Buffer> {
   let root: Buffer | undefined;
   for (const mount of [MOUNT1, MOUNT2, MOUNT3]) {
@@ -297,7 +297,7 @@ async function mountSession(rpc: Recorder, path: string): Promise<Buffer> {
   return root!;
 }
 
-/** What RPC itself refuses. Program 100024 (the status monitor) is one that tshark knows and the server has not. */
+/** Calls that RPC itself refuses. tshark knows program 100024 (the status monitor), and the server does not have it. */
 async function refusals(rpc: Recorder, unknown: Recorder): Promise<void> {
   const wrongs: { prog?: number; vers?: number; proc?: number }[] = [
     { prog: 100_024 },
@@ -314,7 +314,7 @@ async function refusals(rpc: Recorder, unknown: Recorder): Promise<void> {
 }
 
 function compare(t: Test, sent: readonly Sent[], { messages, complaints }: Decoded): void {
-  t.strictSame(complaints, [], 'nothing is malformed, no expert has errors or warnings');
+  t.strictSame(complaints, [], 'tshark finds nothing malformed, and no errors or warnings');
   eachAnswered(t, messages);
   const replies = new Map(messages.filter(({ reply }) => reply).map(message => [message.xid, message]));
   const seen = messages
@@ -323,57 +323,52 @@ function compare(t: Test, sent: readonly Sent[], { messages, complaints }: Decod
       const { status, accepted } = replies.get(xid)!;
       return { procedure, status, accepted };
     });
-  t.strictSame(seen, sent, 'calls, statuses and errors are, in their order, those that were sent and received');
+  t.strictSame(seen, sent, 'tshark sees the calls, statuses and errors that were sent and received, in order');
 }
 
 for (const stages of ['1', '2']) {
-  t.test(
-    `one call after the other, ${stages} stages: tshark sees what was said, and nothing wrong with it`,
-    async t => {
-      const { data, state } = folders(t, 'data', 'state');
-      fs.writeFileSync(join(data, 'plain'), 'a file');
-      await serving(t, [data, '--insecure', '--port', `${PORT}`, '--state-dir', state, '--stages', stages]);
-      const file = join('/run', `session-${stages}.pcap`);
-      const captureEnd = await capture(t, file);
-      const sent: Sent[] = [];
-      const recorder = async (cred: opaque_auth) => new Recorder(await connect(t, cred), sent);
-      const root = await recorder(sys(0));
-      const handle = await mountSession(root, data);
-      await nfs3Session(root, handle, await recorder(sys(UID, [5, 6, 7])));
-      await refusals(root, await recorder({ flavor: 99, body: Buffer.alloc(8) }));
-      await captureEnd();
+  t.test(`with ${stages} stages and one call after the other tshark sees what was sent, and nothing wrong`, async t => {
+    const { data, state } = folders(t, 'data', 'state');
+    fs.writeFileSync(join(data, 'plain'), 'a file');
+    await serving(t, [data, '--insecure', '--port', `${PORT}`, '--state-dir', state, '--stages', stages]);
+    const file = join('/run', `session-${stages}.pcap`);
+    const captureEnd = await capture(t, file);
+    const sent: Sent[] = [];
+    const recorder = async (cred: opaque_auth) => new Recorder(await connect(t, cred), sent);
+    const root = await recorder(sys(0));
+    const handle = await mountSession(root, data);
+    await nfs3Session(root, handle, await recorder(sys(UID, [5, 6, 7])));
+    await refusals(root, await recorder({ flavor: 99, body: Buffer.alloc(8) }));
+    await captureEnd();
 
-      const decoded = await decode(file);
-      compare(t, sent, decoded);
-      const all = new Set(
-        decoded.messages.filter(({ accepted }) => accepted === '0').map(({ procedure }) => procedure),
-      );
-      t.strictSame(
-        PROCEDURES.map(idOf).filter(id => !all.has(id)),
-        [],
-        'every procedure of the three programs is there',
-      );
-      const statuses = new Set(decoded.messages.map(({ status }) => Number(status ?? 0)));
-      for (const name of [
-        'NOENT',
-        'ACCES',
-        'EXIST',
-        'NOTDIR',
-        'ISDIR',
-        'INVAL',
-        'NOTEMPTY',
-        'NAMETOOLONG',
-        'STALE',
-      ] as const) {
-        t.ok(statuses.has(nfsstat3[`NFS3ERR_${name}`]), `NFS3ERR_${name} is among the statuses`);
-      }
-    },
-  );
+    const decoded = await decode(file);
+    compare(t, sent, decoded);
+    const all = new Set(decoded.messages.filter(({ accepted }) => accepted === '0').map(({ procedure }) => procedure));
+    t.strictSame(
+      PROCEDURES.map(idOf).filter(id => !all.has(id)),
+      [],
+      'every procedure of the three programs is there',
+    );
+    const statuses = new Set(decoded.messages.map(({ status }) => Number(status ?? 0)));
+    for (const name of [
+      'NOENT',
+      'ACCES',
+      'EXIST',
+      'NOTDIR',
+      'ISDIR',
+      'INVAL',
+      'NOTEMPTY',
+      'NAMETOOLONG',
+      'STALE',
+    ] as const) {
+      t.ok(statuses.has(nfsstat3[`NFS3ERR_${name}`]), `NFS3ERR_${name} is among the statuses`);
+    }
+  });
 }
 
 const FILES = 100;
 
-t.test('many calls under way at a time: each has its reply', async t => {
+t.test('with many calls under way at a time each has its reply', async t => {
   const { data, state } = folders(t, 'data', 'state');
   for (let i = 0; i < FILES; i++) fs.writeFileSync(join(data, `file ${i}`), Buffer.alloc(i * 777, i));
   await serving(t, [data, '--insecure', '--port', `${PORT}`, '--state-dir', state, '--stages', '2']);
@@ -407,10 +402,10 @@ t.test('many calls under way at a time: each has its reply', async t => {
   eachAnswered(t, messages);
   const seen: Record<string, number> = {};
   for (const { reply, procedure } of messages) if (!reply) seen[procedure] = (seen[procedure] ?? 0) + 1;
-  t.strictSame(seen, counts, 'as many of each procedure as were sent');
+  t.strictSame(seen, counts, 'tshark sees as many calls of each procedure as were sent');
 });
 
-t.test("libnfs' sessions: no malformed packet in either direction", async t => {
+t.test('sessions of libnfs have no malformed packet in either direction', async t => {
   const { data, state, local } = folders(t, 'data', 'state', 'local');
   fs.mkdirSync(join(data, 'many'));
   for (let i = 0; i < 500; i++) fs.writeFileSync(join(data, 'many', `${i}`), '');
@@ -442,7 +437,7 @@ const portmap = <A, R>(
   res: RemoteProcedure<A, R>['res'],
 ) => ({ name: `${vers}.${proc}`, prog: PMAP_PROGRAM, vers, proc, args, res }) satisfies RemoteProcedure<A, R>;
 
-/** One call over UDP, its answer left to tshark. */
+/** Sends one call over UDP. tshark checks the answer. */
 async function datagram(port: number, xid: number, procedure: RemoteProcedure<any, any>, args: unknown): Promise<void> {
   const { prog, vers, proc } = procedure;
   const head = { xid, mtype: msg_type.CALL, rpcvers: RPC_VERSION, prog, vers, proc, cred: sys(0), verf: NO_AUTH };
@@ -453,7 +448,7 @@ async function datagram(port: number, xid: number, procedure: RemoteProcedure<an
   socket.close();
 }
 
-t.test("the port mapper's port, and MOUNT over UDP", async t => {
+t.test('tshark finds nothing wrong with the port mapper and with MOUNT over UDP', async t => {
   const { data, state } = folders(t, 'data', 'state');
   await serving(t, [data, '--insecure', '--port', `${PORT}`, '--state-dir', state, '--portmapper']);
   const file = '/run/portmap.pcap';

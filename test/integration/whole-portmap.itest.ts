@@ -1,4 +1,4 @@
-/** The whole server, as a command, with rpcbind, rpcinfo and showmount around it. */
+/** The whole server, started by its command, with rpcbind, rpcinfo and showmount. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -20,7 +20,7 @@ const run = promisify(execFile);
 const remote = remoteHost();
 const main = join(import.meta.dirname, '../../src/main.ts');
 
-/** Starts the server and waits until it serves; `stop` answers with its exit code. */
+/** Starts the server and waits until it serves. `stop` returns its exit code. */
 async function serve(t: Test, dir: string, ...args: string[]) {
   const argv = [main, 'serve', join(dir, 'data'), '--state-dir', join(dir, 'state'), ...args];
   const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -57,7 +57,7 @@ async function mounted(t: Test): Promise<string> {
   return dir;
 }
 
-t.test('with the built-in port mapper: clients find exports, mount, and are listed, also after a restart', async t => {
+t.test('with the built-in port mapper clients find exports, mount, and are listed, also after a restart', async t => {
   const dir = await mounted(t);
   const path = join(dir, 'data');
   const args = ['--host', '::', '--portmapper', '--insecure'];
@@ -71,7 +71,7 @@ t.test('with the built-in port mapper: clients find exports, mount, and are list
   t.teardown(() => client.close());
   const byName = await client.call(MNT3, '/data/deep//er/');
   const byPath = await client.call(MNT3, `${path}/deep/er`);
-  t.same(byName, byPath, 'the same directory by both of its paths');
+  t.same(byName, byPath, 'both paths lead to the same directory');
   t.equal(byName.fhs_status, 0);
   t.match(await client.call(MNT3, '/data/nowhere'), { fhs_status: 2 });
   t.match(await client.call(MNT3, '/nowhere'), { fhs_status: 13 });
@@ -99,7 +99,7 @@ t.test('with the built-in port mapper: clients find exports, mount, and are list
   ]);
 });
 
-t.test('with rpcbind: registered while it serves, and not a moment longer', async t => {
+t.test('with rpcbind the server is registered exactly while it serves', async t => {
   const rpcbind = spawn('rpcbind', ['-f'], { stdio: 'inherit' });
   t.teardown(() => rpcbind.kill());
   for (let up = false; !up;) {
@@ -117,17 +117,17 @@ t.test('with rpcbind: registered while it serves, and not a moment longer', asyn
   const killed = await serve(t, dir, '--host', '::', '--portmap');
   for (let i = 0; i < 100 && (await registered()).length < 14; i++) await sleep(20);
   await killed.stop('SIGKILL');
-  t.equal((await registered()).length, 14, 'left behind');
+  t.equal((await registered()).length, 14, 'a killed server leaves its registration behind');
   const next = await serve(t, dir, '--host', '::', '--port', '3049', '--portmap');
   for (let i = 0; i < 100 && !(await registered()).every(line => line.includes('.11.233')); i++) await sleep(20);
-  t.ok((await registered()).every(line => line.includes('.11.233')), 'taken over');
+  t.ok((await registered()).every(line => line.includes('.11.233')), 'the next server takes the registration over');
   t.equal(await next.stop(), 0);
   t.strictSame(await registered(), []);
 }); // prettier-ignore
 
-t.test('with no port mapper at all: one warning, and it serves', async t => {
+t.test('without any port mapper the server logs one warning and serves', async t => {
   const server = await serve(t, await mounted(t), '--portmap');
-  // The test runner loads modules of its own into all programs, of which the server warns as well.
+  // The test runner loads modules of its own into all programs, and the server warns of them as well.
   const isWarning = (line: string) => line.includes('"level":40') && !line.includes('NODE_OPTIONS');
   for (let i = 0; i < 100 && !server.lines.some(isWarning); i++) await sleep(20);
   const warnings = server.lines.filter(isWarning);
@@ -136,7 +136,10 @@ t.test('with no port mapper at all: one warning, and it serves', async t => {
   t.equal(await server.stop(), 0);
 });
 
-/** Calls procedure 0 from the other machine by a connected socket, which takes a reply from the address asked alone. */
+/**
+ * Calls procedure 0 from the other machine on a connected socket, which accepts a reply only from the address that it
+ * asked.
+ */
 const ASK = `
   const [host, port, program, version] = process.argv.slice(1);
   const call = Buffer.alloc(40);
@@ -151,7 +154,7 @@ const ASK = `
   });
 `;
 
-t.test('over UDP a reply leaves from the address that was asked, also from one that came later', async t => {
+t.test('over UDP a reply comes from the address that was asked, even if that was added later', async t => {
   const VIP = ['10.9.0.50', '10.9.0.51'];
   const ip = (verb: string, address: string) => run('ip', ['addr', verb, `${address}/24`, 'dev', 'here']);
   await ip('add', VIP[0]!);
