@@ -22,7 +22,7 @@ t.test('tasks run one after the other, in order', async t => {
   t.strictSame(events, ['a begins', 'a ends', 'b']);
 });
 
-t.test('the failure of a task reaches its caller only; the next task runs', async t => {
+t.test('the failure of a task reaches its caller only, and the next task runs', async t => {
   const serial = new Serial();
   const failed = serial.run(() => Promise.reject(new Error('no')));
   const thrown = serial.run(() => {

@@ -47,7 +47,7 @@ const bad: Record<string, readonly [text: string, line: string]> = {
   hosts: [brick + top(' option rpc-auth.addr.allow a[b\n'), ':8: expected an address (10.0.0.1, fd00::1), '],
 };
 
-t.test('bad volfiles', async t => {
+t.test('invalid volfiles are refused', async t => {
   for (const [name, [text, line]] of Object.entries(bad)) {
     const file = join(vol, `${name}.vol`);
     writeFileSync(file, text);
@@ -55,18 +55,18 @@ t.test('bad volfiles', async t => {
     t.equal(code, 2, name);
     t.ok(stderr.startsWith(file + line), `${name}: ${stderr}`);
     t.equal(stderr.split('\n').length, 2, 'one line');
-    t.strictSame(await refused(t, ['serve', '-f', file]), { code, stderr }, 'serve refuses it in the same words');
+    t.strictSame(await refused(t, ['serve', '-f', file]), { code, stderr }, 'serve refuses it with the same words');
   }
 });
 
-t.test('so it is in processes of their own', async t => {
+t.test('invalid volfiles are refused in processes of their own as well', async t => {
   const file = join(vol, 'range.vol');
   const [checked, served] = await Promise.all([bricknfs(['check', '-f', file]), bricknfs(['serve', '-f', file])]);
   t.strictSame(checked, { code: 2, stdout: '', stderr: `${file}${bad['range']![1]}\n` });
   t.strictSame(served, checked);
 });
 
-t.test('a good one: the effective graph, the exports, what is ignored', async t => {
+t.test('check prints the effective graph, the exports, and what is ignored', async t => {
   const file = join(vol, 'good.vol');
   writeFileSync(file, brick + top(' option nfs3.brick.squash root\n option nfs.acl on\n'));
   const { code, stdout, stderr } = await bricknfs(['check', '-f', file, '--xlator-option', 'nfs.nfs.port=3049']);

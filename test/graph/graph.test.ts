@@ -13,7 +13,7 @@ import { Fd, Inode } from '#src/graph/inode.ts';
 import { envOf, frame, graphOf, keptLog, stackOf, TEST_XLATORS } from '../support/graph.ts';
 import { gfidOf } from '../support/iatt.ts';
 
-/** Says what is done to it. */
+/** An xlator type that records what happens to it. */
 function recorder() {
   const events: string[] = [];
   const options = {
@@ -75,7 +75,7 @@ volume top
 end-volume
 `;
 
-t.test('the life of a graph: made and started from the bottom up, taken down from the top', async t => {
+t.test('a graph is made and started from the bottom up, and taken down from the top', async t => {
   const { events, registry } = recorder();
   const graph = await graphOf(t, diamond, { registry });
   t.equal(graph.top.name, 'top');
@@ -109,7 +109,7 @@ t.test('the life of a graph: made and started from the bottom up, taken down fro
   ]);
 });
 
-t.test('child-down goes up', async t => {
+t.test('child-down is passed up', async t => {
   const { events, registry } = recorder();
   const graph = await graphOf(t, diamond, { registry });
   events.length = 0;
@@ -117,7 +117,7 @@ t.test('child-down goes up', async t => {
   t.strictSame(events, ['child-down left from brick', 'child-down top from left']);
 });
 
-t.test('when one cannot start, those below it are taken down', async t => {
+t.test('if an xlator cannot start, those below it are taken down', async t => {
   const { events, registry } = recorder();
   const overrides = ['right.fail-init=on'];
   const promise = Graph.load({ text: diamond, file: 'd.vol', registry, overrides, env: envOf() });
@@ -129,14 +129,14 @@ t.test('when one cannot start, those below it are taken down', async t => {
   t.strictSame(events.slice(4), ['init brick', 'init left', 'fini left', 'fini brick']);
 });
 
-t.test('when one cannot even be made, nothing is started', async t => {
+t.test('if an xlator cannot be made, nothing is started', async t => {
   const { events, registry } = recorder();
   const promise = Graph.load({ text: diamond, file: 'd.vol', registry, overrides: ['top.fail-new=1'], env: envOf() });
   await t.rejects(promise, { message: 'd.vol:13: volume "top" (test/layer) cannot start: no memory' });
   t.equal(events.length, 4);
 });
 
-t.test('one that does not stop cleanly does not keep the others up', async t => {
+t.test('an xlator that does not stop cleanly does not keep the others up', async t => {
   const { events, registry } = recorder();
   const { log, lines } = keptLog();
   const graph = await graphOf(t, diamond, { registry, overrides: ['*.fail-fini=on'], env: envOf({ log }) });
@@ -147,7 +147,7 @@ t.test('one that does not stop cleanly does not keep the others up', async t => 
   t.match(lines[0], { level: 50, msg: 'volume "top" did not stop cleanly', err: { message: 'stuck' } });
 });
 
-t.test('options that nobody knows and volumes that nobody uses are reported, not refused', async t => {
+t.test('unknown options and unused volumes are reported, and not refused', async t => {
   const { log, lines } = keptLog();
   const text = `
 volume spare
@@ -205,7 +205,7 @@ end-volume
   t.equal(parseVolfile(printPlan(plan), 'again').length, 4);
 });
 
-t.test('an override of a volume and an option with dots in their names', async t => {
+t.test('an override may name a volume and an option with dots in their names', async t => {
   class Dotted extends Xlator {
     static readonly children = [0, 0] as const;
     static readonly options = { 'a.b': integer({ default: 0, min: 0, max: 9 }, '') };
@@ -217,7 +217,7 @@ t.test('an override of a volume and an option with dots in their names', async t
   t.strictSame([...volumes[0]!.read.origins], [['a.b', '--xlator-option my.data.a.b=5']]);
 });
 
-t.test('a volume is read-only by a layer of its own, or when all ways below lead to one', async t => {
+t.test('a volume is read-only if a layer of its own makes it so, or if all of its children are', async t => {
   class Frozen extends Xlator {
     static readonly options = { thaw: bool({ default: false }, '') };
     static readonly readOnly = ({ thaw }: { thaw: boolean }) => !thaw;
@@ -253,26 +253,26 @@ t.test('a volume is read-only by a layer of its own, or when all ways below lead
 const brick = 'volume brick\n type test/memory\nend-volume\n';
 const bad: [string, string, string[], string | RegExp][] = [
   [
-    'a type that is not known',
+    'an unknown type',
     'volume a\n type storage/posxi\nend-volume',
     [],
     /^f:2: expected a type that is known \(debug\/delay-gen, .*, or file:PATH\), found "storage\/posxi" \(did you mean "storage\/posix"\?\)$/,
   ],
-  ['a type that is like none', 'volume a\n type constructor\nend-volume', [], /^f:2: .* found "constructor"$/],
+  ['a type that resembles no other', 'volume a\n type constructor\nend-volume', [], /^f:2: .* found "constructor"$/],
   [
-    'no child for a layer',
+    'a layer without a child',
     'volume a\n\n type debug/trace\nend-volume',
     [],
     'f:1: expected 1 subvolume for debug/trace in volume "a", found none',
   ],
   [
-    'two children for a layer of one',
+    'two children of a layer that takes one',
     `${brick}volume b\n type test/memory\nend-volume\nvolume a\n type debug/trace\n subvolumes brick\n  b\nend-volume`,
     [],
     'f:10: expected 1 subvolume for debug/trace in volume "a", found 2',
   ],
   [
-    'a child for a leaf',
+    'a child of a leaf',
     `${brick}volume a\n type test/memory\n subvolumes brick\nend-volume`,
     [],
     'f:6: expected no subvolumes for test/memory in volume "a", found 1',
@@ -302,7 +302,7 @@ const bad: [string, string, string[], string | RegExp][] = [
     '--xlator-option files=a.b: expected NAME.OPTION=VALUE, NAME being a volume of the volfile, found "files=a.b"',
   ],
   [
-    'an override of a volume that is not there',
+    'an override of a missing volume',
     brick,
     ['brik.files=a'],
     '--xlator-option brik.files=a: expected a volume of the volfile (brick), found "brik.files"',
@@ -316,20 +316,20 @@ for (const [name, text, overrides, message] of bad) {
   });
 }
 
-t.test('what an xlator does not override goes to the child, whose promise is the answer', async t => {
+t.test('a fop that an xlator does not override goes to the child, whose promise is returned', async t => {
   const graph = await graphOf(t, stackOf('debug/trace exclude-ops=lookup', 'test/memory files=a'));
   const inode = new Inode(gfidOf(1), 2);
   t.match(await graph.top.lookup(frame, inode, 'a'), { iatt: { type: 1 } });
 });
 
-t.test('a leaf refuses what it has not, with a promise', async t => {
+t.test('a leaf refuses a fop that it lacks with a rejected promise', async t => {
   const { registry } = recorder();
   const graph = await graphOf(t, 'volume leaf\n type test/leaf\nend-volume', { registry });
   const reply = graph.top.stat(frame, new Inode(gfidOf(1), 2));
   await t.rejects(reply, { code: 'EOPNOTSUPP', message: 'test/leaf implements no stat and has no child' });
 });
 
-t.test('subtree: each once, parents first; forget and release: each xlator that has them, once', async t => {
+t.test('subtree lists each xlator once, parents first, and forget and release reach each xlator once', async t => {
   const forgotten: string[] = [];
   const released: string[] = [];
   class Holder extends Xlator {
@@ -354,7 +354,7 @@ t.test('subtree: each once, parents first; forget and release: each xlator that 
 });
 
 t.test(
-  'a brick that hung and then cannot be initialised is tried again now and then, until the graph stops',
+  'a brick that hung and then cannot be initialised is retried from time to time until the graph stops',
   async t => {
     const tries: number[] = [];
     const third = Promise.withResolvers<void>();
@@ -363,7 +363,7 @@ t.test(
       static readonly children: readonly [number, number] = [0, 0];
 
       override async init() {
-        await new Promise(resolve => setImmediate(resolve)); // as a look at a disk does
+        await new Promise(resolve => setImmediate(resolve)); // Reading a disk takes time as well.
         if (tries.push(performance.now()) === 3) third.resolve();
         throw new FsError('EIO');
       }
@@ -376,16 +376,16 @@ t.test(
     const graph = await Graph.prepare(await planGraph(source), envOf({ watch }));
     t.teardown(() => graph.stop());
     void graph.up();
-    t.equal(tries.length, 0, 'not while it hangs');
+    t.equal(tries.length, 0, 'not retried while it hangs');
     hanging[0] = 0;
-    const running = setTimeout(() => {}, 60_000); // the graph's own timer keeps no process
+    const running = setTimeout(() => {}, 60_000); // The graph's own timer does not keep the process alive.
     t.teardown(() => clearTimeout(running));
     await third.promise;
-    t.ok(tries[2]! - tries[0]! > 500, 'with pauses between');
+    t.ok(tries[2]! - tries[0]! > 500, 'retried with pauses');
     await graph.stop();
     await new Promise(resolve => setTimeout(resolve, 50));
     const { length } = tries;
     await new Promise(resolve => setTimeout(resolve, 100));
-    t.equal(tries.length, length, 'not after the stop');
+    t.equal(tries.length, length, 'not retried after the stop');
   },
 );

@@ -126,7 +126,7 @@ const stanza = (options: Record<string, string | Setting>, ...subvolumes: string
   ),
 });
 
-t.test('what is not set has its default, what is set its place', async t => {
+t.test('an option that is not set has its default, and one that is set has its place', async t => {
   const { values, origins, unknown, warnings } = readOptions(table, stanza({ directory: '/d', ro: 'yes' }));
   // The types come from the table.
   const typed: { directory: string; port: number; 'read-only': boolean; id: string | undefined } = values;
@@ -149,7 +149,7 @@ t.test('what is not set has its default, what is set its place', async t => {
   t.strictSame([...unknown, ...warnings], []);
 });
 
-t.test('names within names: a Map, and the exact name is another option', async t => {
+t.test('options for many names become a Map, and an exact name is another option', async t => {
   const options = {
     directory: '/d',
     'auth.unix': 'off',
@@ -178,7 +178,7 @@ t.test('names within names: a Map, and the exact name is another option', async 
   t.equal(origins.get('auth.unix.c.allow'), 'f:6');
 });
 
-t.test('a name within a name must be a subvolume', async t => {
+t.test('a name within an option must be a subvolume', async t => {
   const bad: [string, string[], string][] = [
     ['auth.unix.d', [], '"v" (it has none) in option auth.unix.d, found "d"'],
     ['auth.unix.dta', ['data'], '"v" (data) in option auth.unix.dta, found "dta" (did you mean "data"?)'],
@@ -203,7 +203,7 @@ t.test('a name within a name must be a subvolume', async t => {
   });
 });
 
-t.test('unknown options are reported, with what may have been meant', async t => {
+t.test('unknown options are reported with a suggestion', async t => {
   const options = {
     directory: '/d',
     'read-olny': 'on',
@@ -223,7 +223,7 @@ t.test('unknown options are reported, with what may have been meant', async t =>
   );
 });
 
-t.test('options of other software', async t => {
+t.test('options of other software are ignored or replaced as the table says', async t => {
   const foreign = { acl: { ignored: 'there are none' }, 'limit.*': { instead: 'option port' } };
   const { warnings, unknown } = readOptions(table, stanza({ directory: '/d', acl: 'on' }), foreign);
   t.strictSame(warnings, ['f:4: volume "v": option acl has no effect here: there are none']);
@@ -234,7 +234,7 @@ t.test('options of other software', async t => {
   });
 });
 
-t.test('the command line wins, also under another name', async t => {
+t.test('an override on the command line wins, also under another name', async t => {
   const override = { value: 'off', where: '--xlator-option v.readonly=off', override: true };
   const { values, origins } = readOptions(table, stanza({ directory: '/d', ro: 'on', readonly: override }));
   t.equal(values['read-only'], false);
@@ -251,10 +251,14 @@ const bad: [string, Record<string, string>, string][] = [
     { directory: '/d', port: '0' },
     'f:4: expected a whole number from 1 to 65535 for option port, found "0"',
   ],
-  ['no path', { directory: 'd' }, 'f:3: expected an absolute path, such as /srv/data for option directory, found "d"'],
+  [
+    'not a path',
+    { directory: 'd' },
+    'f:3: expected an absolute path, such as /srv/data for option directory, found "d"',
+  ],
   ['empty', { directory: '' }, 'f:3: expected an absolute path, such as /srv/data for option directory, found ""'],
   [
-    'required and not there',
+    'required but missing',
     { port: '1' },
     'f:1: expected option directory (an absolute path, such as /srv/data), found volume "v" without it',
   ],
@@ -292,14 +296,14 @@ const shown: [string, Option<any>, unknown][] = [
 ];
 
 for (const [text, option, value] of shown) {
-  t.test(`a value is shown as a volfile has it: ${text || 'nothing'}`, async t => {
+  t.test(`a value is shown as a volfile writes it: ${text || 'nothing'}`, async t => {
     t.equal(showOption(option, value), text);
     if (text !== '') t.strictSame(option.parse(text), value);
   });
 }
 
 t.test('an option says when a change of it takes effect', async t => {
-  t.equal(flag.effect, undefined, 'with a new graph');
+  t.equal(flag.effect, undefined, 'a change takes effect with a new graph');
   t.equal(live(flag).effect, 'live');
   t.equal(atStart(limiting(flag)).effect, 'start');
   t.equal(each(limiting(live(flag))).effect, 'live');

@@ -8,12 +8,12 @@ import { envOf, frame, graphOf, TEST_XLATORS, volumeOf } from '../support/graph.
 
 const readme = new URL('../../src/xlators/README.md', import.meta.url);
 
-/** The blocks of code of a text, in order. */
+/** The blocks of code in a text, in order. */
 const blocksOf = (text: string) => [...text.matchAll(/^```\w*\n(.*?)^```$/gms)].map(([, block]) => block!);
 
-t.test('the example of the README, as it stands there', async t => {
+t.test('the example of the README works as it is written there', async t => {
   const [module, volfile] = blocksOf(await readFile(readme, 'utf8'));
-  t.ok(module!.split('\n').length <= 30, 'in under 30 lines');
+  t.ok(module!.split('\n').length <= 30, 'the example has at most 30 lines');
   const dir = t.testdir({ 'caesar.ts': module!, data: {}, state: {} });
   const { top, table, root } = await volumeOf(t, volfile!, {
     file: join(dir, 'caesar.vol'),
@@ -25,12 +25,12 @@ t.test('the example of the README, as it stands there', async t => {
   const { fd } = table.link(iatt);
   const text = Buffer.from('Veni, vidi, XYZ.');
   await top.writev(frame, fd, text, 0, Stable.UNSTABLE);
-  t.equal(text.toString(), 'Veni, vidi, XYZ.', 'what it was given is as it was');
+  t.equal(text.toString(), 'Veni, vidi, XYZ.', "the caller's buffer is unchanged");
   t.equal(await readFile(join(dir, 'data', 'f'), 'utf8'), 'Yhql, ylgl, ABC.');
   t.equal((await top.readv(frame, fd, 100, 0)).data.toString(), 'Veni, vidi, XYZ.');
 });
 
-t.test('the example of a note, as it stands there', async t => {
+t.test('the example of a note works as it is written there', async t => {
   const module = blocksOf(await readFile(readme, 'utf8'))[2]!;
   const dir = t.testdir({ 'sized.ts': module });
   const { top, table, root } = await volumeOf(t, over('file:sized.ts'), { file: join(dir, 'sized.vol') });
@@ -52,7 +52,7 @@ export default class extends Xlator {
   async readlink() { return { target: '${name}' }; }
 }`;
 
-t.test('an edited module is loaded anew', async t => {
+t.test('an edited module is loaded again', async t => {
   const dir = t.testdir({ 'mine.ts': greeter('one') });
   const target = async () => {
     const { top, root } = await volumeOf(t, over('file:mine.ts'), { file: join(dir, 'a.vol') });
@@ -66,7 +66,7 @@ t.test('an edited module is loaded anew', async t => {
   t.equal(await target(), 'two');
 });
 
-t.test('relative to the volfile, absolute, or a URL', async t => {
+t.test('a path may be relative to the volfile, absolute, or a URL', async t => {
   const dir = t.testdir({ xlators: { 'a mine#1.ts': greeter('here') }, etc: {} });
   const path = join(dir, 'xlators', 'a mine#1.ts');
   for (const type of [`"file:../xlators/a mine#1.ts"`, `"file:${path}"`, pathToFileURL(path).href]) {
@@ -79,21 +79,21 @@ const bad: [string, string | undefined, RegExp][] = [
   ['no such file', undefined, /^a\.vol:5: expected a module with an xlator, found no file .*mine\.ts$/],
   ['a syntax error', 'const a = 1;\n\nlet let = ;', /^a\.vol:5: cannot load .*mine\.ts \(line 3\): SyntaxError: .+/],
   [
-    'it throws',
+    'a module that throws',
     'throw new TypeError("so it is");',
     /^a\.vol:5: cannot load .*mine\.ts \(line 1\): TypeError: so it is$/,
   ],
   [
-    'it imports what is not there',
+    'a module that imports a missing one',
     'import "./nowhere.ts";',
     /^a\.vol:5: cannot load .*mine\.ts: Error: Cannot find module '.*nowhere\.ts'/,
   ],
   [
-    'nothing by default',
+    'no default export',
     'export const a = 1;',
     /extends Xlator \(of 'bricknfs\/graph\/xlator\.ts'\), found no default export$/,
   ],
-  ['no class', 'export default 5;', /, found a default export that is no such class$/],
+  ['a default export that is not a class', 'export default 5;', /, found a default export that is no such class$/],
   ['another class', 'export default class {}', /, found a default export that is no such class$/],
 ];
 

@@ -1,4 +1,7 @@
-/** The table against a dumb second one that remembers everything until it is told that the real one forgot. */
+/**
+ * Compares the inode table with a simple model, which remembers everything until it learns that the table has forgotten
+ * it.
+ */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
@@ -7,7 +10,7 @@ import type { Inode } from '#src/graph/inode.ts';
 import { InodeTable } from '#src/inode/table.ts';
 import { gfidOf, iattOf } from '../support/iatt.ts';
 
-/** 1 is the root, up to 6 are directories, the others files. */
+/** Number 1 is the root, numbers up to 6 are directories, and the others are files. */
 const DIRS = 6;
 const OBJECTS = 16;
 const PURGED_MAX = 8;
@@ -19,9 +22,9 @@ interface Known {
 
 class Model {
   readonly known = new Map<number, Known>();
-  /** `parent/name` to number; in the order in which they were noted. */
+  /** The number of the object with each name, `parent/name`, in the order in which the names were noted. */
   readonly names = new Map<string, number>();
-  /** Objects that somebody still holds although the table has them no more. */
+  /** Objects that a caller still holds although the table has forgotten them. */
   readonly ghosts = new Map<Inode, number>();
 
   parentOf(number: number): number | undefined {
@@ -52,7 +55,7 @@ class Model {
     this.known.delete(number);
     if (refs > 0) this.ghosts.set(inode, refs);
     for (const [path, other] of this.names) if (other === number) this.names.delete(path);
-    // What was in it is not found there any more; the table keeps those names as long as the objects, unreachable.
+    // The names in it can no longer be found. The table keeps them as long as the objects, out of reach.
     for (const path of this.names.keys()) if (path.startsWith(`${number}/`)) this.names.delete(path);
   }
 }
@@ -68,7 +71,7 @@ class Real {
 
 const numberOf = (inode: Inode) => inode.gfid.readUInt32BE(12);
 
-/** Follows what the real table has purged, if it may have, and compares all there is. */
+/** Follows what the table has purged, if it was allowed to, and compares everything. */
 function settle(model: Model, real: Real, expected: readonly Inode[] = []): void {
   const purged = real.forgotten.filter(inode => !expected.includes(inode));
   assert(purged.length <= PURGED_MAX);
@@ -76,10 +79,10 @@ function settle(model: Model, real: Real, expected: readonly Inode[] = []): void
     const number = numberOf(inode);
     const known = model.known.get(number);
     assert.equal(known?.inode, inode, 'what is forgotten was known');
-    assert.equal(known!.refs, 0, 'nobody holds what is purged');
+    assert.equal(known!.refs, 0, 'a purged inode has no references');
     assert(number !== 1);
   }
-  // In their order: when several went in one call, children went before their directories.
+  // In this order: when several are purged in one call, children are purged before their directories.
   for (const inode of purged) {
     const number = numberOf(inode);
     assert(!model.hasNames(number), 'a directory stays as long as an entry of it');
@@ -119,7 +122,7 @@ const command = (
   toString: () => text,
 });
 
-/** An object that has lost a name is forgotten if it is unused and no directory with remembered entries. */
+/** An object that has lost a name is forgotten if it is unused and not a directory with remembered entries. */
 function expectForgotten(model: Model, forgotten: readonly Inode[], number: number): void {
   const { inode, refs } = model.known.get(number)!;
   assert.equal(forgotten.includes(inode), refs === 0 && !model.hasNames(number));
@@ -129,7 +132,7 @@ const anyObject = fc.integer({ min: 1, max: OBJECTS });
 const anyName = fc.constantFrom('a', 'b', 'c');
 const iatt = (number: number) => iattOf({ gfid: gfidOf(number), type: number <= DIRS ? FileType.DIR : FileType.REG });
 
-/** The most of what happens. */
+/** Most of the commands. */
 const named = fc.tuple(anyObject, anyObject, anyName).map(([number, parent, name]) =>
   command(`link ${number} as ${parent}/${name}`, [parent], (model, { table }, [directory]) => {
     const inode = table.link(iatt(number), directory, name);
@@ -210,7 +213,7 @@ const commands = [
   anyObject.map(number => command(`forget ${number}`, [number], (_model, { table }, [inode]) => table.forget(inode!))),
 ];
 
-t.test('whatever is done to the table, it knows what a dumb one knows', async () => {
+t.test('whatever is done to the table, it knows what a simple model knows', async () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 8 }),

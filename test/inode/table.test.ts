@@ -14,7 +14,7 @@ function tableWith(limit: number) {
   return { table: new InodeTable({ limit, forget: inode => void forgotten.push(inode) }), forgotten };
 }
 
-t.test('the root is there from the start and never goes', async t => {
+t.test('the root is there from the start and stays', async t => {
   const { table, forgotten } = tableWith(1);
   t.equal(table.find(ROOT_GFID), table.root);
   t.equal(table.find(Buffer.from('00000000000000000000000000000001', 'hex')), table.root);
@@ -26,7 +26,7 @@ t.test('the root is there from the start and never goes', async t => {
   t.equal(table.path(table.root), '/');
 });
 
-t.test('an inode is one object, found by its gfid wherever that stands', async t => {
+t.test('an inode is one object, found by its gfid in any buffer', async t => {
   const { table } = tableWith(10);
   const inode = table.link(file(7));
   t.equal(table.link(file(7)), inode);
@@ -37,7 +37,7 @@ t.test('an inode is one object, found by its gfid wherever that stands', async t
   t.throws(() => table.link(iattOf({ gfid: Buffer.alloc(3) })), RangeError);
 });
 
-t.test('the notes of attributes are put into the slots of the inode, each time they come', t => {
+t.test('notes of attributes are put into the slots of the inode each time', t => {
   const { table } = tableWith(10);
   const layout = { name: 'layout' };
   const next = { slot: 4, value: 'below', next: undefined };
@@ -51,7 +51,7 @@ t.test('the notes of attributes are put into the slots of the inode, each time t
   t.end();
 });
 
-t.test('the gfid of a handle stays apart from the record it came in', async t => {
+t.test('the gfid of a handle does not keep the record in which it came', async t => {
   const { table } = tableWith(10);
   const record = Buffer.concat([Buffer.alloc(9), gfidOf(7)]);
   table.link(file(7));
@@ -60,7 +60,7 @@ t.test('the gfid of a handle stays apart from the record it came in', async t =>
   t.same(table.find(gfidOf(7))?.gfid, gfidOf(7));
 });
 
-t.test('hard links: one inode under several names', async t => {
+t.test('hard links are one inode with several names', async t => {
   const { table } = tableWith(10);
   const a = table.link(dir(2), table.root, 'a');
   const inode = table.link(file(3), table.root, 'x');
@@ -75,7 +75,7 @@ t.test('hard links: one inode under several names', async t => {
   t.equal(table.path(inode), '/x');
 });
 
-t.test('of very many hard links the oldest are forgotten', async t => {
+t.test('the oldest of very many hard links are forgotten', async t => {
   const { table } = tableWith(10);
   const inode = table.link(file(3));
   for (let i = 0; i <= DENTRIES_MAX; i++) table.link(file(3), table.root, `${i}`);
@@ -84,7 +84,7 @@ t.test('of very many hard links the oldest are forgotten', async t => {
   t.equal(table.lookup(table.root, `${DENTRIES_MAX}`), inode);
 });
 
-t.test('a directory has one name: a new one replaces the old', async t => {
+t.test('a directory has one name, and a new one replaces the old', async t => {
   const { table } = tableWith(10);
   const a = table.link(dir(2), table.root, 'a');
   table.link(dir(2), table.root, 'b');
@@ -92,7 +92,7 @@ t.test('a directory has one name: a new one replaces the old', async t => {
   t.equal(table.lookup(table.root, 'b'), a);
 });
 
-t.test('a name that now is another object', async t => {
+t.test('a name can become that of another object', async t => {
   const { table } = tableWith(10);
   table.link(file(2), table.root, 'a');
   const other = table.link(file(3), table.root, 'a');
@@ -123,7 +123,7 @@ t.test('a removed object is forgotten by its gfid if it is not known by the remo
   t.equal(table.stats().inodes, 1);
 });
 
-t.test('a moved name', async t => {
+t.test('a moved name leads to the same inode', async t => {
   const { table, forgotten } = tableWith(20);
   const a = table.link(dir(2), table.root, 'a');
   const b = table.link(dir(3), table.root, 'b');
@@ -134,29 +134,29 @@ t.test('a moved name', async t => {
   t.equal(table.lookup(b, 'y'), x);
   t.same(forgotten, [y], 'the inode that it replaced is forgotten');
 
-  t.test('that is not remembered: the name that it replaced is forgotten all the same', async t => {
+  t.test('not remembered: the name that it replaced is forgotten all the same', async t => {
     table.moved(a, 'unknown', b, 'y');
     t.equal(table.lookup(b, 'y'), undefined);
     t.same(forgotten, [y, x]);
   });
-  t.test('that replaced an object known by its gfid alone', async t => {
+  t.test('replacing an object that is known by its gfid alone', async t => {
     const nameless = table.link(file(8));
     table.moved(a, 'unknown', b, 'unknown', gfidOf(8));
     t.same(forgotten, [y, x, nameless]);
   });
-  t.test('of the same inode as the other name: both stay, rename(2)', async t => {
+  t.test('onto another name of the same inode: both stay, as in rename(2)', async t => {
     const inode = table.link(file(6), a, 'one');
     table.link(file(6), b, 'two');
     table.moved(a, 'one', b, 'two');
     t.equal(table.lookup(a, 'one'), inode);
     t.equal(table.lookup(b, 'two'), inode);
   });
-  t.test('of a directory: what is below it moves, too', async t => {
+  t.test('of a directory: everything below it moves, too', async t => {
     const inode = table.link(file(7), a, 'z');
     table.moved(table.root, 'a', b, 'c');
     t.equal(table.path(inode), '/b/c/z');
   });
-  t.test('onto itself', async t => {
+  t.test('onto itself: nothing changes', async t => {
     table.moved(b, 'c', b, 'c');
     t.equal(table.lookup(b, 'c'), a);
   });
@@ -167,7 +167,7 @@ t.test('a directory below itself is refused', async t => {
   const a = table.link(dir(2), table.root, 'a');
   const b = table.link(dir(3), a, 'b');
   const c = table.link(dir(4), b, 'c');
-  t.equal(table.link(dir(2), c, 'a again'), a, 'the inode is given nevertheless');
+  t.equal(table.link(dir(2), c, 'a again'), a, 'the inode is returned nevertheless');
   t.equal(table.lookup(c, 'a again'), undefined);
   table.link(dir(3), b, 'itself');
   t.equal(table.lookup(b, 'itself'), undefined);
@@ -177,7 +177,7 @@ t.test('a directory below itself is refused', async t => {
   t.equal(table.path(c), '/a/b/c');
 });
 
-t.test('a tree deeper than can be checked takes no more directories, but files', async t => {
+t.test('a tree too deep to be checked takes no more directories, but still takes files', async t => {
   const { table } = tableWith(1e6);
   let at = table.root;
   for (let i = 2; i < DEPTH_MAX + 2; i++) at = table.link(dir(i), at, 'd');
@@ -190,7 +190,7 @@ t.test('a tree deeper than can be checked takes no more directories, but files',
   t.equal(next.type, FileType.DIR);
 });
 
-t.test('names that say nothing are not noted', async t => {
+t.test('empty names, . and .., and names below a file are not noted', async t => {
   const { table } = tableWith(10);
   const a = table.link(dir(2), table.root, 'a');
   const f = table.link(file(3), table.root, 'f');
@@ -202,13 +202,13 @@ t.test('names that say nothing are not noted', async t => {
   t.equal(table.lookup(f, 'below a file'), undefined);
 });
 
-t.test('names are bytes; in messages they are text', async t => {
+t.test('names are bytes, and text in messages', async t => {
   const { table } = tableWith(10);
   const name = Buffer.from('dürr').toString('latin1');
   t.equal(table.path(table.link(file(3), table.root, name)), '/dürr');
 });
 
-t.test('what nobody uses goes when there is too much, the least lately used first', async t => {
+t.test('unused inodes are forgotten above the limit, the least recently used first', async t => {
   const { table, forgotten } = tableWith(4);
   const inodes = [2, 3, 4, 5].map(number => table.link(file(number)));
   table.find(gfidOf(2));
@@ -219,7 +219,7 @@ t.test('what nobody uses goes when there is too much, the least lately used firs
   t.not(table.link(file(3)), inodes[1], 'another object when it comes back');
 });
 
-t.test('even if all are used all the time, there are no more than the limit', async t => {
+t.test('even if all inodes are used all the time, there are no more than the limit', async t => {
   const { table, forgotten } = tableWith(100);
   for (let i = 2; i < 2000; i++) {
     table.link(file(i));
@@ -231,7 +231,7 @@ t.test('even if all are used all the time, there are no more than the limit', as
   }
 });
 
-t.test('what is in use stays, and goes later', async t => {
+t.test('an inode in use stays, and is forgotten later', async t => {
   const { table, forgotten } = tableWith(2);
   const held = [2, 3, 4, 5, 6].map(number => table.ref(table.link(file(number))));
   for (let i = 100; i < 200; i++) table.link(file(i));
@@ -239,7 +239,7 @@ t.test('what is in use stays, and goes later', async t => {
   t.strictSame(table.stats().inUse, 6);
   table.ref(held[0]!);
   for (const inode of held) table.unref(inode);
-  t.equal(table.stats().inUse, 2, 'the root, and what is held twice');
+  t.equal(table.stats().inUse, 2, 'the root, and the inode that is held twice');
   t.ok(table.stats().inodes <= 2 + 2);
   table.unref(held[0]!);
   t.ok(table.stats().inodes <= 1 + 2);
@@ -260,7 +260,7 @@ t.test('a directory stays as long as an entry of it is remembered', async t => {
   t.ok(table.stats().inodes <= 4);
 });
 
-t.test('invalidate: found no more, forgotten when nobody holds it', async t => {
+t.test('an invalidated inode is no longer found, and is forgotten when it is no longer held', async t => {
   const { table, forgotten } = tableWith(10);
   const inode = table.ref(table.link(file(2), table.root, 'f'));
   table.invalidate(inode);
@@ -275,15 +275,18 @@ t.test('invalidate: found no more, forgotten when nobody holds it', async t => {
   t.same(forgotten, [inode]);
   t.equal(table.find(gfidOf(2)), other);
 
-  t.test('what is used after it had gone is forgotten again, since slots may have been filled', async () => {
-    table.ref(inode);
-    table.unref(inode);
-    t.same(forgotten, [inode, inode]);
-    t.equal(table.stats().inUse, 1);
-  });
+  t.test(
+    'an inode used after it was forgotten is forgotten again, because its slots may have been filled',
+    async () => {
+      table.ref(inode);
+      table.unref(inode);
+      t.same(forgotten, [inode, inode]);
+      t.equal(table.stats().inUse, 1);
+    },
+  );
 });
 
-t.test('a directory that is gone takes no names and has none', async t => {
+t.test('a directory that is gone has no names and takes none', async t => {
   const { table } = tableWith(10);
   const a = table.link(dir(2), table.root, 'a');
   const f = table.link(file(3), a, 'f');
@@ -305,7 +308,7 @@ t.test('a gfid that turns out to be another kind of object is another inode', as
   t.equal(table.find(gfidOf(2)), after);
 });
 
-t.test('forget: gone when it was taken back as often as it was given out', async t => {
+t.test('forget removes an inode when it was given back as often as it was given out', async t => {
   const { table, forgotten } = tableWith(10);
   const inode = table.link(file(2));
   table.link(file(2));
@@ -320,7 +323,7 @@ t.test('forget: gone when it was taken back as often as it was given out', async
   t.same(forgotten, [inode]);
 });
 
-t.test('an inode of many thousands is found', async t => {
+t.test('one inode is found among many thousands', async t => {
   const { table } = tableWith(100_000);
   for (let i = 2; i < 50_000; i++) table.link(file(i));
   let wrong = 0;
@@ -328,7 +331,7 @@ t.test('an inode of many thousands is found', async t => {
   t.equal(wrong, 0);
 });
 
-t.test('of very many, those that are left are found and the others are not', async t => {
+t.test('of very many inodes, those that remain are found and the others are not', async t => {
   const { table, forgotten } = tableWith(5000);
   for (let i = 2; i < 30_000; i++) table.link(file(i));
   const gone = new Set(forgotten.map(inode => inode.gfid.readUInt32BE(12)));

@@ -89,7 +89,7 @@ const newStyle = (owner: string) =>
     ]),
   ].sort();
 
-t.test("through the socket: everything is registered as root's, and gone again at the end", async t => {
+t.test("through the socket everything is registered as root's, and unregistered at the end", async t => {
   await rpcbind(t);
   const { registrar, warnings } = registrarOf(t);
   await registrar.register(wanted);
@@ -111,13 +111,13 @@ t.test("a killed server's registration does not stop the next one, on the same p
   await other.registrar.register(wanted.map(one => ({ ...one, port: 3049 })));
   t.ok((await rpcinfo()).every(line => line.includes('.11.233')));
   await same.registrar.stop();
-  t.equal((await rpcinfo()).length, 10, "the first leaves alone what is the other's now");
+  t.equal((await rpcinfo()).length, 10, "the first server leaves the other's registration alone");
   await other.registrar.stop();
   t.strictSame(await rpcinfo(), []);
   t.strictSame([...same.warnings(), ...other.warnings()], []);
 });
 
-t.test("a plain user may register through the socket, but not take away what is root's", async t => {
+t.test("a plain user may register through the socket, but not remove root's registrations", async t => {
   await rpcbind(t);
   const old = new PortmapRegistrar({ log: silent });
   await old.register(nfs);
@@ -139,7 +139,7 @@ t.test("a plain user may register through the socket, but not take away what is 
   await old.stop();
 });
 
-t.test('over TCP, from a reserved port', async t => {
+t.test('the server registers over TCP from a reserved port', async t => {
   await rpcbind(t);
   const { registrar, warnings } = registrarOf(t, overTcp);
   await registrar.register(wanted);
@@ -150,7 +150,7 @@ t.test('over TCP, from a reserved port', async t => {
   t.strictSame(warnings(), []);
 });
 
-t.test('over TCP as a plain user: nobody knows whose it is, but it can be registered, and unregistered', async t => {
+t.test('over TCP a plain user can register and unregister, without a known owner', async t => {
   await rpcbind(t);
   process.seteuid!(65534);
   try {
@@ -165,7 +165,7 @@ t.test('over TCP as a plain user: nobody knows whose it is, but it can be regist
   }
 });
 
-t.test('rpcbind restarted in between, or gone: the end is quiet, or one warning', async t => {
+t.test('if rpcbind has restarted the server stops without a warning, and if it is gone with one', async t => {
   const first = await rpcbind(t);
   const { registrar, warnings } = registrarOf(t);
   await registrar.register(wanted);
@@ -180,7 +180,7 @@ t.test('rpcbind restarted in between, or gone: the end is quiet, or one warning'
   t.match(gone.warnings(), [{ msg: /could not unregister/ }]);
 });
 
-t.test('rpcbind restarted: what it knew is registered anew', async t => {
+t.test('after a restart of rpcbind everything is registered again', async t => {
   const first = await rpcbind(t);
   const { registrar, warnings } = registrarOf(t);
   await registrar.register(wanted);
@@ -214,7 +214,7 @@ t.test('rpcinfo finds everything with the built-in port mapper, and reaches it',
   await t.rejects(run('rpcinfo', ['-T', 'tcp', '127.0.0.1', '100021', '4']));
 });
 
-t.test('and so does another machine, at the address that leads here', async t => {
+t.test('another machine finds and reaches everything at the address that leads here', async t => {
   const { programs } = await serveMount(t);
   await serveAt(t, 2049, programs);
   await serveAt(t, 111, portMapper(tableOf(...own, ...wanted)));

@@ -1,6 +1,6 @@
 /**
- * The POSIX suite on the reference, a local ext4: what the suite wants of a server must be what a local disk gives. As root
- * with everything it can want, and as a plain user.
+ * The POSIX suite on its reference, a local ext4: a local disk must give what the suite demands from a server. It runs
+ * as root with every place that it can use, and as a plain user.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const NOBODY = 65534;
 const CASES_MIN = 9000;
 const OUTPUT_MAX = 64 * MIB;
 
-/** A file system of 4,096-byte blocks and 256-byte inodes: whatever /tmp is, its times reach beyond 2038. */
+/** Makes a file system with blocks of 4,096 and inodes of 256 bytes, whose times reach beyond 2038 whatever /tmp is. */
 function ext4(dir: string): string {
   const [image, mounted] = [join(dir, 'reference.img'), join(dir, 'reference')];
   writeFileSync(image, '');
@@ -41,7 +41,7 @@ const runs = (command: string, args: readonly string[]): Promise<Ran> =>
     (error: { code: number; stdout: string }) => ({ status: error.code, stdout: error.stdout }),
   );
 
-// Not tap's own: that goes before the mounts in it.
+// tap's own test directory would be removed before the mounts in it.
 const dir = mkdtempSync(join(tmpdir(), 'bricknfs-posix-'));
 chmodSync(dir, 0o755);
 const reference = ext4(dir);
@@ -51,7 +51,7 @@ t.teardown(() => {
 });
 const main = join(SUITE, 'main.ts');
 
-t.test('as root, everything', async t => {
+t.test('as root all cases pass', async t => {
   const places = join(dir, 'places');
   execFileSync(join(SUITE, 'places'), [places, process.execPath], { stdio: 'pipe' });
   t.teardown(() => {
@@ -72,7 +72,7 @@ t.test('as root, everything', async t => {
   t.ok(Number(passed) >= CASES_MIN, `${passed} cases`);
 });
 
-t.test('as a plain user, what needs no root', async t => {
+t.test('as a plain user the cases that need no root pass', async t => {
   const own = join(reference, 'plain');
   mkdirSync(own);
   chownSync(own, NOBODY, NOBODY);
@@ -80,8 +80,8 @@ t.test('as a plain user, what needs no root', async t => {
   const { status, stdout } = await runs('setpriv', [...ids, process.execPath, main, own]);
   t.equal(status, 0, 'exit code');
   t.strictSame(failuresIn(stdout), [], 'failures');
-  t.match(stdout, /^# not root: /m, 'it says what is left out');
-  t.match(stdout, /^# skipped \d+: needs root/m, '… and how much');
+  t.match(stdout, /^# not root: /m, 'the suite says what it leaves out');
+  t.match(stdout, /^# skipped \d+: needs root/m, 'the suite says how many cases it leaves out');
 });
 
 function failuresIn(stdout: string): string[] {

@@ -1,4 +1,4 @@
-/** What nfs-utils' showmount makes of MOUNT's answers, here and from another machine. */
+/** The showmount of nfs-utils reads MOUNT's answers, here and from another machine. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -24,7 +24,7 @@ const at = (program: number, version: number, port: number) =>
   );
 const ports = tableOf(...[2, 3, 4].flatMap(v => at(100000, v, 111)), ...[1, 3].flatMap(v => at(100005, v, 2049)));
 
-/** The lines behind showmount's heading, blanks made single. */
+/** The lines after showmount's heading, with single blanks. */
 async function showmount(command: readonly string[], ...args: string[]): Promise<string[]> {
   const { stdout } = await run(command[0] ?? 'showmount', [
     ...command.slice(1),
@@ -39,7 +39,7 @@ async function showmount(command: readonly string[], ...args: string[]): Promise
 }
 
 for (const [name, command, host] of [['here', [], '127.0.0.1'], ['there', remote, HERE]] as const) {
-  t.test(`${name}: exports and mounts as showmount prints them`, async t => {
+  t.test(`${name}: showmount prints exports and mounts`, async t => {
     const { programs, mounts } = await serveMount(t, { exports });
     await serveAt(t, 2049, programs);
     await serveAt(t, 111, portMapper(ports));
@@ -53,7 +53,7 @@ for (const [name, command, host] of [['here', [], '127.0.0.1'], ['there', remote
   });
 } // prettier-ignore
 
-t.test('a list of thousands comes whole', async t => {
+t.test('a list of thousands is complete', async t => {
   const { programs, mounts } = await serveMount(t);
   await serveAt(t, 2049, programs);
   await serveAt(t, 111, portMapper(ports));

@@ -24,10 +24,10 @@ t.test('a call is inside the gate until its reply has been sent', async t => {
   t.equal(gate.inside, 0);
 });
 
-t.test('a call that comes to a closed gate is refused and reaches nothing behind it', async t => {
+t.test('a call that comes to a closed gate is refused, and nothing behind the gate sees it', async t => {
   const { gate, contexts, sent, call, served } = setup();
   await gate.close(0);
   t.throws(() => served.contextOf(call), { code: 'EJUKEBOX' });
   t.strictSame(contexts, []);
-  t.strictSame(sent, [], 'it does not leave a gate that it has not entered');
+  t.strictSame(sent, [], 'the call does not leave a gate that it has not entered');
 });

@@ -1,4 +1,6 @@
-/** A brick whose file system does not answer: its stage is replaced, other volumes go on, and it comes back. */
+/**
+ * If the file system of a brick does not answer, its stage is replaced, other volumes go on, and the brick comes back.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -18,7 +20,7 @@ import { MOUNT3, NFS3 } from '../soak/procedures.ts';
 const KEEP = { set_it: time_how.DONT_CHANGE } as const;
 const ANY = { mode: 0o644, uid: undefined, gid: undefined, size: undefined, atime: KEEP, mtime: KEEP };
 
-/** storage/posix, but for CREATE, which waits in the kernel until the fifo is written to. */
+/** storage/posix with a CREATE that waits in the kernel until the fifo is written to. */
 const stuck = (fifo: string, note: string) => `
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Posix } from 'bricknfs/xlators/storage/posix/posix.ts';
@@ -56,53 +58,64 @@ end-volume
 const own = { stamp: 0, machinename: 'test', uid: process.getuid!(), gid: process.getgid!(), gids: [] };
 const cred = { flavor: auth_flavor.AUTH_SYS, body: encode(authsys_parms, own) };
 
-t.test('one stage: it is replaced, and the volume is served again when it answers', async t => {
-  const { dead, alive, state } = folders(t, 'dead', 'alive', 'state');
-  const [file, note, fifo] = [join(state, 'nfs.vol'), join(state, 'note'), join(state, 'fifo')];
-  execFileSync('mkfifo', [fifo]);
-  writeFileSync(join(state, 'stuck.ts'), stuck(fifo, note));
-  writeFileSync(file, volfile(dead, alive));
-  const { port, child, exited, stderr } = await serving(t, ['-f', file, '--stages', '1', '--state-dir', state]);
-  const connect = () => RpcClient.connect({ target: { host: '127.0.0.1', port }, timeoutMs: 60_000, cred });
-  const first = await connect();
-  const bystander = await connect();
-  const mounted = async (path: string) => ((await first.call(MOUNT3.MNT, path)) as { fhandle: Buffer }).fhandle;
-  const [deadTop, aliveTop] = [await mounted('/dead'), await mounted('/alive')];
-  const create = {
-    where: { dir: deadTop, name: 'file' },
-    how: { mode: createmode3.UNCHECKED, obj_attributes: ANY },
-  };
-  const lost = t.rejects(first.call(NFS3.CREATE, create), /closed/, 'its connection is ended');
-  while (!existsSync(note)) await sleep(10);
+t.test(
+  'a single stage that hangs is replaced, and the volume is served again when its file system answers',
+  async t => {
+    const { dead, alive, state } = folders(t, 'dead', 'alive', 'state');
+    const [file, note, fifo] = [join(state, 'nfs.vol'), join(state, 'note'), join(state, 'fifo')];
+    execFileSync('mkfifo', [fifo]);
+    writeFileSync(join(state, 'stuck.ts'), stuck(fifo, note));
+    writeFileSync(file, volfile(dead, alive));
+    const { port, child, exited, stderr } = await serving(t, ['-f', file, '--stages', '1', '--state-dir', state]);
+    const connect = () => RpcClient.connect({ target: { host: '127.0.0.1', port }, timeoutMs: 60_000, cred });
+    const first = await connect();
+    const bystander = await connect();
+    const mounted = async (path: string) => ((await first.call(MOUNT3.MNT, path)) as { fhandle: Buffer }).fhandle;
+    const [deadTop, aliveTop] = [await mounted('/dead'), await mounted('/alive')];
+    const create = {
+      where: { dir: deadTop, name: 'file' },
+      how: { mode: createmode3.UNCHECKED, obj_attributes: ANY },
+    };
+    const lost = t.rejects(first.call(NFS3.CREATE, create), /closed/, 'the connection of the hanging call is closed');
+    while (!existsSync(note)) await sleep(10);
 
-  // As a client does: it asks again over another connection when the first has ended.
-  const asked = bystander.call(NFS3.GETATTR, { object: aliveTop });
-  await t.rejects(asked, /closed/, 'the connection of another client of the stage is ended as well');
-  const again = await connect();
-  t.match(await again.call(NFS3.GETATTR, { object: aliveTop }), { status: nfsstat3.NFS3_OK }, 'the other volume');
-  t.match(await again.call(NFS3.GETATTR, { object: deadTop }), { status: nfsstat3.NFS3ERR_JUKEBOX }, 'this volume');
-  await lost;
-  const status = await ask<StatusReport>({ 'state-dir': state }, 'status');
-  t.match(status.hangs, [{ brick: 'dead', since: /^\d{4}-/ }]);
-  t.equal(status.stages[0]!.silentMs, undefined, 'the stages that are there answer');
+    // A client does the same: it asks again on another connection when the first has ended.
+    const asked = bystander.call(NFS3.GETATTR, { object: aliveTop });
+    await t.rejects(asked, /closed/, 'the connection of another client of the stage is closed as well');
+    const again = await connect();
+    t.match(
+      await again.call(NFS3.GETATTR, { object: aliveTop }),
+      { status: nfsstat3.NFS3_OK },
+      'the other volume is served',
+    );
+    t.match(
+      await again.call(NFS3.GETATTR, { object: deadTop }),
+      { status: nfsstat3.NFS3ERR_JUKEBOX },
+      'this volume asks to come again later',
+    );
+    await lost;
+    const status = await ask<StatusReport>({ 'state-dir': state }, 'status');
+    t.match(status.hangs, [{ brick: 'dead', since: /^\d{4}-/ }]);
+    t.equal(status.stages[0]!.silentMs, undefined, 'the remaining stages answer');
 
-  await writeFile(fifo, '');
-  await stderr.until(/"msg":"the file system answers again"/);
-  for (;;) {
-    const { status } = (await again.call(NFS3.GETATTR, { object: deadTop })) as { status: number };
-    if (status === nfsstat3.NFS3_OK) break;
-    t.equal(status, nfsstat3.NFS3ERR_JUKEBOX);
-    await sleep(50);
-  }
-  t.match(await again.call(NFS3.CREATE, create), { status: nfsstat3.NFS3_OK });
-  t.strictSame((await ask<StatusReport>({ 'state-dir': state }, 'status')).hangs, []);
-  await Promise.all([first, bystander, again].map(client => client.close()));
-  child.kill('SIGTERM');
-  t.equal(await exited, 0);
-  t.notMatch(stderr.text, /"level":(50|60)/);
-});
+    await writeFile(fifo, '');
+    await stderr.until(/"msg":"the file system answers again"/);
+    for (;;) {
+      const { status } = (await again.call(NFS3.GETATTR, { object: deadTop })) as { status: number };
+      if (status === nfsstat3.NFS3_OK) break;
+      t.equal(status, nfsstat3.NFS3ERR_JUKEBOX);
+      await sleep(50);
+    }
+    t.match(await again.call(NFS3.CREATE, create), { status: nfsstat3.NFS3_OK });
+    t.strictSame((await ask<StatusReport>({ 'state-dir': state }, 'status')).hangs, []);
+    await Promise.all([first, bystander, again].map(client => client.close()));
+    child.kill('SIGTERM');
+    t.equal(await exited, 0);
+    t.notMatch(stderr.text, /"level":(50|60)/);
+  },
+);
 
-/** Its CREATE takes long, but is woken again and again, as by a disk that is slow and works. */
+/** An xlator whose CREATE takes long, but is woken again and again, as with a disk that is slow but works. */
 const SLOW = `
 import { Posix } from 'bricknfs/xlators/storage/posix/posix.ts';
 export default class Slow extends Posix {
@@ -114,7 +127,7 @@ export default class Slow extends Posix {
 }
 `;
 
-t.test('a slow disk is waited for', async t => {
+t.test('a slow disk does not cost the stage', async t => {
   const { dead, alive, state } = folders(t, 'dead', 'alive', 'state');
   const file = join(state, 'nfs.vol');
   writeFileSync(join(state, 'stuck.ts'), SLOW);

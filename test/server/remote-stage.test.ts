@@ -8,7 +8,7 @@ import { MountList } from '#src/xlators/nfs/server/mount/mount-table.ts';
 import { silent } from '#src/log.ts';
 import { HANDLE_KEY, temporaryDir } from '../support/nfs.ts';
 
-t.test('the thread of a stage that is given up before it is up ends, though it cannot start', async t => {
+t.test('the thread of a stage that is given up before it is up ends, although it cannot start', async t => {
   const stateDir = await temporaryDir(t, 'state');
   writeFileSync(`${stateDir}/file`, '');
   const config = {

@@ -1,4 +1,4 @@
-/** One server owns a state directory; another is told which one does. */
+/** One server owns a state directory. Another server is told which one does. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -15,7 +15,7 @@ function makeDir(t: Test): string {
   return dir;
 }
 
-/** Another process that has the lock of `dir`, until it is killed. */
+/** Starts another process that holds the lock of `dir` until it is killed. */
 async function holder(t: Test, dir: string, more = ''): Promise<ChildProcess> {
   const text = `
     import { StateLock } from ${JSON.stringify(MODULE)};
@@ -31,26 +31,29 @@ async function holder(t: Test, dir: string, more = ''): Promise<ChildProcess> {
 
 const take = (dir: string) => StateLock.take(dir, ['/data'], '127.0.0.1:3049');
 
-t.test('the second is told who has it; when that one was killed, it is free', async t => {
-  const dir = makeDir(t);
-  const child = await holder(t, dir);
-  await t.rejects(take(dir), {
-    message:
-      `the state directory ${dir} is in use by bricknfs, process ${child.pid}, which serves /a and 2 more on ` +
-      '127.0.0.1:2049: stop that one, or give this one a directory of its own with --state-dir',
-  });
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-  const own = await take(dir);
-  t.equal((JSON.parse(readFileSync(join(dir, 'lock'), 'utf8')) as { pid: number }).pid, process.pid);
-  await t.rejects(take(dir), new RegExp(`process ${process.pid}, which serves /data on`));
-  await own[Symbol.asyncDispose]();
-  t.equal(readFileSync(join(dir, 'lock'), 'utf8'), '', 'nothing is said of who had it');
-  await using again = await take(dir);
-  t.ok(again);
-});
+t.test(
+  'the second server is told which process has the directory, and the directory is free once that process was killed',
+  async t => {
+    const dir = makeDir(t);
+    const child = await holder(t, dir);
+    await t.rejects(take(dir), {
+      message:
+        `the state directory ${dir} is in use by bricknfs, process ${child.pid}, which serves /a and 2 more on ` +
+        '127.0.0.1:2049: stop that one, or give this one a directory of its own with --state-dir',
+    });
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const own = await take(dir);
+    t.equal((JSON.parse(readFileSync(join(dir, 'lock'), 'utf8')) as { pid: number }).pid, process.pid);
+    await t.rejects(take(dir), new RegExp(`process ${process.pid}, which serves /data on`));
+    await own[Symbol.asyncDispose]();
+    t.equal(readFileSync(join(dir, 'lock'), 'utf8'), '', 'the former owner is no longer named');
+    await using again = await take(dir);
+    t.ok(again);
+  },
+);
 
-t.test('children of the owner do not have it', async t => {
+t.test('children of the owner do not hold the lock', async t => {
   const dir = makeDir(t);
   const spawning = `
     const { spawn } = await import('node:child_process');
@@ -72,20 +75,20 @@ t.test('children of the owner do not have it', async t => {
   child.kill('SIGKILL');
   await once(child, 'exit');
   await using own = await take(dir);
-  t.ok(own, 'free, though the child lives');
+  t.ok(own, 'the lock is free although the child lives');
 });
 
-t.test('a file that was removed is no lock; one that cannot be read says no more than that it is in use', async t => {
+t.test('a removed file is not a lock, and an unreadable one only says that the directory is in use', async t => {
   const dir = makeDir(t);
   const child = await holder(t, dir, `(await import('node:fs')).truncateSync(${JSON.stringify(join(dir, 'lock'))});`);
   await t.rejects(take(dir), /is in use by another bricknfs: stop that one/);
   rmSync(join(dir, 'lock'));
   await using own = await take(dir);
-  t.ok(own, 'the file is another one');
+  t.ok(own, 'the file is a new one');
   child.kill('SIGKILL');
 });
 
-t.test('eight that start at the same time: one has it', async t => {
+t.test('of eight servers that start at the same time one gets the directory', async t => {
   const dir = makeDir(t);
   const taken = await Promise.allSettled(Array.from({ length: 8 }, () => take(dir)));
   const got = taken.filter(result => result.status === 'fulfilled');
@@ -93,6 +96,6 @@ t.test('eight that start at the same time: one has it', async t => {
   await got[0]!.value[Symbol.asyncDispose]();
 });
 
-t.test('a directory that cannot be written: what to do', async t => {
+t.test('a directory that cannot be written is refused with a remedy', async t => {
   await t.rejects(take('/proc'), /^the state directory \/proc cannot be locked: .*; choose another with --state-dir$/);
 });

@@ -1,4 +1,4 @@
-/** The state directory: the key of file handles is made once, and for good. */
+/** The state directory. The key of file handles is made once and stays. */
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -20,7 +20,7 @@ t.test('the key is made once', async t => {
   t.strictSame(readdirSync(dir), ['handle.key']);
 });
 
-t.test('what is no key, and no directory', async t => {
+t.test('files that are not a key, and paths that are not a directory, are refused', async t => {
   writeFileSync(join(home, 'handle.key'), 'short', { mode: 0o600 });
   await t.rejects(
     handleKey(home),
@@ -31,14 +31,14 @@ t.test('what is no key, and no directory', async t => {
     openStateDir(path),
     /^expected a state directory that can be written \(--state-dir\), found .*ENOTDIR/,
   );
-  await t.rejects(openStateDir('/proc/bricknfs/state'), /ENOENT/); // and not for ever
+  await t.rejects(openStateDir('/proc/bricknfs/state'), /ENOENT/); // This must not be retried forever.
 });
 
-t.test('a directory that cannot hold the key', async t => {
+t.test('a directory that cannot hold the key is refused', async t => {
   await t.rejects(handleKey('/proc/self'), /^cannot make the key of file handles, \/proc\/self\/handle.key: E/);
 });
 
-t.test('where it is, if nobody says', async t => {
+t.test('the default state directory', async t => {
   const asRoot = process.geteuid!() === 0;
   const env = { XDG_STATE_HOME: home };
   const base = asRoot ? '/var/lib/bricknfs' : join(home, 'bricknfs');
@@ -49,12 +49,12 @@ t.test('where it is, if nobody says', async t => {
   t.equal(defaultStateDirs(env)[0], base);
 });
 
-t.test('a directory of a port begins with the key of the one above, which all ports had before', async t => {
+t.test('the directory of a port starts with the key of its parent, which all ports used before', async t => {
   const base = join(home, 'base');
   const [key, of3049] = [await keyIn(base), await keyIn(join(base, 'port-3049'))];
   t.ok(of3049.equals(key));
   rmSync(join(base, 'handle.key'));
-  t.ok((await keyIn(join(base, 'port-3049'))).equals(key), 'and keeps it');
+  t.ok((await keyIn(join(base, 'port-3049'))).equals(key), 'the key stays');
   t.notOk((await keyIn(join(base, 'port-4049'))).equals(key));
   t.notOk((await keyIn(join(base, 'port-3049', 'below'))).equals(key));
 });

@@ -1,4 +1,4 @@
-/** A call that stops its stage's thread, as a dead disk does: the main thread goes on. */
+/** If a call stops the thread of its stage, as on a dead disk, the main thread goes on. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +16,7 @@ import { MOUNT3, NFS3 } from '../soak/procedures.ts';
 const KEEP = { set_it: time_how.DONT_CHANGE } as const;
 const ANY = { mode: 0o644, uid: undefined, gid: undefined, size: undefined, atime: KEEP, mtime: KEEP };
 
-/** An xlator with a CREATE that ends only with the server; it makes the file `note` first. */
+/** An xlator with a CREATE that ends only with the server. It makes the file `note` first. */
 const stuck = (note: string) => `
 import { writeFileSync } from 'node:fs';
 import { Xlator } from 'bricknfs/graph/xlator.ts';
@@ -46,7 +46,7 @@ volume nfs
 end-volume
 `;
 
-t.test('control, new connections, SIGHUP and SIGTERM are not behind a stage that is stuck', async t => {
+t.test('control requests, new connections, SIGHUP and SIGTERM do not wait for a stuck stage', async t => {
   const { data, state } = folders(t, 'data', 'state');
   const [file, note] = [join(state, 'nfs.vol'), join(state, 'stuck')];
   writeFileSync(join(state, 'stuck.ts'), stuck(note));

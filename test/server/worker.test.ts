@@ -18,7 +18,7 @@ const ANY = { mode: 0o644, uid: undefined, gid: undefined, size: undefined, atim
 
 const FILES = 40;
 
-/** Files that are written to and not flushed: the thread pool will do that, and close them. */
+/** Makes files that are written to and not flushed. The thread pool will flush and close them. */
 async function work(client: RpcClient, path: string): Promise<void> {
   const mounted = (await client.call(MOUNT3.MNT, path)) as { fhandle: Buffer };
   const how = { mode: createmode3.UNCHECKED, obj_attributes: ANY };
@@ -38,13 +38,13 @@ function isOpen(pid: number, dir: string): boolean {
       const flags = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))![1]!;
       return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(dir) && (Number.parseInt(flags, 8) & O_RDWR) !== 0;
     } catch {
-      return false; // closed meanwhile
+      return false; // It was closed in the meantime.
     }
   });
 }
 
 t.test(
-  'descriptors of any origin are closed without a word: standard error has lines of the log only',
+  'descriptors are closed without a warning: standard error has only lines of the log',
   { timeout: 60_000 },
   async t => {
     const { data, state } = folders(t, 'data', 'state');
@@ -53,16 +53,16 @@ t.test(
     const uid = process.getuid!();
     const body = encode(authsys_parms, { stamp: 0, machinename: 'test', uid, gid: process.getgid!(), gids: [] });
     const cred = { flavor: auth_flavor.AUTH_SYS, body };
-    // The client's address says which stage it is: both are among these.
+    // The address of a client decides about its stage. These two are on different stages.
     for (const localAddress of ['127.0.0.1', '127.0.0.2']) {
       const socket = connect({ host: '127.0.0.1', port, localAddress });
       await once(socket, 'connect');
       await using client = new RpcClient(socket, { target: { host: '127.0.0.1', port }, timeoutMs: 5000, cred });
       await work(client, data);
     }
-    t.ok(readdirSync(`/proc/${child.pid}/task`).length > 64, 'the thread pool is as large as bricks reckon with');
-    while (isOpen(child.pid!, data)) await sleep(50); // for a few seconds of disuse
-    await sleep(200); // what a worker writes goes through the main thread
+    t.ok(readdirSync(`/proc/${child.pid}/task`).length > 64, 'the thread pool is as large as the bricks expect');
+    while (isOpen(child.pid!, data)) await sleep(50); // The files are closed after a few seconds without use.
+    await sleep(200); // The output of a worker goes through the main thread.
     child.kill('SIGTERM');
     t.equal(await exited, 0);
     const lines = stderr.text.trimEnd().split('\n');

@@ -1,4 +1,4 @@
-/** What the kernel answers, read by us and by Node. */
+/** The kernel's answers, as read by the server's own calls and by Node.js. */
 import {
   closeSync,
   mkdtempSync,
@@ -54,9 +54,9 @@ t.test('statx', async t => {
   }
   t.ok(stat.hasBtime);
   t.ok(stat.mountId > 0);
-  t.equal(statFd(fd), stat, 'all answers are in the same memory');
+  t.equal(statFd(fd), stat, 'all answers use the same memory');
   t.equal(stat.ino, statSync(dir, { bigint: true }).ino);
-  const none = [statName(fd, cName('none')), lastError('x')]; // whatever comes in between may change errno
+  const none = [statName(fd, cName('none')), lastError('x')]; // A later call may change errno.
   t.match(none, [undefined, { code: 'ENOENT' }]);
   symlinkSync('f', join(dir, 'l'));
   statName(fd, cName('l'));
@@ -79,7 +79,7 @@ t.test('names', async t => {
   t.equal(procFd(123).subarray(0, 18).toString('latin1'), '/proc/self/fd/123\0');
 });
 
-t.test('handles open what they were taken of, and nothing when that is gone', async t => {
+t.test('a handle opens the object that it was taken of, and nothing once that is gone', async t => {
   writeFileSync(join(dir, 'h'), 'x');
   t.equal(takeHandle(fd, cName('h')), 0);
   const { type, length } = handle;
@@ -109,7 +109,7 @@ t.test('statfs', async t => {
   t.equal(statfsFd(-1), -1);
 });
 
-t.test('getdents64: from the start, from every cookie, and taking one back', async t => {
+t.test('getdents64 reads from the start and from every cookie, and an entry can be put back', async t => {
   const names = Array.from({ length: 2500 }, (_, i) => `${'n'.repeat(i % 200)}-${i}`);
   const many = mkdtempSync(join(dir, 'many-'));
   for (const name of names) writeFileSync(join(many, name), '');
@@ -122,17 +122,17 @@ t.test('getdents64: from the start, from every cookie, and taking one back', asy
     if (all.length % 7 === 0) {
       reader.back();
       t.equal(reader.next(own), 1);
-      if (reader.name !== all.at(-1)!.name) t.fail('what was taken back did not come again');
+      if (reader.name !== all.at(-1)!.name) t.fail('the entry that was put back did not come again');
     }
     if (reader.isDirectory !== (reader.name === '.' || reader.name === '..')) t.fail(reader.name);
   }
-  t.equal(reader.next(own), 0, 'the end stays the end');
+  t.equal(reader.next(own), 0, 'the end is reported again');
   t.same(all.map(({ name }) => name).sort(), ['.', '..', ...readdirSync(many)].sort());
   for (let i = 0; i < all.length - 1; i += 37) {
     t.equal(reader.seek(own, all[i]!.cookie), 0);
     t.ok(reader.isAt(all[i]!.cookie));
     t.equal(reader.next(own), 1);
-    if (reader.name !== all[i + 1]!.name) t.fail(`behind the cookie of ${all[i]!.name} comes ${reader.name}`);
+    if (reader.name !== all[i + 1]!.name) t.fail(`${reader.name} comes after the cookie of ${all[i]!.name}`);
     t.ok(reader.holds(all[i]!.cookie));
   }
   reader.reset();
@@ -156,7 +156,7 @@ t.test('paths', async t => {
   }
 });
 
-t.test('failures carry their errno, and what there is to know, but no stack', async t => {
+t.test('failures have their errno and a message, but no stack', async t => {
   openat(-1, cName('x'), 0, 0);
   t.match(lastError('open'), { code: 'EBADF', message: /open/ });
   t.match(systemError(122, 'x'), { code: 'EDQUOT' });
@@ -172,6 +172,6 @@ t.test('failures carry their errno, and what there is to know, but no stack', as
   t.ok(error instanceof FsError);
 });
 
-t.test('the limit of descriptors', async t => {
+t.test('the limit of descriptors is known', async t => {
   t.ok(descriptorLimit() >= 64);
 });

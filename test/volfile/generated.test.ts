@@ -1,4 +1,4 @@
-/** The volfile of `serve DIR…`. */
+/** The volfile that `serve DIR…` generates. */
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import t from 'tap';
@@ -42,7 +42,7 @@ t.test('whatever a directory is called, the volfile can be read again', async t 
   }
 });
 
-t.test('names, links, and what cannot be', async t => {
+t.test('names are chosen from paths and links, and impossible ones are refused', async t => {
   const [one, two] = [dir('x/data'), dir('y/data')];
   const named = await exportsOf(generateVolfile([one, two], { ...wanted, names: ['data', 'other'] }));
   t.strictSame(
@@ -61,7 +61,7 @@ t.test('names, links, and what cannot be', async t => {
   t.throws(() => generateVolfile([dir('space ')], wanted), /a space at an end/);
 });
 
-t.test('a symbolic link: under the name given, too', async t => {
+t.test('a directory given by a symbolic link is exported under the link\'s name, too', async t => {
   const [r41, r42, other] = [dir('releases/41'), dir('releases/42'), dir('other/42')];
   mkdirSync(join(home, 'a/b'), { recursive: true });
   const link = (target: string, name: string) => {
@@ -77,16 +77,16 @@ t.test('a symbolic link: under the name given, too', async t => {
 
   const cases: { name: string; dirs: string[]; names?: string[]; paths: string[][] }[] = [
     { name: 'to a directory', dirs: [current], paths: [['/42', r42, '/current', current]] },
-    { name: 'with a slash behind it', dirs: [`${current}/`], paths: [['/42', r42, '/current', current]] },
+    { name: 'with a slash after it', dirs: [`${current}/`], paths: [['/42', r42, '/current', current]] },
     { name: 'on the way', dirs: [join(up, '42')], paths: [['/42', r42, join(up, '42')]] },
     { name: 'to a link', dirs: [nested], paths: [['/42', r42, '/latest', nested]] },
     { name: 'with --name', dirs: [current], names: ['web'], paths: [['/web', r42, current]] },
-    { name: 'with --name as the link is called', dirs: [current], names: ['current'], paths: [['/current', r42, current]] },
-    { name: 'two of one name', dirs: [current, twin], paths: [['/42', r42, current], ['/41', r41, twin]] },
-    { name: 'called as another volume is', dirs: [r42, named42], paths: [['/42', r42], ['/41', r41, named42]] },
-    { name: 'a `..` behind a link', dirs: [`${current}/../../other/42`], paths: [['/42', other]] },
+    { name: 'with a --name equal to the link\'s', dirs: [current], names: ['current'], paths: [['/current', r42, current]] },
+    { name: 'two with one name', dirs: [current, twin], paths: [['/42', r42, current], ['/41', r41, twin]] },
+    { name: 'with the name of another volume', dirs: [r42, named42], paths: [['/42', r42], ['/41', r41, named42]] },
+    { name: 'a `..` after a link', dirs: [`${current}/../../other/42`], paths: [['/42', other]] },
     { name: 'a comma in its name', dirs: [comma], paths: [['/42', r42]] },
-    { name: 'no link', dirs: [r42], paths: [['/42', r42]] },
+    { name: 'not a link', dirs: [r42], paths: [['/42', r42]] },
     { name: 'a relative path', dirs: [relative(process.cwd(), current)], paths: [['/42', r42, '/current', current]] },
   ];
   for (const { name, dirs, names = [], paths } of cases) {
@@ -95,7 +95,7 @@ t.test('a symbolic link: under the name given, too', async t => {
   }
 }); // prettier-ignore
 
-t.test('what the flags become', async t => {
+t.test('flags become options', async t => {
   const flags = { squash: 'root', anonuid: 7, anongid: 8, readOnly: true, insecure: true, reject: '10.0.0.1' } as const;
   const [one] = await exportsOf(generateVolfile([dir('flags')], { ...wanted, ...flags, allow: '10.0.0.0/8' }));
   const { rules } = one!;

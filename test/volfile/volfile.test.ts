@@ -7,7 +7,7 @@ import { VolfileError } from '#src/volfile/volfile-error.ts';
 
 const example = new URL('./grammar.vol', import.meta.url);
 
-t.test('what the grammar allows', async t => {
+t.test('everything that the grammar allows is read', async t => {
   const stanzas = parseVolfile(readFileSync(example, 'utf8'), 'grammar.vol');
   t.strictSame(
     stanzas.map(({ name, type, where, typeWhere }) => [name, type, where, typeWhere]),
@@ -95,7 +95,7 @@ const bad = [
     'f:3: expected `option`, `subvolumes` or `end-volume` in volume "a" (f:1) (a value with spaces goes in double quotes), found "two"',
   ],
   [
-    'a word that is none of ours',
+    'an unknown word',
     'volume a\n type x/y\n opton k v\nend-volume',
     'f:3: expected `option`, `subvolumes` or `end-volume` in volume "a" (f:1), found "opton"',
   ],
@@ -120,7 +120,7 @@ const bad = [
     'f:6: expected each subvolume once, found "a" again',
   ],
   [
-    'a subvolume that is nowhere',
+    'an undeclared subvolume',
     'volume a\n type x/y\n subvolumes brick\nend-volume',
     'f:3: expected a volume declared above, found "brick", which no volume here is called',
   ],
@@ -183,7 +183,7 @@ t.test('refused: too many volumes', async t => {
   t.throws(() => parseVolfile(text, 'f'), { message: `f:${VOLUMES_MAX * 3 + 1}: more than ${VOLUMES_MAX} volumes` });
 });
 
-/** Any characters; fc.string's own unit for that maps a million of them first, which takes a second. */
+/** Any character. The unit of fc.string for this builds a table of a million characters first, which takes a second. */
 const character = fc.integer({ min: 1, max: 0xd7ff }).map(code => String.fromCodePoint(code));
 const word = fc.string({ unit: character, minLength: 1, maxLength: 12 }).filter(text => !text.includes('\n'));
 const volfile = fc
@@ -200,7 +200,7 @@ const volfile = fc
     ),
   );
 
-t.test('what is printed reads back as the same graph', async () => {
+t.test('a printed volfile reads back as the same graph', async () => {
   fc.assert(
     fc.property(volfile, volumes => {
       const stanzas = volumes.map(({ name, type, options, below }) => ({
@@ -225,7 +225,7 @@ t.test('what is printed reads back as the same graph', async () => {
   );
 });
 
-t.test('any text is read or refused with its place, never worse', async () => {
+t.test('any text is read, or refused with the place of its error', async () => {
   const words = fc.constantFrom(
     'volume',
     'type',

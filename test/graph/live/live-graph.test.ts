@@ -7,7 +7,7 @@ import type { GraphEvent } from '#src/graph/event.ts';
 import { Xlator } from '#src/graph/xlator.ts';
 import { envOf, keptLog } from '../../support/graph.ts';
 
-t.test('a gate', async t => {
+t.test('a gate closes once all calls have left', async t => {
   const gate = new Gate();
   t.ok(gate.enter());
   t.ok(gate.enter());
@@ -15,16 +15,16 @@ t.test('a gate', async t => {
   t.equal(gate.inside, 1);
   let closed: number | undefined;
   const closing = gate.close(60_000).then(left => (closed = left));
-  t.notOk(gate.enter(), 'closed for those who come');
+  t.notOk(gate.enter(), 'closed for new calls');
   await turn();
-  t.equal(closed, undefined, 'while one is inside');
+  t.equal(closed, undefined, 'not closed while a call is inside');
   gate.leave();
   t.equal(await closing, 0);
   t.equal(await gate.close(60_000), 0);
   t.throws(() => gate.leave());
 });
 
-t.test('a gate does not wait for ever', async t => {
+t.test('a gate does not wait forever', async t => {
   const gate = new Gate();
   gate.enter();
   t.equal(await gate.close(5), 1);
@@ -32,7 +32,7 @@ t.test('a gate does not wait for ever', async t => {
 
 function setup(t: Test, { graceMs = 60_000, upMs = 60_000 } = {}) {
   const events: string[] = [];
-  /** Bricks of these names are never ready. */
+  /** Bricks with these names are never ready. */
   const silent = new Set<string>();
   class Brick extends Xlator {
     static readonly children = [0, 0] as const;
@@ -68,7 +68,7 @@ function setup(t: Test, { graceMs = 60_000, upMs = 60_000 } = {}) {
   return { events, silent, source, start, lines };
 }
 
-t.test('the new graph is up before it takes over, the old one goes when its calls are done', async t => {
+t.test('the new graph is up before it takes over, and the old one stops when its calls are done', async t => {
   const { events, source, start } = setup(t);
   const live = await start();
   const one = live.current;
@@ -90,7 +90,7 @@ t.test('the new graph is up before it takes over, the old one goes when its call
   t.equal(events.at(-1), 'fini two');
 });
 
-t.test('a graph that does not come up is not waited for longer than upMs', async t => {
+t.test('a graph that does not come up takes over after upMs', async t => {
   const { events, silent, source, start } = setup(t, { upMs: 5 });
   silent.add('two');
   const live = await start();
@@ -100,7 +100,7 @@ t.test('a graph that does not come up is not waited for longer than upMs', async
   t.equal(live.current, next.graph);
 });
 
-t.test('a bad one changes nothing and says why', async t => {
+t.test('a graph that cannot start changes nothing and gives the reason', async t => {
   const { events, source, start } = setup(t);
   const live = await start();
   const one = live.current;
@@ -114,7 +114,7 @@ t.test('a bad one changes nothing and says why', async t => {
   one.gate.leave();
 });
 
-t.test('a prepared graph that is dropped is taken down, and the present one goes on', async t => {
+t.test('a prepared graph that is dropped is taken down, and the current one stays', async t => {
   const { events, source, start } = setup(t);
   const live = await start();
   const one = live.current;
@@ -126,7 +126,7 @@ t.test('a prepared graph that is dropped is taken down, and the present one goes
   one.gate.leave();
 });
 
-t.test('calls that hang do not keep the old graph up for ever', async t => {
+t.test('calls that hang do not keep the old graph up forever', async t => {
   const { events, source, start, lines } = setup(t, { graceMs: 5 });
   const live = await start();
   live.current.gate.enter();
@@ -141,7 +141,7 @@ t.test('reloads are made one after the other', async t => {
   const [two, three] = [live.prepare(source('two')), live.prepare(source('three'))];
   const next = await two;
   await turn();
-  t.equal(events.at(-1), 'ready two', 'the third waits for what becomes of the second');
+  t.equal(events.at(-1), 'ready two', 'the third waits until the second has taken over');
   await next.commit();
   await (await three).commit();
   t.strictSame(
@@ -150,7 +150,7 @@ t.test('reloads are made one after the other', async t => {
   );
 });
 
-t.test('a stop drops what is prepared, and no graph is prepared after it', async t => {
+t.test('a stop drops a prepared graph, and no graph is prepared after it', async t => {
   const { events, source, start } = setup(t);
   const live = await start();
   await live.prepare(source('two'));

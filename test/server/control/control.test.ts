@@ -1,4 +1,4 @@
-/** The control socket: what it takes, who may, and what becomes of its file. */
+/** The control socket: the requests that it accepts, who may send them, and the file of the socket. */
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
@@ -45,17 +45,17 @@ async function sent(control: ControlSocket, ...parts: string[]): Promise<unknown
     await new Promise(resolve => setTimeout(resolve, 10));
   }
   const text = (await socket.toArray()).join('');
-  t.ok(text.endsWith('\n'), 'the answer is a line');
+  t.ok(text.endsWith('\n'), 'the answer is one line');
   return JSON.parse(text);
 }
 
-t.test('a request and its answer, in pieces too', async t => {
+t.test('a request is answered, also when it comes in pieces', async t => {
   const control = await started(t);
   t.strictSame(await sent(control, '{"method":"echo","params":{"a":"ö"}}\n'), { result: { a: 'ö' } });
   t.strictSame(await sent(control, '{"method":', '"echo"}', '\n'), { result: {} });
 });
 
-t.test('what is refused, and what fails', async t => {
+t.test('refused and failing requests are answered with errors', async t => {
   const control = await started(t);
   t.strictSame(await sent(control, 'status\n'), { error: 'expected a line of JSON' });
   t.strictSame(await sent(control, 'null\n'), { error: 'expected {"method": …}' });
@@ -65,7 +65,7 @@ t.test('what is refused, and what fails', async t => {
   t.strictSame(await sent(control, '{"method":"break"}\n'), { error: 'the server failed at it: a bug' });
 });
 
-t.test('a request is bounded', async t => {
+t.test('the length of a request is limited', async t => {
   const control = await started(t);
   const socket = await open(control);
   socket.write('x'.repeat(65_537));
@@ -78,12 +78,12 @@ t.test('silent connections keep no request waiting, however many they are', asyn
   const closed = silent.map(socket => once(socket.resume(), 'close'));
   t.strictSame(await sent(control, '{"method":"echo"}\n'), { result: {} });
   await Promise.all(closed.slice(0, 20));
-  t.pass('those that have been silent longest are closed');
+  t.pass('the connections that have been silent longest are closed');
   await once(silent[39]!, 'close');
-  t.pass('and the last one in time');
+  t.pass('the last one is closed in time');
 });
 
-t.test('requests that are being answered are bounded', async t => {
+t.test('the number of requests under way is limited', async t => {
   const control = await started(t);
   const askers = await Promise.all(Array.from({ length: 17 }, () => open(control)));
   const replies = askers.map(async socket => {
@@ -96,7 +96,7 @@ t.test('requests that are being answered are bounded', async t => {
   t.equal((await Promise.all(replies)).filter(reply => reply === '{"result":{"waited":true}}\n').length, 16);
 });
 
-t.test('for its owner alone, and gone when it stops', async t => {
+t.test('the socket is for its owner alone, and removed when the server stops', async t => {
   const control = await started(t);
   t.equal(statSync(control.path).mode & 0o777, 0o600);
   const idle = await open(control);
@@ -106,7 +106,7 @@ t.test('for its owner alone, and gone when it stops', async t => {
   t.notOk(existsSync(control.path));
 });
 
-t.test('in place of a socket that nobody answers at, and of nothing else', async t => {
+t.test('the socket replaces a dead one, and nothing else', async t => {
   const control = await started(t);
   const inUse = `another server is listening at ${control.path}`;
   await t.rejects(ControlSocket.start(control.path, methods, silent), { message: inUse });
@@ -115,7 +115,7 @@ t.test('in place of a socket that nobody answers at, and of nothing else', async
   const server = createServer();
   server.listen(`${control.path}.gone`);
   await once(server, 'listening');
-  renameSync(`${control.path}.gone`, stale); // or it would be unlinked
+  renameSync(`${control.path}.gone`, stale); // Otherwise the close would unlink it.
   await new Promise(resolve => server.close(resolve));
   const next = await ControlSocket.start(stale, methods, silent);
   t.strictSame(await sent(next, '{"method":"echo"}\n'), { result: {} });
@@ -124,10 +124,10 @@ t.test('in place of a socket that nobody answers at, and of nothing else', async
   const file = `${control.path}.file`;
   writeFileSync(file, 'mine');
   await t.rejects(ControlSocket.start(file, methods, silent), /expected a socket or nothing at/);
-  t.ok(existsSync(file), 'it stays');
+  t.ok(existsSync(file), 'the file stays');
 });
 
-t.test('a path that does not fit into a socket address', async t => {
+t.test('a path that does not fit into a socket address is refused', async t => {
   await t.rejects(
     ControlSocket.start(`/tmp/${'x'.repeat(120)}`, methods, silent),
     /expected a path of at most 98 bytes/,

@@ -1,4 +1,4 @@
-/** What several stages have counted, as if it were one. */
+/** The counts of several stages are merged as if there were one. */
 import t from 'tap';
 import { type GraphStats, mergeVolumes } from '#src/server/control/stats.ts';
 import { HISTOGRAM_LENGTH } from '#src/xlators/debug/io-stats-snapshot.ts';
@@ -22,10 +22,10 @@ function stage(calls: number, up: boolean): GraphStats {
   };
 }
 
-t.test('volumes of two stages', async t => {
+t.test('the volumes of two stages are merged', async t => {
   const [volume, ...more] = mergeVolumes([stage(2, true), stage(3, false)]);
   t.strictSame(more, []);
-  t.equal(volume!.up, false, 'up only where all have it up');
+  t.equal(volume!.up, false, 'a volume is up only if it is up in all stages');
   t.strictSame(volume!.inodes, { inodes: 20, inUse: 4, limit: 200, purged: 2, cyclesRefused: 0 });
   const io = volume!.io['data']!;
   t.match(io, { seconds: 3, bytesRead: 200, bytesWritten: 10 });

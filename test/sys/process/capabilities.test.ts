@@ -3,11 +3,11 @@ import t from 'tap';
 import { describeLimits, dropReserve, parseCapabilities } from '#src/sys/process/capabilities.ts';
 
 const all = parseCapabilities('CapEff:\t000001ffffffffff\n');
-/** What containers give by default. */
+/** The default capabilities of a container. */
 const container = parseCapabilities('CapInh:\t0\nCapEff:\t00000000a80425fb\n');
 const none = parseCapabilities('CapEff:\t0000000000000000\n');
 
-t.test('the bits of CapEff', async t => {
+t.test('the bits of CapEff are read', async t => {
   t.ok(Object.values(all).every(Boolean));
   t.notOk(Object.values(none).some(Boolean));
   t.match(container, { chown: true, dacOverride: true, setuid: true, setgid: true, mknod: true, fowner: true });
@@ -15,7 +15,7 @@ t.test('the bits of CapEff', async t => {
   t.notOk(Object.values(parseCapabilities('')).some(Boolean));
 });
 
-t.test('limits in words', async t => {
+t.test('missing capabilities are described in words', async t => {
   t.same(describeLimits(all, 0), []);
   t.match(describeLimits(container, 0), [/index in the state directory/]);
   t.match(describeLimits(none, 1000), [/everyone works as uid 1000/, /index in the state directory/]);

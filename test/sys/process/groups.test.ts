@@ -31,7 +31,7 @@ function held() {
   };
 }
 
-t.test('an answer is used for ten seconds, for twenty more while it is looked up anew, and then no more', async t => {
+t.test('an answer is used for ten seconds, and for twenty more while it is looked up again', async t => {
   const { groups, asked, answer, advance } = held();
   t.equal(groups.known(7, 70, 'a'), undefined);
   const first = groups.of(7, 70, 'a');
@@ -43,7 +43,7 @@ t.test('an answer is used for ten seconds, for twenty more while it is looked up
   advance(2);
   const stale = groups.known(7, 70, 'a')!;
   t.strictSame(stale.groups, [1, 2]);
-  t.ok(stale.untilMs < 12_000, 'to be asked about again soon');
+  t.ok(stale.untilMs < 12_000, 'the user is looked up again soon');
   t.equal(asked.length, 2);
   groups.known(7, 70, 'a');
   t.equal(asked.length, 2, 'once');
@@ -51,21 +51,21 @@ t.test('an answer is used for ten seconds, for twenty more while it is looked up
   t.equal(groups.known(7, 70, 'a'), undefined);
   await answer([3]);
   t.strictSame(groups.known(7, 70, 'a')!.groups, [3]);
-  t.equal(groups.known(7, 71, 'a'), undefined, 'another primary group: another question');
+  t.equal(groups.known(7, 71, 'a'), undefined, 'another primary group is another question');
 });
 
-t.test('a failure is passed on, not kept', async t => {
+t.test('a failure is passed on, and not kept', async t => {
   const { groups, answer, asked } = held();
   const first = groups.of(7, 7, 'a');
   await Promise.all([t.rejects(first, /no answer/), answer(new Error('no answer'))]);
   t.equal(groups.known(7, 7, 'a'), undefined);
   const second = groups.of(7, 7, 'a');
   await answer([]);
-  t.strictSame((await second).groups, [], 'a user that is not known is in none');
+  t.strictSame((await second).groups, [], 'an unknown user is in no group');
   t.equal(asked.length, 2);
 });
 
-t.test('one look-up is under way; those of a user are one; clients take turns', async t => {
+t.test('one look-up runs at a time, those of a user are shared, and clients take turns', async t => {
   const { groups, answer, asked } = held();
   for (const uid of [1, 2, 3, 1, 2]) groups.of(uid, uid, 'many').catch(() => {});
   const last = groups.of(9, 9, 'one');
@@ -77,7 +77,7 @@ t.test('one look-up is under way; those of a user are one; clients take turns', 
   t.strictSame((await last).groups, [2]);
 });
 
-t.test('what waits is bounded, for each client and in total', async t => {
+t.test('the number of waiting look-ups is limited for each client and in total', async t => {
   const { groups, answer } = held();
   const fail = (uid: number, client: string) => t.rejects(groups.of(uid, uid, client), /too many/);
   const ask = (uid: number, client: string) => void groups.of(uid, uid, client).catch(() => {});
@@ -90,7 +90,7 @@ t.test('what waits is bounded, for each client and in total', async t => {
   await fail(5001, 'the last');
 });
 
-t.test('answers are kept in a bounded number, the latest', async t => {
+t.test('a limited number of answers is kept: the latest', async t => {
   const groups = new Groups(async uid => [uid]);
   for (let uid = 0; uid < 10_010; uid++) {
     await groups.of(uid, 0, 'a');
@@ -99,7 +99,7 @@ t.test('answers are kept in a bounded number, the latest', async t => {
   t.ok(groups.known(10_009, 0, 'a'));
 });
 
-t.test('the system knows root, and a user that it does not know is in no group', async t => {
+t.test('the system knows root, and an unknown user is in no group', async t => {
   const { stdout } = await promisify(execFile)('id', ['-G', '0']);
   const expected = stdout
     .trim()
@@ -110,7 +110,7 @@ t.test('the system knows root, and a user that it does not know is in no group',
   t.strictSame(await groupsOf(4_000_000_000, 5), []);
 });
 
-t.test('it is asked as the server, whichever caller this thread is left as', async t => {
+t.test("the system is asked with the server's identity, whichever caller's this thread has", async t => {
   t.teardown(asServer);
   const code = `
     import { identityOf } from '#src/graph/identity.ts';
@@ -126,8 +126,8 @@ t.test('it is asked as the server, whichever caller this thread is left as', asy
   t.strictSame(await groupsOf(4_000_000_001, 5), []);
 });
 
-t.test('it waits for no thread of the pool, and takes none', async t => {
-  // Opening a fifo for reading waits for a writer: four of them take all of the pool.
+t.test('a look-up neither waits for a thread of the pool nor takes one', async t => {
+  // Opening a fifo for reading waits for a writer. Four such calls take the whole pool.
   const code = `
     import { execFileSync } from 'node:child_process';
     import { mkdtempSync, open } from 'node:fs';

@@ -9,7 +9,7 @@ import { asCaller, asServer, canSwitch, SERVER, uidOf } from '#src/sys/process/i
 
 const skip = !canSwitch && 'needs root';
 
-/** This thread's, as the kernel has them. */
+/** The identity of this thread, read from the kernel. */
 function rights() {
   const status = readFileSync('/proc/thread-self/status', 'latin1');
   const line = (name: string) => new RegExp(`^${name}:[ \\t]*(.*?)[ \\t]*$`, 'm').exec(status)![1]!.split(/[ \t]+/);
@@ -20,7 +20,7 @@ function rights() {
   };
 }
 
-t.test('a switch reaches the kernel, and back', { skip }, async t => {
+t.test('the kernel knows a switch of identity, and the switch back', { skip }, async t => {
   const server = rights();
   t.teardown(asServer);
   for (const identity of [identityOf(1000, 1001, [5, 6]), identityOf(1000, 1001), identityOf(65_534, 65_534), ROOT]) {
@@ -34,7 +34,7 @@ t.test('a switch reaches the kernel, and back', { skip }, async t => {
   t.equal(uidOf(identityOf(7, 7)), 7);
 });
 
-t.test('modes hold for the caller in this thread, and not for the thread pool', { skip }, async t => {
+t.test('modes apply to the caller in this thread, and not to the thread pool', { skip }, async t => {
   const dir = mkdtempSync(join(tmpdir(), 'identity-'));
   t.teardown(() => {
     asServer();
@@ -51,7 +51,7 @@ t.test('modes hold for the caller in this thread, and not for the thread pool', 
   t.equal(readFileSync(file, 'utf8'), 'x');
 });
 
-t.test('more groups than anybody has are cut, not refused', { skip }, async t => {
+t.test('too many groups are cut, and not refused', { skip }, async t => {
   t.teardown(asServer);
   asCaller(
     identityOf(
@@ -63,7 +63,7 @@ t.test('more groups than anybody has are cut, not refused', { skip }, async t =>
   t.equal(rights().groups.length, 1024);
 });
 
-t.test('a thread that is made by a caller’s thread is the server’s all the same', { skip }, async t => {
+t.test('a thread made while its creator acts as a caller has the server’s identity all the same', { skip }, async t => {
   t.teardown(asServer);
   asCaller(identityOf(1000, 1000, [9]));
   const module = new URL('../../../src/sys/process/identity.ts', import.meta.url).href;
@@ -81,5 +81,9 @@ t.test('a thread that is made by a caller’s thread is the server’s all the s
   t.match(status, new RegExp(`^Uid:.*\\t${SERVER.uid}$`, 'm'));
   const effective = (text: string) => /^CapEff:\s*(\S+)/m.exec(text)![1];
   asServer();
-  t.equal(effective(status), effective(readFileSync('/proc/thread-self/status', 'latin1')), 'and has all its rights');
+  t.equal(
+    effective(status),
+    effective(readFileSync('/proc/thread-self/status', 'latin1')),
+    "the new thread has all of the server's rights",
+  );
 });
