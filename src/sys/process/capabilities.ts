@@ -48,14 +48,14 @@ export function tellsApart({ setuid, setgid }: Capabilities, uid: number): boole
 export function describeLimits(capabilities: Capabilities, uid: number): string[] {
   const limits: string[] = [];
   if (!tellsApart(capabilities, uid)) {
-    limits.push(`callers are not told apart: everyone works as uid ${uid} (needs root with CAP_SETUID and CAP_SETGID)`);
+    limits.push(`all callers act as uid ${uid} (acting as themselves needs root, CAP_SETUID and CAP_SETGID)`);
     return limits.concat(capabilities.dacReadSearch ? [] : [NO_HANDLES]);
   }
   if (!capabilities.dacReadSearch) limits.push(NO_HANDLES);
-  if (!capabilities.dacOverride) limits.push('root has no right over what others forbid (no CAP_DAC_OVERRIDE)');
+  if (!capabilities.dacOverride) limits.push('root cannot use files whose modes exclude it (no CAP_DAC_OVERRIDE)');
   if (!capabilities.chown) limits.push('owners cannot be changed (no CAP_CHOWN)');
-  if (!capabilities.fowner) limits.push("root cannot change others' modes and times (no CAP_FOWNER)");
-  if (!capabilities.mknod) limits.push('devices cannot be made (no CAP_MKNOD)');
+  if (!capabilities.fowner) limits.push("root cannot change the modes and times of other users' files (no CAP_FOWNER)");
+  if (!capabilities.mknod) limits.push('devices cannot be created (no CAP_MKNOD)');
   return limits;
 }
 

@@ -18,8 +18,8 @@ t.test('the bits of CapEff are read', async t => {
 t.test('missing capabilities are described in words', async t => {
   t.same(describeLimits(all, 0), []);
   t.match(describeLimits(container, 0), [/index in the state directory/]);
-  t.match(describeLimits(none, 1000), [/everyone works as uid 1000/, /index in the state directory/]);
-  t.match(describeLimits(none, 0), [/everyone works as uid 0/, /index/]);
+  t.match(describeLimits(none, 1000), [/all callers act as uid 1000/, /index in the state directory/]);
+  t.match(describeLimits(none, 0), [/all callers act as uid 0/, /index/]);
   t.match(describeLimits({ ...all, chown: false, mknod: false, fowner: false, dacOverride: false }, 0), { length: 4 });
 });
 

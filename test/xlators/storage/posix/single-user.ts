@@ -15,7 +15,7 @@ t.test('the server knows what it cannot do', async t => {
   t.not(me, 0);
   t.notOk(canSwitch);
   const limits = describeLimits(processCapabilities(), me);
-  t.match(limits, [/everyone works as uid/, /index in the state directory/]);
+  t.match(limits, [/all callers act as uid/, /index in the state directory/]);
 });
 
 t.test('every caller is squashed to the server’s own user', async t => {
