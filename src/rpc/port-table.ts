@@ -42,6 +42,24 @@ export class PortTable {
     this.#entries.set(keyOf(entry.program, entry.version, entry.netid), entry);
   }
 
+  /**
+   * Adds an entry for each program that listens at `host` and `port` over TCP or UDP. A program that listens at `::` is
+   * reached over IPv4 as well, and gets an entry for each.
+   */
+  announce(
+    transport: 'tcp' | 'udp',
+    host: string,
+    port: number,
+    programs: Iterable<{ readonly name: string; readonly number: number; readonly version: number }>,
+  ): void {
+    const both = host === '::';
+    for (const { name, number: program, version } of programs) {
+      const entry = { name, program, version, port, owner: 'bricknfs' };
+      if (host.includes(':')) this.add({ ...entry, netid: `${transport}6`, address: host });
+      if (both || !host.includes(':')) this.add({ ...entry, netid: transport, address: both ? '0.0.0.0' : host });
+    }
+  }
+
   remove(program: number, version: number, netid: Netid): boolean {
     return this.#entries.delete(keyOf(program, version, netid));
   }

@@ -8,9 +8,9 @@ import type { MountTable } from '../xlators/nfs/server/mount/mount-table.ts';
 import { within } from '../within.ts';
 import { ThreadCalls } from './thread-calls.ts';
 import type { ObjectQuestion, ObjectReport } from './control/object.ts';
-import type { ServedProgram, StageStats } from './stage.ts';
+import type { NewVolfile, ServedProgram, StageStats, Started } from './stage-messages.ts';
 import type { DumpSection } from './control/stage-dump.ts';
-import { copied, type Datagram, type NewVolfile, type Started, type WorkerInput } from './worker.ts';
+import { copied, type Datagram, type WorkerInput } from './worker.ts';
 
 const STATS_MS = 1000;
 const OBJECT_MS = 6000;

@@ -12,14 +12,10 @@ import { Serial } from '../serial.ts';
 import type { Program } from '../rpcsvc/actor.ts';
 import { hostPort } from '../rpc/address.ts';
 import { Admission } from '../rpcsvc/limits/admission.ts';
-import { AuthRegistry } from '../rpcsvc/auth/registry.ts';
-import { type Answer, answering } from '../rpcsvc/udp/datagram.ts';
+import type { Answer } from '../rpcsvc/udp/datagram.ts';
 import { type Accepted, Listener } from '../rpcsvc/listener.ts';
-import { ProgramRegistry } from '../rpcsvc/registry.ts';
-import { Clients } from '../rpcsvc/limits/client-limits.ts';
-import { Stage } from '../rpcsvc/stage.ts';
 import { UdpListener } from '../rpcsvc/udp/udp.ts';
-import { type PortEntry, PortTable } from '../rpc/port-table.ts';
+import { PortTable } from '../rpc/port-table.ts';
 import { close } from '../sys/libc.ts';
 import { fromWire } from '../wire-text.ts';
 import { admits } from '../xlators/nfs/server/exports/admits.ts';
@@ -28,11 +24,12 @@ import { type NfsOptionValues, OPTIONS } from '../xlators/nfs/server/options.ts'
 import { WriteVerifiers } from '../master/write-verifiers.ts';
 import type { ServerConfig } from './config.ts';
 import type { Hang } from './hang-watch.ts';
-import { connectionsMax, PORTMAPPER_CLIENTS, PORTMAPPER_CONNECTIONS, PORTMAPPER_LIMITS } from './limits.ts';
+import { connectionsMax } from './limits.ts';
 import type { ObjectQuestion, ObjectReport } from './control/object.ts';
 import { type Planned, planServer } from './plan.ts';
+import { startPortmapper } from './portmapper.ts';
 import type { DumpSection } from './control/stage-dump.ts';
-import type { StageStats } from './stage.ts';
+import type { StageStats } from './stage-messages.ts';
 import { Stages } from './stages.ts';
 import { StateLock } from './state-lock.ts';
 import { handleKey, openStateDir } from './state.ts';
@@ -212,11 +209,11 @@ export class Server implements AsyncDisposable {
     this.#running.use(this.#listener!); // closed before the stages stop
     const { address, port } = this.address; // a host name has been resolved
     const { programs } = this.#stages!.first;
-    this.#announce('tcp', address, port, programs);
+    this.ports.announce('tcp', address, port, programs);
     if (settings['nfs.mount-udp']) {
       const answer: Answer = (datagram, from) => this.#stages!.of(from.address).answer(datagram, from);
       this.#running.use(await UdpListener.start({ host: address, port }, answer, this.#peerLog));
-      this.#announce(
+      this.ports.announce(
         'udp',
         address,
         port,
@@ -225,52 +222,21 @@ export class Server implements AsyncDisposable {
     }
     const { portmapperPort } = this.config;
     if (portmapperPort !== undefined) {
-      await this.#portmapper(address, portmapperPort).catch((error: Error) => {
+      const options = {
+        host: address,
+        port: portmapperPort,
+        programs: this.#parts.portmapPrograms(this.ports),
+        ports: this.ports,
+        log: this.#peerLog,
+        graceMs: this.config.graceMs,
+      };
+      await startPortmapper(options, this.#running).catch((error: Error) => {
         throw Object.assign(error, { isPortmapper: true }); // the error message then gives other advice
       });
     }
     const early = this.#early!;
     this.#early = undefined;
     for (const accepted of early) this.#stages!.deal(accepted);
-  }
-
-  /** The built-in portmapper, on a stage of its own in this thread. */
-  async #portmapper(host: string, wanted: number): Promise<void> {
-    const programs = new ProgramRegistry(this.#parts.portmapPrograms(this.ports));
-    const service = { programs, auth: new AuthRegistry(), log: this.#peerLog };
-    const stage: Stage = new Stage(service, new Clients(PORTMAPPER_CLIENTS), PORTMAPPER_LIMITS, address =>
-      admission.left(address),
-    );
-    const admission = new Admission({ ...PORTMAPPER_CONNECTIONS, spare: address => stage.spare(address) });
-    this.#running.defer(() => stage.stop(this.config.graceMs));
-    const take = (accepted: Accepted) => stage.accept(accepted);
-    const at = { host, port: wanted };
-    const listener = await Listener.start(at, take, this.#peerLog, {
-      admits: one => admission.admit(one),
-      failed: one => admission.left(one),
-    });
-    this.#running.use(listener);
-    const { port } = listener.address;
-    this.#announce('tcp', host, port, programs);
-    const closed = new AbortController();
-    this.#running.defer(() => closed.abort());
-    this.#running.use(await UdpListener.start({ host, port }, answering(service, closed.signal), this.#peerLog));
-    this.#announce('udp', host, port, programs);
-  }
-
-  #announce(
-    transport: 'tcp' | 'udp',
-    host: string,
-    port: number,
-    programs: Iterable<Pick<Program, 'name' | 'number' | 'version'>>,
-  ): void {
-    const both = host === '::';
-    for (const { name, number: program, version } of programs) {
-      const entry = { name, program, version, port, owner: 'bricknfs' };
-      const add = (more: Pick<PortEntry, 'netid' | 'address'>) => this.ports.add({ ...entry, ...more });
-      if (host.includes(':')) add({ netid: `${transport}6`, address: host });
-      if (both || !host.includes(':')) add({ netid: transport, address: both ? '0.0.0.0' : host });
-    }
   }
 
   #take(accepted: Accepted): void {

@@ -14,7 +14,7 @@ import type { Accepted } from '../rpcsvc/listener.ts';
 import { ProgramRegistry } from '../rpcsvc/registry.ts';
 import { ReplyCache, type ReplyCacheStats } from '../rpcsvc/duplicates/reply-cache.ts';
 import { PeerLog } from '../peer-log.ts';
-import { type ClientStats, Stage } from '../rpcsvc/stage.ts';
+import { Stage } from '../rpcsvc/stage.ts';
 import type { NfsHost } from '../xlators/nfs/server/nfs-host.ts';
 import { NfsServer } from '../xlators/nfs/server/nfs-server.ts';
 import { XLATORS } from '../xlators/registry.ts';
@@ -23,26 +23,8 @@ import { gated } from './gated.ts';
 import { clientLimits } from './limits.ts';
 import { objectAt, type ObjectQuestion, type ObjectReport } from './control/object.ts';
 import { type DumpSection, stageDump } from './control/stage-dump.ts';
-import { type GraphStats, graphStats } from './control/stats.ts';
-import type { NewVolfile } from './worker.ts';
-
-/** A program that a stage serves. It is plain data, since it is posted to the main thread. */
-export interface ServedProgram {
-  readonly name: string;
-  readonly number: number;
-  readonly version: number;
-  readonly udp: boolean;
-}
-
-export interface StageStats {
-  readonly stage: number;
-  readonly connections: number;
-  readonly clients: readonly ClientStats[];
-  readonly replies: ReplyCacheStats;
-  readonly graph: GraphStats;
-  /** For how many milliseconds the stage has not answered; the rest is then what it reported last. */
-  readonly silentMs?: number;
-}
+import { graphStats } from './control/stats.ts';
+import type { NewVolfile, ServedProgram, StageStats } from './stage-messages.ts';
 
 const NO_REPLIES: ReplyCacheStats = { kept: 0, bytes: 0, bytesMax: 0, hits: 0 };
 

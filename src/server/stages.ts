@@ -11,7 +11,7 @@ import type { ServerConfig } from './config.ts';
 import { type Hang, HangWatch } from './hang-watch.ts';
 import type { Planned } from './plan.ts';
 import { RemoteStage } from './remote-stage.ts';
-import type { StageStats } from './stage.ts';
+import type { StageStats } from './stage-messages.ts';
 import type { DumpSection } from './control/stage-dump.ts';
 import type { WorkerInput } from './worker.ts';
 

@@ -14,7 +14,8 @@ import type { ServerConfig } from './config.ts';
 import { ThreadCalls } from './thread-calls.ts';
 import type { ObjectQuestion } from './control/object.ts';
 import type { DumpSection } from './control/stage-dump.ts';
-import { type ServedProgram, ServerStage, type StageStats } from './stage.ts';
+import { ServerStage } from './stage.ts';
+import type { NewVolfile, Started } from './stage-messages.ts';
 
 /** What a worker is started with. */
 export interface WorkerInput {
@@ -23,18 +24,6 @@ export interface WorkerInput {
   readonly handleKey: Uint8Array;
   readonly verifiers: SharedArrayBuffer;
   readonly watch: WatchMemory;
-}
-
-/** A volfile that a stage should load, with the numbers of its bricks for {@link WatchMemory}. */
-export interface NewVolfile {
-  readonly text: string;
-  readonly bricks: WatchMemory['bricks'];
-}
-
-/** What a stage reports when it is up. */
-export interface Started {
-  readonly programs: readonly ServedProgram[];
-  readonly stats: StageStats;
 }
 
 export interface Datagram {

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { ServerConfig } from '../../server/config.ts';
 import { LIMITS } from '../../server/limits.ts';
-import { generateVolfile } from '../../volfile/generated.ts';
+import { generateVolfile } from '../generated-volfile.ts';
 import { parseVolfile } from '../../volfile/volfile.ts';
 import { usageError } from '../failure.ts';
 import { logOptions } from '../log-options.ts';

@@ -4,7 +4,7 @@ import type { Graph } from '../../graph/graph.ts';
 import type { DumpValues } from '../../graph/xlator.ts';
 import type { Subvolume } from '../../master/subvolume.ts';
 import { subvolumesOf } from '../../master/subvolumes-of.ts';
-import type { StageStats } from '../stage.ts';
+import type { StageStats } from '../stage-messages.ts';
 
 export type DumpSection = readonly [title: string, values: DumpValues];
 

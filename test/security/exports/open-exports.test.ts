@@ -6,7 +6,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { openWarning } from '#src/cli/commands/open-exports.ts';
-import { generateVolfile } from '#src/volfile/generated.ts';
+import { generateVolfile } from '#src/cli/generated-volfile.ts';
 import { planServer } from '#src/server/plan.ts';
 import { folders, serving } from '../../cli/harness.ts';
 

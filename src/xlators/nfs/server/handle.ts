@@ -37,7 +37,7 @@ export const isHandleIn = (handle: Buffer, volumeKey: number, exportId: number):
 export class Handles {
   readonly #mac: SipHash;
 
-  /** `key` is 16 bytes that nobody else knows. */
+  /** `key` is 16 secret bytes. */
   constructor(key: Buffer) {
     this.#mac = new SipHash(key);
   }

@@ -14,7 +14,7 @@ import type { Volume } from '../../../master/volume.ts';
  */
 export type Place = 'top' | 'below' | 'outside' | 'unknown';
 
-/** A file handle made out: the object, where it is exported, and as whom the caller acts there. */
+/** What a file handle stands for: the object, where it is exported, and the ids with which the caller acts there. */
 export interface Resolved {
   readonly volume: Volume;
   readonly inode: Inode;

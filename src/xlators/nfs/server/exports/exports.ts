@@ -1,4 +1,4 @@
-/** What may be mounted, by whom and as whom: the options of nfs/server made into rules. */
+/** Exports: the options of nfs/server made into rules for what may be mounted, by which hosts and with which ids. */
 import { shown } from '../../../../volfile/volfile-error.ts';
 import type { Layer } from '../../../../graph/xlator.ts';
 import type { HostRules } from './hosts.ts';
@@ -53,7 +53,7 @@ export interface Export<V extends ExportedVolume = ExportedVolume> {
   readonly path: string;
   /** The paths it is mounted by, latin1. */
   readonly paths: readonly string[];
-  /** Who may mount this directory, besides the volume's rules. */
+  /** The hosts that may mount this directory, besides the volume's rules. */
   readonly hosts: Rule<HostRules | undefined>;
   readonly rules: VolumeRules;
 }

@@ -2,9 +2,9 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import t from 'tap';
-import { type Generated, generateVolfile } from '#src/volfile/generated.ts';
+import { type Generated, generateVolfile } from '#src/cli/generated-volfile.ts';
 import { planServer } from '#src/server/plan.ts';
-import { folders } from '../cli/harness.ts';
+import { folders } from './harness.ts';
 
 const wanted: Generated = {
   names: [],

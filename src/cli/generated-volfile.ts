@@ -1,10 +1,10 @@
 /** The volfile of `serve DIR…`: what one would write by hand for these directories. */
 import { realpathSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { printVolfile, type Setting, type Stanza } from './volfile.ts';
+import { printVolfile, type Setting, type Stanza } from '../volfile/volfile.ts';
 import { HostRules } from '../xlators/nfs/server/exports/hosts.ts';
 import { bytesOfText, textOfBytes } from '../wire-text.ts';
-import { usageError } from '../cli/failure.ts';
+import { usageError } from './failure.ts';
 
 export interface Generated {
   readonly names: readonly string[];
