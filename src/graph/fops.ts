@@ -42,9 +42,9 @@ export interface Fops {
   discover(frame: Frame, gfid: Buffer, hint: Buffer | undefined, xdata?: Xdata): Promise<Found>;
   stat(frame: Frame, inode: Inode, xdata?: Xdata): Promise<StatReply>;
   fstat(frame: Frame, fd: Fd, xdata?: Xdata): Promise<StatReply>;
-  /** The target of a symbolic link, as latin1. */
+  /** Answers with the target of a symbolic link. */
   readlink(frame: Frame, inode: Inode, xdata?: Xdata): Promise<ReadlinkReply>;
-  /** The bits of `mask` ({@link Access}) that the caller is granted. */
+  /** Answers with those bits of `mask` ({@link Access}) that the caller is granted. */
   access(frame: Frame, inode: Inode, mask: number, xdata?: Xdata): Promise<AccessReply>;
 
   /** Makes a regular file, device, socket or fifo. */
@@ -89,6 +89,7 @@ export interface Fops {
   readv(frame: Frame, fd: Fd, size: number, offset: number, xdata?: Xdata): Promise<ReadReply>;
   /** Writes `data`, whose buffer belongs to the caller again once this is answered. */
   writev(frame: Frame, fd: Fd, data: Buffer, offset: number, stable: Stable, xdata?: Xdata): Promise<Written>;
+  /** What close(2) does: reports errors of earlier writes, and gives up the locks that the frame's owner has by `lk`. */
   flush(frame: Frame, fd: Fd, xdata?: Xdata): Promise<void>;
   /**
    * Makes everything durable that any caller has written to the inode. ENOSPC, EDQUOT and EIO of earlier writes are
@@ -98,7 +99,7 @@ export interface Fops {
   fallocate(frame: Frame, fd: Fd, mode: number, offset: number, length: number, xdata?: Xdata): Promise<WccReply>;
   discard(frame: Frame, fd: Fd, offset: number, length: number, xdata?: Xdata): Promise<WccReply>;
   zerofill(frame: Frame, fd: Fd, offset: number, length: number, xdata?: Xdata): Promise<WccReply>;
-  /** The offset, at or after `offset`, at which data (or a hole) begins next. ENXIO past the end. */
+  /** Answers with the offset, at or after `offset`, at which data (or a hole) begins next. ENXIO past the end. */
   seek(frame: Frame, fd: Fd, offset: number, what: 'data' | 'hole', xdata?: Xdata): Promise<number>;
 
   /** Opens a directory. The caller makes the fd: `new Fd(inode, 0, opened.notes)`. */
@@ -113,7 +114,7 @@ export interface Fops {
 
   statfs(frame: Frame, inode: Inode, xdata?: Xdata): Promise<Statfs>;
 
-  /** The value of `name`, or all values if `name` is absent. */
+  /** Answers with the value of `name`, or with all values if `name` is absent. */
   getxattr(frame: Frame, inode: Inode, name?: string, xdata?: Xdata): Promise<Xattrs>;
   fgetxattr(frame: Frame, fd: Fd, name?: string, xdata?: Xdata): Promise<Xattrs>;
   /** Sets extended attributes; `flags` as for setxattr(2): 1 create, 2 replace. */

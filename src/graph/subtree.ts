@@ -14,8 +14,8 @@ export function subtree(top: Xlator): Xlator[] {
 }
 
 /**
- * Returns the function that an inode table calls when an inode leaves it: it tells every xlator below `top` that
- * overrides `forget`.
+ * Returns the function that an inode table calls when an inode leaves it: it tells every xlator from
+ * `top` downwards that overrides `forget`.
  */
 export function forgetOf(top: Xlator): (inode: Inode) => void {
   const holders = subtree(top).filter(xlator => xlator.forget !== Xlator.prototype.forget);
@@ -25,8 +25,8 @@ export function forgetOf(top: Xlator): (inode: Inode) => void {
 }
 
 /**
- * Returns the function that the maker of an fd calls when the fd is no longer used: it tells every xlator below `top`
- * that overrides `release`.
+ * Returns the function that the maker of an fd calls when the fd is no longer used: it tells every xlator
+ * from `top` downwards that overrides `release`.
  */
 export function releaseOf(top: Xlator): (fd: Fd) => void {
   const holders = subtree(top).filter(xlator => xlator.release !== Xlator.prototype.release);

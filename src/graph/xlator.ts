@@ -99,7 +99,7 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   protected readonly slot: number;
   protected readonly env: GraphEnv;
   protected readonly log: Log;
-  /** Of a brick, see watch.ts; set before {@link init}. */
+  /** Where calls into a brick are noted (`live/brick-watch.ts`); set before {@link init}, and for watched bricks only. */
   watch: BrickWatch | undefined;
   readonly #first: Xlator | undefined;
   #parentUp = false;

@@ -7,10 +7,12 @@ import type { Note } from '../note.ts';
 import type { Xdata } from './xdata.ts';
 import type { Stable } from './requests.ts';
 
+/** The attributes of an object. */
 export interface StatReply extends Iatt {
   readonly xdata?: Xdata;
 }
 
+/** An object that was found by its name or gfid. */
 export interface Found {
   readonly iatt: Iatt;
   /** The attributes of the directory after the fop; absent in the answer of `discover`. */
@@ -18,6 +20,7 @@ export interface Found {
   readonly xdata?: Xdata;
 }
 
+/** What the caller may do with an object. */
 export interface AccessReply {
   /** Those bits of the mask that the caller is granted. */
   readonly granted: number;
@@ -25,6 +28,7 @@ export interface AccessReply {
   readonly xdata?: Xdata;
 }
 
+/** What a symbolic link refers to. */
 export interface ReadlinkReply {
   /** The target of the symbolic link, in latin1. */
   readonly target: string;
@@ -37,6 +41,7 @@ export interface WccReply extends Wcc {
   readonly xdata?: Xdata;
 }
 
+/** An object that was given a name, and the directory before and after that. */
 export interface Made {
   readonly iatt: Iatt;
   readonly parent: Wcc;
@@ -51,6 +56,7 @@ export interface Opened {
   readonly xdata?: Xdata;
 }
 
+/** The directory before and after a name was removed from it. */
 export interface Removed {
   readonly parent: Wcc;
   /** The gfid of the removed object if, as far as the brick can tell, this was its last name. */
@@ -58,6 +64,7 @@ export interface Removed {
   readonly xdata?: Xdata;
 }
 
+/** The two directories before and after a rename. */
 export interface Renamed {
   readonly from: Wcc;
   readonly to: Wcc;
