@@ -10,7 +10,7 @@ function fill(share: Share, unit: number): number {
   return share.bytes;
 }
 
-t.test('however many fill up, something is left for a newcomer', async t => {
+t.test('however many holders fill up, something is left for a new one', async t => {
   for (const holders of [1, 2, 3, 10]) {
     const budget = new Budget(1000 * KiB, 0);
     const held = Array.from({ length: holders }, () => fill(new Share(budget), KiB));
@@ -20,7 +20,7 @@ t.test('however many fill up, something is left for a newcomer', async t => {
   }
 });
 
-t.test('each may have a little, as long as it is there, whatever the others have', async t => {
+t.test('each holder may have a little as long as it is free, whatever the others have', async t => {
   const budget = new Budget(1000, 100);
   const shares = Array.from({ length: 12 }, () => new Share(budget));
   const held = shares.map(share => fill(share, 20));
@@ -35,7 +35,7 @@ t.test('each may have a little, as long as it is there, whatever the others have
   t.notOk(shares[11]!.fits(201));
 });
 
-t.test('who waits is told when enough has come back, and not for every byte', async t => {
+t.test('a holder that waits is told when enough has come back, and not for every byte', async t => {
   const budget = new Budget(1024 * KiB, 0);
   const share = new Share(budget);
   share.take(1024 * KiB);
@@ -54,7 +54,7 @@ t.test('who waits is told when enough has come back, and not for every byte', as
   t.equal(told, 1, 'and not when it waits no more');
 });
 
-t.test('what is given back comes to nothing left over', async () => {
+t.test('when all is given back, nothing is left in use', async () => {
   const sizes = fc.array(fc.tuple(fc.nat(3), fc.nat(1000)), { maxLength: 50 });
   fc.assert(
     fc.property(sizes, sizes => {

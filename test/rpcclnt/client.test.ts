@@ -191,7 +191,7 @@ const answered = (t: Test, answer: (xid: Buffer) => Buffer, options: Options = {
     connect(t, port, options),
   );
 
-t.test('RPC_MISMATCH, and answers to calls that nobody made', async t => {
+t.test('RPC_MISMATCH, and answers to calls that were not made', async t => {
   const denied = hex('00000001 00000001 00000000 00000003 00000004');
   const mismatched = await answered(t, xid => mark(Buffer.concat([xid, denied])));
   await t.rejects(mismatched.call(NULL, undefined), { code: 'RPC_MISMATCH', versions: { low: 3, high: 4 } });

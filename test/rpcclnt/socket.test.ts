@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import t, { type Test } from 'tap';
 import { openStream, targetText } from '#src/rpcclnt/socket.ts';
 
-t.test('a target as people write it', async t => {
+t.test('the text of a target', async t => {
   t.equal(targetText({ path: '/run/rpcbind.sock' }), '/run/rpcbind.sock');
   t.equal(targetText({ host: '10.0.0.1', port: 111 }), '10.0.0.1:111');
   t.equal(targetText({ host: '::1', port: 111 }), '[::1]:111');
@@ -23,7 +23,7 @@ t.test('root calls from a reserved port, each time from another', { skip: proces
   for (const socket of sockets) socket.destroy();
 });
 
-t.test('whoever is not root calls from another', { skip: process.getuid?.() !== 0 }, async t => {
+t.test('a user that is not root calls from another port', { skip: process.getuid?.() !== 0 }, async t => {
   const { target } = await listen(t);
   process.seteuid!(65534);
   try {

@@ -1,7 +1,6 @@
 /** Rules on which file may import which, `import type` included. */
 import t from 'tap';
-import { newOffences } from './offenders.ts';
-import { code, importsOf, scripts, sources } from './tree.ts';
+import { code, importsOf, scripts, sources, offences } from './tree.ts';
 
 const imports = new Map(scripts.map(file => [file, importsOf(file)]));
 const importedBy = (file: string) => imports.get(file) ?? [];
@@ -73,13 +72,13 @@ t.test('imports follow the layers', async t => {
     });
     if (wrong.length > 0) against.set(file, [...new Set(wrong.map(({ file: target }) => `imports ${target}`))]);
   }
-  t.strictSame(newOffences('layers', against), []);
+  t.strictSame(offences(against), []);
 });
 
 t.test('no files import each other in a circle', async t => {
   const circles = new Map<string, string[]>();
   for (const files of circlesIn(sources)) circles.set(files[0]!, [`in a circle with ${files.slice(1).join(', ')}`]);
-  t.strictSame(newOffences('circles', circles), []);
+  t.strictSame(offences(circles), []);
 });
 
 /** Groups of files that all reach each other by imports (Tarjan's strongly connected components). */
@@ -138,5 +137,5 @@ t.test('what is exported is imported somewhere', async t => {
         unused.map(name => `exports ${name} for no other file`),
       );
   }
-  t.strictSame(newOffences('exports', dead), []);
+  t.strictSame(offences(dead), []);
 });

@@ -1,8 +1,7 @@
 /** Limits on the sizes of files and folders. */
 import { dirname } from 'node:path';
 import t from 'tap';
-import { newOffences } from './offenders.ts';
-import { find, read, sources } from './tree.ts';
+import { find, read, sources, offences } from './tree.ts';
 
 const LINES_MAX = 300;
 const FILES_MAX = 16;
@@ -18,7 +17,7 @@ t.test(`no source file has more than ${LINES_MAX} lines`, async t => {
     const lines = read(file).split('\n').length - 1;
     if (lines > LINES_MAX) long.set(file, [`${lines} lines`]);
   }
-  t.strictSame(newOffences('lines', long), []);
+  t.strictSame(offences(long), []);
 });
 
 t.test(`no folder has more than ${FILES_MAX} files`, async t => {
@@ -30,7 +29,7 @@ t.test(`no folder has more than ${FILES_MAX} files`, async t => {
   for (const [folder, count] of counts) {
     if (count > FILES_MAX && !(folder in LARGE_FOLDERS)) large.set(folder, [`${count} files`]);
   }
-  t.strictSame(newOffences('folders', large), []);
+  t.strictSame(offences(large), []);
   const needless = Object.keys(LARGE_FOLDERS).filter(folder => (counts.get(folder) ?? 0) <= FILES_MAX);
   t.strictSame(needless, [], 'every exception is needed');
 });

@@ -90,3 +90,8 @@ function namesIn(clause: string): string[] {
 export function code(file: string): string {
   return read(file).replaceAll(TOKENS, token => (/^\/[/*]/.test(token) ? ' ' : token));
 }
+
+/** Returns a line for each offence. `found` has the offences of each file. */
+export function offences(found: ReadonlyMap<string, readonly string[]>): string[] {
+  return [...found].flatMap(([file, list]) => list.map(offence => `${file}: ${offence}`));
+}

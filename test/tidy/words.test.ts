@@ -1,8 +1,7 @@
 /** Rules on the words of comments and pages. They find what is surely wrong, and leave taste to the reader. */
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import { newOffences } from './offenders.ts';
-import { type Comment, commentsOf, exists, find, pages, read, scripts } from './tree.ts';
+import { type Comment, commentsOf, exists, find, pages, read, scripts, offences } from './tree.ts';
 
 /** The comments for which `fault` returns something, by file. */
 function comments(fault: (comment: Comment, file: string) => string | undefined): Map<string, string[]> {
@@ -29,7 +28,7 @@ t.test('comments speak of code and callers, not of persons', async t => {
   t.ok(personIn({ text: 'The one whom it serves.' }) && personIn({ text: 'Who asks again.' }), 'the rule finds some');
   t.notOk(personIn({ text: 'A user who may write, as in `his`.' }));
   const found = comments(personIn);
-  t.strictSame(newOffences('persons', found), []);
+  t.strictSame(offences(found), []);
 });
 
 // Only these words: many a name of the system that may begin a sentence is written in lower case.
@@ -50,7 +49,7 @@ t.test('a doc comment stands alone: it begins a sentence and ends one', async t 
     'the rule finds some',
   );
   t.notOk(halfIn({ doc: true, text: 'utimensat sets the ctime as well.' }));
-  t.strictSame(newOffences('halves', comments(halfIn)), []);
+  t.strictSame(offences(comments(halfIn)), []);
 });
 
 const PATHS =
@@ -80,7 +79,7 @@ t.test('paths in comments lead to files that exist', async t => {
     'the rule finds some',
   );
   const found = comments(({ text }, file) => pathsIn(text).find(path => !isThere(path, file)));
-  t.strictSame(newOffences('paths in comments', found), []);
+  t.strictSame(offences(found), []);
 });
 
 t.test('paths on pages lead to files that exist', async t => {
@@ -94,5 +93,5 @@ t.test('paths on pages lead to files that exist', async t => {
     const stale = [...ours, ...pathsIn(text)].filter(path => !isThere(path, file));
     if (stale.length > 0) found.set(file, [...new Set(stale)]);
   }
-  t.strictSame(newOffences('paths on pages', found), []);
+  t.strictSame(offences(found), []);
 });

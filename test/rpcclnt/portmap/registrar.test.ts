@@ -80,7 +80,7 @@ const textsOf = (entries: Iterable<PortEntry>) =>
 const wanted = [entry('tcp', 2049), entry('udp', 2049), entry('tcp6', 2049), entry('udp6', 2049)];
 const warnings = (lines: readonly Record<string, unknown>[]) => lines.filter(({ level }) => level === 40);
 
-t.test('all transports are registered, and unregistered at the end; nobody else is touched', async t => {
+t.test('all transports are registered, and unregistered at the end; other entries stay', async t => {
   const other = entry('tcp', 700, { program: 100021, version: 4 });
   const { table, lines, registrar } = await setUp(t, { table: tableOf(other) });
   await registrar.register(wanted);
@@ -226,7 +226,7 @@ t.test('no port mapper: one warning with every place that was tried', async t =>
   t.equal(lines.length, 1);
 });
 
-t.test('a port mapper that says nothing holds nobody up for long', async t => {
+t.test('a port mapper that does not answer delays the server only for a short time', async t => {
   const server = createServer(socket => t.teardown(() => socket.destroy())).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => server.close());

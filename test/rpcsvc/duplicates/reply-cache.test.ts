@@ -71,7 +71,7 @@ t.test('calls of one xid are told apart, and leave one by one', async t => {
   t.equal(cache.bytes, 0);
 });
 
-t.test('no more is kept than its bytes, the youngest at that', async t => {
+t.test('no more is kept than its bytes, and the newest replies are kept', async t => {
   const { cache, answer } = cacheWith(50_000);
   for (let xid = 0; xid < 1000; xid++) {
     answer({ xid });
@@ -100,7 +100,7 @@ t.test('each reply stays what it was', async t => {
   }
 });
 
-t.test('what a silent client may ask again, busy ones do not push out', async t => {
+t.test('busy clients do not push out what a silent client may ask for again', async t => {
   const { cache, answer } = cacheWith(100_000);
   for (let xid = 0; xid < 20; xid++) answer({ client: 'silent', xid });
   for (let xid = 0; xid < 5000; xid++) answer({ client: `busy ${xid % 3}`, xid });

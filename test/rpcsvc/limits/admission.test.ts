@@ -7,7 +7,7 @@ function admission(connectionsMax: number, perClientMax: number) {
   return { admission, spared };
 }
 
-t.test('below the limits all come in', async t => {
+t.test('below the limits all are accepted', async t => {
   const { admission: one, spared } = admission(4, 3);
   for (const address of ['a', 'a', 'a', 'b']) t.ok(one.admit(address));
   t.strictSame(spared, []);
@@ -22,17 +22,20 @@ t.test('one address above its own limit: one of its own goes', async t => {
   t.strictSame(spared, ['a']);
 });
 
-t.test('when all places are taken, one of the address with the most goes, whoever comes', async t => {
-  const { admission: one, spared } = admission(5, 100);
-  for (const address of ['b', 'a', 'a', 'a', 'c']) one.admit(address);
-  t.ok(one.admit('d'));
-  one.left('a');
-  t.ok(one.admit('a'));
-  t.strictSame(spared, ['a', 'a']);
-});
+t.test(
+  'when all places are taken, a connection of the address with the most is closed, wherever the new one comes from',
+  async t => {
+    const { admission: one, spared } = admission(5, 100);
+    for (const address of ['b', 'a', 'a', 'a', 'c']) one.admit(address);
+    t.ok(one.admit('d'));
+    one.left('a');
+    t.ok(one.admit('a'));
+    t.strictSame(spared, ['a', 'a']);
+  },
+);
 
 t.test(
-  'those that are told to go and do not are waited for, longer by addresses that have more than others',
+  'connections that are told to close and do not are waited for, longer by addresses that have more than others',
   async t => {
     const { admission: one, spared } = admission(100, 100);
     for (let i = 0; i < 99; i++) one.admit('greedy');

@@ -36,7 +36,7 @@ t.test('a call in a datagram is answered in one', async t => {
   t.equal(await next(), `${accepted}000000000000000161000000`);
 });
 
-t.test('what is no call is not answered, and the next call is', async t => {
+t.test('a datagram that is no call is not answered; the next call is', async t => {
   const { send, next, replies } = await serve(t);
   for (const junk of ['', '00', 'ffffffffffffffff', '0000002a 00000001 00000000', '0000002a 00000000']) send(hex(junk));
   send(call('00000000'));
@@ -57,7 +57,7 @@ t.test('a reply as large as a datagram is sent, in place of a larger one SYSTEM_
 });
 
 t.test(
-  'a client whose calls are never answered leaves room for the others, and has its own back after a while',
+  'a client whose calls are never answered leaves room for the others, and is served again after a while',
   async t => {
     const stuck = '127.0.0.3';
     const service = { programs: new ProgramRegistry([echo]), auth: new AuthRegistry(), log: silent };
