@@ -5,7 +5,7 @@ import { type GraphSource, type Plan, planGraph, type PlannedVolume } from './pl
 import { shown, VolfileError } from '../volfile/volfile-error.ts';
 import { BrickWatch } from './live/brick-watch.ts';
 import { watched } from './live/watched.ts';
-import type { GraphEnv, Xlator } from './xlator.ts';
+import type { GraphEnv, Xlator, XlatorSettings } from './xlator.ts';
 
 /** Reports that an xlator threw while it was made or started: `file:line`, which one, and why. */
 function failure({ stanza }: PlannedVolume, cause: unknown): VolfileError {
@@ -16,15 +16,20 @@ function failure({ stanza }: PlannedVolume, cause: unknown): VolfileError {
   });
 }
 
+const settingsOf = ({ stanza: { where }, read, readOnlyBy }: PlannedVolume): XlatorSettings => ({
+  where,
+  options: read.values,
+  origins: read.origins,
+  readOnlyBy,
+});
+
 function construct(plan: Plan, env: GraphEnv): Map<string, Xlator> {
   const xlators = new Map<string, Xlator>();
   for (const [slot, volume] of plan.volumes.entries()) {
-    const { name, type, where, subvolumes } = volume.stanza;
+    const { name, type, subvolumes } = volume.stanza;
     const children = subvolumes.map(child => xlators.get(child.name)!);
-    const { readOnlyBy } = volume;
-    const { values: options, origins } = volume.read;
     try {
-      const config = { name, type, where, options, origins, children, readOnlyBy, slot, env };
+      const config = { name, type, ...settingsOf(volume), children, slot, env };
       xlators.set(name, new volume.xlatorClass(config));
     } catch (error) {
       throw failure(volume, error);
@@ -37,7 +42,7 @@ function construct(plan: Plan, env: GraphEnv): Map<string, Xlator> {
 const LATE_MS = 500;
 
 export class Graph implements AsyncDisposable {
-  readonly plan: Plan;
+  #plan: Plan;
   readonly env: GraphEnv;
   /** The xlators by the names of their volumes, children before their parents. */
   readonly xlators: ReadonlyMap<string, Xlator>;
@@ -52,7 +57,7 @@ export class Graph implements AsyncDisposable {
 
   /** Takes xlators that are constructed but not started. */
   private constructor(plan: Plan, env: GraphEnv) {
-    this.plan = plan;
+    this.#plan = plan;
     this.env = env;
     this.xlators = construct(plan, env);
     this.tops = plan.tops.map(({ stanza }) => this.xlators.get(stanza.name)!);
@@ -87,8 +92,12 @@ export class Graph implements AsyncDisposable {
       }
       graph.#started.push(xlator);
     }
-    if (env.stage === 0) for (const warning of plan.warnings) env.log.warn(warning); // once, not by each stage
+    graph.#warn();
     return graph;
+  }
+
+  get plan(): Plan {
+    return this.#plan;
   }
 
   /** The last volume of the volfile. */
@@ -104,6 +113,25 @@ export class Graph implements AsyncDisposable {
   }
 
   /**
+   * Prepares to run on with the options of another plan, see {@link differsOnlyLive}. Returns what makes the change.
+   * @throws {VolfileError} an xlator cannot use them; nothing has changed
+   */
+  reconfigure(plan: Plan): () => void {
+    const changes = plan.volumes.map(volume => {
+      try {
+        return this.xlators.get(volume.stanza.name)!.reconfigure(settingsOf(volume));
+      } catch (error) {
+        throw failure(volume, error);
+      }
+    });
+    return () => {
+      for (const change of changes) change();
+      this.#plan = plan;
+      this.#warn();
+    };
+  }
+
+  /**
    * Stops all xlators, parents first. An error of one `fini` is logged and does not keep the others from stopping. Safe
    * to call twice.
    */
@@ -113,6 +141,11 @@ export class Graph implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  /** Logs the warnings of the plan, in one stage only. */
+  #warn(): void {
+    if (this.env.stage === 0) for (const warning of this.#plan.warnings) this.env.log.warn(warning);
   }
 
   #watchBricks(): void {

@@ -240,12 +240,12 @@ export function limiting<T>(of: Option<T>): Option<T> {
  * `of`, marked as one that a running xlator can change, see `Xlator.reconfigure`. A reload in which only such options
  * differ keeps the graph, its inodes and its connections.
  */
-export function live<T>(of: Option<T>): Option<T> {
+export function live<O extends Option<any>>(of: O): O {
   return { ...of, effect: 'live' };
 }
 
 /** `of`, marked as one that is read only when the server starts. A reload that changes it logs that a restart is needed. */
-export function atStart<T>(of: Option<T>): Option<T> {
+export function atStart<O extends Option<any>>(of: O): O {
   return { ...of, effect: 'start' };
 }
 

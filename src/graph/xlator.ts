@@ -30,18 +30,22 @@ export interface Layer {
   readonly where: string;
 }
 
-export interface XlatorConfig<O extends OptionTable = OptionTable> {
-  /** The volume's name in the volfile. */
-  readonly name: string;
-  readonly type: string;
+/** What a reload can change of an xlator that runs. */
+export interface XlatorSettings<O extends OptionTable = OptionTable> {
   /** Where the volfile declares it, as `file:line`. */
   readonly where: string;
   readonly options: OptionValues<O>;
   /** Where each option that is set was set, as `file:line`, by its name in the volfile. */
   readonly origins?: ReadonlyMap<string, string>;
-  readonly children: readonly Xlator[];
   /** See {@link Xlator.readOnlyBy}. */
   readonly readOnlyBy?: Layer | undefined;
+}
+
+export interface XlatorConfig<O extends OptionTable = OptionTable> extends XlatorSettings<O> {
+  /** The volume's name in the volfile. */
+  readonly name: string;
+  readonly type: string;
+  readonly children: readonly Xlator[];
   /** The index of this xlator's slot in `Inode.slots` and `Fd.slots`. */
   readonly slot: number;
   readonly env: GraphEnv;
@@ -89,13 +93,13 @@ export interface Xlator extends Fops {}
 export abstract class Xlator<O extends OptionTable = OptionTable> {
   readonly name: string;
   readonly type: string;
-  readonly where: string;
+  where: string;
   readonly children: readonly Xlator[];
   readonly parents: Xlator[] = [];
   /** The layer that refuses every change, if there is one: this one, or one below that every path down leads to. */
-  readonly readOnlyBy: Layer | undefined;
-  protected readonly options: OptionValues<O>;
-  protected readonly origins: ReadonlyMap<string, string>;
+  readOnlyBy: Layer | undefined;
+  protected options: OptionValues<O>;
+  protected origins: ReadonlyMap<string, string>;
   protected readonly slot: number;
   protected readonly env: GraphEnv;
   protected readonly log: Log;
@@ -117,6 +121,21 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
     this.log = config.env.log.child({ xlator: config.name });
     this.#first = config.children[0];
     for (const child of config.children) child.parents.push(this);
+  }
+
+  /**
+   * Prepares to run on with other settings, in which only options differ that are live, or are read at the start of the
+   * server. Returns what makes the change. It is called when all xlators of all stages are prepared, and must not fail.
+   * An xlator that keeps something made from a live option overrides this and makes it anew.
+   * @throws the settings cannot be used; nothing has changed
+   */
+  reconfigure({ where, options, origins = new Map(), readOnlyBy }: XlatorSettings<O>): () => void {
+    return () => {
+      this.where = where;
+      this.options = options;
+      this.origins = origins;
+      this.readOnlyBy = readOnlyBy;
+    };
   }
 
   /** Opens what the xlator needs. Called bottom-up, after the children's `init`; an error stops the start. */

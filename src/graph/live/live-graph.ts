@@ -1,8 +1,9 @@
 import { Serial } from '../../serial.ts';
 import { within } from '../../within.ts';
 import { Graph } from '../graph.ts';
-import { type GraphSource, planGraph } from '../plan.ts';
+import { type GraphSource, type Plan, planGraph } from '../plan.ts';
 import type { GraphEnv } from '../xlator.ts';
+import { differsOnlyLive } from './live-changes.ts';
 
 export interface LiveGraphOptions {
   /** How long the calls in a replaced graph may take to finish, in milliseconds. */
@@ -11,15 +12,16 @@ export interface LiveGraphOptions {
   readonly upMs: number;
 }
 
-/** A graph that can take the place of the present one. One of its methods must be called, once. */
+/** What a reload has prepared: one of its methods must be called, once. */
 export interface NextGraph {
+  /** A new graph or, if only live options change, the present one. */
   readonly graph: Graph;
   /**
-   * Makes it the present graph, at once. The promise resolves when the calls in the previous graph have finished and it
-   * has been stopped.
+   * Makes it the present graph, or changes the options of the present one, at once. The promise resolves when the calls
+   * in the previous graph have finished and it has been stopped.
    */
   commit(): Promise<void>;
-  /** Stops it again. The present graph stays. */
+  /** Takes down what was prepared. The present graph stays as it is. */
   drop(): Promise<void>;
 }
 
@@ -41,17 +43,24 @@ export class LiveGraph implements AsyncDisposable {
   }
 
   /**
-   * Brings up the graph of `source` beside the present one, as far as it comes within `upMs`: a brick that does not
-   * answer does not keep the others waiting for ever. In the new graph's environment `changes` are other than in the
-   * present one's. Waits for a reload that is under way.
+   * Prepares the graph of `source` to take over. If it differs from the present one in live options only, the present
+   * one will go on with these. Otherwise the new graph comes up beside the present one, as far as it comes within
+   * `upMs`, so that a brick that does not answer does not keep the others waiting for ever. In its environment `changes`
+   * are other than in the present one's. Waits for a reload that is under way.
    * @throws {VolfileError} the new graph cannot be used; nothing has changed
    */
   prepare(source: GraphSource, changes: Partial<GraphEnv> = {}): Promise<NextGraph> {
     const prepared = Promise.withResolvers<NextGraph>();
     const reloaded = this.#reloads.run(async () => {
-      const graph = await this.#bringUp(source, changes);
+      this.#refuseIfStopping();
+      const plan = await planGraph(source);
       const over = Promise.withResolvers<void>();
-      this.#next = this.#nextOf(graph, over.resolve);
+      if (differsOnlyLive(this.#current.plan, plan)) {
+        this.#next = this.#changed(plan, over.resolve);
+      } else {
+        const graph = await this.#bringUp(plan, changes);
+        this.#next = this.#replaced(graph, over.resolve);
+      }
       prepared.resolve(this.#next);
       await over.promise;
     });
@@ -68,9 +77,8 @@ export class LiveGraph implements AsyncDisposable {
     return this.stop();
   }
 
-  async #bringUp(source: GraphSource, changes: Partial<GraphEnv>): Promise<Graph> {
-    this.#refuseIfStopping();
-    const graph = await Graph.prepare(await planGraph(source), { ...this.#current.env, ...changes });
+  async #bringUp(plan: Plan, changes: Partial<GraphEnv>): Promise<Graph> {
+    const graph = await Graph.prepare(plan, { ...this.#current.env, ...changes });
     try {
       await within(this.#options.upMs, graph.up());
       this.#refuseIfStopping();
@@ -81,7 +89,7 @@ export class LiveGraph implements AsyncDisposable {
     return graph;
   }
 
-  #nextOf(graph: Graph, over: () => void): NextGraph {
+  #replaced(graph: Graph, over: () => void): NextGraph {
     return {
       graph,
       commit: async () => {
@@ -94,6 +102,25 @@ export class LiveGraph implements AsyncDisposable {
         this.#next = undefined;
         await graph.stop().finally(over);
       },
+    };
+  }
+
+  /** The present graph with other options. */
+  #changed(plan: Plan, over: () => void): NextGraph {
+    this.#refuseIfStopping();
+    const graph = this.#current;
+    const change = graph.reconfigure(plan);
+    const end = () => {
+      this.#next = undefined;
+      over();
+    };
+    return {
+      graph,
+      commit: async () => {
+        change();
+        end();
+      },
+      drop: async () => end(),
     };
   }
 

@@ -1,11 +1,11 @@
 import type { Fop, Fops, ReadReply, Written } from '../../graph/fops.ts';
-import { bool } from '../../graph/options.ts';
-import { ALL_FOPS, type DumpValues, Xlator } from '../../graph/xlator.ts';
+import { bool, live } from '../../graph/options.ts';
+import { ALL_FOPS, type DumpValues, Xlator, type XlatorSettings } from '../../graph/xlator.ts';
 import { HISTOGRAM_LENGTH, type IoStatsSnapshot } from './io-stats-snapshot.ts';
 
 const options = {
-  'latency-measurement': bool({ default: true }, 'Measures how long each fop takes.'),
-  'count-fop-hits': bool({ default: true }, 'Counts fops and their errors.'),
+  'latency-measurement': live(bool({ default: true }, 'Measures how long each fop takes.')),
+  'count-fop-hits': live(bool({ default: true }, 'Counts fops and their errors.')),
 };
 
 class Counter {
@@ -35,8 +35,17 @@ export class IoStats extends Xlator<typeof options> {
   #bytesRead = 0;
   #bytesWritten = 0;
   readonly #since = performance.now();
-  readonly #counts: boolean = this.options['count-fop-hits'];
-  readonly #measures: boolean = this.options['latency-measurement'];
+  #counts: boolean = this.options['count-fop-hits'];
+  #measures: boolean = this.options['latency-measurement'];
+
+  override reconfigure(settings: XlatorSettings<typeof options>): () => void {
+    const change = super.reconfigure(settings);
+    return () => {
+      change();
+      this.#counts = this.options['count-fop-hits'];
+      this.#measures = this.options['latency-measurement'];
+    };
+  }
 
   protected override wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
     if (!this.#counts) return super.wind(fop, ...args);

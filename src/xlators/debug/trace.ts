@@ -1,7 +1,7 @@
 import type { Fop, Fops } from '../../graph/fops.ts';
 import type { Frame } from '../../graph/frame.ts';
-import { choice } from '../../graph/options.ts';
-import { ALL_FOPS, Xlator } from '../../graph/xlator.ts';
+import { choice, live, type OptionValues } from '../../graph/options.ts';
+import { ALL_FOPS, Xlator, type XlatorSettings } from '../../graph/xlator.ts';
 import { errnoOf } from '../../errno.ts';
 import { fopList } from './fop-list.ts';
 import { summaryOf } from './summary.ts';
@@ -11,23 +11,40 @@ const LEVELS = { ERROR: 'error', WARNING: 'warn', INFO: 'info', DEBUG: 'debug', 
 const levels = Object.keys(LEVELS) as (keyof typeof LEVELS)[];
 
 const options = {
-  'include-ops': fopList({ default: ALL_FOPS, unset: 'all fops', aliases: ['fops'] }, 'The fops that are logged.'),
-  'exclude-ops': fopList({ default: [] }, 'Fops that are not logged.'),
-  'force-log-level': choice(
-    levels,
-    { default: 'INFO' },
-    'The level at which fops are logged. The log has them if --log-level lets this level through.',
+  'include-ops': live(
+    fopList({ default: ALL_FOPS, unset: 'all fops', aliases: ['fops'] }, 'The fops that are logged.'),
+  ),
+  'exclude-ops': live(fopList({ default: [] }, 'Fops that are not logged.')),
+  'force-log-level': live(
+    choice(
+      levels,
+      { default: 'INFO' },
+      'The level at which fops are logged. The log has them if --log-level lets this level through.',
+    ),
   ),
 };
+
+type Values = OptionValues<typeof options>;
+
+const levelOf = (values: Values) => LEVELS[values['force-log-level']];
+const fopsOf = (values: Values): ReadonlySet<Fop> =>
+  new Set(values['include-ops']).difference(new Set(values['exclude-ops']));
 
 /** debug/trace: logs the fops that pass, with their arguments, their answers and how long they take. */
 export class Trace extends Xlator<typeof options> {
   static readonly doc = 'Logs fops with their arguments, their answers and how long they take.';
   static readonly options = options;
-  readonly #level = LEVELS[this.options['force-log-level']];
-  readonly #fops: ReadonlySet<Fop> = new Set(this.options['include-ops']).difference(
-    new Set(this.options['exclude-ops']),
-  );
+  #level = levelOf(this.options);
+  #fops = fopsOf(this.options);
+
+  override reconfigure(settings: XlatorSettings<typeof options>): () => void {
+    const change = super.reconfigure(settings);
+    return () => {
+      change();
+      this.#level = levelOf(this.options);
+      this.#fops = fopsOf(this.options);
+    };
+  }
 
   protected override wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
     if (!this.#fops.has(fop) || !this.log.isLevelEnabled(this.#level)) return super.wind(fop, ...args);

@@ -4,7 +4,8 @@ import { Gate } from '#src/graph/live/gate.ts';
 import { Graph } from '#src/graph/graph.ts';
 import { LiveGraph } from '#src/graph/live/live-graph.ts';
 import type { GraphEvent } from '#src/graph/event.ts';
-import { Xlator } from '#src/graph/xlator.ts';
+import { integer, live } from '#src/graph/options.ts';
+import { Xlator, type XlatorSettings } from '#src/graph/xlator.ts';
 import { envOf, keptLog } from '../../support/graph.ts';
 
 t.test('a gate closes once all calls have left', async t => {
@@ -34,8 +35,20 @@ function setup(t: Test, { graceMs = 60_000, upMs = 60_000 } = {}) {
   const events: string[] = [];
   /** Bricks with these names are never ready. */
   const silent = new Set<string>();
-  class Brick extends Xlator {
+  const options = {
+    level: live(integer({ default: 1, min: 1, max: 9 }, 'A live option.')),
+    size: integer({ default: 1, min: 1, max: 9 }, 'Another option.'),
+  };
+  class Brick extends Xlator<typeof options> {
+    static readonly options = options;
     static readonly children = [0, 0] as const;
+    get level() {
+      return this.options.level;
+    }
+    override reconfigure(settings: XlatorSettings<typeof options>) {
+      if (settings.options.level === 9) throw new Error('9 is too much');
+      return super.reconfigure(settings);
+    }
     override async init() {
       if (this.name === 'bad') throw new Error('it is bad');
       events.push(`init ${this.name}`);
@@ -53,8 +66,8 @@ function setup(t: Test, { graceMs = 60_000, upMs = 60_000 } = {}) {
     }
   }
   const { log, lines } = keptLog();
-  const source = (name: string) => ({
-    text: `volume ${name}\n type test/brick\nend-volume`,
+  const source = (name: string, more = '') => ({
+    text: `volume ${name}\n type test/brick\n${more}\nend-volume`,
     file: `${name}.vol`,
     registry: { 'test/brick': async () => Brick },
   });
@@ -65,7 +78,8 @@ function setup(t: Test, { graceMs = 60_000, upMs = 60_000 } = {}) {
     events.length = 0;
     return live;
   };
-  return { events, silent, source, start, lines };
+  const levelOf = ({ current }: LiveGraph) => (current.top as Brick).level;
+  return { events, silent, source, start, lines, levelOf };
 }
 
 t.test('the new graph is up before it takes over, and the old one stops when its calls are done', async t => {
@@ -171,4 +185,41 @@ t.test('a stop takes down a graph that is coming up', async t => {
   await t.rejects(coming, /stopping/);
   await stopped;
   t.strictSame(events.slice(-2), ['fini two', 'fini one']);
+});
+
+t.test('a live option changes in the graph that runs, when the reload is committed', async t => {
+  const { events, source, start, levelOf } = setup(t);
+  const live = await start();
+  const one = live.current;
+  one.gate.enter();
+  const next = await live.prepare(source('one', 'option level 2'));
+  t.equal(next.graph, one);
+  t.equal(levelOf(live), 1);
+  await next.commit();
+  t.equal(levelOf(live), 2);
+  t.equal(live.current, one);
+  t.ok(one.gate.enter(), 'its gate stays open');
+  t.strictSame(events, []);
+  const dropped = await live.prepare(source('one', 'option level 3'));
+  await dropped.drop();
+  t.equal(levelOf(live), 2);
+  one.gate.leave();
+  one.gate.leave();
+});
+
+t.test('a live value that an xlator refuses changes nothing', async t => {
+  const { source, start, levelOf } = setup(t);
+  const live = await start();
+  await t.rejects(live.prepare(source('one', 'option level 9')), { message: /^one\.vol:1: .*9 is too much/ });
+  t.equal(levelOf(live), 1);
+  await (await live.prepare(source('one', 'option level 3'))).commit();
+  t.equal(levelOf(live), 3, 'the next reload is not kept waiting');
+});
+
+t.test('a change of another option as well wants a new graph', async t => {
+  const { events, source, start, levelOf } = setup(t);
+  const live = await start();
+  await (await live.prepare(source('one', 'option level 2\n option size 2'))).commit();
+  t.equal(levelOf(live), 2);
+  t.strictSame(events, ['init one', 'parent-up one', 'ready one', 'fini one']);
 });

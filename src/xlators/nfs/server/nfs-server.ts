@@ -7,7 +7,7 @@ import { errnoOf, FsError } from '../../../errno.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import type { Iatt } from '../../../graph/iatt.ts';
 import { ROOT } from '../../../graph/identity.ts';
-import type { XlatorConfig } from '../../../graph/xlator.ts';
+import type { XlatorConfig, XlatorSettings } from '../../../graph/xlator.ts';
 import { Master } from '../../../master/master.ts';
 import type { Subvolume } from '../../../master/subvolume.ts';
 import type { Volume } from '../../../master/volume.ts';
@@ -17,7 +17,7 @@ import { VolfileError } from '../../../volfile/volfile-error.ts';
 import { within } from '../../../within.ts';
 import { Accesses } from './exports/accesses.ts';
 import type { Export } from './exports/exports.ts';
-import { type ExportPlan, planExports } from './exports/plan-exports.ts';
+import { type ExportPlan, type ExportSettings, planExports } from './exports/plan-exports.ts';
 import { waysAround } from './exports/ways-around.ts';
 import { FOREIGN } from './foreign-options.ts';
 import { Handles, isHandleIn } from './handle.ts';
@@ -42,8 +42,8 @@ export class NfsServer extends Master<typeof OPTIONS> {
   readonly mounts: MountTable;
   /** The log for events that clients cause. */
   readonly peerLog: PeerLogger = new PeerLog(this.log);
-  readonly accesses = new Accesses(this.peerLog, this.options['nfs.enable-ino32']);
-  readonly actorOptions: NfsOptions = actorOptions(this.options);
+  accesses = this.#newAccesses();
+  actorOptions: NfsOptions = actorOptions(this.options);
   #planned: ExportPlan<Subvolume> | undefined;
   #targets: HandleTargets | undefined;
 
@@ -84,16 +84,40 @@ export class NfsServer extends Master<typeof OPTIONS> {
 
   override async init(): Promise<void> {
     await super.init();
+    const { where, options, origins } = this;
+    this.#plan({ where, options, origins })();
+    if (!this.options['nfs.enable-ino32']) return;
+    // oxlint-disable-next-line no-await-in-loop -- the first that is refused, in the volfile's order
+    for (const { volume } of this.subvolumes.values()) await this.#refuseWideCookies(volume);
+  }
+
+  /** Calls under way finish under the rules that they began with. */
+  override reconfigure(settings: XlatorSettings<typeof OPTIONS>): () => void {
+    const change = super.reconfigure(settings);
+    const { where, options, origins = new Map<string, string>() } = settings;
+    const serve = this.#plan({ where, options, origins });
+    return () => {
+      change();
+      serve();
+      this.accesses = this.#newAccesses();
+      this.actorOptions = actorOptions(options);
+    };
+  }
+
+  /** Plans the exports that the options ask for. Returns what makes them the ones that are served. */
+  #plan({ where, options, origins }: ExportSettings): () => void {
     const subvolumes = [...this.subvolumes.values()];
-    const { options, origins, where } = this;
-    const planned = planExports(subvolumes, { options, origins, where });
-    this.#planned = planned;
-    this.#targets = new HandleTargets(subvolumes, planned.exports, options['nfs3.*.volume-id']);
-    if (options['nfs.enable-ino32']) {
-      // oxlint-disable-next-line no-await-in-loop -- the first that is refused, in the volfile's order
-      for (const { volume } of subvolumes) await this.#refuseWideCookies(volume);
-    }
-    if (this.env.stage === 0) for (const warning of waysAround(planned.exports)) this.log.warn(warning);
+    const planned = planExports(subvolumes, { where, options, origins });
+    const targets = new HandleTargets(subvolumes, planned.exports, options['nfs3.*.volume-id']);
+    return () => {
+      this.#planned = planned;
+      this.#targets = targets;
+      if (this.env.stage === 0) for (const warning of waysAround(planned.exports)) this.log.warn(warning);
+    };
+  }
+
+  #newAccesses(): Accesses {
+    return new Accesses(this.peerLog, this.options['nfs.enable-ino32']);
   }
 
   /**

@@ -7,6 +7,7 @@ import {
   each,
   integer,
   limiting,
+  live,
   list,
   option,
   path,
@@ -70,9 +71,8 @@ export const OPTIONS = {
     off,
     'Gives clients file ids and directory cookies of 32 bits, for those that cannot use 64 bits.',
   ),
-  'nfs.rdirplus': bool(
-    on,
-    'Answers READDIRPLUS. When it is off, clients are told that it is not supported, and use READDIR.',
+  'nfs.rdirplus': live(
+    bool(on, 'Answers READDIRPLUS. When it is off, clients are told that it is not supported, and use READDIR.'),
   ),
   'nfs.mount-udp': atStart(bool(on, 'Serves MOUNT and NLM over UDP as well as over TCP.')),
   'nfs.nlm': atStart(
@@ -88,11 +88,13 @@ export const OPTIONS = {
       'The file that keeps the list of mounts across restarts. /- stands for no file.',
     ),
   ),
-  'nfs.server-aux-gids': bool(
-    off,
-    'Looks up the groups of each user on this machine instead of taking them from the client, which sends 16 at most.',
+  'nfs.server-aux-gids': live(
+    bool(
+      off,
+      'Looks up the groups of each user on this machine instead of taking them from the client, which sends 16 at most.',
+    ),
   ),
-  'nfs.*.disable': each(limiting(bool(perVolume('off'), 'Exports nothing of this volume.'))),
+  'nfs.*.disable': live(each(limiting(bool(perVolume('off'), 'Exports nothing of this volume.')))),
   'nfs.exports-auth-enable': limiting(
     option(
       off,
@@ -135,27 +137,31 @@ export const OPTIONS = {
     expected: `${drcSize.expected} (GlusterFS counts replies: for its 0x20000 write 32MB)`,
   }),
   'rpc.register-with-portmap': atStart(bool(on, 'Registers the programs with rpcbind when the server starts.')),
-  'nfs3.read-size': size(ioSize, 'The most bytes that one READ returns.'),
-  'nfs3.write-size': size(ioSize, 'The most bytes that one WRITE takes.'),
-  'nfs3.readdir-size': size(ioSize, 'The most bytes that one READDIR or READDIRPLUS returns.'),
-  'nfs3.export-volumes': limiting(bool(on, 'Exports each volume as a whole, as /VOLUME.')),
-  'nfs3.export-dirs': limiting(bool(on, 'Allows clients to mount directories in a volume, as /VOLUME/DIR.')),
-  'nfs3.*.export-dir': each(
-    limiting(
-      option(
-        perVolume('none'),
-        'directories separated by commas, each with its hosts if not all may mount it: /a(10.0.0.0/8),/b',
-        'Directories of this volume that are exported on their own, as /VOLUME/DIR, each with the hosts that may ' +
-          'mount it. To export nothing else, set nfs3.export-volumes off.',
-        value => value,
+  'nfs3.read-size': live(size(ioSize, 'The most bytes that one READ returns.')),
+  'nfs3.write-size': live(size(ioSize, 'The most bytes that one WRITE takes.')),
+  'nfs3.readdir-size': live(size(ioSize, 'The most bytes that one READDIR or READDIRPLUS returns.')),
+  'nfs3.export-volumes': live(limiting(bool(on, 'Exports each volume as a whole, as /VOLUME.'))),
+  'nfs3.export-dirs': live(limiting(bool(on, 'Allows clients to mount directories in a volume, as /VOLUME/DIR.'))),
+  'nfs3.*.export-dir': live(
+    each(
+      limiting(
+        option(
+          perVolume('none'),
+          'directories separated by commas, each with its hosts if not all may mount it: /a(10.0.0.0/8),/b',
+          'Directories of this volume that are exported on their own, as /VOLUME/DIR, each with the hosts that may ' +
+            'mount it. To export nothing else, set nfs3.export-volumes off.',
+          value => value,
+        ),
       ),
     ),
   ),
-  'nfs3.*.export-as': each(
-    list(path({ required: true }, ''), perVolume('none'), 'More paths by which clients can mount this volume.'),
+  'nfs3.*.export-as': live(
+    each(list(path({ required: true }, ''), perVolume('none'), 'More paths by which clients can mount this volume.')),
   ),
-  'nfs3.*.volume-access': each(
-    limiting(choice(['read-write', 'read-only'], perVolume('read-write'), 'Whether clients may change this volume.')),
+  'nfs3.*.volume-access': live(
+    each(
+      limiting(choice(['read-write', 'read-only'], perVolume('read-write'), 'Whether clients may change this volume.')),
+    ),
   ),
   'nfs3.*.volume-id': each(
     uuid(
@@ -164,67 +170,88 @@ export const OPTIONS = {
         'making handles stale.',
     ),
   ),
-  'nfs3.*.trusted-sync': each(
-    bool(
-      perVolume('off'),
-      'Answers every WRITE and COMMIT as if the data were durable. What clients believe to be safe is lost if this ' +
-        'machine fails.',
-    ),
-  ),
-  'nfs3.*.trusted-write': each(
-    bool(
-      perVolume('off'),
-      'Answers UNSTABLE writes as FILE_SYNC, so that clients send no COMMIT. What clients believe to be safe is lost ' +
-        'if this machine fails.',
-    ),
-  ),
-  'nfs3.*.squash': each(
-    limiting(
-      choice(
-        ['none', 'root', 'all'],
-        perVolume('none'),
-        'The users whose calls run as the anonymous user: none of them, root, or all.',
+  'nfs3.*.trusted-sync': live(
+    each(
+      bool(
+        perVolume('off'),
+        'Answers every WRITE and COMMIT as if the data were durable. What clients believe to be safe is lost if this ' +
+          'machine fails.',
       ),
     ),
   ),
-  'nfs3.*.anonuid': each(limiting(integer(id, 'The user id of the anonymous user.'))),
-  'nfs3.*.anongid': each(limiting(integer(id, 'The group id of the anonymous user.'))),
-  'rpc-auth.auth-null': limiting(
-    bool(on, 'Accepts calls without credentials (AUTH_NONE), which run as the anonymous user.'),
-  ),
-  'rpc-auth.auth-null.*': each(
-    limiting(bool(orAllow('rpc-auth.auth-null'), 'Accepts calls without credentials (AUTH_NONE) on this volume.')),
-  ),
-  'rpc-auth.auth-unix': limiting(bool(on, 'Accepts calls with user and group ids (AUTH_SYS).')),
-  'rpc-auth.auth-unix.*': each(
-    limiting(bool(orAllow('rpc-auth.auth-unix'), 'Accepts calls with user and group ids (AUTH_SYS) on this volume.')),
-  ),
-  'rpc-auth.addr.allow': limiting(
-    hostList({ default: '*' }, 'The hosts that may use the volumes that have no list of their own.'),
-  ),
-  'rpc-auth.addr.namelookup': limiting(
-    bool(on, 'Looks up the host names in these lists. When it is off, a list with a host name stops the start.'),
-  ),
-  'rpc-auth.addr.reject': limiting(
-    hostList({ default: undefined, unset: 'none' }, 'The hosts that may use no volume, even if a list allows them.'),
-  ),
-  'rpc-auth.addr.*.allow': each(
-    limiting(hostList(perVolume('the value of rpc-auth.addr.allow'), 'The hosts that may use this volume.')),
-  ),
-  'rpc-auth.addr.*.reject': each(
-    limiting(
-      hostList(
-        perVolume('none'),
-        'The hosts that may not use this volume, even if a list allows them, in addition to rpc-auth.addr.reject.',
+  'nfs3.*.trusted-write': live(
+    each(
+      bool(
+        perVolume('off'),
+        'Answers UNSTABLE writes as FILE_SYNC, so that clients send no COMMIT. What clients believe to be safe is lost ' +
+          'if this machine fails.',
       ),
     ),
   ),
-  'rpc-auth.ports.insecure': limiting(
-    bool(off, 'Accepts calls from client ports from 1024 on, which any user of a client machine can use.'),
+  'nfs3.*.squash': live(
+    each(
+      limiting(
+        choice(
+          ['none', 'root', 'all'],
+          perVolume('none'),
+          'The users whose calls run as the anonymous user: none of them, root, or all.',
+        ),
+      ),
+    ),
   ),
-  'rpc-auth.ports.*.insecure': each(
+  'nfs3.*.anonuid': live(each(limiting(integer(id, 'The user id of the anonymous user.')))),
+  'nfs3.*.anongid': live(each(limiting(integer(id, 'The group id of the anonymous user.')))),
+  'rpc-auth.auth-null': live(
+    limiting(bool(on, 'Accepts calls without credentials (AUTH_NONE), which run as the anonymous user.')),
+  ),
+  'rpc-auth.auth-null.*': live(
+    each(
+      limiting(bool(orAllow('rpc-auth.auth-null'), 'Accepts calls without credentials (AUTH_NONE) on this volume.')),
+    ),
+  ),
+  'rpc-auth.auth-unix': live(limiting(bool(on, 'Accepts calls with user and group ids (AUTH_SYS).'))),
+  'rpc-auth.auth-unix.*': live(
+    each(
+      limiting(bool(orAllow('rpc-auth.auth-unix'), 'Accepts calls with user and group ids (AUTH_SYS) on this volume.')),
+    ),
+  ),
+  'rpc-auth.addr.allow': live(
+    limiting(hostList({ default: '*' }, 'The hosts that may use the volumes that have no list of their own.')),
+  ),
+  'rpc-auth.addr.namelookup': live(
     limiting(
-      bool(perVolume('the value of rpc-auth.ports.insecure'), 'Accepts calls to this volume from ports from 1024 on.'),
+      bool(on, 'Looks up the host names in these lists. When it is off, a list with a host name stops the start.'),
+    ),
+  ),
+  'rpc-auth.addr.reject': live(
+    limiting(
+      hostList({ default: undefined, unset: 'none' }, 'The hosts that may use no volume, even if a list allows them.'),
+    ),
+  ),
+  'rpc-auth.addr.*.allow': live(
+    each(limiting(hostList(perVolume('the value of rpc-auth.addr.allow'), 'The hosts that may use this volume.'))),
+  ),
+  'rpc-auth.addr.*.reject': live(
+    each(
+      limiting(
+        hostList(
+          perVolume('none'),
+          'The hosts that may not use this volume, even if a list allows them, in addition to rpc-auth.addr.reject.',
+        ),
+      ),
+    ),
+  ),
+  'rpc-auth.ports.insecure': live(
+    limiting(bool(off, 'Accepts calls from client ports from 1024 on, which any user of a client machine can use.')),
+  ),
+  'rpc-auth.ports.*.insecure': live(
+    each(
+      limiting(
+        bool(
+          perVolume('the value of rpc-auth.ports.insecure'),
+          'Accepts calls to this volume from ports from 1024 on.',
+        ),
+      ),
     ),
   ),
 };
