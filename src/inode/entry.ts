@@ -25,8 +25,7 @@ export class Entry extends Inode {
    */
   touched = false;
 
-  /** In the list of purgeable entries. Entries that came into use stay listed until the search meets them. */
-  listed = false;
+  /** Neighbours in the list of purgeable entries. */
   newer: Entry | undefined = undefined;
   older: Entry | undefined = undefined;
 

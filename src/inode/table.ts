@@ -5,8 +5,8 @@ import { type Dentry, Entry } from './entry.ts';
 import { GFID_LENGTH, ROOT_GFID } from '../graph/gfid.ts';
 import { GfidIndex } from './gfid-index.ts';
 import type { Inode } from '../graph/inode.ts';
+import { Linked } from '../linked.ts';
 import { keepNotes } from '../graph/note.ts';
-import { Lru } from './lru.ts';
 
 /** How many inodes one call examines at most to find one that can be purged. */
 const LOOKS_MAX = 8;
@@ -58,7 +58,8 @@ export class InodeTable {
   readonly #limit: number;
   readonly #forget: (inode: Inode) => void;
   readonly #index = new GfidIndex();
-  readonly #lru = new Lru();
+  /** Entries that can be purged, and some that came into use since: those stay until the search meets them. */
+  readonly #purgeable = new Linked<Entry>();
   #inUse = 0;
   #purged = 0;
   #cyclesRefused = 0;
@@ -102,7 +103,7 @@ export class InodeTable {
       if (iatt.gfid.length !== GFID_LENGTH) throw new RangeError(`a gfid of ${iatt.gfid.length} bytes`);
       entry = new Entry(this.#index.words, iatt.gfid, iatt.type, iatt.hint);
       this.#index.add(entry);
-      this.#lru.add(entry);
+      this.#purgeable.add(entry);
     }
     if (iatt.notes !== undefined) keepNotes(entry.slots, iatt.notes);
     if (entry.nlookup < 0x3fff_ffff) entry.nlookup++;
@@ -251,19 +252,19 @@ export class InodeTable {
   /** Puts an entry back into the list of purgeable entries if it belongs there and is not listed. */
   #relist(entry: Entry): void {
     const free = entry.refs === 0 && entry.names === undefined && !entry.gone && entry !== this.root;
-    if (free && !entry.listed) this.#lru.add(entry);
+    if (free && !this.#purgeable.has(entry)) this.#purgeable.add(entry);
   }
 
   /** Purges unused inodes over the limit; `kept` is spared. */
   #prune(kept: Entry | undefined): void {
     for (let looks = 1; looks <= LOOKS_MAX && this.#index.size - this.#inUse > this.#limit; looks++) {
-      const entry = this.#lru.oldest;
+      const entry = this.#purgeable.oldest;
       if (!entry || entry === kept) return;
-      this.#lru.remove(entry);
+      this.#purgeable.remove(entry);
       if (entry.refs > 0 || entry.names) continue; // #relist puts it back when it becomes purgeable
       if (entry.touched && looks < LOOKS_MAX) {
         entry.touched = false;
-        this.#lru.add(entry);
+        this.#purgeable.add(entry);
       } else {
         this.#purge(entry);
       }
@@ -271,7 +272,7 @@ export class InodeTable {
   }
 
   #purge(entry: Entry): void {
-    if (entry.listed) this.#lru.remove(entry);
+    if (this.#purgeable.has(entry)) this.#purgeable.remove(entry);
     this.#index.remove(entry);
     while (entry.dentries) this.#remove(entry.dentries);
     entry.gone = true;

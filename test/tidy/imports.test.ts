@@ -31,7 +31,7 @@ const MAY_IMPORT: Record<Part, readonly Part[]> = {
   'src/sys': GROUND,
   'src/volfile': GROUND,
   'src/graph': [...SYSTEM, 'src/volfile'],
-  'src/inode': ['src/graph'],
+  'src/inode': [...GROUND, 'src/graph'],
   'src/rpc': [...SYSTEM, 'protocols'],
   'src/rpcsvc': RPC,
   'src/rpcclnt': RPC,

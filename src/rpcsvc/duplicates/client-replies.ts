@@ -1,3 +1,4 @@
+import { Linked } from '../../linked.ts';
 import { type CallKey, scattered } from './call-key.ts';
 import type { Origin } from './origin.ts';
 import type { Transport } from '../transport.ts';
@@ -65,12 +66,12 @@ export class ClientReplies {
   readonly address: string;
   /** The newest call of each xid, by {@link scattered}. */
   readonly #byXid = new Map<number, CachedReply>();
-  oldest: CachedReply | undefined;
-  newest: CachedReply | undefined;
+  /** The answered calls. */
+  readonly answered = new Linked<CachedReply>();
   bytes = CLIENT_BYTES;
   /** Neighbours in the order of their last replies. */
-  before: ClientReplies | undefined;
-  after: ClientReplies | undefined;
+  older: ClientReplies | undefined;
+  newer: ClientReplies | undefined;
   #slab = Buffer.alloc(0);
   #slabAt = 0;
 
@@ -104,15 +105,12 @@ export class ClientReplies {
     this.#slab.set(reply, from);
     this.#slabAt += length;
     entry.keep(this.#slab, from, this.#slabAt);
-    entry.older = this.newest;
-    if (this.newest === undefined) this.oldest = entry;
-    else this.newest.newer = entry;
-    this.newest = entry;
+    this.answered.add(entry);
   }
 
   /** Takes `entry` out, whether it has been answered or is under way. */
   remove(entry: CachedReply): void {
-    this.#unlink(entry);
+    if (!entry.underWay) this.answered.remove(entry);
     const place = scattered(entry.key.xid);
     const first = this.#byXid.get(place)!;
     if (first !== entry) {
@@ -121,16 +119,5 @@ export class ClientReplies {
       one.twin = entry.twin;
     } else if (entry.twin === undefined) this.#byXid.delete(place);
     else this.#byXid.set(place, entry.twin);
-  }
-
-  #unlink(entry: CachedReply): void {
-    if (entry.underWay) return; // it is in the list only once it has been answered
-    const { older, newer } = entry;
-    if (older === undefined) this.oldest = newer;
-    else older.newer = newer;
-    if (newer === undefined) this.newest = older;
-    else newer.older = older;
-    // Without this, dropped entries form a chain that only a full collection finds.
-    entry.older = entry.newer = undefined;
   }
 }

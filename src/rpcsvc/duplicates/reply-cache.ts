@@ -13,6 +13,7 @@
  * may be after others have made thousands of calls. What is under way is never dropped, or a retry would do it twice; it
  * is bounded by the calls that a client may have under way.
  */
+import { Linked } from '../../linked.ts';
 import { type CallKey, sameCall } from './call-key.ts';
 import { CachedReply, CLIENT_BYTES, ClientReplies } from './client-replies.ts';
 import { mayAskAgain, type Origin } from './origin.ts';
@@ -50,9 +51,8 @@ export class ReplyCache {
   readonly #bytesMax: number;
   readonly #now: () => number;
   readonly #clients = new Map<string, ClientReplies>();
-  /** The ends of the list of clients that have replies here. */
-  #silent: ClientReplies | undefined;
-  #latest: ClientReplies | undefined;
+  /** The clients that have replies here, in the order of their last replies. */
+  readonly #answered = new Linked<ClientReplies>();
   /** Where the last search for a client over its share stopped. */
   #hand: ClientReplies | undefined;
   #size = 0;
@@ -129,7 +129,7 @@ export class ReplyCache {
   drop(entry: CachedReply): void {
     const client = entry.owner;
     client.remove(entry);
-    if (client.oldest === undefined) this.#unlink(client);
+    if (client.answered.oldest === undefined) this.#unlist(client);
     this.#size--;
     this.#count(client, -ENTRY_BYTES - entry.key.caller.length - entry.replyBytes);
     if (!client.isEmpty) return;
@@ -155,11 +155,14 @@ export class ReplyCache {
 
   #trim(client: ClientReplies, now: number): void {
     for (let i = 0; i < EXPIRED_AT_ONCE; i++) {
-      for (const one of [client, this.#silent]) {
-        if (one?.oldest !== undefined && isOld(one.oldest, now)) this.drop(one.oldest);
+      for (const one of [client, this.#answered.oldest]) {
+        const oldest = one?.answered.oldest;
+        if (oldest !== undefined && isOld(oldest, now)) this.drop(oldest);
       }
     }
-    while (this.#bytes > this.#bytesMax && this.#silent !== undefined) this.drop(this.#giver(client).oldest!);
+    while (this.#bytes > this.#bytesMax && this.#answered.oldest !== undefined) {
+      this.drop(this.#giver(client).answered.oldest!);
+    }
   }
 
   /**
@@ -168,32 +171,26 @@ export class ReplyCache {
    */
   #giver(client: ClientReplies): ClientReplies {
     const share = Math.max(this.#bytesMax / this.#clients.size, SHARE_BYTES_MIN);
-    if (client.bytes > share && client.oldest !== undefined) return client;
+    if (client.bytes > share && client.answered.oldest !== undefined) return client;
     // With so many clients none has much. A client that was busy before will become the one silent for longest.
-    if (this.#clients.size * SHARE_BYTES_MIN > this.#bytesMax) return this.#silent!;
+    if (this.#clients.size * SHARE_BYTES_MIN > this.#bytesMax) return this.#answered.oldest!;
     for (let left = this.#clients.size; left > 0; left--) {
       // `#hand` stays at the client that was found, so that the next search is short.
       if (this.#hand !== undefined && this.#hand.bytes > share) return this.#hand;
-      this.#hand = this.#hand?.after ?? this.#silent;
+      this.#hand = this.#hand?.newer ?? this.#answered.oldest;
     }
-    return this.#silent!;
+    return this.#answered.oldest!;
   }
 
   #moveToEnd(client: ClientReplies): void {
-    if (this.#latest === client) return;
-    this.#unlink(client);
-    client.before = this.#latest;
-    if (this.#latest === undefined) this.#silent = client;
-    else this.#latest.after = client;
-    this.#latest = client;
+    if (this.#answered.newest === client) return;
+    this.#unlist(client);
+    this.#answered.add(client);
   }
 
-  #unlink(client: ClientReplies): void {
-    if (this.#hand === client) this.#hand = client.after;
-    if (this.#silent === client) this.#silent = client.after;
-    if (this.#latest === client) this.#latest = client.before;
-    if (client.before !== undefined) client.before.after = client.after;
-    if (client.after !== undefined) client.after.before = client.before;
-    client.before = client.after = undefined;
+  #unlist(client: ClientReplies): void {
+    if (!this.#answered.has(client)) return;
+    if (this.#hand === client) this.#hand = client.newer;
+    this.#answered.remove(client);
   }
 }
