@@ -89,7 +89,10 @@ export interface Fops {
   readv(frame: Frame, fd: Fd, size: number, offset: number, xdata?: Xdata): Promise<ReadReply>;
   /** Writes `data`, whose buffer belongs to the caller again once this is answered. */
   writev(frame: Frame, fd: Fd, data: Buffer, offset: number, stable: Stable, xdata?: Xdata): Promise<Written>;
-  /** What close(2) does: reports errors of earlier writes, and gives up the locks that the frame's owner has by `lk`. */
+  /**
+   * What close(2) asks for: a layer that keeps writes back makes them now, and the locks that the frame's owner has by
+   * `lk` are given up.
+   */
   flush(frame: Frame, fd: Fd, xdata?: Xdata): Promise<void>;
   /**
    * Makes everything durable that any caller has written to the inode. ENOSPC, EDQUOT and EIO of earlier writes are
