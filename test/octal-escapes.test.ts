@@ -3,7 +3,7 @@ import { escapeOctal, unescapeOctal } from '#src/octal-escapes.ts';
 
 const SPECIAL = /[\s\\]/g;
 
-t.test('what is escaped reads as before', async t => {
+t.test('escaped text reads as before', async t => {
   t.equal(escapeOctal('a b\n\\c', SPECIAL), 'a\\040b\\012\\134c');
   for (const text of ['', 'plain', 'a b\n\\c', '\\040', '\xff\x00 ']) {
     t.equal(unescapeOctal(escapeOctal(text, SPECIAL)), text);

@@ -8,7 +8,7 @@ import { WriteVerifiers } from '#src/master/write-verifiers.ts';
 import { envOf, graphOf, keptLog, TEST_XLATORS } from '../support/graph.ts';
 import { Memory } from '../support/memory/memory.ts';
 
-/** A brick whose tree can be exchanged, and that may not know it. */
+/** A brick whose tree can be exchanged, and which may not know its tree. */
 class Disk extends Memory {
   treeId: Buffer | undefined = Buffer.alloc(16, 1);
 
@@ -41,7 +41,7 @@ async function setup(t: Test, text = TWO) {
   return { graph, front, back, disk, lines };
 }
 
-t.test('all masters that are a subvolume of no other volume are started', async t => {
+t.test('every master that is not a subvolume of another volume is started', async t => {
   const { graph, front, back } = await setup(t);
   t.strictSame(
     graph.tops.map(({ name }) => name),
@@ -56,7 +56,7 @@ t.test('all masters that are a subvolume of no other volume are started', async 
   );
 });
 
-t.test('a master below another is no top, and a master above which there is another layer is none either', async t => {
+t.test('a master below another master or another layer is not a top', async t => {
   const below = `${TWO}volume top\n type test/door\n subvolumes front back\nend-volume\n`;
   const { tops, warnings } = await planGraph({ text: below, file: 'f', registry });
   t.strictSame(
@@ -106,7 +106,7 @@ t.test('unstable writes that are lost change the verifier of their volume', asyn
   t.notSame(verifier.bytes, before);
 });
 
-t.test('an upcall is no matter of a volume and ends at the masters', async t => {
+t.test('an upcall does not concern a volume and ends at the masters', async t => {
   const { front, disk } = await setup(t);
   const { verifier } = front.subvolumes.get('one')!.volume;
   const before = Buffer.from(verifier.bytes);
@@ -133,7 +133,7 @@ t.test('a volume whose tree is not known is up, and its master ready, when the t
   const one = front.subvolumes.get('one')!;
   disk('one').treeId = undefined;
   await t.rejects(one.identify(), { code: 'ENOENT' });
-  t.ok(one.volume.tree, 'the last that was known');
+  t.ok(one.volume.tree, 'the last known tree');
   disk('one').notify({ kind: 'child-up' });
   await new Promise(resolve => setImmediate(resolve));
   t.match(lines.at(-1), { volume: 'one', msg: 'the volume cannot be identified' });

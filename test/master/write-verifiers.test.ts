@@ -10,7 +10,7 @@ t.test('each volume has a verifier of 8 bytes, which only its own change changes
   t.notSame(one, two);
   const held = verifiers.of('one').bytes;
   verifiers.of('one').change();
-  t.notSame(held, one, 'what was handed out shows the change');
+  t.notSame(held, one, 'the buffer that was handed out shows the change');
   t.same(copy(verifiers, 'one'), held);
   t.same(copy(verifiers, 'two'), two);
 });
@@ -24,11 +24,11 @@ t.test('all stages have the same verifiers, whichever asks first', async t => {
   t.same(copy(first, 'b'), copy(other, 'b'));
 });
 
-t.test('another server has others', async t => {
+t.test('another server has other verifiers', async t => {
   t.notSame(copy(new WriteVerifiers(), 'one'), copy(new WriteVerifiers(), 'one'));
 });
 
-t.test('more volumes than there are places share the verifiers of others', async t => {
+t.test('volumes without a place of their own share the verifiers of others', async t => {
   const verifiers = new WriteVerifiers();
   const names = Array.from({ length: 4097 }, (_, i) => `volume-${i}`);
   const seen = new Set(names.map(name => copy(verifiers, name).toString('hex')));

@@ -36,7 +36,7 @@ for (const [text, family, words, formatted] of cases) {
   });
 }
 
-t.test('what is no address is none', async t => {
+t.test('text that is not an address is refused', async t => {
   for (const text of [
     '',
     '10',

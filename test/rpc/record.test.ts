@@ -10,7 +10,7 @@ const LIMITS: RecordLimits = { recordBytesMax: 300_000, fragmentsMax: 8 };
 
 const landing = Buffer.alloc(1000);
 
-/** Feeds the pieces as a connection does: what begins a record is copied, the rest is read in place. */
+/** Feeds the pieces as a connection does: the beginning of a record is copied, and the rest is read in place. */
 function feed(reader: RecordReader, pieces: Iterable<Buffer>): Buffer[] {
   const records: Buffer[] = [];
   for (const piece of pieces) {
@@ -72,7 +72,7 @@ t.test('a fragment a byte at a time', async t => {
   t.strictSame(got.map(String), ['abcdefghij']);
 });
 
-t.test('what a call still holds is not written over', async t => {
+t.test('memory that a call still holds is not overwritten', async t => {
   const reader = new RecordReader(LIMITS);
   const kept: Buffer[] = [];
   for (let i = 0; i < 5000; i++) {
@@ -99,17 +99,17 @@ for (const [name, stream] of refused) {
   });
 }
 
-t.test('two fragments that are over the limit together', async t => {
+t.test('two fragments that exceed the limit together are refused', async t => {
   const reader = new RecordReader({ recordBytesMax: 10, fragmentsMax: 8 });
   t.throws(() => feed(reader, [fragments(Buffer.alloc(11), [6])]), RecordError);
 });
 
-t.test('empty fragments are nothing', async t => {
+t.test('empty fragments are ignored', async t => {
   const got = feed(new RecordReader(LIMITS), [hex('00000000 00000002 6162 00000000 80000001 63')]);
   t.strictSame(got.map(String), ['abc']);
 });
 
-t.test('what a record takes is counted from its mark on, and there is no room beyond the share', async t => {
+t.test('the memory of a record is counted from its mark on, and there is no room beyond the share', async t => {
   const budget = new Budget(256 * 1024, 150_000);
   const shares = [new Share(budget), new Share(budget)];
   const readers = shares.map(share => new RecordReader(LIMITS, share));

@@ -1,4 +1,7 @@
-/** What each xlator of the registry must let through untouched, in both directions: xdata, notes, events, the end of inodes and fds. */
+/**
+ * What each xlator of the registry must pass on untouched in both directions: xdata, notes, events, and the end of
+ * inodes and fds.
+ */
 import t, { type Test } from 'tap';
 import { errnoOf } from '#src/errno.ts';
 import type { GraphEvent } from '#src/graph/event.ts';
@@ -26,7 +29,7 @@ const SETTINGS: Readonly<Record<keyof typeof XLATORS, readonly string[] | 'brick
   'storage/posix': 'brick',
 };
 
-/** The fops that a layer fails on purpose. */
+/** Whether the layer may fail the fop, because it does so on purpose. */
 const mayFail = (layer: string, fop: Fop, code: string | undefined): boolean =>
   (layer === 'features/read-only' && code === 'EROFS') ||
   (layer === 'debug/error-gen failure=100 enable=statfs' && fop === 'statfs' && code === 'EIO');
@@ -50,7 +53,7 @@ class Witness extends Xlator {
   }
 }
 
-/** A brick that answers every fop with xdata and notes, as far as the answer has room for them. */
+/** A brick that answers every fop with xdata and notes, where the answer has room for them. */
 class Noting extends Witness {
   static readonly children = [0, 0] as const;
   readonly note: Note = { slot: this.slot, value: { of: this.name }, next: undefined };
@@ -139,7 +142,7 @@ function answersWith(notes: Note): Answers {
   };
 }
 
-/** The layer between a witness above and a brick that answers with all there can be. */
+/** The layer between a witness above it and a brick that answers with xdata and notes. */
 async function between(t: Test, layer: string) {
   const registry = { ...TEST_XLATORS, 'test/witness': async () => Witness, 'test/noting': async () => Noting };
   const env = envOf({ log: keptLog().log });
@@ -148,7 +151,7 @@ async function between(t: Test, layer: string) {
   return { ...volume, brick, middle, above };
 }
 
-/** Calls a fop through the layer; `undefined` if the layer fails it on purpose. */
+/** The answer of a fop through the layer. Undefined if the layer fails it on purpose. */
 async function answerOf(layer: string, top: Xlator, fop: Fop): Promise<{ answer: unknown } | undefined> {
   const call = top[fop] as (...args: unknown[]) => Promise<unknown>;
   try {
@@ -176,7 +179,7 @@ for (const [type, settings] of Object.entries(SETTINGS)) {
         if (typeof expected !== 'object' || !('xdata' in expected)) continue;
         t.equal((answered.answer as { xdata?: Xdata }).xdata, up, `${fop}: up`);
       }
-      t.ok(passed > 20, 'most of them or, if nothing may be changed, half');
+      t.ok(passed > 20, 'most fops pass, or half of them if nothing may be changed');
     });
 
     t.test(`${layer}: notes land in the slots of the inode and of the fd`, async t => {
@@ -199,7 +202,7 @@ for (const [type, settings] of Object.entries(SETTINGS)) {
       }
     });
 
-    t.test(`${layer}: what is below learns that an inode or an fd is gone`, async t => {
+    t.test(`${layer}: the xlators below learn that an inode or an fd is gone`, async t => {
       const { top, table, root, brick, above } = await between(t, layer);
       const inode = table.link(iattOf({ gfid: gfidOf(9) }), root, 'a');
       const fd = new Fd(inode, 0);
@@ -209,7 +212,7 @@ for (const [type, settings] of Object.entries(SETTINGS)) {
       t.strictSame([above.forgotten, brick.forgotten], [[inode], [inode]]);
     });
 
-    t.test(`${layer}: events pass, each once`, async t => {
+    t.test(`${layer}: each event passes once`, async t => {
       const { brick, middle, above } = await between(t, layer);
       const kinds = (witness: Witness) => witness.events.map(([{ kind }]) => kind);
       t.strictSame(kinds(brick), ['parent-up', 'child-up']);

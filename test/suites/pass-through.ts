@@ -1,4 +1,4 @@
-/** What holds of every layer, for the fops in which it has no part: it costs nothing and changes nothing. */
+/** Tests that a layer neither changes nor delays the fops in which it has no part. */
 import type { Test } from 'tap';
 import { FsError } from '#src/errno.ts';
 import { type Fop, Stable } from '#src/graph/fops.ts';
@@ -26,7 +26,7 @@ const lock = { type: 'write', start: 0n, length: 1n } as const;
 
 const xdata = new Map([['glusterfs.content', 4096]]);
 
-/** Arguments as a caller gives them, but for the frame and the xdata. */
+/** The arguments of each fop, without the frame and the xdata. */
 export const ARGS: { readonly [F in Fop]: readonly unknown[] } = {
   lookup: [inode, 'a'],
   discover: [inode.gfid, undefined],
@@ -86,7 +86,7 @@ export function callFop(xlator: Xlator, fop: Fop): Promise<unknown> {
  */
 export function passThroughSuite(t: Test, layers: readonly string[], except: readonly Fop[] = []): void {
   t.test(
-    `${layers.join(' over ')}: passes on what is not its business, and answers with the very same promise`,
+    `${layers.join(' over ')}: fops that are none of its business are passed on, and their promise is returned`,
     async t => {
       const registry = { ...TEST_XLATORS, 'test/probe': async () => Probe };
       const graph = await graphOf(t, stackOf(...layers, 'test/probe'), { registry });

@@ -1,4 +1,4 @@
-/** The suite over a directory of this machine: the brick alone, and under a stack of all layers. */
+/** Runs the xlators' suite over a directory of this machine: on the brick alone, and on a stack of all layers. */
 import t, { type Test } from 'tap';
 import { envOf, stackOf, volumeOf } from '../support/graph.ts';
 import { xlatorSuite } from './xlator.ts';

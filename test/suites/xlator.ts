@@ -26,7 +26,7 @@ const PARTS = [
   locks,
 ];
 
-/** Runs the suite; `make` gives each test a volume of its own. */
+/** Runs the suite. `make` gives each test a volume of its own. */
 export function xlatorSuite(t: Test, name: string, make: (t: Test) => Promise<Subject>): void {
   const test = (what: string, run: (t: Test, hand: Hand) => Promise<void>) =>
     t.test(`${name}: ${what}`, async t => run(t, new Hand(await make(t))));

@@ -1,15 +1,15 @@
 import { subtree } from '#src/graph/subtree.ts';
 import type { Xlator } from '#src/graph/xlator.ts';
 
-/** What not every brick has. What a brick has must work through all layers; what it lacks is EOPNOTSUPP. */
+/** What not every brick has. If a brick has it, it must work through all layers, and otherwise fail with EOPNOTSUPP. */
 export interface BrickHas {
   readonly locks: boolean;
   readonly counters: boolean;
-  /** The gfid of a new object may be chosen. Otherwise the class says `namesItself`. */
+  /** Whether the gfid of a new object may be chosen. Otherwise the class says `namesItself`. */
   readonly chosenGfids: boolean;
-  /** It answers xdata, of which it would otherwise take no notice. */
+  /** Whether the brick answers xdata. Otherwise it ignores them. */
   readonly xdata: boolean;
-  /** It knows what an fd was opened for. Otherwise only the caller's rights matter. */
+  /** Whether the brick knows what an fd was opened for. Otherwise only the caller's rights matter. */
   readonly openFiles: boolean;
 }
 

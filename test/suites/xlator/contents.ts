@@ -1,10 +1,10 @@
-/** What an object holds: attributes and data. */
+/** Tests of what an object holds: attributes and data. */
 import { constants } from 'node:fs';
 import { Access, Stable } from '#src/graph/fops.ts';
 import { failure, isFullIatt, steady, type Tests } from './hand.ts';
 
 export function attributes(test: Tests): void {
-  test('setattr and fsetattr', async (t, hand) => {
+  test('setattr and fsetattr change attributes', async (t, hand) => {
     const { top, frame } = hand;
     const inode = await hand.file('f', 'text');
     const before = await hand.stat(inode);
@@ -20,7 +20,7 @@ export function attributes(test: Tests): void {
     t.ok(last.mtime > 1_600_000_000);
   });
 
-  test('setattr with a guard: only if nobody was there before (RFC 1813, 3.3.2)', async (t, hand) => {
+  test('setattr with a guard works only if the ctime is the same (RFC 1813, 3.3.2)', async (t, hand) => {
     const { top, frame } = hand;
     const inode = await hand.file('f');
     const { ctime, ctimeNsec } = await hand.stat(inode);
@@ -30,7 +30,7 @@ export function attributes(test: Tests): void {
     t.equal((await hand.stat(inode)).mode, 0o600);
   });
 
-  test('truncate and ftruncate, shorter and longer', async (t, hand) => {
+  test('truncate and ftruncate make a file shorter and longer', async (t, hand) => {
     const { top, frame } = hand;
     const inode = await hand.file('f', 'some text');
     t.match(await top.truncate(frame, inode, 4), { before: { size: 9 }, after: { size: 4 } });
@@ -46,7 +46,7 @@ export function attributes(test: Tests): void {
     t.same(iatt.gfid, inode.gfid);
   });
 
-  test('extended attributes', async (t, hand) => {
+  test('extended attributes are set, read and removed', async (t, hand) => {
     const { top, frame } = hand;
     const inode = await hand.file('f');
     const value = Buffer.from([0, 1, 255]);
@@ -65,7 +65,7 @@ export function attributes(test: Tests): void {
 }
 
 export function contents(test: Tests): void {
-  test('what is written is read, wherever', async (t, hand) => {
+  test('written data are read back at any offset', async (t, hand) => {
     const { top, frame } = hand;
     const inode = await hand.file('f');
     const data = Buffer.from(Array.from({ length: 70_000 }, (_, i) => i % 251));
@@ -90,7 +90,7 @@ export function contents(test: Tests): void {
     t.equal(await hand.content(inode, 20_000), `a${'\0'.repeat(9999)}b`);
   });
 
-  test('an fd of its own', async (t, hand) => {
+  test('a file can be used through an fd of its own', async (t, hand) => {
     const { top, frame } = hand;
     const inode = await hand.file('f');
     const fd = await hand.open(inode, constants.O_RDWR);
@@ -111,7 +111,7 @@ export function contents(test: Tests): void {
     t.equal((await failure(top.writev(frame, fd, Buffer.from('x'), 0, Stable.UNSTABLE))).code, 'EISDIR');
   });
 
-  test('fallocate, discard, zerofill, seek', async (t, hand) => {
+  test('fallocate, discard, zerofill and seek work on ranges', async (t, hand) => {
     const { top, frame } = hand;
     const inode = await hand.file('f', 'x'.repeat(10));
     const { fd } = inode;

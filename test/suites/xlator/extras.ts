@@ -1,4 +1,4 @@
-/** What no NFS call asks for: locks, counters, chosen gfids, files that are opened, xdata. */
+/** Tests of what no NFS call asks for: locks, counters, chosen gfids, open files, xdata. */
 import { constants } from 'node:fs';
 import { type NewAttr, RenameFlag, Stable, type Xdata } from '#src/graph/fops.ts';
 import { FileType } from '#src/graph/iatt.ts';
@@ -12,7 +12,7 @@ const { O_RDONLY, O_RDWR } = constants;
 const NO_DEVICE = { major: 0, minor: 0 };
 
 export function fileSystems(test: Tests): void {
-  test('statfs: numbers that go together', async (t, { top, frame, root }) => {
+  test('the numbers of statfs agree with each other', async (t, { top, frame, root }) => {
     const statfs = await top.statfs(frame, root);
     t.ok(statfs.bytesTotal >= statfs.bytesFree && statfs.bytesFree >= statfs.bytesAvailable);
     t.ok(statfs.filesTotal >= statfs.filesFree);
@@ -44,7 +44,7 @@ export function counters(test: Tests): void {
 }
 
 export function chosenGfids(test: Tests): void {
-  test('a new object has the gfid that was chosen for it, or it is refused', async (t, hand) => {
+  test('a new object has the gfid that was chosen for it, or the choice is refused', async (t, hand) => {
     const { top, frame, root } = hand;
     const make = {
       create: (attr: NewAttr) => top.create(frame, root, 'create', { mode: 'guarded', attr }),
@@ -82,7 +82,7 @@ export function chosenGfids(test: Tests): void {
 }
 
 export function openFiles(test: Tests): void {
-  test('create with flags opens what it makes, and what is there', async (t, hand) => {
+  test('create with flags opens a new file, and an existing one', async (t, hand) => {
     const { top, frame, root } = hand;
     const made = await top.create(frame, root, 'f', guarded, O_RDWR);
     const inode = hand.table.link(made.iatt, root, 'f');
@@ -95,9 +95,9 @@ export function openFiles(test: Tests): void {
     release?.();
     if (brickHas(top).openFiles) {
       const write = top.writev(frame, reader, Buffer.from('x'), 0, Stable.UNSTABLE);
-      t.equal((await failure(write)).code, 'EBADF', 'it is known what the fd was opened for');
+      t.equal((await failure(write)).code, 'EBADF', 'the fd was not opened for writing');
       hand.release(reader);
-      t.equal((await failure(top.readv(frame, reader, 1, 0))).code, 'EBADF', 'it was released');
+      t.equal((await failure(top.readv(frame, reader, 1, 0))).code, 'EBADF', 'the fd was released');
     }
     hand.release(fd);
     const flags = O_RDWR | constants.O_EXCL;
@@ -116,7 +116,7 @@ export function namesMore(test: Tests): void {
     t.equal((await failure(top.mknod(frame, root, 'f', FileType.REG, {}, NO_DEVICE))).code, 'EEXIST');
   });
 
-  test('rename with flags: to a free name only, and two objects that change places', async (t, hand) => {
+  test('rename with flags refuses an existing name, or exchanges two objects', async (t, hand) => {
     const { top, frame, root } = hand;
     const [file, dir] = [await hand.file('f', 'text'), await hand.dir('d')];
     const inner = await hand.file('inner', '', dir);
@@ -137,7 +137,7 @@ export function namesMore(test: Tests): void {
 }
 
 export function xdata(test: Tests): void {
-  test('xdata is answered, or no notice is taken of it', async (t, hand) => {
+  test('xdata is answered or ignored', async (t, hand) => {
     const { top, frame, root } = hand;
     const layout = Buffer.from('layout');
     const told: Xdata = new Map([['user.suite.layout', layout]]);
@@ -157,6 +157,6 @@ export function xdata(test: Tests): void {
       if (brickHas(top).xdata) t.same(answer?.get('user.suite.layout'), layout);
       else t.equal(answer, undefined);
     }
-    t.equal((await top.lookup(frame, root, 'd')).xdata, undefined, 'nothing was asked');
+    t.equal((await top.lookup(frame, root, 'd')).xdata, undefined, 'without a question there is no answer');
   });
 }

@@ -1,4 +1,4 @@
-/** What the parts of the suite have in common. */
+/** What the parts of the xlators' suite have in common. */
 import type { Test } from 'tap';
 import { type Errno, errnoOf } from '#src/errno.ts';
 import { Fd, type Inode } from '#src/graph/inode.ts';
@@ -19,7 +19,7 @@ export interface Subject {
 
 export const guarded: CreateHow = { mode: 'guarded', attr: { mode: 0o640 } };
 
-/** What a caller does with the answers: remembers inodes, so that handles of them are found again. */
+/** Acts as a caller does with the answers: it links inodes, so that they are found again by their handles. */
 export class Hand {
   readonly top: Xlator;
   readonly table: InodeTable;
@@ -71,7 +71,7 @@ export class Hand {
     return this.top.stat(this.frame, inode);
   }
 
-  /** All names of a directory, taken in pages of about `size` bytes. */
+  /** All names of a directory, read in pages of about `size` bytes. */
   async names(kind: 'readdir' | 'readdirp', inode: Inode, size: number): Promise<DirList['entries']> {
     const fd = await this.opendir(inode);
     const entries: DirList['entries'][number][] = [];
@@ -86,11 +86,11 @@ export class Hand {
       }
       if (list.entries.length === 0) break;
     }
-    throw new Error('a listing that does not end');
+    throw new Error('the listing does not end');
   }
 }
 
-/** The errno that a fop fails with, and what it says of the objects it would have changed. */
+/** The errno that a fop fails with, and the attributes of the objects that it would have changed. */
 export async function failure(
   reply: Promise<unknown>,
 ): Promise<{ code: Errno | undefined; wcc?: Wcc; toWcc?: Wcc | undefined }> {
@@ -104,7 +104,7 @@ export async function failure(
   throw new Error('expected an error, found none');
 }
 
-/** Without what reading may change, what the disk decides later, and what layers note. */
+/** The attributes without those that reading may change or the disk decides later, and without notes. */
 export function steady({ notes: _notes, ...iatt }: Iatt): Iatt {
   return { ...iatt, atime: 0, atimeNsec: 0, used: 0 };
 }

@@ -3,7 +3,7 @@ import { failure, steady, type Tests } from './hand.ts';
 
 export function listings(test: Tests): void {
   for (const kind of ['readdir', 'readdirp'] as const) {
-    test(`${kind}: every entry once, in pages of any size`, async (t, hand) => {
+    test(`${kind}: every entry comes once, in pages of any size`, async (t, hand) => {
       const dir = await hand.dir('d');
       const made = new Map<string, Inode>();
       for (let i = 0; i < 40; i++) made.set(`entry-${i}`, await hand.file(`entry-${i}`, '', dir));
@@ -21,7 +21,7 @@ export function listings(test: Tests): void {
       }
     });
 
-    test(`${kind}: goes on behind a cookie whatever has happened meanwhile`, async (t, hand) => {
+    test(`${kind}: continues after a cookie whatever has happened in the meantime`, async (t, hand) => {
       const { top, frame } = hand;
       const dir = await hand.dir('d');
       for (let i = 0; i < 20; i++) await hand.file(`entry-${i}`, '', dir);
@@ -38,7 +38,7 @@ export function listings(test: Tests): void {
     });
   }
 
-  test('opendir and fsyncdir', async (t, hand) => {
+  test('opendir and fsyncdir work on directories', async (t, hand) => {
     const { top, frame, root } = hand;
     const fd = await hand.opendir(root);
     await top.fsyncdir(frame, fd, false);

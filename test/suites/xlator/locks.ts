@@ -1,4 +1,4 @@
-/** Locks: of clients, and of cluster xlators. */
+/** Tests of the locks of clients and of cluster xlators. */
 import { setImmediate } from 'node:timers/promises';
 import type { Flock, LockType } from '#src/graph/fops.ts';
 import type { Frame } from '#src/graph/frame.ts';
@@ -8,14 +8,14 @@ import { failure, type Hand, type Tests } from './hand.ts';
 const range = (type: LockType, start: bigint, length: bigint): Flock => ({ type, start, length });
 const whole = (type: LockType): Flock => range(type, 0n, 0n);
 
-/** The frame of another owner of locks. */
+/** The frame of another lock owner. */
 const ownedBy = ({ frame }: Hand, owner: string, more: Partial<Frame> = {}): Frame => ({
   ...frame,
   lkOwner: Buffer.from(owner),
   ...more,
 });
 
-/** Whether a call is still under way after all that could end at once has ended. */
+/** Whether a call is still under way once everything that could end at once has ended. */
 async function isWaiting(call: Promise<unknown>): Promise<boolean> {
   let waits = true;
   const ended = () => (waits = false);
@@ -47,11 +47,11 @@ export function locks(test: Tests): void {
   const testLocks = (what: string, run: Parameters<Tests>[1]) =>
     test(what, (t, hand) => (brickHas(hand.top).locks ? run(t, hand) : Promise.resolve()));
 
-  testLocks('lk: one writer or many readers, and the holder is named', async (t, hand) => {
+  testLocks('lk admits one writer or many readers, and names the holder', async (t, hand) => {
     const { top } = hand;
     const { fd } = await hand.file('f');
     const [a, b] = [ownedBy(hand, 'a', { pid: 7 }), ownedBy(hand, 'b', { pid: 8 })];
-    t.equal((await top.lk(a, fd, 'get', whole('write'))).type, 'unlock', 'nothing is in the way');
+    t.equal((await top.lk(a, fd, 'get', whole('write'))).type, 'unlock', 'no lock is in the way');
     t.same(await top.lk(a, fd, 'set', range('write', 10n, 5n)), range('write', 10n, 5n));
     const held = { type: 'write', start: 10n, length: 5n, pid: 7, owner: Buffer.from('a') };
     t.same(await top.lk(b, fd, 'get', whole('read')), held);
@@ -60,15 +60,15 @@ export function locks(test: Tests): void {
     await top.lk(a, fd, 'set', range('read', 10n, 5n));
     await top.lk(b, fd, 'set', range('read', 12n, 0n));
     t.match(await top.lk(a, fd, 'get', whole('write')), { type: 'read', start: 12n, length: 0n, pid: 8 });
-    // What an owner unlocks in the middle leaves it both ends.
+    // Unlocking the middle of a range leaves both ends locked.
     await top.lk(b, fd, 'set', range('unlock', 20n, 10n));
     t.equal((await top.lk(a, fd, 'get', range('write', 20n, 10n))).type, 'unlock');
     t.match(await top.lk(a, fd, 'get', range('write', 30n, 0n)), { start: 30n, length: 0n });
     await top.flush(b, fd);
-    t.equal((await top.lk(a, fd, 'get', whole('write'))).type, 'unlock', 'flush gives up what the owner has');
+    t.equal((await top.lk(a, fd, 'get', whole('write'))).type, 'unlock', 'flush releases the locks of the owner');
   });
 
-  testLocks('ranges are told apart to the bit', async (t, hand) => {
+  testLocks('ranges of locks are exact to the bit', async (t, hand) => {
     const { top } = hand;
     const { fd } = await hand.file('f');
     const [a, b] = [ownedBy(hand, 'a'), ownedBy(hand, 'b')];
@@ -78,7 +78,7 @@ export function locks(test: Tests): void {
     t.equal((await failure(top.lk(b, fd, 'set', range('read', 2n ** 64n - 1n, 2n)))).code, 'EINVAL');
   });
 
-  testLocks('a lock is waited for, in the order of the calls, or given up', async (t, hand) => {
+  testLocks('calls wait for a lock in their order, or give up', async (t, hand) => {
     const { top } = hand;
     const { fd } = await hand.file('f');
     const abort = new AbortController();
@@ -94,14 +94,14 @@ export function locks(test: Tests): void {
     t.same((await top.lk(a, fd, 'get', whole('read'))).owner, Buffer.from('c'));
   });
 
-  testLocks('inodelk and finodelk: a lock of one domain is none in another', async (t, hand) => {
+  testLocks('inodelk and finodelk lock ranges within a domain', async (t, hand) => {
     const { top } = hand;
     const inode = await hand.file('f');
     const [a, b] = [ownedBy(hand, 'a'), ownedBy(hand, 'b')];
     await top.inodelk(a, 'suite', inode, whole('write'), false);
     await top.inodelk(b, 'other', inode, whole('write'), false);
     t.equal((await failure(top.finodelk(b, 'suite', inode.fd, whole('read'), false))).code, 'EAGAIN');
-    t.equal((await top.lk(b, inode.fd, 'get', whole('write'))).type, 'unlock', 'clients do not see it');
+    t.equal((await top.lk(b, inode.fd, 'get', whole('write'))).type, 'unlock', 'clients do not see the lock');
     const waiting = top.finodelk(b, 'suite', inode.fd, whole('read'), true);
     t.ok(await isWaiting(waiting));
     await top.finodelk(a, 'suite', inode.fd, whole('unlock'), false);
@@ -109,7 +109,7 @@ export function locks(test: Tests): void {
     await top.inodelk(a, 'suite', inode, whole('read'), false);
   });
 
-  testLocks('entrylk and fentrylk: names in a directory, or all of them', async (t, hand) => {
+  testLocks('entrylk and fentrylk lock one name in a directory, or all of them', async (t, hand) => {
     const { top, root } = hand;
     const [a, b] = [ownedBy(hand, 'a'), ownedBy(hand, 'b')];
     await top.entrylk(a, 'suite', root, 'x', 'write', false);
@@ -122,6 +122,10 @@ export function locks(test: Tests): void {
     await top.fentrylk(a, 'suite', root.fd, 'x', 'unlock', false);
     await waiting;
     await top.entrylk(a, 'suite', root, 'x', 'read', false);
-    t.equal((await failure(top.entrylk(a, 'suite', root, 'z', 'unlock', false))).code, 'EINVAL', 'it is not held');
+    t.equal(
+      (await failure(top.entrylk(a, 'suite', root, 'z', 'unlock', false))).code,
+      'EINVAL',
+      'the lock is not held',
+    );
   });
 }

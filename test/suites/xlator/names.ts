@@ -1,4 +1,4 @@
-/** Names: found, made, removed and changed. */
+/** Tests of names: lookups, creation, removal and changes. */
 import { Stable } from '#src/graph/fops.ts';
 import { FileType } from '#src/graph/iatt.ts';
 import type { Inode } from '#src/graph/inode.ts';
@@ -31,7 +31,7 @@ export function lookups(test: Tests): void {
     t.equal(found.iatt.nlink, 1);
   });
 
-  test('a directory tells where it is, and what is no directory does not', async (t, hand) => {
+  test('a directory knows its parent, and another object does not', async (t, hand) => {
     const { top, frame, root } = hand;
     const path = async (inode: Inode) =>
       (await top.getxattr(frame, inode, ANCESTRY_PATH)).get(ANCESTRY_PATH)!.toString();
@@ -44,7 +44,7 @@ export function lookups(test: Tests): void {
     t.equal((await failure(top.getxattr(frame, file, ANCESTRY_PATH))).code, 'ENODATA');
   });
 
-  test('what is not there: ENOENT; below a file: ENOTDIR; there no more: ESTALE', async (t, hand) => {
+  test('a missing name is ENOENT, a name below a file ENOTDIR, and a removed object ESTALE', async (t, hand) => {
     const { top, frame, root } = hand;
     const file = await hand.file('f');
     t.equal((await failure(top.lookup(frame, root, 'nothing'))).code, 'ENOENT');
@@ -68,7 +68,7 @@ export function lookups(test: Tests): void {
 }
 
 export function making(test: Tests): void {
-  test('create: guarded, unchecked, exclusive (RFC 1813, 3.3.8)', async (t, hand) => {
+  test('create is guarded, unchecked or exclusive (RFC 1813, 3.3.8)', async (t, hand) => {
     const { top, frame, root } = hand;
     const before = await hand.stat(root);
     const made = await top.create(frame, root, 'f', guarded);
@@ -78,7 +78,10 @@ export function making(test: Tests): void {
 
     const again = await failure(top.create(frame, root, 'f', guarded));
     t.equal(again.code, 'EEXIST');
-    t.ok(isFullIatt(again.wcc?.before) && isFullIatt(again.wcc?.after), 'what the directory looked like comes with it');
+    t.ok(
+      isFullIatt(again.wcc?.before) && isFullIatt(again.wcc?.after),
+      'the error has the attributes of the directory',
+    );
 
     const inode = await hand.lookup(root, 'f');
     await top.writev(frame, inode.fd, Buffer.from('text'), 0, Stable.UNSTABLE);
@@ -88,7 +91,11 @@ export function making(test: Tests): void {
     t.equal(truncated.iatt.size, 0);
     const { iatt: fifo } = await top.mknod(frame, root, 'p', FileType.FIFO, { mode: 0o640 }, { major: 0, minor: 0 });
     const found = await top.create(frame, root, 'p', { mode: 'unchecked', attr: { size: 0, mode: 0o600 } });
-    t.match(found.iatt, { gfid: fifo.gfid, type: FileType.FIFO, mode: 0o640 }, 'what is no file is left as it is');
+    t.match(
+      found.iatt,
+      { gfid: fifo.gfid, type: FileType.FIFO, mode: 0o640 },
+      'an object that is not a file is left as it is',
+    );
 
     const verifier = Buffer.from('verifier');
     const exclusive = await top.create(frame, root, 'x', { mode: 'exclusive', verifier });
@@ -108,7 +115,7 @@ export function making(test: Tests): void {
     t.equal((await failure(top.mkdir(frame, root, 'd', {}))).code, 'EEXIST');
   });
 
-  test('symlink and readlink', async (t, hand) => {
+  test('symlink makes a link, and readlink reads it', async (t, hand) => {
     const { top, frame, root } = hand;
     const target = `../${'x'.repeat(300)}/\xff\xfe`;
     const made = await top.symlink(frame, root, 's', target, {});
@@ -119,7 +126,7 @@ export function making(test: Tests): void {
     t.equal((await failure(top.symlink(frame, root, 's', 'x', {}))).code, 'EEXIST');
   });
 
-  test('mknod: a fifo and a socket', async (t, { top, frame, root }) => {
+  test('mknod makes a fifo and a socket', async (t, { top, frame, root }) => {
     const device = { major: 0, minor: 0 };
     for (const [name, type] of [
       ['fifo', FileType.FIFO],
@@ -132,7 +139,7 @@ export function making(test: Tests): void {
     t.equal((await failure(top.mknod(frame, root, 'fifo', FileType.FIFO, {}, device))).code, 'EEXIST');
   });
 
-  test('link: one object under two names', async (t, hand) => {
+  test('link gives one object two names', async (t, hand) => {
     const { top, frame, root } = hand;
     const inode = await hand.file('a', 'text');
     const dir = await hand.dir('d');
@@ -147,7 +154,7 @@ export function making(test: Tests): void {
 }
 
 export function removing(test: Tests): void {
-  test('unlink takes the name away, once', async (t, hand) => {
+  test('unlink removes a name once', async (t, hand) => {
     const { top, frame, root } = hand;
     const inode = await hand.file('f');
     const { parent } = await top.unlink(frame, root, 'f');
@@ -156,13 +163,13 @@ export function removing(test: Tests): void {
     t.equal((await failure(top.lookup(frame, root, 'f'))).code, 'ENOENT');
     const again = await failure(top.unlink(frame, root, 'f'));
     t.equal(again.code, 'ENOENT');
-    t.ok(isFullIatt(again.wcc?.after), 'what the directory looks like comes with the error');
+    t.ok(isFullIatt(again.wcc?.after), 'the error has the attributes of the directory');
     t.equal((await failure(hand.stat(inode))).code, 'ESTALE');
     await hand.dir('d');
     t.equal((await failure(top.unlink(frame, root, 'd'))).code, 'EISDIR');
   });
 
-  test('rmdir, of empty directories only', async (t, hand) => {
+  test('rmdir removes only empty directories', async (t, hand) => {
     const { top, frame, root } = hand;
     const dir = await hand.dir('d');
     await hand.file('f', '', dir);
@@ -190,7 +197,10 @@ export function removing(test: Tests): void {
 
     const gone = await failure(top.rename(frame, from, 'a', to, 'c'));
     t.equal(gone.code, 'ENOENT');
-    t.ok(isFullIatt(gone.wcc?.after) && isFullIatt(gone.toWcc?.after), 'what both directories look like comes with it');
+    t.ok(
+      isFullIatt(gone.wcc?.after) && isFullIatt(gone.toWcc?.after),
+      'the error has the attributes of both directories',
+    );
     t.equal((await failure(top.rename(frame, root, 'to', to, 'itself'))).code, 'EINVAL');
     t.equal((await failure(top.rename(frame, to, 'b', root, 'from'))).code, 'EISDIR');
     await top.rename(frame, root, 'to', from, 'inside');

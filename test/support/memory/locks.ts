@@ -1,9 +1,9 @@
-/** The locks on one object, as a GlusterFS brick keeps them: in memory, for each domain apart. */
+/** The locks on one object, as a GlusterFS brick keeps them: in memory, and separate for each domain. */
 import { FsError } from '#src/errno.ts';
 import type { Flock, LockType } from '#src/graph/fops.ts';
 import type { Frame } from '#src/graph/frame.ts';
 
-/** A range to the end of the file ends here. */
+/** The end of a range that extends to the end of the file. */
 const END = 2n ** 64n;
 
 const ownerOf = ({ client, lkOwner }: Frame): string => `${client} ${lkOwner?.toString('hex') ?? ''}`;
@@ -38,7 +38,7 @@ class Queue {
     });
   }
 
-  /** To be called when a lock was given up. */
+  /** Must be called when a lock was released. */
   next(): void {
     for (const tryAgain of this.#waiting) if (tryAgain()) this.#waiting.delete(tryAgain);
   }
@@ -49,11 +49,11 @@ interface Range {
   readonly owner: string;
   readonly type: LockType;
   readonly start: bigint;
-  /** The first byte behind it. */
+  /** The first byte after the range. */
   readonly end: bigint;
 }
 
-/** Locks on ranges of bytes (fcntl(2)): what an owner locks replaces what it had there. */
+/** Locks on ranges of bytes (fcntl(2)). A new lock of an owner replaces its earlier locks in the range. */
 class RangeLocks {
   #held: Range[] = [];
   readonly #queue = new Queue();
@@ -83,7 +83,7 @@ class RangeLocks {
     this.#queue.next(); // an unlock, or a write lock that has become a read lock
   }
 
-  /** Takes the range away from what its owner has locked. */
+  /** Removes the range from the locks of its owner. */
   #clear({ owner, start, end }: Range): void {
     this.#held = this.#held.flatMap(one => {
       if (one.owner !== owner || one.end <= start || end <= one.start) return [one];
@@ -103,7 +103,7 @@ function rangeOf(frame: Frame, { type, start, length }: Flock): Range {
 interface Name {
   readonly owner: string;
   readonly type: LockType;
-  /** `undefined` for all names. */
+  /** The locked name. Undefined for all names. */
   readonly name: string | undefined;
 }
 
@@ -136,17 +136,17 @@ class NameLocks {
 
 /** All locks on one object. */
 export class NodeLocks {
-  /** Those of `lk`. */
+  /** The locks of `lk`. */
   readonly posix = new RangeLocks();
   readonly #ranges = new Map<string, RangeLocks>();
   readonly #names = new Map<string, NameLocks>();
 
-  /** Those of `inodelk` in a domain. */
+  /** The locks of `inodelk` in a domain. */
   ranges(domain: string): RangeLocks {
     return getOrAdd(this.#ranges, domain, () => new RangeLocks());
   }
 
-  /** Those of `entrylk` in a domain. */
+  /** The locks of `entrylk` in a domain. */
   names(domain: string): NameLocks {
     return getOrAdd(this.#names, domain, () => new NameLocks());
   }

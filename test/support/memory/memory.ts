@@ -30,7 +30,7 @@ import { addCounters, answering, getXattrs, setXattrs } from './xattrs.ts';
 
 export class Memory extends Objects {
   static readonly children = [0, 0] as const;
-  /** What is in memory is there once. */
+  /** The id of the tree, which exists once as long as it is in memory. */
   readonly #id = randomBytes(16);
 
   override async volumeId(): Promise<Buffer> {

@@ -1,4 +1,4 @@
-/** The part of the brick in memory that is about names and open files. */
+/** The part of the brick in memory that handles names and open files. */
 import { FsError } from '#src/errno.ts';
 import type { Fd, Inode } from '#src/graph/inode.ts';
 import type {
@@ -30,12 +30,12 @@ const options = { files: text({ default: '' }, 'Empty files that are there from 
 
 const DEFAULT_MODES = { dir: 0o755, file: 0o644, link: 0o777 };
 
-/** What stands in the slot of an fd. */
+/** What the slot of an fd holds. */
 interface OpenFile {
   readonly flags: number;
 }
 
-/** Names of the objects in memory: found, made, opened, removed and changed. */
+/** The names of the objects in memory: lookups, creation, opening, removal and changes. */
 export abstract class Objects extends Xlator<typeof options> {
   static readonly options = options;
   protected readonly tree = new Tree(this.slot);

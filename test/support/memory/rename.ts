@@ -54,7 +54,7 @@ function replace(tree: Tree, from: Entry, to: Entry, node: Node, replaced: Node 
 
 function exchange(tree: Tree, from: Entry, to: Entry, node: Node, other: Node): void {
   if (isBelow(tree, from[0], other)) throw new FsError('EINVAL');
-  // The objects are alive throughout: each is counted once more while it has two names or none.
+  // Each object counts one more link while it has two names or none, so that it stays alive throughout.
   other.nlink++;
   tree.leave(to[0], to[1], true);
   move(tree, from, to, node);
@@ -62,7 +62,7 @@ function exchange(tree: Tree, from: Entry, to: Entry, node: Node, other: Node): 
 }
 
 function move(tree: Tree, from: Entry, to: Entry, node: Node): void {
-  node.nlink++; // while it has two names
+  node.nlink++; // It has two names for a moment.
   tree.enter(to[0], to[1], node);
   tree.leave(from[0], from[1], true);
 }

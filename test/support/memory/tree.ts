@@ -1,4 +1,4 @@
-/** The objects of the brick in memory, and what changes them. */
+/** The objects of the brick in memory, and the functions that change them. */
 import { type Errno, FsError } from '#src/errno.ts';
 import {
   type Dirent,
@@ -22,13 +22,13 @@ const NO_GFID = Buffer.alloc(16);
 export interface New {
   readonly type: FileType;
   readonly attr: NewAttr;
-  /** Unless `attr` has one. */
+  /** The mode, unless `attr` has one. */
   readonly mode: number;
   readonly fill?: (node: Node) => void;
 }
 
 export class Tree {
-  /** Of the xlator, for the notes. */
+  /** The slot of the xlator, for the notes. */
   readonly #slot: number;
   readonly #nodes = new Map<string, Node>();
   #inos = 1;
@@ -178,7 +178,7 @@ export class Tree {
     node.ctime = now;
   }
 
-  /** Every moment is later than the one before. */
+  /** The current time, which is always later than the last one. */
   now(): Time {
     return { sec: 1_700_000_000, nsec: ++this.#nanoseconds };
   }

@@ -10,7 +10,7 @@ export function getXattrs({ xattrs }: Node, name?: string): Xattrs {
   return new Map([[name, value]]);
 }
 
-/** `flags` as for setxattr(2): 1 create, 2 replace. */
+/** Sets extended attributes. `flags` is that of setxattr(2): 1 to create, 2 to replace. */
 export function setXattrs({ xattrs }: Node, values: Xattrs, flags: number): void {
   for (const [name, value] of values) {
     if (flags === 1 && xattrs.has(name)) throw new FsError('EEXIST');
@@ -19,7 +19,7 @@ export function setXattrs({ xattrs }: Node, values: Xattrs, flags: number): void
   }
 }
 
-/** Adds big-endian counters; those that are not there are zero. */
+/** Adds big-endian counters. A missing counter counts as zero. */
 export function addCounters({ xattrs }: Node, op: 'add32' | 'add64', changes: Xattrs): Xattrs {
   const sums = new Map<string, Buffer>();
   for (const [name, change] of changes) {
@@ -37,7 +37,7 @@ export function addCounters({ xattrs }: Node, op: 'add32' | 'add64', changes: Xa
   return sums;
 }
 
-/** `answer` with what `asked` asks for: as with a GlusterFS brick, the extended attributes under its keys. */
+/** `answer` with what `asked` asks for: like a GlusterFS brick, the extended attributes with its keys. */
 export function answering<T extends object>(answer: T, node: Node, asked: Xdata | undefined): T & { xdata?: Xdata } {
   if (asked === undefined) return answer;
   const found = [...asked.keys()].flatMap(key => {
