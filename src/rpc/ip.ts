@@ -18,7 +18,7 @@ export function parseIp(text: string): Ip | undefined {
   return ipOfWords(ipv6Words(zone < 0 ? text : text.slice(0, zone)));
 }
 
-/** From an address as it stands in a packet: 4 or 16 bytes. */
+/** Reads an address as it stands in a packet: 4 or 16 bytes. */
 export function ipOfBytes(bytes: Buffer): Ip {
   const words: number[] = [];
   for (let at = 0; at < bytes.length; at += 4) words.push(bytes.readUInt32BE(at));
@@ -31,19 +31,19 @@ export function bytesOfIp({ words }: Ip): Buffer {
   return bytes;
 }
 
-/** In dotted form, or IPv6's shortest (RFC 5952). */
+/** Writes an IPv4 address in dotted form, and an IPv6 address in its shortest form (RFC 5952). */
 export function formatIp({ family, words }: Ip): string {
   if (family === 4) return dotted(words[0]!);
   const groups = words.flatMap(word => [(word >>> 16).toString(16), (word & 0xffff).toString(16)]);
   return new SocketAddress({ family: 'ipv6', address: groups.join(':') }).address;
 }
 
-/** Every address that means "whichever of mine". */
+/** Whether it is `0.0.0.0` or `::`, which stand for all addresses of a machine. */
 export function isWildcard({ words }: Ip): boolean {
   return words.every(word => word === 0);
 }
 
-/** 127.0.0.0/8 and ::1. */
+/** Whether it is in 127.0.0.0/8, or is ::1. */
 export function isLoopback({ family, words }: Ip): boolean {
   if (family === 4) return words[0]! >>> 24 === 127;
   return words[0] === 0 && words[1] === 0 && words[2] === 0 && words[3] === 1;

@@ -16,7 +16,7 @@ const SLAB_BYTES_MIN = 16 * 1024;
 /** Replies are written at once when this many bytes have gathered. */
 const BATCH_BYTES = 256 * 1024;
 
-/** A batch of replies on its way. */
+/** Replies that are sent together. */
 interface Batch {
   readonly to: XdrWriter;
   readonly slab: Pooled;
@@ -55,7 +55,7 @@ export class Outgoing {
     return this.#wroteAt;
   }
 
-  /** Since when the peer has taken nothing of what waits for it; `Infinity` if nothing waits. */
+  /** Since when the peer has read nothing of what waits for it; `Infinity` if nothing waits. */
   get stuckSince(): number {
     return this.#queuedBytes > 0 ? this.#wroteAt : Infinity;
   }

@@ -15,20 +15,20 @@ const LAST_FRAGMENT = 0x8000_0000;
 
 export interface RpcClientOptions {
   readonly target: RpcTarget;
-  /** For the connection to be made, and for each answer. */
+  /** The time limit for the connection to be made, and for each answer. */
   readonly timeoutMs: number;
-  /** Gives up whatever is under way when it is aborted. */
+  /** When it is aborted, the connection and all calls under way are given up. */
   readonly signal?: AbortSignal;
-  /** Longer answers are not taken; the connection then ends. 4 MiB unless it says otherwise. */
+  /** Longer answers are not taken; the connection then ends. 4 MiB by default. */
   readonly recordBytesMax?: number;
-  /** Calls under way at once; one more fails with BUSY. 1024 unless it says otherwise. */
+  /** Calls under way at once; one more fails with BUSY. 1024 by default. */
   readonly callsMax?: number;
   readonly cred?: opaque_auth;
 }
 
 /** A procedure of another server's program. */
 export interface RemoteProcedure<Args, Res> {
-  /** For error messages: `rpcbind 4 SET`. */
+  /** The name in error messages, such as `rpcbind 4 SET`. */
   readonly name: string;
   readonly prog: number;
   readonly vers: number;
@@ -58,7 +58,7 @@ export class RpcClient implements AsyncDisposable {
     return new RpcClient(await openStream(options.target, options.timeoutMs, options.signal), options);
   }
 
-  /** Use {@link connect}. */
+  /** Called by {@link connect}. */
   constructor(socket: Socket, options: RpcClientOptions) {
     this.#socket = socket;
     this.#options = options;
@@ -79,8 +79,8 @@ export class RpcClient implements AsyncDisposable {
   }
 
   /**
-   * What the procedure answers; parts of it are views into a buffer that it has for itself.
-   * @throws {RpcError} what the other side said instead, or why it said nothing, see {@link RpcErrorCode}
+   * Calls a procedure and returns its results. Parts of them may be views into a buffer that belongs to them alone.
+   * @throws {RpcError} the server refused the call or did not answer, see `code`
    */
   call<Args, Res>(procedure: RemoteProcedure<Args, Res>, args: Args, timeoutMs?: number): Promise<Res> {
     if (this.#ended) return Promise.reject(this.#ended);

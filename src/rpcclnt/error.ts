@@ -1,6 +1,6 @@
 import { accept_stat, auth_stat, reject_stat, reply_stat, type reply_header } from '#protocols/rpc.ts';
 
-/** Why a call has no result: what the server said (the upper ones, RFC 5531, 9), or what went wrong before it could. */
+/** Why a call has no result: what the server answered (RFC 5531, 9), or why it did not answer. */
 export type RpcErrorCode =
   | 'PROG_UNAVAIL'
   | 'PROG_MISMATCH'

@@ -9,7 +9,7 @@ export type RpcTarget =
   | {
       readonly host: string;
       readonly port: number;
-      /** Call from a port below 1024 where this process may: some servers trust only those. */
+      /** Connect from a port below 1024 if this process may use one: some servers trust only those. */
       readonly reservedPort?: boolean;
     };
 

@@ -48,7 +48,10 @@ export interface Actor<Context, Args = any, Res = any> {
    * default.
    */
   replyBytes?(args: Args): number;
-  /** What it throws is a bug of ours, but for {@link UnanswerableError}: SYSTEM_ERR. `args` may be views into the record: good until it answers. */
+  /**
+   * Carries out a call. Anything it throws is answered with SYSTEM_ERR and is a bug of ours, except for
+   * {@link UnanswerableError}. `args` may hold views into the record, which are valid until the call is answered.
+   */
   run(context: Context, args: Args): Promise<Res> | Res;
 }
 
@@ -59,10 +62,10 @@ export interface Program<Context = any> {
   readonly version: number;
   /** The weakest authentication its actors take: an auth_flavor, by strength (AUTH_NONE < AUTH_SYS). */
   readonly minAuth: number;
-  /** Served in datagrams, too. */
+  /** Whether it is served over UDP as well. */
   readonly udp?: boolean;
   /** Indexed by procedure number. */
   readonly actors: Readonly<Record<number, Actor<Context>>>;
-  /** What the actors are given of a call. */
+  /** Makes what the actors are given of a call. */
   contextOf(call: Call): Context;
 }

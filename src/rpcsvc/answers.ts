@@ -3,7 +3,7 @@ import { accept_stat, msg_type, reply_stat } from '#protocols/rpc.ts';
 import type { XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Transport } from './transport.ts';
 
-/** The length of an accepted reply up to where its results begin. */
+/** The length of an accepted reply's header, after which its results begin. */
 export const ACCEPTED_HEADER_BYTES = 24;
 
 export function accept(transport: Transport, xid: number, stat: accept_stat, ...data: number[]): void {

@@ -1,6 +1,6 @@
 /**
- * A record in, a reply out (RFC 5531), without I/O: the header, the credentials, the program, the actor. Whatever goes
- * wrong is answered with the RFC's own error; only what is no call at all throws.
+ * Takes a record with a call and answers it (RFC 5531), without I/O: reads the header, checks the credentials, finds
+ * program and actor. Each failure is answered with the RFC's error for it; only a record that is no call throws.
  */
 import { accept_stat, AUTH_BODY_MAX, auth_stat, msg_type, type opaque_auth } from '#protocols/rpc.ts';
 import { reject_stat, RPC_VERSION } from '#protocols/rpc.ts';

@@ -6,7 +6,7 @@ import { duplicate } from '../sys/files/duplicate.ts';
 import { plainAddress } from '../rpc/address.ts';
 
 export interface Accepted {
-  /** Now the taker's, who closes it. */
+  /** The descriptor. The receiver of this object must close it. */
   readonly fd: number;
   readonly address: string;
   readonly port: number;
@@ -26,7 +26,7 @@ export interface Gate {
   failed(address: string): void;
 }
 
-/** The accepted socket's descriptor: Node has no public name for it. */
+/** Returns the accepted socket's descriptor, for which Node has no public name. */
 function descriptorOf(socket: Socket): number {
   return (socket as unknown as { _handle: { fd: number } })._handle.fd;
 }
@@ -53,7 +53,7 @@ export class Listener implements AsyncDisposable {
       const { remoteAddress, remotePort } = socket;
       let admitted: string | undefined;
       try {
-        // Gone already, or out of descriptors: the peer sees it closed, and asks again.
+        // The peer has gone already, or no descriptor is left: it sees its connection closed, and connects again.
         if (remoteAddress === undefined || remotePort === undefined) return;
         const address = plainAddress(remoteAddress);
         if (gate?.admits(address) === false) return;
@@ -67,7 +67,7 @@ export class Listener implements AsyncDisposable {
       }
     });
     server.listen({ host: at.host, port: at.port, backlog: 1024 });
-    await once(server, 'listening'); // or the error why not
+    await once(server, 'listening'); // rejects with the error if it cannot listen
     server.on('error', error => log.error({ err: error }, 'listener'));
     return new Listener(server);
   }

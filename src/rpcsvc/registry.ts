@@ -14,7 +14,8 @@ export class ProgramRegistry {
 
   add(program: Program): void {
     const versions = this.#programs.get(program.number) ?? new Map<number, Program>();
-    if (versions.has(program.version)) throw new Error(`${program.name} version ${program.version} is here already`);
+    if (versions.has(program.version))
+      throw new Error(`${program.name} version ${program.version} is registered already`);
     versions.set(program.version, program);
     this.#programs.set(program.number, versions);
   }

@@ -124,7 +124,10 @@ function keep({ service, actor, call }: Context, cached: CachedReply, value: unk
   service.replies!.end(cached, to.toBuffer());
 }
 
-/** What an actor throws is not the file system's error but a mistake in this program: it is logged, and life goes on. */
+/**
+ * Handles what an actor has thrown, which is no error of the file system but a mistake in this program: it is logged, the
+ * call is answered with SYSTEM_ERR, and the server goes on.
+ */
 export function bug({ service, transport, program, actor, call, cached }: Context, error: unknown): void {
   const client = call.peer.address;
   const name = `${program.name}.${actor.name}`;

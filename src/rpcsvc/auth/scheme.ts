@@ -9,7 +9,7 @@ export interface Credentials {
   readonly machinename: string;
 }
 
-/** The scheme refuses: MSG_DENIED, AUTH_ERROR with this reason (RFC 5531, 9). */
+/** Thrown when a scheme refuses credentials. The call is answered MSG_DENIED, AUTH_ERROR with `why` (RFC 5531, 9). */
 export class AuthError extends Error {
   override name = 'AuthError';
   readonly why: auth_stat;
@@ -20,11 +20,11 @@ export class AuthError extends Error {
   }
 }
 
-/** A way to say who calls. */
+/** An authentication flavor: a way for callers to identify themselves. */
 export interface AuthScheme {
   readonly name: string;
   readonly flavor: number;
-  /** How much it proves; a program's `minAuth` is compared by this. */
+  /** How much it proves. A program's `minAuth` is compared with it. */
   readonly strength: number;
   /** @throws {AuthError} */
   authenticate(cred: opaque_auth, verf: opaque_auth): Credentials;

@@ -18,5 +18,5 @@ function authenticate(cred: opaque_auth, verf: opaque_auth): Credentials {
   }
 }
 
-/** AUTH_SYS, once AUTH_UNIX (RFC 5531, appendix A): the client's word for uid and gids. */
+/** AUTH_SYS, once AUTH_UNIX (RFC 5531, appendix A): uid and gids as the client states them. */
 export const authSys: AuthScheme = { name: 'AUTH_SYS', flavor: auth_flavor.AUTH_SYS, strength: 1, authenticate };

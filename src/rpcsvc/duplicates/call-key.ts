@@ -43,8 +43,9 @@ export function isSummedWhole(length: number, endsSuffice: boolean): boolean {
   return !endsSuffice || length <= SUMMED_BYTES_MAX;
 }
 
-// Seeded, so that a client cannot compute arguments whose sums meet. That keeps no reply from anybody else (the key has
-// the caller for that); it keeps an honest client's calls apart from those of a hostile one behind the same address.
+// Seeded, so that a client cannot compute different arguments with the same sum. This does not protect the replies of
+// other callers (the caller is in the key); it keeps an honest client's calls apart from those of a hostile client behind
+// the same address.
 const seeds = randomBytes(16);
 const seed = (at: number) => seeds.readInt32LE(at) | 1;
 const [A, B, C, D] = [seed(0), seed(4), seed(8), seed(12)] as const;

@@ -3,9 +3,9 @@ import { type CallKey, scattered } from './call-key.ts';
 import type { Origin } from './origin.ts';
 import type { Transport } from '../transport.ts';
 
-/** Replies stand in slabs of a client's own: those of a silent client must not keep others' alive. */
+/** Each client's replies stand in slabs of its own, so that those of a silent client do not keep others' alive. */
 const SLAB_BYTES = 4096;
-/** What a client takes besides its entries, roughly: a slab, most of all. */
+/** The approximate memory of a client besides its entries; most of it is a slab. */
 export const CLIENT_BYTES = SLAB_BYTES + 512;
 
 /** A connection over which a call was sent again while it was under way. */

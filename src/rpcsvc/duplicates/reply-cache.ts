@@ -9,16 +9,16 @@
  * summed; while such a call is under way, another copy is compared with it byte by byte, and later the actor decides (see
  * `Actor.repeats`).
  *
- * There is room for so many bytes, shared fairly: a client whose connection is broken asks again when it is back, which
- * may be after others have made thousands of calls. What is under way is never dropped, or a retry would do it twice; it
- * is bounded by the calls that a client may have under way.
+ * The cache has room for a number of bytes, which clients share fairly: a client whose connection is broken asks again when it is back, which
+ * may be after others have made thousands of calls. A call under way is never dropped, since a retry would then be
+ * carried out a second time; the number of calls that a client may have under way bounds these entries.
  */
 import { Linked } from '../../linked.ts';
 import { type CallKey, sameCall } from './call-key.ts';
 import { CachedReply, CLIENT_BYTES, ClientReplies } from './client-replies.ts';
 import { mayAskAgain, type Origin } from './origin.ts';
 
-/** What an entry takes besides its reply, roughly. */
+/** The approximate memory of an entry besides its reply. */
 const ENTRY_BYTES = 240;
 /** Each client may keep at least this much. A client over its fair share loses its own oldest replies first. */
 const SHARE_BYTES_MIN = 16 * 1024;
