@@ -1,4 +1,4 @@
-/** Numbers of the kernel's that `node:fs` and `node:os` do not name. */
+/** Numbers of the kernel, among them those that `node:fs` and `node:os` do not name. */
 import { constants } from 'node:fs';
 
 /** The most bytes of a name in a directory (limits.h). */
@@ -34,7 +34,7 @@ export const FALLOC_FL_ZERO_RANGE = 16;
 export const UTIME_NOW = 0x3fffffff;
 export const UTIME_OMIT = 0x3ffffffe;
 
-/** statfs(2)'s f_type. */
+/** The values of f_type in statfs(2). */
 export const Magic = {
   EXT4: 0xef53,
   XFS: 0x58465342,

@@ -1,5 +1,5 @@
 /**
- * The system calls that Node has not, through koffi. All are synchronous, and cost 0.3 to 2 µs; each answers -1 on
+ * The system calls that Node does not have, through koffi. They are synchronous and cost 0.3 to 2 µs. Each returns -1 on
  * failure, with the reason in {@link errno}. Paths and names are bytes that end in NUL: see names.ts.
  */
 import koffi from 'koffi';
@@ -13,17 +13,20 @@ const libc = koffi.load(null);
 type Fn<A extends readonly unknown[]> = (...args: A) => number;
 export type Ptr = Buffer | Uint8Array;
 
-/** A function of libc by its C declaration. */
+/** Returns the function of libc with this C declaration. */
 export const declare = <A extends readonly unknown[]>(definition: string) => libc.func(definition) as unknown as Fn<A>;
 
-/** The reason of the last failure. To be asked before any other call. */
+/** Returns the reason of the last failure. It must be called before any other call. */
 export const errno: () => number = koffi.errno;
 
 export const openat = declare<[dirfd: number, path: Ptr, flags: number, mode: number]>(
   'int openat(int, const void *, int, unsigned int)',
 );
 export const close = declare<[fd: number]>('int close(int)');
-/** Where memory is, that does not move: bytes on V8's own heap (64 and fewer) do. An address costs less than a buffer. */
+/**
+ * Returns the address of memory. It must have more than 64 bytes, since V8 moves smaller buffers. Passing an address to a
+ * call costs less than passing a buffer.
+ */
 export const addressOf = (memory: ArrayBuffer): number => Number(koffi.address(memory));
 /** `into` is an address. */
 export const statx = declare<[dirfd: number, path: Ptr, flags: number, mask: number, into: number]>(
@@ -101,7 +104,7 @@ export const prlimit = declare<[pid: number, resource: number, set: null, into: 
 
 export const ioctl = declare<[fd: number, request: number, into: Ptr]>('int ioctl(int, unsigned long, void *)');
 
-/** A call that runs in the thread pool: with the server's own identity, and without blocking the event loop. */
+/** Declares a call that runs in the thread pool, with the server's own identity and without blocking the event loop. */
 const pooled = <A extends readonly unknown[]>(definition: string) => {
   const call = libc.func(definition);
   return (...args: A): Promise<{ result: number; errno: number }> =>
@@ -118,7 +121,7 @@ export const fallocatePooled = pooled<[fd: number, mode: number, offset: number,
 );
 export const syncfsPooled = pooled<[fd: number]>('int syncfs(int)');
 
-/** Calls by number: for those that libc lacks, or (set*id) does for all threads at once. */
+/** The numbers of calls that libc lacks, or that it makes for all threads at once (set*id). */
 const NR =
   process.arch === 'x64'
     ? { getdents64: 217, renameat2: 316, setgroups: 116, setfsuid: 122, setfsgid: 123, capget: 125, capset: 126 }
@@ -138,15 +141,15 @@ const syscallChmod = declare<[number, number, Ptr, number, number]>(
   'long syscall(long, int, const void *, unsigned int, int)',
 );
 
-/** Answers with the previous id, and never fails: to be sure, ask again with -1. Of this thread only. */
+/** For this thread only. Returns the previous id, even if it fails: a call with -1 returns the present one. */
 export const setfsuid = (uid: number): number => syscall1(NR.setfsuid, uid);
-/** As {@link setfsuid}. */
+/** Like {@link setfsuid}. */
 export const setfsgid = (gid: number): number => syscall1(NR.setfsgid, gid);
-/** Of this thread only; `gids` holds `count` 32-bit numbers. */
+/** For this thread only. `gids` holds `count` 32-bit numbers. */
 export const setgroups = (count: number, gids: Ptr): number => syscallGroups(NR.setgroups, count, gids);
-/** Of this thread only. */
+/** For this thread only. */
 export const capget = (header: Ptr, data: Ptr): number => syscallCaps(NR.capget, header, data);
-/** Of this thread only. */
+/** For this thread only. */
 export const capset = (header: Ptr, data: Ptr): number => syscallCaps(NR.capset, header, data);
 export const getdents64 = (fd: number, into: Ptr, size: number): number => syscallDents(NR.getdents64, fd, into, size);
 /** The wrapper in libc is younger than the call. */
@@ -154,6 +157,6 @@ export const renameat2 = (fromFd: number, from: Ptr, toFd: number, to: Ptr, flag
   syscallRename(NR.renameat2, fromFd, from, toFd, to, flags);
 export const faccessat2 = (dirfd: number, path: Ptr, mode: number, flags: number): number =>
   syscallAccess(NR_FACCESSAT2, dirfd, path, mode, flags);
-/** Linux 6.6; ENOSYS before. */
+/** ENOSYS before Linux 6.6. */
 export const fchmodat2 = (dirfd: number, path: Ptr, mode: number, flags: number): number =>
   syscallChmod(NR_FCHMODAT2, dirfd, path, mode, flags);

@@ -1,4 +1,4 @@
-/** Setting owner, mode and times of whatever a descriptor (also O_PATH) is open for. They throw an FsError. */
+/** Sets owner, mode and times of an object that is open, also with O_PATH. The functions throw an FsError. */
 import { ERRNO } from '../../errno.ts';
 import { AT_EMPTY_PATH, UTIME_NOW, UTIME_OMIT } from '../constants.ts';
 import { lastError, systemError } from '../failure.ts';
@@ -11,7 +11,7 @@ export interface Time {
   readonly nsec: number;
 }
 
-/** uid_t and gid_t of "leave it as it is". */
+/** The uid and gid with which chown(2) leaves the owner or group as it is. */
 const SAME = 0xffff_ffff;
 const times = Buffer.alloc(32);
 let hasFchmodat2 = true;

@@ -1,4 +1,4 @@
-/** getdents64(2): the kernel's listing of a directory, in a buffer that can be read again from any cookie in it. */
+/** getdents64(2): lists a directory into a buffer, which can be read again from any cookie in it. */
 import { SEEK_SET } from '../constants.ts';
 import { addressOf, getdents64, lseek } from '../libc.ts';
 
@@ -8,7 +8,7 @@ const BYTES_DEFAULT = 32 * 1024;
  * one page of it.
  */
 const BYTES_FIRST = 4096;
-/** linux_dirent64: ino 8, off 8, reclen 2, type 1, name. */
+/** The offsets in a linux_dirent64: ino has 8 bytes, off 8, reclen 2, type 1, and the name follows. */
 const RECLEN = 16;
 const TYPE = 18;
 const NAME = 19;
@@ -24,21 +24,21 @@ export class DirentReader {
   readonly #address: number;
   #at = 0;
   #end = 0;
-  /** Behind which cookie the entry at #at comes; undefined when the descriptor must be positioned first. */
+  /** The cookie behind which the entry at #at comes; `undefined` if the descriptor must be positioned first. */
   #cookie: bigint | undefined = 0n;
   /** The cookie behind which the first entry of the buffer comes. */
   #start = 0n;
 
-  /** Of the entry read last: where it begins, and behind which cookie it comes. */
+  /** The beginning of the entry read last, the cookie behind which it comes, and the end of its name. */
   #lastAt = 0;
   #lastCookie = 0n;
   #nameEnd = 0;
-  /** Bytes to be read next. */
+  /** How many bytes are read next. */
   #ahead: number;
 
-  /** Behind the entry read last. */
+  /** The cookie behind the entry read last. */
   cookie = 0n;
-  /** False also if the file system does not say. */
+  /** Whether the entry read last is a directory; false also if the file system does not tell. */
   isDirectory = false;
 
   constructor(bytes = BYTES_DEFAULT) {
@@ -55,7 +55,7 @@ export class DirentReader {
     return this.#buffer.toString('latin1', this.#lastAt + NAME, this.#nameEnd);
   }
 
-  /** Where the name is in memory, with a NUL behind it: until the next entry is read. */
+  /** The address of the name, which ends in NUL. Valid until the next entry is read. */
   get nameAddress(): number {
     return this.#address + this.#lastAt + NAME;
   }
@@ -64,24 +64,24 @@ export class DirentReader {
     return this.#u64[this.#lastAt >> 3]!;
   }
 
-  /** Forgets what was read ahead, as the directory has changed. */
+  /** Must be called when the directory has changed: forgets what was read ahead. */
   reset(): void {
     if (this.#at < this.#end) this.#cookie = undefined;
     this.#at = this.#end = 0;
   }
 
-  /** Whether the entry that comes next was read ahead, and at `position` itself: not only somewhere behind it. */
+  /** Whether the entry that comes next was read ahead and is exactly at `position`, not somewhere behind it. */
   isExactly(position: bigint): boolean {
     const at = position === this.#cookie ? this.#at : this.#positionOf(position);
     return at > 0 && at < this.#end;
   }
 
-  /** Behind which cookie the next entry comes; not to be asked before a {@link seek}. */
+  /** The cookie behind which the next entry comes; valid after a {@link seek}. */
   get here(): bigint {
     return this.#cookie!;
   }
 
-  /** Behind which cookie the entry read last comes. */
+  /** The cookie behind which the entry read last comes. */
   get position(): bigint {
     return this.#lastCookie;
   }
@@ -91,18 +91,18 @@ export class DirentReader {
     return cookie === this.#cookie;
   }
 
-  /** Whether it is in the buffer. */
+  /** Whether the entry behind `cookie` is in the buffer. */
   holds(cookie: bigint): boolean {
     return this.#positionOf(cookie) >= 0;
   }
 
-  /** Takes the entry read last back: it is read again next. Not twice in a row. */
+  /** Puts the entry read last back, so that it is read again next. Must not be called twice in a row. */
   back(): void {
     this.#at = this.#lastAt;
     this.#cookie = this.#lastCookie;
   }
 
-  /** Goes to behind `cookie` (0n: to the start). 0, or -1 with errno. */
+  /** Moves to the position behind `cookie` (0n: to the start). Returns 0, or -1 with errno. */
   seek(fd: number, cookie: bigint): number {
     if (cookie === this.#cookie) return 0;
     const at = this.#positionOf(cookie);
@@ -119,7 +119,7 @@ export class DirentReader {
     return 0;
   }
 
-  /** Reads the next entry. 1, 0 at the end, or -1 with errno. */
+  /** Reads the next entry. Returns 1, 0 at the end, or -1 with errno. */
   next(fd: number): number {
     if (this.#at >= this.#end) {
       const count = getdents64(fd, this.#buffer, this.#ahead);
@@ -135,7 +135,7 @@ export class DirentReader {
     this.#lastCookie = this.#cookie!;
     this.cookie = this.#cookie = this.#u64[(at >> 3) + 1]!;
     this.isDirectory = this.#buffer[at + TYPE] === DT_DIR;
-    // The record is padded to 8 bytes (with whatever was there), so its NUL is among the last 8.
+    // The record is padded to a multiple of 8 bytes, so the NUL is among its last 8. The padding may hold any bytes.
     let end = Math.max(at + NAME, next - 8);
     while (this.#buffer[end] !== 0) end++;
     this.#nameEnd = end;
@@ -143,7 +143,7 @@ export class DirentReader {
     return 1;
   }
 
-  /** Where in the buffer the entry behind `cookie` begins; -1 if that is elsewhere. */
+  /** Returns where in the buffer the entry behind `cookie` begins; -1 if it is not in the buffer. */
   #positionOf(cookie: bigint): number {
     if (this.#end === 0) return -1;
     if (cookie === this.#start) return 0;

@@ -1,37 +1,43 @@
-/** The kernel's file handles (name_to_handle_at(2)) through one static buffer. */
+/** The kernel's file handles (name_to_handle_at(2)), in one static buffer. */
 import { AT_EMPTY_PATH, O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../constants.ts';
 import { nameToHandleAt, openByHandleAt } from '../libc.ts';
 import { EMPTY } from './names.ts';
 
-/** MAX_HANDLE_SZ. */
+/** The most bytes of a handle (MAX_HANDLE_SZ). */
 const BYTES_MAX = 128;
 const HEAD = 8;
 
 const scratch = Buffer.alloc(HEAD + BYTES_MAX);
 const mountId = Buffer.alloc(8);
 
-/** Asks for the handle of the object called `name` (not followed), or of `dirfd` itself. 0, or -1 with errno. */
+/**
+ * Asks for the handle of the object called `name`, without following a symlink, or of `dirfd` itself. Returns 0, or -1 with
+ * errno.
+ */
 export function takeHandle(dirfd: number, name?: Buffer): number {
   scratch.writeUInt32LE(BYTES_MAX, 0);
   return nameToHandleAt(dirfd, name ?? EMPTY, scratch, mountId, name === undefined ? AT_EMPTY_PATH : 0);
 }
 
-/** The last answer. */
+/** The handle that {@link takeHandle} has taken last. */
 export const handle = {
   get length() {
     return scratch.readUInt32LE(0);
   },
-  /** A small number that tells the file system's kind of handle. */
+  /** A small number for the kind of handle, which the file system chooses. */
   get type() {
     return scratch.readInt32LE(4);
   },
-  /** A view: copy what is kept. */
+  /** A view, which must be copied if it is kept. */
   get bytes() {
     return scratch.subarray(HEAD, HEAD + scratch.readUInt32LE(0));
   },
 };
 
-/** An O_PATH descriptor for a handle of a file system that `mountFd` (not itself O_PATH) is on; -1 with errno. */
+/**
+ * Opens a handle with O_PATH, on the file system of `mountFd`, which must not be an O_PATH descriptor. Returns -1 with
+ * errno if that fails.
+ */
 export function openHandle(mountFd: number, type: number, bytes: Buffer, at: number, length: number): number {
   scratch.writeUInt32LE(length, 0);
   scratch.writeInt32LE(type, 4);

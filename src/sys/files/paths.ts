@@ -14,7 +14,7 @@ const number = Buffer.alloc(16);
  */
 let descriptors = -1;
 
-/** Where a directory that is open as `fd` is now, as latin1. ENAMETOOLONG if that is longer than the kernel tells. */
+/** Returns the present path of a directory that is open as `fd`, in latin1. ENAMETOOLONG if the kernel cannot report it. */
 export function pathOf(fd: number): string {
   if (descriptors < 0) descriptors = openat(AT_FDCWD, OWN, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
   if (descriptors < 0) throw lastError('open of /proc/self/fd');
@@ -24,6 +24,6 @@ export function pathOf(fd: number): string {
   return text.toString('latin1', 0, length);
 }
 
-/** Whether `path` is below `top`, or is it. */
+/** Whether `path` is `top` or below it. */
 export const isWithin = (path: string, top: string): boolean =>
   path === top || path.startsWith(top === '/' ? top : `${top}/`);

@@ -1,4 +1,4 @@
-/** fstatfs(2) into one static buffer: ask, then read. The layout is that of every 64-bit Linux. */
+/** fstatfs(2) into one static buffer, whose layout is that of every 64-bit Linux. */
 import { fstatfs } from '../libc.ts';
 
 const TWO_32 = 0x1_0000_0000;
@@ -6,15 +6,16 @@ const buffer = Buffer.alloc(120);
 
 const u64 = (at: number): number => buffer.readUInt32LE(at + 4) * TWO_32 + buffer.readUInt32LE(at);
 
-/** 0, or -1 with errno. */
+/** Asks about the file system that `fd` is on. Returns 0, or -1 with errno. */
 export const statfsFd = (fd: number): number => fstatfs(fd, buffer);
 
+/** The answer to the last call of {@link statfsFd}. */
 export const statfs = {
   /** See `Magic` in constants.ts. */
   get type() {
     return buffer.readUInt32LE(0);
   },
-  /** Bytes that the counts of blocks are in. */
+  /** The unit of the counts of blocks, in bytes. */
   get blockSize() {
     return u64(72) || u64(8);
   },

@@ -1,4 +1,4 @@
-/** What the kernel lets this process do, and what it therefore cannot. */
+/** The capabilities that this process has, and what it cannot do without the others. */
 import { readFileSync } from 'node:fs';
 import { capget, capset } from '../libc.ts';
 
@@ -17,7 +17,7 @@ const BITS = {
 export type Capability = keyof typeof BITS;
 export type Capabilities = Readonly<Record<Capability, boolean>>;
 
-/** From the line `CapEff` of /proc/PID/status. */
+/** Parses the line `CapEff` of /proc/PID/status. */
 export function parseCapabilities(status: string): Capabilities {
   const [, hex = '0'] = /^CapEff:\s*([0-9a-f]+)$/m.exec(status) ?? [];
   const mask = BigInt(`0x${hex}`);
@@ -36,7 +36,7 @@ function processStatus(): string {
   }
 }
 
-/** This process's at its start. */
+/** Returns the capabilities that this process had at its start. */
 export const processCapabilities = (): Capabilities => (known ??= parseCapabilities(processStatus()));
 
 /** Whether a server of this user can act as its callers. If not, all of them act as this user. */
@@ -64,8 +64,8 @@ const NO_HANDLES = 'file handles need an index in the state directory (no CAP_DA
 const VERSION_3 = 0x2008_0522;
 
 /**
- * Gives up CAP_SYS_RESOURCE in this thread and those it starts from here on: with it, callers that are not root would
- * be served from the blocks reserved for root, and past their quotas.
+ * Gives up CAP_SYS_RESOURCE in this thread and those that it makes later. With this capability, callers who are not root
+ * could use the blocks reserved for root and exceed their quotas.
  */
 export function dropReserve(): void {
   const header = Buffer.alloc(8);

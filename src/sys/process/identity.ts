@@ -1,14 +1,15 @@
 /**
- * Whose rights this thread's file operations have. The kernel keeps fsuid, fsgid and groups for each thread, so it can
- * check modes, ACLs, sticky bits and quotas of the caller as on a local disk. A switch costs about 1.3 µs for each id
- * that differs, so it is made only when the next caller is another one: between fops the thread is left as the last
- * caller's. The server's own work in such a thread is therefore one of these:
+ * Switches the rights with which this thread operates on files. The kernel keeps fsuid, fsgid and groups for each thread,
+ * so it checks modes, ACLs, sticky bits and quotas for the caller as on a local disk. A switch costs about 1.3 µs for each
+ * id that differs, so it is made only when the next caller is another one: between fops the thread keeps the rights of the
+ * last caller. All work of the server's own in such a thread must therefore be one of these:
  *
- * - loading modules: the hooks below see to it, for import and require;
+ * - loading modules: the hooks below switch to the server's rights, for import and require;
  * - starting and stopping xlators: the graph calls {@link asServer} before each;
- * - work that a timer or an answer begins: it calls {@link asServer} or {@link asRoot} first, after each `await` again;
- * - making threads: a thread is born with its maker's rights, and takes the server's when it loads this module;
- * - work in the thread pool (`fs/promises`, DNS): its threads are the server's, since they are born below.
+ * - work that a timer or an answer starts: it calls {@link asServer} or {@link asRoot} first, and after each `await` again;
+ * - making threads: a thread starts with the rights of the one that makes it, and gets the server's when it loads this
+ *   module;
+ * - work in the thread pool (`fs/promises`, DNS): its threads have the server's rights, since they are made below.
  */
 import { access } from 'node:fs';
 import { registerHooks } from 'node:module';
@@ -19,6 +20,7 @@ import { setfsgid, setfsuid, setgroups } from '../libc.ts';
 
 /** More groups than any caller over NFS has; NGROUPS_MAX is 65536. */
 const GROUPS_MAX = 1024;
+/** With this id setfsuid(2) and setfsgid(2) change nothing and return the present id. */
 const ASK = 0xffff_ffff;
 
 /**
@@ -41,8 +43,8 @@ export const SERVER: Identity = Object.freeze({
 });
 
 /**
- * Whether callers are told apart. If not (no root, or root without CAP_SETUID and CAP_SETGID) everyone works as the
- * server's own user. Only as root, since the kernel drops the rights over others' files only on a switch from uid 0.
+ * Whether callers are told apart. If not (no root, or root without CAP_SETUID and CAP_SETGID) all callers act as the
+ * server's own user. This needs root, since the kernel drops the rights over others' files only on a switch from uid 0.
  */
 export const canSwitch: boolean = tellsApart(processCapabilities(), SERVER.uid);
 
@@ -50,10 +52,10 @@ let current: Identity | undefined = SERVER;
 let uid = SERVER.uid;
 let gid = SERVER.gid;
 let groups: readonly number[] = SERVER.groups;
-/** Identities that the kernel was seen to take: in a user namespace it silently ignores ids that are not mapped. */
+/** Identities that the kernel has accepted. In a user namespace it silently ignores ids that are not mapped. */
 const taken = new WeakSet<Identity>([SERVER]);
 
-// A thread is born with the rights that its maker had at that moment, which may have been a caller's.
+// A thread starts with the rights that the thread which made it had at that moment, which may have been a caller's.
 if (canSwitch) {
   become();
   access('/', () => {}); // libuv makes all threads of the pool with the first call that goes there
@@ -65,19 +67,19 @@ function become(): void {
   setfsuid(SERVER.uid);
 }
 
-/** What this thread does to files from here on is done with that caller's rights. EPERM if the kernel refuses. */
+/** From here on this thread operates on files with the caller's rights. EPERM if the kernel refuses. */
 export function asCaller(identity: Identity): void {
   if (identity !== current && canSwitch) switchTo(identity);
 }
 
-/** What this thread does to files from here on is done with the server's own rights. */
+/** From here on this thread operates on files with the server's own rights. */
 export function asServer(): void {
   if (current !== SERVER && canSwitch) switchTo(SERVER);
 }
 
 /**
- * As {@link asServer}, but the groups may still be those of the last caller: for calls that root's rights alone decide
- * and that make nothing. Half as costly.
+ * Like {@link asServer}, at half the cost: gid and groups may still be those of the last caller. For calls that depend on
+ * root's rights alone and that make no objects.
  */
 export function asRoot(): void {
   if (!canSwitch || uid === SERVER.uid) return;
@@ -85,7 +87,7 @@ export function asRoot(): void {
   setfsuid((uid = SERVER.uid));
 }
 
-/** Does `work`, which must not be asynchronous, with the server's own rights; the thread is then the caller's again. */
+/** Runs `work`, which must not be asynchronous, with the server's own rights. The thread then has the caller's again. */
 export function byServer<T>(work: () => T): T {
   const before = current;
   asServer();
@@ -135,7 +137,8 @@ function prove(to: Identity): void {
   taken.add(to);
 }
 
-// Last, since they use what is above. They run at each import and require in this thread, and read files synchronously.
+// The hooks come last, since they use what is above. They run at each import and require in this thread, and read files
+// synchronously.
 if (canSwitch) {
   registerHooks({
     resolve: (specifier, context, next) => byServer(() => next(specifier, context)),
