@@ -75,6 +75,12 @@ t.test('SIGHUP reopens the log file for all threads', async t => {
     while (!existsSync(path) || !pattern.test(readFileSync(path, 'utf8'))) await new Promise(r => setTimeout(r, 10));
   };
   renameSync(log, `${log}.1`);
+  // With a layer more there is a new graph in each stage; the same volfile would change nothing.
+  const layer = '   volume data\n     type debug/io-stats\n     subvolumes brick\n   end-volume\n';
+  writeFileSync(
+    file,
+    volfile(data).replace('volume data', 'volume brick').replace('   volume nfs', `${layer}   volume nfs`),
+  );
   child.kill('SIGHUP');
   await until(log, /"msg":"the new volfile has taken over"/);
   for (const stage of [0, 1]) t.match(readFileSync(log, 'utf8'), new RegExp(`"stage":${stage}.*"msg":"volume is up"`));
