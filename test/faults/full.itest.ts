@@ -40,7 +40,7 @@ const BLOCK = 1024;
 const ROOT = authSys(0, 0);
 const USER = authSys(1000, 1000);
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 type Handle = Buffer;
 
