@@ -89,3 +89,19 @@ t.test('check prints the effective graph, the exports, and what is ignored', asy
     where: 'default',
   });
 });
+
+t.test('check --json prints volumes, exports and warnings, and --strict refuses warnings', async t => {
+  const file = join(vol, 'warned.vol');
+  writeFileSync(file, brick + top(' option nfs.acl on\n'));
+  const { code, stdout } = await bricknfs(['check', '-f', file, '--json']);
+  t.equal(code, 0);
+  const { volumes, exports, warnings } = JSON.parse(stdout) as Record<string, unknown[]>;
+  t.match(volumes, [
+    { name: 'brick', type: 'storage/posix', options: { directory: data }, subvolumes: [] },
+    { name: 'nfs', type: 'nfs/server', options: { 'nfs.acl': 'on' }, subvolumes: ['brick'] },
+  ]);
+  t.match(exports, [{ volume: 'brick', access: 'read-write' }]);
+  t.equal(warnings!.length, 1);
+  const strict = await bricknfs(['check', '-f', file, '--json', '--strict']);
+  t.match(strict, { code: 2, stdout, stderr: 'expected no warnings (--strict), found 1' });
+});
