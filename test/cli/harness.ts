@@ -1,13 +1,28 @@
 /** Runs the command line in processes of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
+import { COVERAGE, markerOf } from '../coverage/when-killed.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
+const NODE = ['--disable-sigusr1'];
 const WAIT_MS = 60_000;
+
+const WHEN_KILLED = new URL('../coverage/when-killed.ts', import.meta.url).href;
+
+/** A server that does not answer cannot write what it ran. */
+const COVERAGE_MS = 5000;
+
+/**
+ * Returns the directory in which Node.js keeps compiled code for the next test that starts the program as that user, which
+ * then takes a third of the processor time. Each user has its own, since none can read the code that another one keeps.
+ */
+export const compileCacheOf = (uid = process.geteuid!()): string =>
+  join(tmpdir(), `bricknfs-test-compile-cache-${uid}`);
 
 export interface Ran {
   readonly code: number | null;
@@ -24,11 +39,10 @@ interface Options {
   readonly node?: readonly string[];
 }
 
-function start(args: readonly string[], { cwd, env, uid, node = ['--disable-sigusr1'] }: Options = {}): ChildProcess {
+function start(args: readonly string[], { cwd, env, uid, node = NODE }: Options = {}): ChildProcess {
   return spawn(process.execPath, [...node, MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    // The command line is started often here, and its code is the same each time.
-    env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'bricknfs-test-compile-cache'), ...env },
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCacheOf(uid), ...env },
     ...(cwd === undefined ? {} : { cwd }),
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
@@ -88,11 +102,16 @@ export interface Running {
 
 /** Starts a server, and waits until it has said that it serves. It ends with the test. */
 export async function serving(t: Test, args: readonly string[], options?: Options): Promise<Running> {
-  const child = start(['serve', ...args], options);
+  const node = [...(options?.node ?? NODE), ...(COVERAGE === undefined ? [] : ['--import', WHEN_KILLED])];
+  const child = start(['serve', ...args], { ...options, node });
   const stdout = new Output(child, 'stdout');
   const stderr = new Output(child, 'stderr');
   const exited = once(child, 'close').then(([code]) => code as number | null);
   t.teardown(async () => {
+    if (COVERAGE !== undefined) {
+      writeFileSync(markerOf(child.pid!), '');
+      if (child.kill('SIGWINCH')) await Promise.race([exited, sleep(COVERAGE_MS, undefined, { ref: false })]);
+    }
     child.kill('SIGKILL');
     await exited;
   });

@@ -5,7 +5,8 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, writeFileSy
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { bricknfs, folders } from './harness.ts';
+import { bricknfs, compileCacheOf, folders } from './harness.ts';
+import { refused } from './in-process.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 const { data, state, more } = folders(t, 'data', 'state', 'more');
@@ -93,9 +94,13 @@ const linesOf = (stderr: string) =>
     .filter(line => line !== '' && !line.startsWith('{'))
     .map(line => line.replace(/^bricknfs: /, ''));
 
+/** Whether a case needs a process of its own, since it starts stages or another process before it fails. */
+const apart = (args: readonly string[]) =>
+  args.some(arg => arg === '--daemon' || arg === '--control' || arg.startsWith('--portmapper='));
+
 t.test('each failure is one line', async t => {
   for (const [args, code, line] of cases) {
-    const ran = await bricknfs(args);
+    const ran = apart(args) ? await bricknfs(args) : { ...(await refused(t, args)), stdout: '' };
     const lines = linesOf(ran.stderr);
     t.strictSame(
       { code: ran.code, lines: lines.length, stdout: ran.stdout },
@@ -155,7 +160,7 @@ t.test(
       [['status', '--state-dir', secret], 1, `cannot read the state directory ${secret}: permission denied (EACCES)`],
     ].map(([args, code, line]) => [args as string[], code as number, line as string] as const);
     for (const [args, code, line] of asUser) {
-      const env = { PATH: process.env['PATH'], HOME: undefined, XDG_STATE_HOME: undefined };
+      const env = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCacheOf(USER) };
       const { status, stderr } = spawnSync(process.execPath, ['--disable-sigusr1', MAIN, ...args], {
         uid: USER,
         gid: USER,

@@ -15,7 +15,8 @@ export function enterNamespaces(file: string): void {
   }
   if (process.getuid?.() !== 0) skipAll('namespaces of its own need root');
   const mayMake = spawnSync('unshare', ['--net', '--mount', '--propagation', 'private', 'true'], { encoding: 'utf8' });
-  if (mayMake.status !== 0) skipAll(`no namespaces of its own: ${mayMake.stderr.trim() || mayMake.error?.message}`);
+  if (mayMake.status !== 0)
+    skipAll(`no namespaces of its own: ${mayMake.stderr?.trim() || (mayMake.error?.message ?? 'unshare fails')}`);
   const argv = [
     '--net',
     '--mount',
