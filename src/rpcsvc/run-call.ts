@@ -63,19 +63,22 @@ export function run(context: Context, args: unknown): void {
   answerLater(context, result, transport.began(replyBytes), replyBytes);
 }
 
-/** The same for a call that has waited since: `token` is what the transport's `began(0)` returned when it came. */
-export function runWaiting(context: Context, args: unknown, token: unknown): void {
-  const result = resultOf(context, args);
+/**
+ * The same for a call that has waited since: `token` is what the transport's `began(0)` returned when it came, and `made`
+ * is what the program made of the call then. Its graph may take no new calls any more.
+ */
+export function runWaiting(context: Context, args: unknown, token: unknown, made: unknown): void {
+  const result = resultOf(context, args, made);
   if (result instanceof Promise) answerLater(context, result, token, 0);
   else context.transport.ended(token, 0);
 }
 
 /** Runs the actor and returns its promise; `undefined` if the call has been answered already. */
-function resultOf(context: Context, args: unknown): Promise<unknown> | undefined {
+function resultOf(context: Context, args: unknown, made?: unknown): Promise<unknown> | undefined {
   const { program, actor, call } = context;
   let result: unknown;
   try {
-    result = actor.run(program.contextOf(call), args);
+    result = actor.run(made ?? program.contextOf(call), args);
   } catch (error) {
     bug(context, error);
     return undefined;

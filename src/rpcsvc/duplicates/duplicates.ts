@@ -52,10 +52,12 @@ function answerAgain(known: CachedReply, reply: Buffer, { transport, call }: Con
 async function decide(known: CachedReply, reply: Buffer, context: Context, args: unknown, begin: () => void) {
   const { transport, program, actor, call } = context;
   const token = transport.began(0); // keeps the buffer of the arguments
+  let made: unknown;
   let isSame: boolean;
   try {
+    made = program.contextOf(call);
     const earlier: unknown = decode(actor.res, reply.subarray(ACCEPTED_HEADER_BYTES));
-    isSame = await actor.repeats!(program.contextOf(call), args, earlier);
+    isSame = await actor.repeats!(made, args, earlier);
   } catch (error) {
     bug(context, error);
     transport.ended(token, 0);
@@ -66,6 +68,6 @@ async function decide(known: CachedReply, reply: Buffer, context: Context, args:
     transport.ended(token, 0);
   } else {
     begin();
-    runWaiting(context, args, token);
+    runWaiting(context, args, token, made);
   }
 }
