@@ -1,7 +1,6 @@
 /** The volfile that a command is given: its flags, its text, and its plan. */
-import { readFileSync } from 'node:fs';
 import { type Planned, planServer } from '../server/plan.ts';
-import { bytesOfText, textOfBytes } from '../wire-text.ts';
+import { VolfileFile, type VolfileSource } from '../volfile/source.ts';
 import { CliError, EXIT, reasonOf } from './failure.ts';
 import { textOf, textsOf } from './flag-values.ts';
 
@@ -16,16 +15,16 @@ export const VOLFILE_OPTIONS = {
   },
 } as const;
 
-/** @throws {CliError} the file cannot be read */
-export function readVolfile(file: string): string {
+/** @throws {CliError} the volfile cannot be read */
+export async function readVolfile(source: VolfileSource): Promise<string> {
   try {
-    return textOfBytes(readFileSync(bytesOfText(file)));
+    return await source.read();
   } catch (cause) {
-    throw new CliError(`cannot read the volfile ${file}: ${reasonOf(cause)}`, EXIT.USAGE, { cause });
+    throw new CliError(`cannot read the volfile ${source.name}: ${reasonOf(cause)}`, EXIT.USAGE, { cause });
   }
 }
 
 /** Checks the volfile and returns what a server would serve. @throws {VolfileError} {CliError} */
 export async function planVolfile(file: string, overrides: readonly string[]): Promise<Planned> {
-  return planServer({ text: readVolfile(file), file, overrides });
+  return planServer({ text: await readVolfile(new VolfileFile(file)), file, overrides });
 }

@@ -7,7 +7,7 @@ import { describeLimits, processCapabilities, tellsApart } from '../../sys/proce
 import { fromWire } from '../../wire-text.ts';
 import { accessOf, type Export } from '../../xlators/nfs/server/exports/exports.ts';
 import { openWarning } from './open-exports.ts';
-import { GENERATED } from './serve-config.ts';
+import { GeneratedVolfile } from '../../volfile/source.ts';
 
 /** How many exports are printed; further ones are only counted. */
 const SHOWN_MAX = 20;
@@ -79,7 +79,7 @@ export function banner(server: Server): string {
 export function warningOf({ address: { address }, planned, config }: Server): string | undefined {
   const uid = process.geteuid?.() ?? 0;
   const toldApart = tellsApart(processCapabilities(), uid);
-  return openWarning(planned.exports, { address, toldApart, uid, byFlags: config.file === GENERATED });
+  return openWarning(planned.exports, { address, toldApart, uid, byFlags: config.file === GeneratedVolfile.NAME });
 }
 
 function exportLines(on: Export, host: string, port: number): string[] {

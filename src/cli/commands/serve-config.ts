@@ -7,13 +7,11 @@ import { parseVolfile } from '../../volfile/volfile.ts';
 import { usageError } from '../failure.ts';
 import { logOptions } from '../log-options.ts';
 import { readVolfile } from '../volfile-argument.ts';
+import { GeneratedVolfile, VolfileFile, type VolfileSource } from '../../volfile/source.ts';
 import { type ServeArguments, STAGES_MAX } from './serve-options.ts';
 
 /** What is left of --grace for the rest of the stop, so that the process ends within it. See serve.ts. */
 const STOP_RESERVE_MS = 500;
-
-/** The name of a generated volfile in messages. */
-export const GENERATED = '(generated volfile)';
 
 /** Flags that only directories take, and how a volfile sets the same. */
 const ONLY_FOR_DIRS = {
@@ -28,23 +26,32 @@ const ONLY_FOR_DIRS = {
   'print-volfile': 'it exists already',
 } as const satisfies Partial<Record<keyof ServeArguments, string>>;
 
+export interface ServeConfig {
+  readonly config: Omit<ServerConfig, 'stateDir'>;
+  /** Where a reload reads the volfile. */
+  readonly source: VolfileSource;
+}
+
 /** @throws {CliError} {VolfileError} */
-export function serverConfig(args: ServeArguments, dirs: readonly string[]): Omit<ServerConfig, 'stateDir'> {
+export async function serveConfig(args: ServeArguments, dirs: readonly string[]): Promise<ServeConfig> {
   if (args.daemon && args['no-daemon']) throw usageError('expected one of --daemon and --no-daemon, found both');
   const graceMs = (args.grace ?? 10) * 1000;
-  return {
-    ...(args.volfile === undefined ? ofDirs(args, dirs) : ofVolfile(args, args.volfile, dirs)),
+  const source = args.volfile === undefined ? generated(args, dirs) : fileOf(args, args.volfile, dirs);
+  const text = await readVolfile(source);
+  const config = {
+    text,
+    file: source.name,
+    overrides: source.fixed ? (args['xlator-option'] ?? []) : overridesOf(args, text, source.name),
     log: logOptions(args),
     stages: args.stages ?? Math.min(STAGES_MAX, availableParallelism()),
     graceMs: Math.max(0, graceMs - STOP_RESERVE_MS),
     limits: LIMITS,
     portmapperPort: args.portmapper,
   };
+  return { config, source };
 }
 
-type Source = Pick<ServerConfig, 'text' | 'file' | 'overrides'>;
-
-function ofDirs(args: ServeArguments, dirs: readonly string[]): Source {
+function generated(args: ServeArguments, dirs: readonly string[]): GeneratedVolfile {
   const text = generateVolfile(dirs, {
     names: args.name ?? [],
     host: args.host ?? '127.0.0.1',
@@ -59,21 +66,25 @@ function ofDirs(args: ServeArguments, dirs: readonly string[]): Source {
     reject: args.reject,
     portmap: args.portmap,
   });
-  return { text, file: GENERATED, overrides: args['xlator-option'] ?? [] };
+  return new GeneratedVolfile(text);
 }
 
-function ofVolfile(args: ServeArguments, file: string, dirs: readonly string[]): Source {
+function fileOf(args: ServeArguments, file: string, dirs: readonly string[]): VolfileFile {
   if (dirs.length > 0) throw usageError(`expected DIRs or -f VOLFILE, found both (${dirs[0]}, ${file})`);
   for (const [name, instead] of Object.entries(ONLY_FOR_DIRS)) {
     const value = args[name as keyof typeof ONLY_FOR_DIRS];
     const given = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
     if (given) throw usageError(`expected no --${name} with a volfile: ${instead}`);
   }
-  const text = readVolfile(file);
+  return new VolfileFile(file);
+}
+
+/** The overrides for a volfile that the user wrote, with those that stand for other flags. */
+function overridesOf(args: ServeArguments, text: string, file: string): string[] {
   const top = parseVolfile(text, file).at(-1)!.name;
   const overrides = [...(args['xlator-option'] ?? [])];
   if (args.host !== undefined) overrides.push(`${top}.nfs.bind-address=${args.host}`);
   if (args.port !== undefined) overrides.push(`${top}.nfs.port=${args.port}`);
   if (args.portmap) overrides.push(`${top}.rpc.register-with-portmap=on`);
-  return { text, file, overrides };
+  return overrides;
 }

@@ -22,9 +22,10 @@ import { daemonParent, inBackground, logFileOf, tellParent } from './daemon.ts';
 import { foreignCode } from '../inspector.ts';
 import { CliError, EXIT, failureOf, reasonOf } from '../failure.ts';
 import { PidFile } from './pid-file.ts';
-import { serverConfig } from './serve-config.ts';
+import { type ServeConfig, serveConfig } from './serve-config.ts';
 import { type ServeArguments, SERVE_OPTIONS } from './serve-options.ts';
 import { readVolfile } from '../volfile-argument.ts';
+import type { VolfileSource } from '../../volfile/source.ts';
 import { Signals } from '../signals.ts';
 import { VERSION } from '../version.ts';
 
@@ -52,7 +53,7 @@ export const serve = command({
 
   async run(args, dirs, loadParts) {
     dropReserve(); // first, since the threads of the pool keep the capabilities that the process has when they start
-    const given = serverConfig(args, dirsOf(args, dirs));
+    const { config: given, source } = await serveConfig(args, dirsOf(args, dirs));
     if (args['print-volfile']) {
       process.stdout.write(bytesOfText(given.text));
       return EXIT.OK;
@@ -63,7 +64,7 @@ export const serve = command({
     const config = { ...given, stateDir: resolve(args['state-dir'] ?? defaultStateDir(settings['nfs.port'])) };
     if (signals === undefined) return daemonParent(config);
     try {
-      return await serveUntilStopped(config, args, await loadParts(), signals);
+      return await serveUntilStopped({ config, source }, args, await loadParts(), signals);
     } catch (error) {
       tellParent({ failure: failureOf(error) });
       throw error;
@@ -79,7 +80,7 @@ function dirsOf(args: ServeArguments, dirs: readonly string[]): readonly string[
 }
 
 async function serveUntilStopped(
-  config: ServerConfig,
+  { config, source }: ServeConfig & { readonly config: ServerConfig },
   args: ServeArguments,
   parts: Parts,
   signals: Signals,
@@ -105,7 +106,7 @@ async function serveUntilStopped(
   if (!inBackground()) process.stdout.write(bytesOfText(greeting + readyLine(server)));
   tellParent({ ready: greeting });
   signals.handle({
-    hangup: () => void hangup(server, args, file, log),
+    hangup: () => void hangup(server, source, file, log),
     dump: dumper(server, log),
     ignored: signal => log.warn({ signal }, `${signal} is ignored`),
   });
@@ -167,8 +168,8 @@ async function finish(server: Server, { graceMs }: ServerConfig, log: Log, exitC
 }
 
 /** Reopens the log file, which may have been renamed, and reloads the volfile, which may have been edited. */
-async function hangup(server: Server, { volfile }: ServeArguments, file: LogFile | undefined, log: Log): Promise<void> {
-  log.info({ logFile: file?.path, volfile }, 'SIGHUP');
+async function hangup(server: Server, source: VolfileSource, file: LogFile | undefined, log: Log): Promise<void> {
+  log.info({ logFile: file?.path, volfile: source.name }, 'SIGHUP');
   try {
     file?.reopen();
   } catch (err) {
@@ -177,9 +178,9 @@ async function hangup(server: Server, { volfile }: ServeArguments, file: LogFile
       `cannot reopen the log file ${file!.path}, so the old file stays in use: ${(err as Error).message}`,
     );
   }
-  if (volfile === undefined) return;
+  if (source.fixed) return;
   try {
-    await server.reload(readVolfile(volfile));
+    await server.reload(await readVolfile(source));
     const warning = warningOf(server);
     if (warning !== undefined) log.warn(warning);
   } catch (error) {
