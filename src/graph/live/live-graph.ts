@@ -55,13 +55,9 @@ export class LiveGraph implements AsyncDisposable {
       this.#refuseIfStopping();
       const plan = await planGraph(source);
       const over = Promise.withResolvers<void>();
-      if (differsOnlyLive(this.#current.plan, plan)) {
-        this.#next = this.#changed(plan, over.resolve);
-      } else {
-        const graph = await this.#bringUp(plan, changes);
-        this.#next = this.#replaced(graph, over.resolve);
-      }
-      prepared.resolve(this.#next);
+      const isLive = differsOnlyLive(this.#current.plan, plan);
+      const next = isLive ? this.#changed(plan, over.resolve) : await this.#bringUp(plan, changes, over.resolve);
+      prepared.resolve(next);
       await over.promise;
     });
     reloaded.catch(prepared.reject);
@@ -77,7 +73,7 @@ export class LiveGraph implements AsyncDisposable {
     return this.stop();
   }
 
-  async #bringUp(plan: Plan, changes: Partial<GraphEnv>): Promise<Graph> {
+  async #bringUp(plan: Plan, changes: Partial<GraphEnv>, over: () => void): Promise<NextGraph> {
     const graph = await Graph.prepare(plan, { ...this.#current.env, ...changes });
     try {
       await within(this.#options.upMs, graph.up());
@@ -86,11 +82,11 @@ export class LiveGraph implements AsyncDisposable {
       await graph.stop();
       throw error;
     }
-    return graph;
+    return this.#replaced(graph, over); // in the same step, so that a stop that comes now finds it
   }
 
   #replaced(graph: Graph, over: () => void): NextGraph {
-    return {
+    return (this.#next = {
       graph,
       commit: async () => {
         this.#next = undefined;
@@ -102,7 +98,7 @@ export class LiveGraph implements AsyncDisposable {
         this.#next = undefined;
         await graph.stop().finally(over);
       },
-    };
+    });
   }
 
   /** The present graph with other options. */
@@ -114,14 +110,14 @@ export class LiveGraph implements AsyncDisposable {
       this.#next = undefined;
       over();
     };
-    return {
+    return (this.#next = {
       graph,
       commit: async () => {
         change();
         end();
       },
       drop: async () => end(),
-    };
+    });
   }
 
   #refuseIfStopping(): void {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Gate } from '#src/graph/live/gate.ts';
@@ -222,4 +223,19 @@ t.test('a change of another option as well wants a new graph', async t => {
   await (await live.prepare(source('one', 'option level 2\n option size 2'))).commit();
   t.equal(levelOf(live), 2);
   t.strictSame(events, ['init one', 'parent-up one', 'ready one', 'fini one']);
+});
+
+t.test('a stop ends at whatever moment of a reload it is asked for', async t => {
+  for (let ticks = 0; ticks < 40; ticks++) {
+    const { events, source, start } = setup(t);
+    const live = await start();
+    const ready = Promise.withResolvers<void>();
+    events.push = event => (event === 'ready two' && ready.resolve(), 0);
+    void live.prepare(source('two')).catch(() => {});
+    await ready.promise;
+    for (let i = 0; i < ticks; i++) await Promise.resolve(); // oxlint-disable-line no-await-in-loop -- passes the time
+    const stopped = live.stop().then(() => 'stopped');
+    // oxlint-disable-next-line no-await-in-loop -- one moment after the other
+    t.equal(await Promise.race([stopped, sleep(1000, 'waits for ever')]), 'stopped', `${ticks} ticks`);
+  }
 });
