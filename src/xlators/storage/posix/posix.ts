@@ -80,6 +80,7 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override dump(): DumpValues {
+    if (this.#tree === undefined) return { directory: this.options.directory }; // it hung at the start
     const { objects, syncs, syncMetadata } = this.#brick;
     const { paths, files, lists } = objects.caches;
     return {
