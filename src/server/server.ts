@@ -150,9 +150,12 @@ export class Server implements AsyncDisposable {
     return this.#stages!.of(question.client).objectAt(question);
   }
 
-  /** Another volfile takes over in all stages or in none. @throws {VolfileError} nothing has changed */
-  reload(text: string): Promise<void> {
-    return this.#reloads.run(() => this.#reload(text));
+  /**
+   * Another volfile takes over in all stages or in none. It is read when the reloads before have ended, so that of two
+   * reloads the later one never brings an older text. @throws {VolfileError} and what `read` throws; nothing has changed
+   */
+  reload(read: () => Promise<string>): Promise<void> {
+    return this.#reloads.run(async () => this.#reload(await read()));
   }
 
   /** Takes no new call, answers those under way, closes all. Safe to call twice. */

@@ -1,6 +1,8 @@
 /** A served volfile is reloaded on SIGHUP if it is valid. A stage that dies ends the server. */
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, linkSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { ExportReport } from '#src/server/control/report.ts';
 import { bricknfs, folders, serving } from './harness.ts';
@@ -55,6 +57,39 @@ t.test('SIGHUP loads a good volfile in all stages, and a bad one in none', async
   );
   child.kill('SIGTERM');
   t.equal(await exited, 0);
+});
+
+/** Opens a fifo for writing, once it has been opened for reading. */
+async function writerOf(fifo: string): Promise<number> {
+  for (;;) {
+    try {
+      return openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
+      await sleep(10); // oxlint-disable-line no-await-in-loop -- there is no reader yet
+    }
+  }
+}
+
+t.test('of two reloads the later one stays, although the file of the first one is slow to read', async t => {
+  const { data, state } = folders(t, 'data', 'state');
+  const [file, slow, next] = [join(state, 'nfs.vol'), join(state, 'slow'), join(state, 'next')];
+  writeFileSync(file, volfile(data, 'first'));
+  writeFileSync(next, volfile(data, 'third'));
+  const { child, port, stderr } = await serving(t, ['-f', file, '--stages', '1', '--state-dir', state]);
+  execFileSync('mkfifo', [slow]);
+  rmSync(file);
+  linkSync(slow, file);
+  child.kill('SIGHUP');
+  const writer = await writerOf(slow);
+  renameSync(next, file);
+  child.kill('SIGHUP');
+  await sleep(500);
+  writeSync(writer, volfile(data, 'second'));
+  closeSync(writer);
+  await stderr.until(/"msg":"the new volfile has taken over"[^]*"msg":"the new volfile has taken over"/);
+  const { stdout } = await bricknfs(['exports', '--json', '--state-dir', state, '--port', `${port}`]);
+  t.match(JSON.parse(stdout), [{ paths: ['/third'] }]);
 });
 
 t.test('when a stage dies the server ends with exit code 70, so that it is restarted', async t => {

@@ -180,7 +180,7 @@ async function hangup(server: Server, source: VolfileSource, file: LogFile | und
   }
   if (source.fixed) return;
   try {
-    await server.reload(await readVolfile(source));
+    await server.reload(() => readVolfile(source));
     const warning = warningOf(server);
     if (warning !== undefined) log.warn(warning);
   } catch (error) {
