@@ -30,6 +30,8 @@ export class Subvolume {
   readonly #firstUp = Promise.withResolvers<void>();
   #volume: Volume;
   #up = false;
+  /** How often the child has gone down. */
+  #downs = 0;
   #last: GraphEvent | undefined;
 
   private constructor(top: Xlator, tree: Buffer | undefined, { host, log, inodes }: SubvolumeOptions) {
@@ -96,6 +98,7 @@ export class Subvolume {
       void this.#cameUp();
     } else if (event.kind === 'child-down') {
       this.#up = false;
+      this.#downs++;
       this.#log.warn({ volume: this.name }, 'volume is down; its calls are answered "try again later"');
       this.#verifier.change(); // what the brick had not synced may be gone when it comes back
     } else if (event.kind === 'unstable-lost') {
@@ -109,9 +112,10 @@ export class Subvolume {
   }
 
   async #cameUp(): Promise<void> {
+    const downs = this.#downs;
     try {
       await this.identify();
-      this.#isUp();
+      if (this.#downs === downs) this.#isUp();
     } catch (err) {
       this.#log.warn({ err, volume: this.name }, 'the volume cannot be identified');
     }

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { GraphEvent } from '#src/graph/event.ts';
 import { planGraph } from '#src/graph/plan.ts';
@@ -96,6 +97,20 @@ t.test('a brick that goes down changes the verifier of its own volume only, and 
   t.match(lines, [{ volume: 'two', msg: /^volume is down/ }], 'two masters tell of it once');
   disk('two').notify({ kind: 'child-up' });
   t.ok(front.subvolumes.get('two')!.up);
+});
+
+t.test('a volume that goes down while it is identified stays down', async t => {
+  const { front, disk } = await setup(t);
+  await front.ready();
+  const one = front.subvolumes.get('one')!;
+  disk('one').notify({ kind: 'child-up' });
+  disk('one').notify({ kind: 'child-down' });
+  await turn();
+  t.notOk(one.up);
+  disk('one').notify({ kind: 'child-up' });
+  disk('one').notify({ kind: 'unstable-lost' });
+  await turn();
+  t.ok(one.up);
 });
 
 t.test('unstable writes that are lost change the verifier of their volume', async t => {
