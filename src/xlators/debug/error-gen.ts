@@ -44,6 +44,7 @@ export class ErrorGen extends Xlator<typeof options> {
     const change = super.reconfigure(settings);
     return () => {
       change();
+      this.#calls = 0;
       this.#fops = new Set(this.options.enable);
       this.#nth = new Set(this.options.nth);
       this.#share = this.options.failure / 100;

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { errnoOf } from '#src/errno.ts';
+import { planGraph } from '#src/graph/plan.ts';
 import { ALL_FOPS } from '#src/graph/xlator.ts';
-import { envOf, frame, stackOf, volumeOf } from '../../support/graph.ts';
+import { envOf, frame, stackOf, TEST_XLATORS, volumeOf } from '../../support/graph.ts';
 import { callFop, passThroughSuite } from '../../suites/pass-through.ts';
 import { xlatorSuite } from '../../suites/xlator.ts';
 
@@ -45,6 +46,15 @@ t.test('a share of the calls fails, the same ones for the same seed', async t =>
   t.strictSame(await failures(t, 'failure=10% seed=1', 1000), some);
   t.notSame(await failures(t, 'failure=10% seed=7', 1000), some);
   t.notSame(await failures(t, 'failure=10%', 1000, 1), some, 'another stage fails other calls');
+});
+
+t.test('a reload counts the calls anew', async t => {
+  const text = (nth: number) => stackOf(`debug/error-gen nth=${nth}`, 'test/memory');
+  const { graph, top, root } = await volumeOf(t, text(9));
+  for (let call = 1; call <= 5; call++) await top.stat(frame, root); // oxlint-disable-line no-await-in-loop -- in order
+  graph.reconfigure(await planGraph({ text: text(2), file: 'test.vol', registry: TEST_XLATORS }))();
+  await top.stat(frame, root);
+  await t.rejects(top.stat(frame, root), { code: 'EIO' });
 });
 
 t.test('other fops neither fail nor count', async t => {
