@@ -83,13 +83,14 @@ export class ReplyCache {
   find(key: CallKey, from: Origin, args?: Buffer): CachedReply | undefined {
     const now = this.#now();
     for (let entry = this.#clients.get(key.client)?.newestOf(key.xid); entry !== undefined; entry = entry.twin) {
+      const isSame = sameCall(entry.key, key) && !areOther(args, entry);
+      if (!isSame && args === undefined) continue;
+      // Asked last, since it may cost a system call, and clients that share an address may have many equal xids.
       if (isOld(entry, now) || !mayAskAgain(entry.origin, from, now)) continue;
-      if (sameCall(entry.key, key) && !areOther(args, entry)) {
-        this.#hits++;
-        return entry;
-      }
-      // The client has used the xid for another call since, so an equal xid no longer indicates a repeated call.
-      if (args !== undefined) return undefined;
+      // If not, the client has used the xid for another call since, so it no longer indicates a repeated call.
+      if (!isSame) return undefined;
+      this.#hits++;
+      return entry;
     }
     return undefined;
   }

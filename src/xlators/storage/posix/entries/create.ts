@@ -12,24 +12,22 @@ import {
   O_NOCTTY,
   O_NOFOLLOW,
   O_RDWR,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFIFO,
-  S_IFSOCK,
   S_ISGID,
   S_ISUID,
 } from '../../../../sys/constants.ts';
 import { fsError, lastError } from '../../../../sys/failure.ts';
 import { setMode, setOwner } from '../../../../sys/files/attributes.ts';
 import { asCaller, uidOf } from '../../../../sys/process/identity.ts';
-import { mkdirat, mknodat, openat, symlinkat, unlinkat } from '../../../../sys/libc.ts';
+import { mkdirat, openat, symlinkat, unlinkat } from '../../../../sys/libc.ts';
 import { cName, cText2 } from '../../../../sys/files/names.ts';
 import { type Stat, statName } from '../../../../sys/files/statx.ts';
 import { iattOf } from '../attributes.ts';
 import { type Brick, type Changed, iattNeeded, inDirectory, refuseDots } from '../brick.ts';
 import { existing, HALF_MADE, keepVerifier } from './exclusive.ts';
+import { makeNode } from './node.ts';
 import { note } from '../objects/finder.ts';
-import { PosixObject } from '../objects/object.ts';
+import type { PosixObject } from '../objects/object.ts';
+import type { SeenObject } from '../objects/objects.ts';
 import { change, truncateTo } from '../setattr.ts';
 
 /** The modes of new objects for which the client gives none; RFC 1813, 3.3.8, leaves them to the server. */
@@ -49,29 +47,29 @@ function making(
   parent: Inode,
   name: string,
   removeFlags: number,
-  make: (fd: number, dir: PosixObject) => PosixObject | Existing,
+  make: (fd: number, dir: PosixObject) => Result,
 ): Changed<Made['iatt']> {
   let made: PosixObject | undefined;
   const { objects } = brick;
   const changed = inDirectory(brick, frame, parent, (fd, dir) => {
     refuseDots(name);
     objects.finder?.ready();
-    const result = make(fd, dir);
-    if (result instanceof PosixObject) {
-      made = result;
-      if (objects.finder) undoing(brick, fd, name, made, removeFlags, () => note(objects.finder, result, dir, name));
-    } else {
-      made = result.existing;
-      note(objects.finder, made, dir, name);
-    }
-    return iattOf(made, objects.stat(made));
+    const { object, existed, seen } = make(fd, dir);
+    made = object;
+    if (objects.finder === undefined) return iattOf(object, seen ?? objects.stat(object));
+    const noting = () => note(objects.finder, object, dir, name);
+    if (existed) noting();
+    else undoing(brick, fd, name, object, removeFlags, noting);
+    return iattOf(object, objects.stat(object));
   });
   return { ...changed, made };
 }
 
-/** An object that existed before. */
-interface Existing {
-  readonly existing: PosixObject;
+interface Result {
+  readonly object: PosixObject;
+  readonly existed: boolean;
+  /** What the kernel told of the object, if nothing has been asked or changed since. */
+  readonly seen?: Stat | undefined;
 }
 
 /** A gfid carries the kernel's handle of the object, so that none can be chosen for it. */
@@ -94,19 +92,20 @@ export function create(
     for (let tries = 0; tries < RETRIES; tries++) {
       const made = createNew(brick, fd, name, mode);
       if (made) {
-        if (how.mode !== 'exclusive') finish(brick, frame, made, fd, name, how.attr);
-        else undoing(brick, fd, name, made, 0, () => keepVerifier(brick.objects.fd(made), how.verifier));
-        return made;
+        if (how.mode !== 'exclusive') return finished(brick, frame, made, fd, name, how.attr);
+        const { object } = made;
+        undoing(brick, fd, name, object, 0, () => keepVerifier(brick.objects.fd(object), how.verifier));
+        return { object, existed: false };
       }
       const found = existing(brick, frame, fd, name, how, flags);
-      if (found) return { existing: found };
+      if (found) return { object: found, existed: true };
     }
     throw fsError('EJUKEBOX', 'the name comes and goes');
   });
 }
 
 /** Creates a file. `undefined` if the name exists. */
-function createNew({ objects }: Brick, fd: number, name: string, mode: number): PosixObject | undefined {
+function createNew({ objects }: Brick, fd: number, name: string, mode: number): SeenObject | undefined {
   const flags = O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
   const bytes = cName(name);
   let own: number;
@@ -133,7 +132,7 @@ export function mkdir(brick: Brick, frame: Frame, parent: Inode, name: string, a
       });
     }
     finish(brick, frame, made, fd, name, attr, AT_REMOVEDIR);
-    return made;
+    return { object: made, existed: false };
   });
 }
 
@@ -150,16 +149,9 @@ export function symlink(
     if (symlinkat(cText2(target), fd, cName(name)) < 0) throw lastError('symlink');
     const made = meet(brick, fd, name, 0);
     finish(brick, frame, made, fd, name, { ...attr, mode: undefined });
-    return made;
+    return { object: made, existed: false };
   });
 }
-
-const NODES: Readonly<Record<number, number>> = {
-  [FileType.BLK]: S_IFBLK,
-  [FileType.CHR]: S_IFCHR,
-  [FileType.FIFO]: S_IFIFO,
-  [FileType.SOCK]: S_IFSOCK,
-};
 
 export function mknod(
   brick: Brick,
@@ -173,33 +165,16 @@ export function mknod(
   return making(brick, frame, parent, name, 0, fd => {
     refuseChosen(attr.gfid);
     const mode = (attr.mode ?? FILE_MODE) & 0o7777;
-    const made = type === FileType.REG ? createNew(brick, fd, name, mode) : node(brick, fd, name, type, mode, device);
-    if (made === undefined) throw fsError('EEXIST', 'mknod');
+    if (type === FileType.REG) {
+      const file = createNew(brick, fd, name, mode);
+      if (file === undefined) throw fsError('EEXIST', 'mknod');
+      return finished(brick, frame, file, fd, name, attr);
+    }
+    makeNode(fd, name, type, mode, device);
+    const made = meet(brick, fd, name, 0);
     finish(brick, frame, made, fd, name, attr);
-    return made;
+    return { object: made, existed: false };
   });
-}
-
-function node(
-  brick: Brick,
-  fd: number,
-  name: string,
-  type: FileType,
-  mode: number,
-  { major, minor }: Device,
-): PosixObject {
-  const kind = NODES[type];
-  if (kind === undefined) throw fsError('EINVAL', 'mknod makes files, devices, sockets and fifos');
-  const isDevice = type === FileType.BLK || type === FileType.CHR;
-  const device = isDevice ? deviceNumber(major, minor) : 0;
-  if (mknodat(fd, cName(name), kind | mode, device) < 0) throw lastError('mknod');
-  return meet(brick, fd, name, 0);
-}
-
-/** Encodes a device number as the kernel does: 12 bits of the major number, 20 of the minor one. */
-function deviceNumber(major: number, minor: number): number {
-  if (major > 0xfff || minor > 0xf_ffff) throw fsError('EINVAL', 'a device number is out of range');
-  return (((minor & ~0xff) << 12) | (major << 8) | (minor & 0xff)) >>> 0;
 }
 
 function meet({ objects }: Brick, fd: number, name: string, removeFlags: number): PosixObject {
@@ -207,7 +182,7 @@ function meet({ objects }: Brick, fd: number, name: string, removeFlags: number)
 }
 
 /** Identifies the object that was just made as `name`. If that fails, the object is removed again. */
-function meeting(fd: number, name: string, removeFlags: number, identify: () => PosixObject): PosixObject {
+function meeting<T>(fd: number, name: string, removeFlags: number, identify: () => T): T {
   try {
     return identify();
   } catch (error) {
@@ -218,7 +193,19 @@ function meeting(fd: number, name: string, removeFlags: number, identify: () => 
 
 type New = { readonly [K in keyof SetAttr]?: SetAttr[K] | undefined };
 
-/** Sets the attributes that the call which made the object could not set. */
+/** Finishes a new file as {@link finish} does. */
+function finished(
+  brick: Brick,
+  frame: Frame,
+  { object, seen }: SeenObject,
+  fd: number,
+  name: string,
+  attr: New,
+): Result {
+  return { object, existed: false, seen: finish(brick, frame, object, fd, name, attr) ? undefined : seen };
+}
+
+/** Sets the attributes that the call which made the object could not set. Returns whether there were any. */
 function finish(
   brick: Brick,
   frame: Frame,
@@ -227,10 +214,10 @@ function finish(
   name: string,
   attr: New,
   removeFlags = 0,
-): void {
+): boolean {
   const { uid, gid, size, atime, mtime } = attr;
   const nothing = uid === undefined && gid === undefined && !size && atime === undefined && mtime === undefined;
-  if (nothing) return;
+  if (nothing) return false;
   undoing(brick, fd, name, made, removeFlags, () => {
     const { objects } = brick;
     const seen = objects.stat(made);
@@ -241,6 +228,7 @@ function finish(
     if (giveAway(own, seen, frame, uid, gid) && (wanted & SET_ID) !== 0) setMode(own, wanted);
     change(made, own, frame.identity, { atime, mtime }, iattNeeded(objects, made, own));
   });
+  return true;
 }
 
 /**

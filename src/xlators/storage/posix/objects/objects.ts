@@ -34,6 +34,12 @@ export interface ObjectsOptions {
   readonly finder?: ((objects: Objects) => Finder) | undefined;
 }
 
+/** An object, and what the kernel has just told of it. */
+export interface SeenObject {
+  readonly object: PosixObject;
+  readonly seen: Stat;
+}
+
 /**
  * Methods that take a {@link Stat} are given what it tells of the object in question. It tells of the object that they
  * return afterwards.
@@ -154,13 +160,13 @@ export class Objects {
   }
 
   /** Returns the object of a new file that is open for reading and writing as `fd`, which is taken over. */
-  takeOverFile(fd: number): PosixObject {
+  takeOverFile(fd: number): SeenObject {
     try {
       const seen = ask(fd);
       const mount = this.#mountOf(fd, seen);
       const object = this.#remember(mount, identify(this.finder, mount, fd, seen), seen);
       object.file = this.caches.files.add(object, fd, true);
-      return object;
+      return { object, seen };
     } catch (error) {
       close(fd);
       throw error;
