@@ -32,11 +32,14 @@ function descriptorOf(socket: Socket): number {
 }
 
 export class Listener implements AsyncDisposable {
+  /** Where it listens or, once it is closed, has listened. */
+  readonly address: AddressInfo;
   readonly #server: Server;
   #closed: Promise<unknown> | undefined;
 
   private constructor(server: Server) {
     this.#server = server;
+    this.address = server.address() as AddressInfo;
   }
 
   /**
@@ -70,10 +73,6 @@ export class Listener implements AsyncDisposable {
     await once(server, 'listening'); // rejects with the error if it cannot listen
     server.on('error', error => log.error({ err: error }, 'listener'));
     return new Listener(server);
-  }
-
-  get address(): AddressInfo {
-    return this.#server.address() as AddressInfo;
   }
 
   close(): Promise<unknown> {
