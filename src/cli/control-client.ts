@@ -73,7 +73,6 @@ async function openOnly(dirs: readonly string[]): Promise<Socket> {
   const found: { path: string; socket: Socket }[] = [];
   const paths = dirs.flatMap(dir => namesIn(dir).map(name => join(dir, name)));
   for (const path of paths.filter(one => controlPort(one) !== undefined)) {
-    // oxlint-disable-next-line no-await-in-loop -- there are one or two
     const socket = await openAt(path).catch(() => undefined);
     if (socket) found.push({ path, socket });
   }

@@ -173,7 +173,7 @@ export class Graph implements AsyncDisposable {
       if (brick.watch!.hangs) continue;
       if (!this.#late.delete(brick)) continue; // another tick is initialising it
       try {
-        // oxlint-disable-next-line no-await-in-loop -- bottom-up, as at the start
+        // Bottom-up, as at the start.
         await brick.init();
         if (this.#stopped) {
           await brick.fini();

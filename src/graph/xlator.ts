@@ -89,7 +89,6 @@ export interface Xlator extends Fops {}
  * One node of the graph. A fop that a subclass does not override passes to the first child unchanged. Override a fop to
  * change that operation, or `wind` to see all of them.
  */
-// oxlint-disable-next-line typescript/no-unsafe-declaration-merging
 export abstract class Xlator<O extends OptionTable = OptionTable> {
   readonly name: string;
   readonly type: string;

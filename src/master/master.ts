@@ -40,7 +40,7 @@ export abstract class Master<O extends OptionTable = OptionTable> extends Xlator
   override async init(): Promise<void> {
     const { host } = this;
     for (const child of this.children) {
-      // oxlint-disable-next-line no-await-in-loop -- the first that fails, in the volfile's order
+      // The first that fails, in the volfile's order.
       const subvolume = await Subvolume.of(child, { host, log: this.log, inodes: this.inodes });
       this.subvolumes.set(child.name, subvolume);
     }

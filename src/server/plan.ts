@@ -18,8 +18,8 @@ export interface Planned extends ExportPlan {
 }
 
 /**
- * Plans the server without starting anything, and finds the errors that would stop the start at once. @throws
- * {VolfileError}
+ * Plans the server without starting anything, and finds the errors that would stop the start at once.
+ * @throws {VolfileError}
  */
 export async function planServer({ text, file, overrides }: Omit<GraphSource, 'registry'>): Promise<Planned> {
   const plan = await planGraph({ text, file, registry: XLATORS, ...(overrides && { overrides }) });
@@ -33,7 +33,10 @@ export async function planServer({ text, file, overrides }: Omit<GraphSource, 'r
   return { plan: { ...plan, warnings }, settings, exports, paths };
 }
 
-/** The volume through which NFS is served. @throws {VolfileError} there is none, or more than one */
+/**
+ * The volume through which NFS is served.
+ * @throws {VolfileError} there is none, or more than one
+ */
 function nfsOf({ tops }: Plan): PlannedVolume {
   const [nfs, another] = tops.filter(({ xlatorClass }) => xlatorClass === NfsServer);
   if (nfs === undefined) {
@@ -54,7 +57,7 @@ async function checkDirectories(plan: Plan): Promise<void> {
   for (const { stanza } of plan.volumes) {
     const directory = stanza.type === 'storage/posix' ? stanza.options.get('directory') : undefined;
     if (directory === undefined) continue;
-    // oxlint-disable-next-line no-await-in-loop -- the first that is wrong, in the volfile's order
+    // The first that is wrong, in the volfile's order.
     const found = await Promise.race([stat(bytesOfText(directory.value)).catch(() => undefined), silence()]);
     if (found === SILENT) {
       throw VolfileError.expected(

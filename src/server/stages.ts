@@ -64,7 +64,7 @@ export class Stages {
     const stages = new Stages(options, planned);
     try {
       for (let i = 0; i < options.config.stages; i++) {
-        // oxlint-disable-next-line no-await-in-loop -- one failure tells all that needs to be told
+        // One failure tells all that needs to be told.
         stages.#stages.push(await stages.#start());
       }
       return stages;
@@ -165,13 +165,12 @@ export class Stages {
     while (!this.#stopping) {
       const text = this.#text;
       try {
-        // oxlint-disable-next-line no-await-in-loop -- one try after the other
+        // One try after the other.
         const next = await this.#start();
         if (!this.#stopping && text === this.#text) return next;
         void next.stop(); // another volfile has taken over meanwhile
       } catch (err) {
         this.#options.log.error({ err, stage: stage.number }, 'no other stage can be started in place of this one');
-        // oxlint-disable-next-line no-await-in-loop
         await sleep(AGAIN_MS);
       }
     }

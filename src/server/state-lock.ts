@@ -54,8 +54,8 @@ export class StateLock implements AsyncDisposable {
     };
     let other: Owner | undefined;
     for (let tries = 0; tries < TRIES && other === undefined; tries++) {
-      if (tries > 0) await sleep(TRY_MS); // oxlint-disable-line no-await-in-loop -- the owner is just writing
-      // oxlint-disable-next-line no-await-in-loop -- one try after the other
+      if (tries > 0) await sleep(TRY_MS); // the owner is just writing
+      // One try after the other.
       const taken = await tryOnce(path, own).catch((cause: Error) => {
         const message = `the state directory ${stateDir} cannot be locked: ${cause.message}`;
         throw cause instanceof ForeignFileError

@@ -10,7 +10,7 @@ interface Message {
   readonly argument?: unknown;
   readonly result?: unknown;
   readonly error?: unknown;
-  /** The error was a {@link VolfileError}: where. Structured cloning leaves nothing of an error's class. */
+  /** Where a {@link VolfileError} points to. Structured cloning keeps the message of an error and not its class. */
   readonly where?: string;
 }
 
@@ -25,7 +25,7 @@ export class ThreadCalls {
   #id = 0;
   #gone: Error | undefined;
 
-  /** `methods` are what the other side may call; what is structured-cloneable can be passed. */
+  /** The other side may call `methods`. Arguments and results are copied by structured cloning. */
   constructor(port: MessagePort | Worker, methods: Methods) {
     this.#port = port;
     port.on('message', (message: Message) => {

@@ -66,7 +66,7 @@ async function writerOf(fifo: string): Promise<number> {
       return openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
-      await sleep(10); // oxlint-disable-line no-await-in-loop -- there is no reader yet
+      await sleep(10); // there is no reader yet
     }
   }
 }

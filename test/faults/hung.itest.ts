@@ -210,7 +210,7 @@ async function poolGoesOn(t: Test, fs: HangingFs): Promise<void> {
   }
   t.comment(`stable writes to another volume: ${figures(commits)}`);
   const first = await Promise.race(reads);
-  t.equal(first.status, S.NFS3ERR_JUKEBOX, 'a read that finds no thread is told to come again');
+  t.equal(first.status, S.NFS3ERR_JUKEBOX, 'a read that finds no thread is answered JUKEBOX');
   t.comment(`a read that found no thread is answered after ${first.ms.toFixed(0)} ms`);
   fs.wake();
   const answered = await Promise.all(reads);

@@ -37,16 +37,19 @@ export const check = command({
         subvolumes: stanza.subvolumes.map(({ name }) => name),
       }));
       process.stdout.write(`${JSON.stringify({ volumes, exports: reports, warnings: plan.warnings }, undefined, 2)}\n`);
-      return args.strict ? strictly(plan.warnings) : EXIT.OK;
+      return args.strict ? strictExitCode(plan.warnings) : EXIT.OK;
     }
     process.stdout.write(bytesOfText(`${printPlan(plan)}\n${exportTable(reports)}`));
     for (const warning of plan.warnings) process.stderr.write(`${warning}\n`);
-    return args.strict ? strictly(plan.warnings) : EXIT.OK;
+    return args.strict ? strictExitCode(plan.warnings) : EXIT.OK;
   },
 });
 
-/** Returns the exit code. @throws {CliError} there are warnings */
-function strictly({ length }: readonly string[]): number {
+/**
+ * Returns the exit code under --strict.
+ * @throws {CliError} there are warnings
+ */
+function strictExitCode({ length }: readonly string[]): number {
   if (length === 0) return EXIT.OK;
   throw new CliError(`expected no warnings (--strict), found ${length}`, EXIT.USAGE);
 }

@@ -35,7 +35,7 @@ export class PidFile {
   static async write(path: string): Promise<PidFile> {
     try {
       for (let tries = 0; tries < TRIES; tries++) {
-        const file = await tryWrite(path); // oxlint-disable-line no-await-in-loop -- one try after the other
+        const file = await tryWrite(path); // one try after the other
         if (file !== undefined) return new PidFile(path, file);
       }
       throw new Error('other processes write and remove it all the time');

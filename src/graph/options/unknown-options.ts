@@ -39,7 +39,7 @@ export async function judgeUnknown(layers: readonly Layer[], registry: Registry)
           found,
         );
       }
-      // oxlint-disable-next-line no-await-in-loop -- the first that is wrong, in the volfile's order
+      // The first that is wrong, in the volfile's order.
       const owner = await ownerOf(name, registry);
       if (owner?.limits) {
         const place = `in volume ${shown(stanza.name)} (${stanza.type}), where it limits nothing`;

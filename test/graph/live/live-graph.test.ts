@@ -233,9 +233,9 @@ t.test('a stop ends at whatever moment of a reload it is asked for', async t => 
     events.push = event => (event === 'ready two' && ready.resolve(), 0);
     void live.prepare(source('two')).catch(() => {});
     await ready.promise;
-    for (let i = 0; i < ticks; i++) await Promise.resolve(); // oxlint-disable-line no-await-in-loop -- passes the time
+    for (let i = 0; i < ticks; i++) await Promise.resolve();
     const stopped = live.stop().then(() => 'stopped');
-    // oxlint-disable-next-line no-await-in-loop -- one moment after the other
+    // One moment after the other.
     t.equal(await Promise.race([stopped, sleep(1000, 'waits for ever')]), 'stopped', `${ticks} ticks`);
   }
 });

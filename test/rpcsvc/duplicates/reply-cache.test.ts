@@ -250,7 +250,6 @@ function callOf(xid: number, proc: number, data?: Buffer): Buffer {
 }
 
 async function until(what: () => boolean): Promise<void> {
-  // oxlint-disable-next-line no-await-in-loop -- soon, or the test times out
   while (!what()) await setImmediate();
 }
 

@@ -81,7 +81,7 @@ t.test(
     const send = (socket: typeof other) => socket.send(call('00000000'), listener.address.port, '127.0.0.1');
     for (let i = 0; i < 300; i++) {
       send(hanging);
-      // oxlint-disable-next-line no-await-in-loop -- or the socket's buffer would overflow
+      // Otherwise the socket's buffer would overflow.
       if (i % 20 === 0) await new Promise(setImmediate);
     }
     send(other);

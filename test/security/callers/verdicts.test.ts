@@ -1,6 +1,6 @@
 /**
  * A verdict about a caller holds for that caller only, and only for as long as its grounds hold. While they are not
- * known, the verdict is neither yes nor no: the client is told to come back later.
+ * known, the verdict is neither yes nor no: the client is told to try again later.
  */
 import t from 'tap';
 import { NO_AUTH } from '#protocols/rpc.ts';

@@ -20,7 +20,7 @@ async function isWaiting(call: Promise<unknown>): Promise<boolean> {
   let waits = true;
   const ended = () => (waits = false);
   call.then(ended, ended);
-  for (let turns = 0; turns < 10; turns++) await setImmediate(); // oxlint-disable-line no-await-in-loop
+  for (let turns = 0; turns < 10; turns++) await setImmediate();
   return waits;
 }
 

@@ -51,7 +51,7 @@ t.test('a share of the calls fails, the same ones for the same seed', async t =>
 t.test('a reload counts the calls anew', async t => {
   const text = (nth: number) => stackOf(`debug/error-gen nth=${nth}`, 'test/memory');
   const { graph, top, root } = await volumeOf(t, text(9));
-  for (let call = 1; call <= 5; call++) await top.stat(frame, root); // oxlint-disable-line no-await-in-loop -- in order
+  for (let call = 1; call <= 5; call++) await top.stat(frame, root); // in order
   graph.reconfigure(await planGraph({ text: text(2), file: 'test.vol', registry: TEST_XLATORS }))();
   await top.stat(frame, root);
   await t.rejects(top.stat(frame, root), { code: 'EIO' });

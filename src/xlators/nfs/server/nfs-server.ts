@@ -87,7 +87,7 @@ export class NfsServer extends Master<typeof OPTIONS> {
     const { where, options, origins } = this;
     this.#plan({ where, options, origins })();
     if (!this.options['nfs.enable-ino32']) return;
-    // oxlint-disable-next-line no-await-in-loop -- the first that is refused, in the volfile's order
+    // The first that is refused, in the volfile's order.
     for (const { volume } of this.subvolumes.values()) await this.#refuseWideCookies(volume);
   }
 

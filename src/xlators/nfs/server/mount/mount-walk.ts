@@ -58,7 +58,7 @@ async function descend(way: MountWalk, path: Inode[], rest: readonly string[]): 
       continue;
     }
     const parent = path.at(-1)!;
-    // oxlint-disable-next-line no-await-in-loop -- each name is looked up in the directory before it
+    // Each name is looked up in the directory before it.
     const { iatt } = await volume.top.lookup(caller, parent, name);
     const inode = volume.table.link(iatt, parent, name);
     if (inode.type !== FileType.LNK) {
@@ -66,7 +66,6 @@ async function descend(way: MountWalk, path: Inode[], rest: readonly string[]): 
       continue;
     }
     if (++links > LINKS_MAX) throw new FsError('ELOOP', `more than ${LINKS_MAX} symbolic links`);
-    // oxlint-disable-next-line no-await-in-loop
     const { target } = await volume.top.readlink(caller, inode);
     if (target.startsWith('/')) {
       const behind = way.within(target.split('/').filter(part => part !== ''));

@@ -175,7 +175,7 @@ async function patiently<T>(path: string, open: () => T): Promise<T> {
       const what = `the index of file handles ${path} is locked by another process`;
       throw new Error(`${what}: stop that one ("fuser ${path}" names it)`);
     }
-    await sleep(TRY_MS); // oxlint-disable-line no-await-in-loop -- one try after the other
+    await sleep(TRY_MS); // one try after the other
   }
 }
 

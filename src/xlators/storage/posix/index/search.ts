@@ -205,14 +205,13 @@ export class PlaceSearch {
       while (levels.length > 0 && !this.#stopped) {
         asRoot();
         const found = this.#step(levels, round);
-        // oxlint-disable-next-line no-await-in-loop -- one step after the other, and calls in between
+        // One step after the other, and calls in between.
         await this.#persist(() => {
           if (found.length === 0) return;
           this.#finds.batch(() => {
             for (const { object, dir, name } of found) this.#finds.note(object, dir, name);
           });
         });
-        // oxlint-disable-next-line no-await-in-loop
         await (round.urgent ? new Promise(resolve => setImmediate(resolve)) : sleep(PAUSE_MS));
       }
       if (round.notesAll && !this.#stopped) await this.#persist(() => this.#finds.complete());
@@ -231,7 +230,7 @@ export class PlaceSearch {
       } catch (error) {
         if (errnoOf(error) !== 'EJUKEBOX') throw error;
       }
-      await sleep(AGAIN_MS); // oxlint-disable-line no-await-in-loop
+      await sleep(AGAIN_MS);
     }
   }
 

@@ -116,7 +116,7 @@ export class IndexSweep {
     while (await this.#pause(rest, false)) {
       const began = performance.now();
       try {
-        await this.sweep(); // oxlint-disable-line no-await-in-loop -- one after the other
+        await this.sweep(); // one after the other
       } catch (error) {
         // An FsError means that the index cannot be used now, which was logged where it was detected.
         if (errnoOf(error) === undefined) this.#log.error({ err: error }, 'the sweep of the index failed');
@@ -150,7 +150,7 @@ export class IndexSweep {
         if (!act(one)) return;
         if (performance.now() < until) continue;
         this.#leave();
-        if (!(await this.#pause(PAUSE_MS))) return; // oxlint-disable-line no-await-in-loop -- that is its purpose
+        if (!(await this.#pause(PAUSE_MS))) return;
         until = performance.now() + STEP_MS;
       }
     } finally {

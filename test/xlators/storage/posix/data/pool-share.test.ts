@@ -44,7 +44,7 @@ t.test('a limited number of calls run at a time, and the others follow in order'
   next.resolve('');
 });
 
-t.test('a call that waits for too long is told to come again, and a patient one waits on', async t => {
+t.test('a call that waits for too long is answered JUKEBOX, and one with more patience goes on waiting', async t => {
   const share = new PoolShare(1, 20);
   const stuck = call();
   const done = share.run(stuck.run);
