@@ -8,8 +8,8 @@ import { readFileSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 
 /**
- * There is a row in `use` for each stage that uses the index, which the stage deletes when it closes it, and a row in
- * `unsure` if something may be missing.
+ * There is a row in `use` for each brick that uses the index, in whatever graph of whatever stage, which the brick deletes
+ * when it closes the index, and a row in `unsure` if something may be missing. The column `stage` only counts the rows.
  */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS use (stage INTEGER PRIMARY KEY, boot TEXT NOT NULL, owner TEXT NOT NULL);
@@ -19,22 +19,33 @@ const SCHEMA = `
 /** An id that changes with every start of the machine. */
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 
+/** Identifies this process, with all its threads, among those since the machine was started: by number and start time. */
+function processId(): string {
+  const stat = readFileSync('/proc/self/stat', 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from field 3 on; 22 is the start time, see proc(5)
+  return `${process.pid}.${fields[19]}`;
+}
+
 export class IndexUse {
   readonly #db: DatabaseSync;
-  readonly #owner = randomUUID();
+  readonly #owner: string;
   /** What was read last. Another stage may have completed the index since. */
   #unsure: boolean;
 
   /** With `mayLack` something may be missing for another reason. */
-  constructor(db: DatabaseSync, stage: number, mayLack: boolean) {
+  constructor(db: DatabaseSync, mayLack: boolean) {
     this.#db = db;
     const boot = bootId();
+    const own = processId();
+    this.#owner = `${own} ${randomUUID()}`;
     db.exec(SCHEMA);
     db.exec('BEGIN IMMEDIATE');
     try {
       const before = db.prepare('DELETE FROM use WHERE boot <> ?').run(boot);
       if (before.changes > 0 || mayLack) db.exec('INSERT OR IGNORE INTO unsure (one) VALUES (1)');
-      db.prepare('INSERT OR REPLACE INTO use (stage, boot, owner) VALUES (?, ?, ?)').run(stage, boot, this.#owner);
+      // One server uses a state directory: others were killed, and what they wrote is there, since the machine went on.
+      db.prepare(`DELETE FROM use WHERE owner NOT LIKE ? || ' %'`).run(own);
+      db.prepare('INSERT INTO use (boot, owner) VALUES (?, ?)').run(boot, this.#owner);
       db.exec('COMMIT');
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK');
@@ -54,7 +65,7 @@ export class IndexUse {
     this.#unsure = false;
   }
 
-  /** Records that this stage no longer uses the index. */
+  /** Records that this brick no longer uses the index. */
   end(): void {
     this.#db.prepare('DELETE FROM use WHERE owner = ?').run(this.#owner);
   }

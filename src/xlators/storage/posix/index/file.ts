@@ -82,7 +82,7 @@ export async function openIndexFile(place: IndexPlace, log: Log): Promise<IndexF
   try {
     const { db, mayLack } = await opened(path, place, log);
     try {
-      return { path, db, use: await patiently(path, () => new IndexUse(db, place.stage, mayLack)) };
+      return { path, db, use: await patiently(path, () => new IndexUse(db, mayLack)) };
     } catch (error) {
       db.close();
       throw error;

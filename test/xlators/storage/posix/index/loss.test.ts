@@ -80,3 +80,14 @@ t.test('a server that was killed while the machine went on has lost nothing', ne
   inDatabase(place, FORGET);
   t.equal(await codeOf(next.fops.stat(root, fresh(f))), 'ESTALE', 'known to be gone at once');
 });
+
+t.test('a graph that is dropped beside the one that serves leaves the mark of that one', needsRoot, async t => {
+  const place = makePlace(t);
+  const serving = await startBrick(t, place, setting);
+  writeFileSync(place.path('f'), 'f');
+  const f = await serving.walk('f');
+  await (await startBrick(t, place, setting)).stop();
+  inDatabase(place, `${FORGET}; UPDATE use SET boot = 'another start of the machine'`);
+  const { fops } = await startBrick(t, place, setting);
+  t.equal(await codeOf(fops.stat(root, fresh(f))), 'EJUKEBOX', 'it is searched, as the machine went down');
+});
