@@ -92,6 +92,20 @@ t.test('of two reloads the later one stays, although the file of the first one i
   t.match(JSON.parse(stdout), [{ paths: ['/third'] }]);
 });
 
+t.test('a stop does not wait for a volfile that cannot be read', async t => {
+  const { data, state } = folders(t, 'data', 'state');
+  const file = join(state, 'nfs.vol');
+  writeFileSync(file, volfile(data, 'first'));
+  const { child, exited } = await serving(t, ['-f', file, '--stages', '1', '--state-dir', state]);
+  rmSync(file);
+  execFileSync('mkfifo', [file]);
+  child.kill('SIGHUP');
+  const writer = await writerOf(file); // the read begins, and does not end as long as this is open
+  child.kill('SIGTERM');
+  t.equal(await Promise.race([exited, sleep(10_000, 'it does not end', { ref: false })]), 0);
+  closeSync(writer);
+});
+
 t.test('when a stage dies the server ends with exit code 70, so that it is restarted', async t => {
   const { data, state } = folders(t, 'data', 'state');
   writeFileSync(

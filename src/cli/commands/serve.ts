@@ -162,9 +162,9 @@ async function finish(server: Server, { graceMs }: ServerConfig, log: Log, exitC
     await server.abandon();
     exitNow(exitCode);
   }
-  // A handle that is still open may keep the process from ending by itself.
+  // A handle that is still open, or a read that does not end, may keep the process from ending by itself.
   process.exitCode = exitCode;
-  setTimeout(() => process.exit(), EXIT_MS).unref();
+  setTimeout(() => exitNow(exitCode), EXIT_MS).unref();
 }
 
 /** Reopens the log file, which may have been renamed, and reloads the volfile, which may have been edited. */
