@@ -29,3 +29,18 @@ const shapeOf = ({ stanza: { name, type, subvolumes } }: PlannedVolume) => [
   type,
   ...subvolumes.map(subvolume => subvolume.name),
 ];
+
+/**
+ * Gives the volumes of `next` the values of `plan` for the options that are read at the start of the server only, so that
+ * no part of a new graph goes by a new value before the server is started again.
+ */
+export function keepStartOptions(plan: Plan, next: Plan): void {
+  for (const { stanza, xlatorClass, read } of next.volumes) {
+    const before = plan.volumes.find(volume => volume.stanza.name === stanza.name);
+    if (before?.xlatorClass !== xlatorClass) continue;
+    const values = read.values as Record<string, unknown>;
+    for (const [name, { effect }] of Object.entries(xlatorClass.options ?? {})) {
+      if (effect === 'start') values[name] = before.read.values[name];
+    }
+  }
+}

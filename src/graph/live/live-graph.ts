@@ -3,7 +3,7 @@ import { within } from '../../within.ts';
 import { Graph } from '../graph.ts';
 import { type GraphSource, type Plan, planGraph } from '../plan.ts';
 import type { GraphEnv } from '../xlator.ts';
-import { differsOnlyLive } from './live-changes.ts';
+import { differsOnlyLive, keepStartOptions } from './live-changes.ts';
 
 export interface LiveGraphOptions {
   /** How long the calls in a replaced graph may take to finish, in milliseconds. */
@@ -54,6 +54,7 @@ export class LiveGraph implements AsyncDisposable {
     const reloaded = this.#reloads.run(async () => {
       this.#refuseIfStopping();
       const plan = await planGraph(source);
+      keepStartOptions(this.#current.plan, plan);
       const over = Promise.withResolvers<void>();
       const isLive = differsOnlyLive(this.#current.plan, plan);
       const next = isLive ? this.#changed(plan, over.resolve) : await this.#bringUp(plan, changes, over.resolve);

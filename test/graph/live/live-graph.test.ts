@@ -5,7 +5,7 @@ import { Gate } from '#src/graph/live/gate.ts';
 import { Graph } from '#src/graph/graph.ts';
 import { LiveGraph } from '#src/graph/live/live-graph.ts';
 import type { GraphEvent } from '#src/graph/event.ts';
-import { integer, live } from '#src/graph/options.ts';
+import { atStart, integer, live } from '#src/graph/options.ts';
 import { Xlator, type XlatorSettings } from '#src/graph/xlator.ts';
 import { envOf, keptLog } from '../../support/graph.ts';
 
@@ -39,12 +39,16 @@ function setup(t: Test, { graceMs = 60_000, upMs = 60_000 } = {}) {
   const options = {
     level: live(integer({ default: 1, min: 1, max: 9 }, 'A live option.')),
     size: integer({ default: 1, min: 1, max: 9 }, 'Another option.'),
+    port: atStart(integer({ default: 1, min: 1, max: 9 }, 'An option that is read at the start.')),
   };
   class Brick extends Xlator<typeof options> {
     static readonly options = options;
     static readonly children = [0, 0] as const;
     get level() {
       return this.options.level;
+    }
+    get port() {
+      return this.options.port;
     }
     override reconfigure(settings: XlatorSettings<typeof options>) {
       if (settings.options.level === 9) throw new Error('9 is too much');
@@ -80,7 +84,8 @@ function setup(t: Test, { graceMs = 60_000, upMs = 60_000 } = {}) {
     return live;
   };
   const levelOf = ({ current }: LiveGraph) => (current.top as Brick).level;
-  return { events, silent, source, start, lines, levelOf };
+  const portOf = ({ current }: LiveGraph) => (current.top as Brick).port;
+  return { events, silent, source, start, lines, levelOf, portOf };
 }
 
 t.test('the new graph is up before it takes over, and the old one stops when its calls are done', async t => {
@@ -206,6 +211,21 @@ t.test('a live option changes in the graph that runs, when the reload is committ
   t.equal(levelOf(live), 2);
   one.gate.leave();
   one.gate.leave();
+});
+
+t.test('an option that is read at the start keeps its value in whatever graph comes after', async t => {
+  const { source, start, levelOf, portOf } = setup(t);
+  const live = await start();
+  for (const [level, size] of [
+    [2, 1],
+    [3, 2],
+    [4, 2],
+  ]) {
+    const more = `option level ${level}\n option size ${size}\n option port 5`;
+    await (await live.prepare(source('one', more))).commit(); // oxlint-disable-line no-await-in-loop -- in order
+    t.equal(levelOf(live), level);
+    t.equal(portOf(live), 1);
+  }
 });
 
 t.test('a live value that an xlator refuses changes nothing', async t => {
