@@ -9,9 +9,10 @@
  * summed; while such a call is under way, another copy is compared with it byte by byte, and later the actor decides (see
  * `Actor.repeats`).
  *
- * The cache has room for a number of bytes, which clients share fairly: a client whose connection is broken asks again when it is back, which
- * may be after others have made thousands of calls. A call under way is never dropped, since a retry would then be
- * carried out a second time; the number of calls that a client may have under way bounds these entries.
+ * The cache has room for a number of bytes, which clients share fairly: a client whose connection is broken sends its
+ * calls again when it is back, which may be after others have made thousands of calls. A call under way is never dropped,
+ * since a retry would then be carried out a second time; the number of calls that a client may have under way bounds
+ * these entries.
  */
 import { Linked } from '../../linked.ts';
 import { type CallKey, sameCall } from './call-key.ts';

@@ -1,6 +1,7 @@
 /** The kernel's file handles (name_to_handle_at(2)), in one static buffer. */
 import { AT_EMPTY_PATH, O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../constants.ts';
-import { nameToHandleAt, openByHandleAt } from '../libc.ts';
+import { ERRNO } from '../../errno.ts';
+import { errno, nameToHandleAt, openByHandleAt } from '../libc.ts';
 import { EMPTY } from './names.ts';
 
 /** The most bytes of a handle (MAX_HANDLE_SZ). */
@@ -35,6 +36,12 @@ export const handle = {
 };
 
 /**
+ * How often a handle is opened again after ENOMEM. Linux answers so for a handle of an object that is gone while another
+ * process makes an object that gets the same inode number; a moment later it answers ESTALE.
+ */
+const TRIES = 100;
+
+/**
  * Opens a handle with O_PATH, on the file system of `mountFd`, which must not be an O_PATH descriptor. Returns -1 with
  * errno if that fails.
  */
@@ -42,5 +49,9 @@ export function openHandle(mountFd: number, type: number, bytes: Buffer, at: num
   scratch.writeUInt32LE(length, 0);
   scratch.writeInt32LE(type, 4);
   bytes.copy(scratch, HEAD, at, at + length);
-  return openByHandleAt(mountFd, scratch, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  let fd = openByHandleAt(mountFd, scratch, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  for (let tries = 1; fd < 0 && tries < TRIES && errno() === ERRNO.ENOMEM; tries++) {
+    fd = openByHandleAt(mountFd, scratch, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  }
+  return fd;
 }

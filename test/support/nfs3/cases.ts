@@ -2,10 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { AUTH_ROOT, authSys, type ServedNfs, serveNfs, temporaryDir } from '../nfs.ts';
-import { ERR, failing, refusesGarbage, refusesHandles, unseen } from './common.ts';
+import { ERR, failing, refusesGarbage, refusesHandles, searched, unseen } from './common.ts';
 import { accepted, call, expectNfs3, expectReply, opaque, postOp, wcc, wccAttr, XID } from '../wire.ts';
 
 /** The uid and gid of the owner of what the cases make. */
@@ -118,18 +117,6 @@ export interface Refusing {
   readonly make?: (path: string) => void;
   /** Whether AUTH_NONE is accepted (RFC 2623, 2.3.2). */
   readonly authNone?: boolean;
-}
-
-/**
- * Repeats `record` until it is answered with something other than JUKEBOX. Without kernel file handles the server
- * searches for what has gone from its place, and meanwhile tells the client to come back.
- */
-export async function searched(served: ServedNfs, record: Buffer): Promise<void> {
-  for (let tries = 0; !isRoot && tries < 100; tries++) {
-    const reply = await served.exchange(record);
-    if (reply.toString('hex', 24, 28) !== ERR.JUKEBOX) return;
-    await sleep(10);
-  }
 }
 
 /** Tests that a procedure refuses invalid handles, invalid arguments, rejected clients and weak credentials. */

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { frame, stackOf, volumeOf } from '../../support/graph.ts';
+import { planGraph } from '#src/graph/plan.ts';
+import { frame, stackOf, TEST_XLATORS, volumeOf } from '../../support/graph.ts';
 import { passThroughSuite } from '../../suites/pass-through.ts';
 import { xlatorSuite } from '../../suites/xlator.ts';
 
@@ -22,6 +23,28 @@ async function times(t: Parameters<typeof volumeOf>[0], options: string, count: 
 
 t.test('every call waits', async t => {
   t.ok((await times(t, 'delay-percentage=100 delay-duration=50000', 20)).every(ms => ms >= 49));
+});
+
+t.test('a reload changes which calls wait', async t => {
+  const text = (options: string) => stackOf(`debug/delay-gen delay-duration=50000 ${options}`, 'test/memory');
+  const { graph, top, root } = await volumeOf(t, text('delay-percentage=100 enable=lookup'));
+  graph.reconfigure(
+    await planGraph({ text: text('delay-percentage=100 enable=stat'), file: 'test.vol', registry: TEST_XLATORS }),
+  )();
+  const sinceMs = performance.now();
+  await top.stat(frame, root);
+  t.ok(performance.now() - sinceMs >= 49);
+  graph.reconfigure(
+    await planGraph({ text: text('delay-percentage=0 enable=stat'), file: 'test.vol', registry: TEST_XLATORS }),
+  )();
+  const times = await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const since = performance.now();
+      await top.stat(frame, root);
+      return performance.now() - since;
+    }),
+  );
+  t.ok(Math.min(...times) < 49, 'none waits');
 });
 
 t.test('some calls wait, the same ones for the same seed', async t => {

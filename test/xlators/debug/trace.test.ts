@@ -1,8 +1,9 @@
 import t from 'tap';
 import { Fd, Inode } from '#src/graph/inode.ts';
+import { planGraph } from '#src/graph/plan.ts';
 import { Stable } from '#src/graph/fops.ts';
 import { summaryOf } from '#src/xlators/debug/summary.ts';
-import { envOf, frame, keptLog, stackOf, volumeOf } from '../../support/graph.ts';
+import { envOf, frame, keptLog, stackOf, TEST_XLATORS, volumeOf } from '../../support/graph.ts';
 import { gfidOf, iattOf } from '../../support/iatt.ts';
 import { passThroughSuite } from '../../suites/pass-through.ts';
 import { xlatorSuite } from '../../suites/xlator.ts';
@@ -48,6 +49,18 @@ t.test('only the fops that are enabled are logged', async t => {
     (await traced(t, 'exclude-ops=lookup')).map(line => line.fop),
     ['writev'],
   );
+});
+
+t.test('a reload changes which fops are logged, and at which level', async t => {
+  const { log, lines } = keptLog();
+  const text = (options: string) => stackOf(`debug/trace ${options}`, 'test/memory');
+  const { graph, top, root } = await volumeOf(t, text('include-ops=lookup'), { env: envOf({ log }) });
+  await top.stat(frame, root);
+  const next = text('include-ops=stat force-log-level=WARNING');
+  graph.reconfigure(await planGraph({ text: next, file: 'test.vol', registry: TEST_XLATORS }))();
+  await top.stat(frame, root);
+  t.match(lines, [{ fop: 'stat', level: 40 }]);
+  t.equal(lines.length, 1);
 });
 
 t.test('lines have the level that the option sets', async t => {

@@ -25,6 +25,7 @@ import {
   NO_SATTR,
   NO_WCC,
   OK,
+  searched,
   unseen,
 } from '../../../support/nfs3/common.ts';
 import {
@@ -41,7 +42,6 @@ import {
   OWNER_ID,
   refusals,
   runs,
-  searched,
   STRANGER,
   unasked,
   unchanged,

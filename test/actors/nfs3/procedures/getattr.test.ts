@@ -18,7 +18,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { serveNfs, temporaryDir } from '../../../support/nfs.ts';
-import { ERR, OK, refusesFailures } from '../../../support/nfs3/common.ts';
+import { ERR, OK, refusesFailures, searched } from '../../../support/nfs3/common.ts';
 import {
   AUTH_NONE,
   brickFailures,
@@ -27,7 +27,6 @@ import {
   needsRoot,
   objectCases,
   refusals,
-  searched,
   STRANGER,
 } from '../../../support/nfs3/cases.ts';
 import { call, expectNfs3, fattr3, opaque } from '../../../support/wire.ts';

@@ -43,7 +43,8 @@ export class ServedMountCall implements MountCall {
   }
 
   async mount(path: string): Promise<Mounted> {
-    const { on, inode } = await this.#find(path);
+    const { on, volume, inode } = await this.#find(path);
+    if (on.volume.volume !== volume) throw new FsError('EJUKEBOX', 'another tree took the place of the one walked');
     // AUTH_NONE is never offered, even if it is allowed: most of NFS3 refuses it, so a client could do nothing with it.
     const flavors = [auth_flavor.AUTH_SYS];
     return {
