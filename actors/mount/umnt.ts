@@ -20,7 +20,7 @@ export const umnt: Actor<MountCall, string, void> = {
       const { address, transport } = call.peer;
       mounts.remove(address, joinMountPath(splitMountPath(path)), transport === 'udp');
     } catch (error) {
-      if (errnoOf(error) === undefined) throw error; // with an errno: not a path that can have been mounted
+      if (errnoOf(error) === undefined) throw error; // an errno means that no client can have mounted such a path
     }
   },
 };

@@ -14,8 +14,8 @@ const REPLY_BYTES_MAX = { udp: 8800, tcp: 4 * 1024 * 1024 } as const;
 const MORE_BYTES = 4;
 
 /**
- * Returns the list if a reply can carry all of it: a part of it would look complete to the client. `bytesOf` returns
- * the length of an encoded element.
+ * Returns the list if a reply can carry all of it: a part of it would look complete to the client. `what` names the
+ * list in the error, and `bytesOf` returns the length of an encoded element.
  * @throws {UnanswerableError} if the list is too long
  */
 export function wholeList<T>(

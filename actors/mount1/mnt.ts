@@ -5,7 +5,8 @@ import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { mountDirectory } from '../mount/mount.ts';
 
 /**
- * Version 1 answers "a UNIX error number" (RFC 1094, A.4). The statuses of version 3 are the same numbers, except two.
+ * Version 1 answers "a UNIX error number" (RFC 1094, A.4). The statuses of version 3 are the same numbers, except two,
+ * for which version 1 answers EIO.
  */
 const EIO = 5;
 const ONLY_IN_V3: ReadonlySet<number> = new Set([MNT3.ERR_NOTSUPP, MNT3.ERR_SERVERFAULT]);

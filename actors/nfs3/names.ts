@@ -6,13 +6,14 @@ import { UnaskedError } from './unasked.ts';
 
 /** PATH_MAX of Linux without the NUL at the end. */
 const TARGET_BYTES_MAX = 4095;
-const NO_NAME = /[/\0]/;
+/** What a name cannot contain. */
+const FORBIDDEN = /[/\0]/;
 
 /** Checks a name to look up; `.` and `..` are allowed. An impossible name is ACCES (RFC 1813, 3.2). */
 export function checkName(at: Resolved, name: string): void {
   if (at.inode.type !== FileType.DIR) throw new UnaskedError('ENOTDIR');
   if (name.length > NAME_MAX) throw new UnaskedError('ENAMETOOLONG');
-  if (name === '' || NO_NAME.test(name))
+  if (name === '' || FORBIDDEN.test(name))
     throw new UnaskedError('EACCES', 'the name is empty or contains a slash or NUL');
 }
 

@@ -10,7 +10,10 @@ import { fileidOf, postOpAfter, toFattr3 } from '../attributes.ts';
 import { COOKIEVERF, listedFileid, pageOf } from '../listing.ts';
 import { UnaskedError } from '../unasked.ts';
 
-/** The largest ratio of an entry's bytes to the bytes that `dircount` counts; reached by a name of one byte. */
+/**
+ * How many bytes the brick counts for an entry with attributes, for each byte that `dircount` counts for it. A name of
+ * one byte has the largest such ratio, which this is.
+ */
 const BYTES_PER_DIR_BYTE = direntBytes(1, true) / entry3Bytes('x');
 /**
  * The bytes of attributes that the brick returns for `..` in the top directory of an export, and clients do not get.
@@ -42,7 +45,7 @@ const nameOnly = (name: string, cookie: bigint, fileid: bigint): entryplus3 => (
  * Removes the attributes and the handle of `..` if the directory was moved while it was listed, and `..` now leads out
  * of the export.
  */
-async function keepIn(nfs: NfsCall, at: Resolved, entries: entryplus3[], up: Dirent | undefined, dir: Iatt) {
+async function hideOutsideParent(nfs: NfsCall, at: Resolved, entries: entryplus3[], up: Dirent | undefined, dir: Iatt) {
   if (up?.iatt === undefined || (await nfs.holds(at, up.iatt))) return;
   const found = entries.findIndex(({ name }) => name === '..');
   if (found >= 0) entries[found] = nameOnly('..', up.cookie, fileidOf(nfs, dir.ino));
@@ -81,9 +84,10 @@ export const readdirplus = nfs3Actor({
       return left < 0 ? undefined : entry;
     }
 
+    // In the bytes that the brick counts: enough to fill the reply, or to reach `dircount`.
     const asked = Math.min(room - LIST_BYTES + UNSHOWN_BYTES, Math.ceil(dircount * BYTES_PER_DIR_BYTE));
     const { dir, entries, eof } = await pageOf(nfs, at, fop, cookie, { asked, room }, take);
-    if (isPart) await keepIn(nfs, at, entries, up, dir);
+    if (isPart) await hideOutsideParent(nfs, at, entries, up, dir);
     return {
       status: nfsstat3.NFS3_OK,
       dir_attributes: toFattr3(nfs, dir),

@@ -25,6 +25,7 @@ export const setattr = nfs3Actor({
 
   async failed(nfs, status, at, error, { guard }) {
     const errno = errnoOf(error);
+    // The graph answers EAGAIN if the ctime differs from the guard.
     const guarded = guard !== undefined && (errno === 'EAGAIN' || errno === 'EWOULDBLOCK');
     return {
       status: guarded ? nfsstat3.NFS3ERR_NOT_SYNC : status,

@@ -21,12 +21,14 @@ const MiB = 1024 * 1024;
 /** The most bytes that one READ, WRITE or READDIR carries, whatever is configured. */
 export const IO_BYTES_MAX = MiB;
 const ioSize = { min: 4096, max: IO_BYTES_MAX, default: IO_BYTES_MAX } as const;
-const id = { min: 0, max: 0xffff_fffe, default: 65_534 } as const;
+/** The user and group id of the anonymous user if no option sets them: Linux's user `nobody`. */
+export const NOBODY = 65_534;
+const id = { min: 0, max: 0xffff_fffe, default: NOBODY } as const;
 const on = { default: true } as const;
 const off = { default: false } as const;
-/** For an option of each volume: its value where it is set, and `unset` says what holds elsewhere. */
+/** For an option of each volume. `unset` says what holds for volumes for which it is not set. */
 const perVolume = (unset: string) => ({ required: true, unset }) as const;
-/** The same, with the second name that gNFS has for it. */
+/** For an option of each volume that has a second name in gNFS, and whose default is another option's value. */
 const orAllow = (general: string) => ({ ...perVolume(`the value of ${general}`), aliases: [`${general}.*.allow`] });
 
 /** A list of hosts. Its words are checked where the exports are made (exports/hosts.ts). */
@@ -258,15 +260,15 @@ export const OPTIONS = {
 
 export type NfsOptionValues = OptionValues<typeof OPTIONS>;
 
-/** What the actors look at. */
+/** The options that the actors use. */
 export interface NfsOptions {
-  /** Bytes that FSINFO announces and READ, WRITE and READDIR keep to. */
+  /** The most bytes of a READ, a WRITE and a READDIR, which FSINFO announces. */
   readonly readSize: number;
   readonly writeSize: number;
   readonly readdirSize: number;
-  /** 32-bit file ids, for clients that know no others; cookies: see `Frame.narrowCookies`. */
+  /** Whether clients get file ids of 32 bits. For cookies of 32 bits see `Frame.narrowCookies`. */
   readonly ino32: boolean;
-  /** Answer READDIRPLUS; NFS3ERR_NOTSUPP otherwise. */
+  /** Whether READDIRPLUS is answered. If not, it fails with NFS3ERR_NOTSUPP. */
   readonly readdirplus: boolean;
 }
 

@@ -9,7 +9,7 @@ import type { Brick } from './brick.ts';
 interface Kind {
   readonly linkMax: number;
   readonly fileSizeMax: number;
-  /** In nanoseconds. */
+  /** The smallest difference of two times that the file system stores, in nanoseconds. */
   readonly timeGranularity: number;
   readonly caseInsensitive?: boolean;
 }
@@ -32,15 +32,17 @@ const KINDS = new Map<number, Kind>([
   [Magic.EXFAT, { linkMax: 1, fileSizeMax: SIZE_MAX, timeGranularity: 10_000_000, caseInsensitive: true }],
   [Magic.NTFS3, { linkMax: 1024, fileSizeMax: SIZE_MAX, timeGranularity: 100 }],
 ]);
+/** For other file systems. 127 links is what pathconf(3) of glibc answers for those that it does not know. */
 const OTHER: Kind = { linkMax: 127, fileSizeMax: SIZE_MAX, timeGranularity: 1 };
 
+/** Returns the size and the limits of the file system that an object is on. */
 export function statfsOf({ objects }: Brick, inode: Inode): Statfs {
   const object = objects.of(inode);
   const { hasBtime } = objects.stat(object);
   if (statfsFd(objects.fd(object)) < 0) throw lastError('statfs');
   const { blockSize, files, filesFree } = statfs;
   // ext4 inodes of 128 bytes have no room for a birth time, and none for fractions of seconds.
-  const seconds = statfs.type === Magic.EXT4 && !hasBtime;
+  const hasOnlySeconds = statfs.type === Magic.EXT4 && !hasBtime;
   const kind = KINDS.get(statfs.type) ?? OTHER;
   return {
     bytesTotal: statfs.blocks * blockSize,
@@ -52,7 +54,7 @@ export function statfsOf({ objects }: Brick, inode: Inode): Statfs {
     nameMax: statfs.nameMax,
     linkMax: kind.linkMax,
     fileSizeMax: Math.floor(kind.fileSizeMax),
-    timeGranularity: seconds ? 1_000_000_000 : kind.timeGranularity,
+    timeGranularity: hasOnlySeconds ? 1_000_000_000 : kind.timeGranularity,
     caseInsensitive: kind.caseInsensitive === true,
     readOnly: (statfs.flags & ST_RDONLY) !== 0,
   };

@@ -1,9 +1,9 @@
 import type { Export } from './exports.ts';
 
 /**
- * The groups of an export in the reply of EXPORT: the words of the list of hosts that decides, or none for everyone, as
- * mountd does. `undefined` if no host may mount it. It is not listed then, since clients that mount everything listed
- * would try.
+ * Returns the groups of an export for the reply of EXPORT: the words of the list of hosts that decides, or no words if
+ * every host may mount it, as mountd does. `undefined` if no host may mount it: it is then not listed, since clients
+ * that mount everything in the list would try.
  */
 export function exportGroups({ rules, hosts }: Export): readonly string[] | undefined {
   if (rules.rejects.some(({ value }) => value.everyone)) return undefined;

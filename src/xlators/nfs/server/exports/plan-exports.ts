@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { shown, VolfileError } from '../../../../volfile/volfile-error.ts';
 import { toWire } from '../../../../wire-text.ts';
 import { PathTree } from '../mount/mount-path.ts';
-import type { NfsOptionValues } from '../options.ts';
+import { NOBODY, type NfsOptionValues } from '../options.ts';
 import type { Export, ExportedVolume, Rule, Trust, VolumeRules } from './exports.ts';
 import { HostRules } from './hosts.ts';
 
@@ -58,12 +58,14 @@ function hostList(
   return { value, option, where };
 }
 
+/** Refuses host names in a list if names are not looked up. */
 function checkNames({ hasNames, words, where }: HostRules, options: NfsOptionValues): void {
   if (!hasNames || options['rpc-auth.addr.namelookup']) return;
   const expected = 'addresses and networks only, since rpc-auth.addr.namelookup is off';
   throw VolfileError.expected(where, expected, shown(words.join()));
 }
 
+/** Makes the exports of one volume: the whole of it, and its directories that are exported on their own. */
 function volumeExports<V extends ExportedVolume>(volume: V, source: Source): Export<V>[] {
   const { name } = volume;
   const { options, origins } = source;
@@ -90,18 +92,20 @@ function volumeExports<V extends ExportedVolume>(volume: V, source: Source): Exp
   return exports;
 }
 
+/** Makes the id of an exported directory (`Export.id`) from its path. It is never 0, which is the whole volume's id. */
 function dirId(names: readonly string[]): number {
   const hash = createHash('sha256').update(names.join('/'), 'latin1').digest();
   return Math.max(1, hash.readUInt16BE());
 }
 
-/** The names of a path; empty ones and `.` do not count. */
+/** Splits a path into names, without empty ones and `.`. */
 function namesOf(path: string): string[] {
   return path.split('/').filter(name => name !== '' && name !== '.');
 }
 
 const isSet = <T>(rule: Rule<T | undefined>): rule is Rule<T> => rule.value !== undefined;
 
+/** Makes the rules of a volume, each from the volume's own option or, if that is not set, from the general one. */
 function rulesOf(volume: string, source: Source): VolumeRules {
   const { options: values, origins, allowAll, rejectAll } = source;
   const rule = <T>(value: T, ...options: string[]): Rule<T> => {
@@ -133,8 +137,8 @@ function rulesOf(volume: string, source: Source): VolumeRules {
     readOnly: rule(values['nfs3.*.volume-access'].get(volume) === 'read-only', `nfs3.${volume}.volume-access`),
     squash: rule(values['nfs3.*.squash'].get(volume) ?? 'none', `nfs3.${volume}.squash`),
     trust: trustOf(volume, values),
-    anonUid: values['nfs3.*.anonuid'].get(volume) ?? 65_534,
-    anonGid: values['nfs3.*.anongid'].get(volume) ?? 65_534,
+    anonUid: values['nfs3.*.anonuid'].get(volume) ?? NOBODY,
+    anonGid: values['nfs3.*.anongid'].get(volume) ?? NOBODY,
     auxGids: values['nfs.server-aux-gids'],
   };
 }

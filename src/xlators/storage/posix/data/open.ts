@@ -1,4 +1,7 @@
-/** The permission check of open(2), which NFS clients do not have made before each READ or WRITE. */
+/**
+ * The permission check of open(2), for layers that open files. NFSv3 opens nothing: each of its READs and WRITEs is
+ * checked instead (read.ts, write.ts).
+ */
 import { Access } from '../../../../graph/fops.ts';
 import type { Frame, Identity } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
@@ -17,7 +20,8 @@ import { truncateTo } from '../setattr.ts';
 const O_ACCMODE = 3;
 
 /**
- * Checks whether the caller may open an object, which is open as `fd`, with these flags of open(2).
+ * Checks whether the caller may open an object, which is open as `fd`, with these flags of open(2). The owner of a file
+ * always may, as in READ and WRITE.
  * @throws {FsError} EACCES
  */
 export function mayOpen(object: PosixObject, seen: Stat, fd: number, identity: Identity, flags: number): void {

@@ -72,7 +72,7 @@ function readNow(
 ): number {
   const { mount } = object;
   if (mount.nowait) {
-    iovec.writeUInt32LE(size, 8);
+    iovec.writeUInt32LE(size, 8); // iov_len; its upper half is always 0
     const count = preadv2(file.fd, iovec, 1, offset, RWF_NOWAIT);
     if (count >= 0) return count;
     const number = errno();
@@ -95,6 +95,7 @@ function askPermitted({ objects }: Brick, object: PosixObject, file: Descriptor,
   if (seen === undefined) throw lastError('statx');
   let { fd } = file;
   if (seen.nlink === 0) {
+    // This descriptor may be all that keeps the file: `stat` closes it and finds out.
     seen = objects.stat(object);
     fd = objects.fd(object);
   }
@@ -133,6 +134,7 @@ interface Progress {
   count: number;
 }
 
+/** Reads in the thread pool what is not in memory, after the `progress.count` bytes that `buffer` has already. */
 async function readRest(
   brick: Brick,
   frame: Frame,

@@ -1,4 +1,4 @@
-/** Limits how many may be inside at the same time. The others wait, and enter in the order of their arrival. */
+/** Limits how many operations may be inside at a time. The others wait, and enter in the order of their arrival. */
 export class Semaphore {
   readonly #max: number;
   readonly #waiting: (() => void)[] = [];
@@ -8,7 +8,7 @@ export class Semaphore {
     this.#max = max;
   }
 
-  /** Whether a further one would have to wait. */
+  /** Whether a further operation would have to wait. */
   get full(): boolean {
     return this.#inside >= this.#max || this.#waiting.length > 0;
   }
@@ -24,6 +24,7 @@ export class Semaphore {
 
   leave(): void {
     const next = this.#waiting.shift();
+    // The next operation takes over the place, so the number of those inside stays.
     if (next) next();
     else this.#inside -= 1;
   }

@@ -1,6 +1,6 @@
 /**
- * Opens the index's database. Each served tree has a file in the state directory, whatever its volume is called, which it
- * keeps when it is moved on its file system (see tree-id.ts).
+ * Opens the index's database. Each served tree has a file of its own in the state directory. It does not depend on the
+ * volume's name, and stays the tree's when the directory is moved on its file system (see tree-id.ts).
  */
 import { existsSync, linkSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,12 +15,17 @@ import { IndexUse } from './crash-mark.ts';
 import { damageMark } from './writes.ts';
 import type { PosixObject } from '../objects/object.ts';
 
+/** The log is moved to the database when it has 4000 pages (16 MB), and 8 MiB of pages are cached. */
 const SETTINGS = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA wal_autocheckpoint = 4000;
   PRAGMA cache_size = -8192;
 `;
+/**
+ * The tables are `volume`, whose one row has the id of the tree; `place` (place-table.ts); and `birth` (births.ts).
+ * `tag` is the part of a gfid that tells its file system, see gfid.ts.
+ */
 const TABLES = `
   CREATE TABLE IF NOT EXISTS volume (root TEXT PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS place (
@@ -80,9 +85,9 @@ const pathFor = (place: IndexPlace): string => join(place.stateDir, `tree-${tree
 export async function openIndexFile(place: IndexPlace, log: Log): Promise<IndexFile> {
   const path = pathFor(place);
   try {
-    const { db, mayLack } = await opened(path, place, log);
+    const { db, mayLack } = await openDatabase(path, place, log);
     try {
-      return { path, db, use: await patiently(path, () => new IndexUse(db, mayLack)) };
+      return { path, db, use: await retryWhileLocked(path, () => new IndexUse(db, mayLack)) };
     } catch (error) {
       db.close();
       throw error;
@@ -92,7 +97,8 @@ export async function openIndexFile(place: IndexPlace, log: Log): Promise<IndexF
   }
 }
 
-async function opened(path: string, place: IndexPlace, log: Log): Promise<Opened> {
+/** Opens the database; makes it first if there is none, or if it is damaged. */
+async function openDatabase(path: string, place: IndexPlace, log: Log): Promise<Opened> {
   const tree = treeOf(place);
   asServer();
   refuseForeign(path);
@@ -102,7 +108,7 @@ async function opened(path: string, place: IndexPlace, log: Log): Promise<Opened
   const isMade = !existsSync(path) && makeAt(path, tree);
   const mayLack = damage !== undefined || (isMade && isOlder(place.stateDir));
   try {
-    return { db: await patiently(path, () => openAt(path, tree)), mayLack };
+    return { db: await retryWhileLocked(path, () => openAt(path, tree)), mayLack };
   } catch (error) {
     if (!isDamaged(error) && !(error instanceof Unusable)) throw error;
     setAside(path, (error as Error).message, place, log);
@@ -137,7 +143,7 @@ function makeAt(path: string, tree: string): boolean {
   }
 }
 
-/** @throws SQLite's errors; {Unusable} */
+/** Opens a database that exists. @throws {Unusable} it has no content, or that of another tree; SQLite's errors */
 function openAt(path: string, tree: string): DatabaseSync {
   asServer();
   const db = new DatabaseSync(path, { timeout: BUSY_MS });
@@ -155,6 +161,7 @@ function openAt(path: string, tree: string): DatabaseSync {
   }
 }
 
+/** Whether the database has all its tables. */
 function hasTables(db: DatabaseSync): boolean {
   const names = db
     .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
@@ -163,8 +170,8 @@ function hasTables(db: DatabaseSync): boolean {
   return ['volume', 'place', 'birth'].every(name => names.includes(name));
 }
 
-/** Repeats `open` until the lock is free. Calls are served in between. */
-async function patiently<T>(path: string, open: () => T): Promise<T> {
+/** Repeats `open` until no other process has the lock. Calls are served in between. */
+async function retryWhileLocked<T>(path: string, open: () => T): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return open();
@@ -175,10 +182,11 @@ async function patiently<T>(path: string, open: () => T): Promise<T> {
       const what = `the index of file handles ${path} is locked by another process`;
       throw new Error(`${what}: stop that one ("fuser ${path}" names it)`);
     }
-    await sleep(TRY_MS); // one try after the other
+    await sleep(TRY_MS);
   }
 }
 
+/** Adds to an error of SQLite which file it is about. */
 const explained = (cause: Error, path: string) =>
   new Error(`the index of file handles ${path} cannot be opened: ${cause.message}; is its disk full?`, { cause });
 
@@ -215,7 +223,10 @@ function adoptFormer(path: string, place: IndexPlace, log: Log): void {
   }
 }
 
-/** Returns why the file must not be opened; `undefined` if no reason is known. */
+/**
+ * Returns why the file must not be opened; `undefined` if no reason is known. Also removes the mark of a damaged
+ * file that is no longer there.
+ */
 function damageOf(path: string): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) rmSync(damageMark(path), { force: true });
