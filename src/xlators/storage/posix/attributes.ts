@@ -25,7 +25,7 @@ const TYPES: readonly FileType[] = Array.from({ length: 16 }, (_, bits) => {
 
 export const typeOfMode = (mode: number): FileType => TYPES[(mode & S_IFMT) >> 12]!;
 
-/** Makes the attributes of `object`, which `seen` tells of. */
+/** Makes the attributes of `object`, which `seen` describes. */
 export function iattOf(object: PosixObject, seen: Stat): Iatt {
   const { mode } = seen;
   const iatt: { -readonly [K in keyof Iatt]: Iatt[K] } = {

@@ -10,8 +10,8 @@ import type { PosixObject } from './objects/object.ts';
 /** How long an answer is used, if the object's ctime, mode and owner stay as they are. */
 const GRANT_MS = 1000;
 /**
- * Two changes within one tick of the kernel's clock have the same ctime. Until the tick is over, the ctime does not tell
- * whether an ACL has changed since the kernel was asked.
+ * Two changes within one tick of the kernel's clock have the same ctime. Until the tick is over, the ctime does not
+ * tell whether an ACL has changed since the kernel was asked.
  */
 const TICK_MS = 20;
 /** The same for file systems that keep whole seconds. */
@@ -20,8 +20,8 @@ const COARSE_TICK_MS = 2000;
 const asks = (fd: number, mask: number): boolean => faccessat2(fd, EMPTY, mask, AT_EACCESS | AT_EMPTY_PATH) === 0;
 
 /**
- * Returns the bits of `mask` (as for access(2)) that the kernel grants the caller on the object that is open as `fd` and
- * that `seen` tells of.
+ * Returns the bits of `mask` (as for access(2)) that the kernel grants the caller on the object that is open as `fd`
+ * and that `seen` describes.
  */
 export function permitted(object: PosixObject, seen: Stat, fd: number, identity: Identity, mask: number): number {
   const now = Date.now();

@@ -77,7 +77,7 @@ async function shrink(
   }
 }
 
-/** Sets the size of a file that `seen` tells of. */
+/** Sets the size of a file that `seen` describes. */
 export function truncateTo(brick: Brick, object: PosixObject, seen: Stat, identity: Identity, size: number): void {
   const file = fileToTruncate(brick, object, seen, identity, size);
   asCaller(identity);

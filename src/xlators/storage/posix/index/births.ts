@@ -1,12 +1,12 @@
 /**
- * The gfids of inodes that neither a handle nor the birth time identifies (`Mount.hidesIdentity`). A row holds the birth
- * time that an inode number had when it was last seen, and the gfid that was given to it.
+ * The gfids of inodes that neither a handle nor the birth time identifies (`Mount.hidesIdentity`). A row holds the
+ * birth time that an inode number had when it was last seen, and the gfid that was given to it.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { keptCopy } from '../../../../kept-bytes.ts';
 import { S_IFDIR, S_IFMT } from '../../../../sys/constants.ts';
 import type { Stat } from '../../../../sys/files/statx.ts';
-import { gfidByChance, gfidOfInode } from '../objects/gfid.ts';
+import { gfidOfInode, randomGfid } from '../objects/gfid.ts';
 import type { ObjectMount, PosixObject } from '../objects/object.ts';
 import type { IndexWrites } from './writes.ts';
 
@@ -17,6 +17,7 @@ interface Birth {
 
 const birthTime = (seen: Stat) => `${seen.btime}.${seen.btimeNsec}`;
 
+/** The table `birth` of the index. */
 export class Births {
   readonly #writes: IndexWrites;
   readonly #find: StatementSync;
@@ -33,8 +34,9 @@ export class Births {
   }
 
   /**
-   * Returns the gfid of the inode that `seen` tells of: the one that it was given when it was first seen by any stage,
-   * unless its birth time has changed since. The birth time of a directory on overlayfs changes when anything in it does.
+   * Returns the gfid of the inode that `seen` describes: the one that it was given when it was first seen by any stage,
+   * unless its birth time has changed since. The birth time of a directory on overlayfs changes when anything in it
+   * does.
    */
   gfidOf(mount: ObjectMount, seen: Stat): Buffer {
     this.#writes.ready(); // the removal of an object with this inode number may still have to be written
@@ -42,7 +44,7 @@ export class Births {
     const btime = birthTime(seen);
     let row = this.#birthOf(mount, ino);
     if (row === undefined && !mount.births) {
-      this.#writes.write(() => this.#putOnce.run(mount.tag, ino, btime, gfidByChance(mount.tag).gfid));
+      this.#writes.write(() => this.#putOnce.run(mount.tag, ino, btime, randomGfid(mount.tag).gfid));
       row = this.#birthOf(mount, ino);
     }
     const isSame = row && (!mount.births || row.btime === btime || (seen.mode & S_IFMT) === S_IFDIR);

@@ -8,8 +8,8 @@ import { readFileSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 
 /**
- * There is a row in `use` for each brick that uses the index, in whatever graph of whatever stage, which the brick deletes
- * when it closes the index, and a row in `unsure` if something may be missing. The column `stage` only counts the rows.
+ * `use` has a row for each brick that uses the index, in any graph of any stage. The brick deletes it when it closes
+ * the index. `unsure` has a row if something may be missing. The column `stage` only numbers the rows.
  */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS use (stage INTEGER PRIMARY KEY, boot TEXT NOT NULL, owner TEXT NOT NULL);
@@ -19,7 +19,9 @@ const SCHEMA = `
 /** An id that changes with every start of the machine. */
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 
-/** Identifies this process, with all its threads, among those since the machine was started: by number and start time. */
+/**
+ * Identifies this process, with all its threads, among those since the machine was started: by number and start time.
+ */
 function processId(): string {
   const stat = readFileSync('/proc/self/stat', 'latin1');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from field 3 on; 22 is the start time, see proc(5)
@@ -32,7 +34,7 @@ export class IndexUse {
   /** What was read last. Another stage may have completed the index since. */
   #unsure: boolean;
 
-  /** With `mayLack` something may be missing for another reason. */
+  /** `mayLack` says that something may be missing for another reason than a crash. */
   constructor(db: DatabaseSync, mayLack: boolean) {
     this.#db = db;
     const boot = bootId();
@@ -43,7 +45,8 @@ export class IndexUse {
     try {
       const before = db.prepare('DELETE FROM use WHERE boot <> ?').run(boot);
       if (before.changes > 0 || mayLack) db.exec('INSERT OR IGNORE INTO unsure (one) VALUES (1)');
-      // One server uses a state directory: others were killed, and what they wrote is there, since the machine went on.
+      // Only one server at a time uses a state directory, so the others were killed. The machine has run on since then,
+      // so what they wrote is there.
       db.prepare(`DELETE FROM use WHERE owner NOT LIKE ? || ' %'`).run(own);
       db.prepare('INSERT INTO use (boot, owner) VALUES (?, ?)').run(boot, this.#owner);
       db.exec('COMMIT');
@@ -59,7 +62,7 @@ export class IndexUse {
     return this.#unsure && (this.#unsure = this.#ask());
   }
 
-  /** Records that every object was noted. */
+  /** Records that every object was noted, so that nothing is missing. */
   sure(): void {
     this.#db.exec('DELETE FROM unsure');
     this.#unsure = false;

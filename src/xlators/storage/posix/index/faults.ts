@@ -10,6 +10,7 @@ export interface IndexFault {
   readonly code: Extract<Errno, 'EJUKEBOX' | 'EIO'>;
   /** What is wrong, and what the operator can do about it. */
   readonly message: string;
+  /** Whether the file itself is damaged, so that trying again does not help. */
   readonly damaged: boolean;
 }
 
@@ -49,4 +50,5 @@ export function faultOf(error: SqliteError, file: string): IndexFault {
   return { code: 'EIO', message: `${what}, cannot be used: ${error.message}`, damaged: false };
 }
 
-export const comeAgain = (): FsError => fsError('EJUKEBOX', 'the index of file handles cannot be used now');
+/** The error of a call while nothing is tried after a failure. */
+export const tryLater = (): FsError => fsError('EJUKEBOX', 'the index of file handles cannot be used now');

@@ -21,8 +21,8 @@ export class PlaceOpening {
   readonly #missed: (gfid: Buffer, places: readonly Place[]) => boolean;
 
   /**
-   * `missed` is called for an object that is at none of its places. It returns false if the object is gone; it throws, or
-   * returns true, if a search has been started.
+   * `missed` is called for an object that is at none of its places. It returns false if the object is gone; it throws,
+   * or returns true, if a search has been started.
    */
   constructor(objects: Objects, table: PlaceTable, missed: (gfid: Buffer, places: readonly Place[]) => boolean) {
     this.#objects = objects;
@@ -30,18 +30,20 @@ export class PlaceOpening {
     this.#missed = missed;
   }
 
-  /** Opens an object (O_PATH), with root's rights. ESTALE if it is gone, EJUKEBOX while it is searched. */
+  /** Opens an object (O_PATH), with root's rights. ESTALE if it is gone, EJUKEBOX while it is searched for. */
   open(gfid: Buffer, depth = 0): number {
     if (depth > DEPTH_MAX) throw fsError('ELOOP', `more than ${DEPTH_MAX} directories in each other`);
     const places = this.#table.find(gfid);
     const fd = this.#openAt(gfid, places, depth) ?? this.#openRenamed(gfid, places, depth);
     if (fd !== undefined) return fd;
-    if (this.#missed(gfid, places)) throw fsError('EJUKEBOX', 'the object was moved: it is searched');
+    if (this.#missed(gfid, places)) throw fsError('EJUKEBOX', 'the object was moved: it is searched for');
     this.#table.allRemoved(keptCopy(gfid));
     throw fsError('ESTALE', 'the object is gone');
   }
 
-  /** Like {@link open}, but returns `undefined` for an object, or a directory above it, that is at none of its places. */
+  /**
+   * Like {@link open}, but returns `undefined` for an object, or a directory above it, that is at none of its places.
+   */
   openNoted(gfid: Buffer, depth = 0): number | undefined {
     if (isRoot(gfid)) return openat(this.#rootFd, DOT, O_PATH | O_CLOEXEC, 0);
     if (depth > DEPTH_MAX) return undefined;
@@ -62,6 +64,7 @@ export class PlaceOpening {
     return this.#objects.fd(this.#objects.root);
   }
 
+  /** Opens an object at one of its places; `undefined` if it is at none of them. */
   #openAt(gfid: Buffer, places: readonly Place[], depth: number): number | undefined {
     for (const { parent, name } of places) {
       const fd = this.#inParent(parent, depth, dirFd => this.#openIfSame(dirFd, nameOf(name), gfid));

@@ -13,18 +13,19 @@ export interface Place {
 /** A place to be noted. */
 export interface NewPlace {
   readonly parent: Buffer;
-  /** In latin1, as all names of fops. */
+  /** In latin1, like all names in fops. */
   readonly name: string;
   readonly gfid: Buffer;
   readonly ino: number | bigint | string;
 }
 
-/** A name that no entry of a directory can have. */
+/** A name that no entry of a directory can have. It stands in for a name while two objects are exchanged. */
 const UNNAMEABLE = Buffer.from('/');
 
 /** Names in the database are bytes. */
 const bytesOf = (name: string) => Buffer.from(name, 'latin1');
 
+/** The table `place` of the index. */
 export class PlaceTable {
   readonly #db: DatabaseSync;
   readonly #writes: IndexWrites;
@@ -88,7 +89,7 @@ export class PlaceTable {
   exchanged(one: Buffer, oneName: string, other: Buffer, otherName: string): void {
     const [first, second] = [bytesOf(oneName), bytesOf(otherName)];
     this.#writes.done(() => {
-      this.#db.exec('SAVEPOINT exchange'); // this may run inside of a transaction, and all of it is written or nothing
+      this.#db.exec('SAVEPOINT exchange'); // this may run inside a transaction, and must be written as a whole
       this.#move.run(one, UNNAMEABLE, one, first);
       this.#move.run(one, first, other, second);
       this.#move.run(other, second, one, UNNAMEABLE);

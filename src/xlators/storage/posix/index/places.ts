@@ -4,10 +4,10 @@
  * places. A place is a directory and a name in it, under which the object was seen.
  *
  * A place is written before its gfid is answered, so that a handle is good after a crash, and all stages share the
- * database. Renames through this server change it at once. An object that a local user has moved is searched by its
+ * database. Renames through this server change it at once. An object that a local user has moved is searched for by its
  * inode number (search.ts), and names that no longer exist are removed in the background (sweep.ts). While the database
  * cannot be written, clients are told to try again later (writes.ts). It is made durable together with the data that
- * clients commit; what a power failure has nevertheless lost is searched (crash-mark.ts).
+ * clients commit; what a power failure has nevertheless lost is searched for (crash-mark.ts).
  */
 import { closeSync, openSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
@@ -29,7 +29,9 @@ import { PlaceSearch } from './search.ts';
 import { IndexSweep } from './sweep.ts';
 import { IndexWrites } from './writes.ts';
 
-/** SQLite syncs its log before it moves it to the database, and otherwise when {@link PlaceIndex.durable} asks for it. */
+/**
+ * SQLite syncs its log before it moves it to the database, and otherwise when {@link PlaceIndex.durable} asks for it.
+ */
 const LAZY = 'PRAGMA synchronous = NORMAL';
 
 /** A place that {@link PlaceIndex.batch} will write together with others. */
@@ -203,11 +205,13 @@ export class PlaceIndex implements Finder {
     closeSync(this.#logFd);
   }
 
-  /** Starts a search for an object that is at none of its places. False if it was searched and is gone. */
+  /**
+   * Starts a search for an object that is at none of its places. Returns false if a search has shown that it is gone.
+   */
   #missed(gfid: Buffer, [place]: readonly Place[]): boolean {
     if (place !== undefined) return this.#search.missed(gfid, place.ino);
     if (!this.#writes.read(() => this.#use.unsure)) throw fsError('ESTALE', 'the object is gone');
     this.#search.everything();
-    throw fsError('EJUKEBOX', 'the index may lack the object: it is searched');
+    throw fsError('EJUKEBOX', 'the index may lack the object: it is searched for');
   }
 }

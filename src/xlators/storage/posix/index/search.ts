@@ -1,6 +1,6 @@
 /**
- * Walks through the volume in search of objects that local users have moved, by their inode numbers, or of everything if
- * the index may lack something.
+ * Walks through the volume in search of objects that local users have moved, by their inode numbers, or of everything
+ * if the index may lack something.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ERRNO, errnoOf } from '../../../../errno.ts';
@@ -23,9 +23,9 @@ const STEP_MS = 5;
 const PAUSE_MS = 20;
 /** The pause before another attempt when the index could not be written. */
 const AGAIN_MS = 250;
-/** The greatest depth that is searched. */
+/** The greatest depth below the volume's root that is searched. */
 const DEPTH_MAX = 512;
-/** How many objects are searched at the same time. Twice as many gfids are remembered as gone. */
+/** How many objects are searched for at the same time. Twice as many gfids are remembered as gone. */
 const WANTED_MAX = 10_000;
 
 /** Shortages of the whole machine. A directory that cannot be opened for such a reason could be searched later. */
@@ -96,6 +96,7 @@ class Round {
 /** The form of a gfid that sets are keyed by. */
 export const keyOf = (gfid: Uint8Array): string => Buffer.from(gfid).toString('latin1');
 
+/** A directory that the walk is in. */
 interface Level {
   readonly fd: number;
   readonly reader: DirentReader;
@@ -137,7 +138,7 @@ export class PlaceSearch {
     round.urgent = true;
   }
 
-  /** Starts a search for an object, unless one is under way. False if the object was searched everywhere and is gone. */
+  /** Starts a search for an object, unless one is under way. Returns false if a complete walk has not found it. */
   missed(gfid: Buffer, ino: string): boolean {
     if (this.#gone.delete(keyOf(gfid))) return false;
     const wanted = { gfid, ino };
@@ -152,8 +153,8 @@ export class PlaceSearch {
   }
 
   /**
-   * Searches these objects in a walk that begins after the call. Resolves to those that are nowhere, as the {@link
-   * keyOf} of their gfids; `undefined` if the walk did not complete.
+   * Searches for these objects in a walk that begins after the call. Resolves to those that are nowhere, as the
+   * {@link keyOf} of their gfids; `undefined` if the walk did not complete.
    */
   search(all: readonly Wanted[]): Promise<ReadonlySet<string> | undefined> {
     if (this.#stopped) return Promise.resolve(undefined);
@@ -205,7 +206,6 @@ export class PlaceSearch {
       while (levels.length > 0 && !this.#stopped) {
         asRoot();
         const found = this.#step(levels, round);
-        // One step after the other, and calls in between.
         await this.#persist(() => {
           if (found.length === 0) return;
           this.#finds.batch(() => {
@@ -234,6 +234,7 @@ export class PlaceSearch {
     }
   }
 
+  /** Returns the gfids that the walk did not find, and remembers them as gone. */
   #finish({ wanted }: Round): ReadonlySet<string> {
     const gone = new Set<string>();
     for (const gfids of wanted.values()) for (const gfid of gfids) gone.add(gfid);
@@ -262,6 +263,7 @@ export class PlaceSearch {
     return found;
   }
 
+  /** Examines a name in the innermost directory. Adds the object to `found` if it is wanted. */
   #look(levels: Level[], fd: number, name: string, { wanted, notesAll }: Round, found: Find[]): void {
     try {
       const object = this.#objects.takeOver(this.#objects.openPath(fd, cName(name)));

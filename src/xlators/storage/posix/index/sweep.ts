@@ -1,7 +1,7 @@
 /**
- * Removes places from the index that no longer exist because local users have removed or moved the objects. All places are
- * checked in the background, a few at a time. An object that is missing at its place may have been moved, so the whole
- * volume is searched before it is forgotten.
+ * Removes places from the index that no longer exist because local users have removed or moved the objects. All places
+ * are checked in the background, a few at a time. An object that is missing at its place may have been moved, so the
+ * whole volume is searched before it is forgotten.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,11 +15,11 @@ import { tagOf } from '../objects/gfid.ts';
 import type { IndexWrites } from './writes.ts';
 import { keyOf, type PlaceSearch, type Wanted } from './search.ts';
 
-/** When the first sweep begins, and the shortest pause after a sweep. */
+/** When the first sweep begins after the start, and the shortest pause after a sweep. */
 const FIRST_MS = 60_000;
 const REST_MS = 10 * 60_000;
-/** Sweeps take at most one part in so many of all time. */
-const SHARE = 20;
+/** The pause after a sweep is at least this many times as long as the sweep took. */
+const REST_RATIO = 20;
 /** How many rows are read at a time, how long a step may take (calls wait for it), and the pause after a step. */
 const PAGE = 256;
 const STEP_MS = 3;
@@ -111,17 +111,18 @@ export class IndexSweep {
     return this.#stop.signal.aborted;
   }
 
+  /** Sweeps and pauses in turn. */
   async #go(): Promise<void> {
     let rest = FIRST_MS;
     while (await this.#pause(rest, false)) {
       const began = performance.now();
       try {
-        await this.sweep(); // one after the other
+        await this.sweep();
       } catch (error) {
         // An FsError means that the index cannot be used now, which was logged where it was detected.
         if (errnoOf(error) === undefined) this.#log.error({ err: error }, 'the sweep of the index failed');
       }
-      rest = Math.max(REST_MS, SHARE * (performance.now() - began));
+      rest = Math.max(REST_MS, REST_RATIO * (performance.now() - began));
     }
   }
 
@@ -131,6 +132,7 @@ export class IndexSweep {
     return !this.#isStopped;
   }
 
+  /** Reads all rows, a page at a time. */
   *#rows(): Generator<Row> {
     let last: Pick<Row, 'parent' | 'name'> = { parent: NONE, name: NONE };
     for (;;) {
@@ -169,6 +171,7 @@ export class IndexSweep {
     return this.#dir.fd;
   }
 
+  /** Closes the descriptor of the directory that {@link #enter} has opened. */
   #leave(): void {
     if (this.#dir?.fd !== undefined) close(this.#dir.fd);
     this.#dir = undefined;

@@ -9,7 +9,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { FsError } from '../../../../errno.ts';
 import type { Log } from '../../../../log.ts';
 import { asServer } from '../../../../sys/process/identity.ts';
-import { comeAgain, faultOf, isSqliteError } from './faults.ts';
+import { faultOf, isSqliteError, tryLater } from './faults.ts';
 
 /** How long one call waits for the lock. Stages of this server hold it for microseconds only. */
 const LOCK_MS = 30;
@@ -107,7 +107,7 @@ export class IndexWrites {
     try {
       if (this.#kept.length > 0) this.#tryAgain();
     } catch {
-      // They are counted.
+      // The changes that could not be written are counted below.
     }
     return this.#kept.length;
   }
@@ -125,7 +125,7 @@ export class IndexWrites {
   /** Writes the changes that wait. @throws {FsError} EJUKEBOX after a recent failure, or if it fails again */
   #tryAgain(): void {
     if (this.#broken !== undefined) throw this.#broken;
-    if (performance.now() < this.#restsUntilMs) throw comeAgain();
+    if (performance.now() < this.#restsUntilMs) throw tryLater();
     const { length } = this.#kept;
     try {
       this.#db.exec('BEGIN IMMEDIATE');
@@ -164,6 +164,7 @@ export class IndexWrites {
     return failure;
   }
 
+  /** Makes the file that tells the next start about the damage. */
   #mark(): void {
     try {
       asServer();

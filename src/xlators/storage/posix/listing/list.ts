@@ -37,19 +37,20 @@ function narrowCookiesOf(dir: PosixObject): NarrowCookies {
 }
 
 /**
- * Lists the entries behind `cookie`: at most `size` bytes of them, but at least one entry. With `plus` they have
+ * Lists the entries after `cookie`: at most `size` bytes of them, but at least one entry. With `plus` they have
  * attributes.
  */
 export function list(brick: Brick, frame: Frame, inode: Inode, size: number, cookie: bigint, plus: boolean): DirList {
   const dir = brick.objects.of(inode);
   const { ctime, ctimeNsec } = askToList(brick, frame, dir);
   const narrow = frame.narrowCookies ? narrowCookiesOf(dir) : undefined;
-  const again = () => openAgain(brick, frame, brick.objects.fd(dir));
-  const position = narrow ? narrow.positionOf(again, cookie) : cookie;
-  const listing = listingAt(brick, dir, ctime, ctimeNsec, again, position);
+  const reopen = () => openAgain(brick, frame, brick.objects.fd(dir));
+  const position = narrow ? narrow.positionOf(reopen, cookie) : cookie;
+  const listing = listingAt(brick, dir, ctime, ctimeNsec, reopen, position);
   const own = listing.descriptor.fd;
   const { reader } = listing;
-  const shared = narrow !== undefined && !reader.isExactly(position) && narrow.firstIsShared(again, position);
+  // Where a cookie of 32 bits leads, the kernel's exact position of the first entry is not known.
+  const shared = narrow !== undefined && !reader.isExactly(position) && narrow.firstIsShared(reopen, position);
   asCaller(frame.identity);
   if (reader.seek(own, position) < 0) throw lastError('seek to a cookie');
   const entries: Dirent[] = [];
@@ -63,7 +64,7 @@ export function list(brick: Brick, frame: Frame, inode: Inode, size: number, coo
       break;
     }
     const { cookie: behind } = reader;
-    if (beganAnew(dir.mount, again, reader.position, behind)) {
+    if (beganAnew(dir.mount, reopen, reader.position, behind)) {
       reader.back();
       eof = listing.done = true;
       break;
@@ -92,22 +93,22 @@ function askToList({ objects }: Brick, { identity }: Frame, dir: PosixObject): S
   return seen;
 }
 
-/** Opens a directory for reading that is open as `fd`. */
+/** Opens the directory that is open as `fd` once more, for reading and with a position of its own. */
 function openAgain({ objects }: Brick, { identity }: Frame, fd: number): number {
   asCaller(identity);
   return objects.caches.opened(() => openat(AT_FDCWD, procFd(fd), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), 'opendir');
 }
 
 /**
- * Returns a listing that can continue at `position`, if possible one that is there. The directory has this ctime, and
- * `again` opens it.
+ * Returns a listing that can continue at `position`, if possible one that is already open. `ctime` and `ctimeNsec` are
+ * the directory's, and `reopen` opens the directory.
  */
 function listingAt(
   { objects }: Brick,
   dir: PosixObject,
   ctime: number,
   ctimeNsec: number,
-  again: () => number,
+  reopen: () => number,
   position: bigint,
 ): Listing {
   const { lists: cache } = objects.caches;
@@ -120,7 +121,7 @@ function listingAt(
     open.push(...open.splice(open.indexOf(listing), 1)); // the first is the one used longest ago
     cache.use(listing.descriptor);
   } else {
-    listing = { descriptor: cache.add(dir, again()), reader: new DirentReader(), ctime, ctimeNsec, done: false };
+    listing = { descriptor: cache.add(dir, reopen()), reader: new DirentReader(), ctime, ctimeNsec, done: false };
     dir.lists = [...dir.lists, listing];
   }
   // What was read ahead is valid until the directory changes. A listing from the start is always read anew.
@@ -133,6 +134,7 @@ function listingAt(
   return listing;
 }
 
+/** Makes an entry without attributes. */
 function dirent({ objects }: Brick, dir: PosixObject, { name, ino }: DirentReader, cookie: bigint): Dirent {
   // There is nothing above the volume's root.
   const shown = dir === objects.root && name === '..' ? BigInt(dir.ino) : ino;

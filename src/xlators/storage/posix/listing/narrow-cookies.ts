@@ -10,7 +10,8 @@
  *     0 | major (31)                         continue at the first entry with this major half or a greater one
  *     1 | major's top (22) | minor's top (9) continue at one of several entries with the same major half
  *
- * So a cookie means the same after a restart. The positions at which pages ended are remembered too, which is exact.
+ * Both forms need no memory, so a cookie means the same after a restart. The positions at which pages ended are
+ * remembered as well, and are exact.
  */
 import { RecentCookies } from '../../../../graph/fops/cookies.ts';
 import { Magic } from '../../../../sys/constants.ts';
@@ -18,12 +19,16 @@ import { DirentReader } from '../../../../sys/files/dirents.ts';
 import { fsError, lastError } from '../../../../sys/failure.ts';
 import { close } from '../../../../sys/libc.ts';
 
-/** The position that several file systems report behind the last entry. */
+/** The position that several file systems report after the last entry. */
 const END = 0x7fff_ffff_ffff_ffffn;
+/** The cookie that stands for {@link END}. */
 const END_32 = 0xffff_ffffn;
+/** Marks a cookie between entries with the same major half. */
 const SHARED = 0x8000_0000n;
+/** The lowest bit of the major half in a position, and how many bits of the minor half a marked cookie holds. */
 const MAJOR_BIT = 32n;
 const MINOR_BITS = 9n;
+/** Positions that differ only in these lower bits have the same 22 upper bits in a marked cookie. */
 const BUCKET_BITS = MAJOR_BIT + MINOR_BITS;
 /** The bytes of entries that are read to see what comes next. */
 const PEEK_BYTES = 1024;
@@ -32,7 +37,7 @@ const majorOf = (position: bigint) => position >> MAJOR_BIT;
 const sharedCookie = (position: bigint) =>
   SHARED | ((position >> BUCKET_BITS) << MINOR_BITS) | ((position >> (MAJOR_BIT - MINOR_BITS)) & 0x1ffn);
 
-/** Returns the positions behind the entries from `from` on, as long as they are below `end`. */
+/** Returns the positions after the entries from `from` on, as long as they are below `end`. */
 function positions(fd: number, from: bigint, end: bigint, max = Infinity): bigint[] {
   const found: bigint[] = [];
   const ahead = new DirentReader(PEEK_BYTES);
@@ -46,10 +51,10 @@ function positions(fd: number, from: bigint, end: bigint, max = Infinity): bigin
   return found;
 }
 
-/** Returns the position behind the first entry from `from` on, unless that entry is the last one. */
+/** Returns the position after the first entry from `from` on, unless that entry is the last one. */
 const behindFirst = (fd: number, from: bigint): bigint | undefined => positions(fd, from, END, 1)[0];
 
-/** Whether the first entry behind `position`, which is between two entries, has the same major half as the next one. */
+/** Whether the first entry after `position`, which is between two entries, has the same major half as the next one. */
 function firstIsShared(fd: number, position: bigint): boolean {
   const behind = behindFirst(fd, position);
   // If the entry found by its major half is the same one, it comes first and shares the half with the next.
@@ -57,8 +62,8 @@ function firstIsShared(fd: number, position: bigint): boolean {
 }
 
 /**
- * Finds the position of a cookie among entries with the same major half. If the entries on both sides of it are gone, some
- * entries are listed twice, so that none is missed.
+ * Finds the position of a cookie among entries with the same major half. If the entries on both sides of it are gone,
+ * some entries are listed twice, so that none is missed.
  */
 function amongShared(fd: number, cookie: bigint): bigint {
   const start = ((cookie & ~SHARED) >> MINOR_BITS) << BUCKET_BITS;
@@ -74,6 +79,7 @@ function amongShared(fd: number, cookie: bigint): bigint {
 export class NarrowCookies {
   readonly #fsType: number;
   readonly #recent = new RecentCookies();
+  /** Whether positions are hashes; `undefined` until that is known. */
   #hashed: boolean | undefined;
 
   /** `fsType` is f_type of statfs(2). */
@@ -81,7 +87,7 @@ export class NarrowCookies {
     this.#fsType = fsType;
   }
 
-  /** Returns the position at which a listing continues behind `cookie`. */
+  /** Returns the position at which a listing continues after `cookie`. */
   positionOf(open: () => number, cookie: bigint): bigint {
     if (cookie === 0n) return 0n;
     const recent = this.#recent.positionOf(cookie);
@@ -90,12 +96,12 @@ export class NarrowCookies {
     return cookie < SHARED ? cookie << MAJOR_BIT : withOpen(open, fd => amongShared(fd, cookie));
   }
 
-  /** Whether the first entry from `position` on has the same major half as the one behind it. */
+  /** Whether the first entry from `position` on has the same major half as the one after it. */
   firstIsShared(open: () => number, position: bigint): boolean {
     return this.#isHashed(open) && withOpen(open, fd => firstIsShared(fd, position));
   }
 
-  /** Returns the cookie behind an entry at `own` whose d_off is `behind`. EOVERFLOW if 32 bits are too few for it. */
+  /** Returns the cookie after an entry at `own` whose d_off is `behind`. EOVERFLOW if 32 bits are too few for it. */
   cookieOf(own: bigint, behind: bigint): bigint {
     if (this.#hashed === true) return majorOf(own) === majorOf(behind) ? sharedCookie(behind) : majorOf(behind);
     if (behind < END_32) return behind;

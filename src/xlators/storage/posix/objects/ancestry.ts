@@ -10,10 +10,11 @@ import { DOT_DOT } from '../../../../sys/files/names.ts';
 import { isWithin, pathOf } from '../../../../sys/files/paths.ts';
 import type { Objects } from './objects.ts';
 
-/** The greatest depth at which a directory is searched. */
+/** How many directories above one are visited to find one whose path the kernel reports. */
 const DEPTH_MAX = 4096;
 /** How often the search is repeated if the volume itself was moved meanwhile. */
 const TRIES = 4;
+/** What the kernel appends to the path of a directory that was removed. */
 const DELETED = ' (deleted)';
 
 /** Returns the value of `ANCESTRY_PATH`, see src/graph/fops/virtual-xattrs.ts. */
@@ -35,7 +36,7 @@ export function placeInVolume(objects: Objects, fd: number): string | undefined 
   let root = pathOf(rootFd);
   for (let tries = 0; tries < TRIES; tries++) {
     if (root.endsWith(DELETED)) objects.stat(objects.root); // ESTALE, unless that is its name
-    const path = toldPath(objects, fd);
+    const path = reportedPath(objects, fd);
     if (isWithin(path, root)) return root === '/' ? path : path.slice(root.length) || '/';
     const before = root;
     root = pathOf(rootFd);
@@ -44,7 +45,8 @@ export function placeInVolume(objects: Objects, fd: number): string | undefined 
   throw fsError('EJUKEBOX', 'the volume is being moved again and again');
 }
 
-function toldPath(objects: Objects, fd: number): string {
+/** Returns the path of the directory as the kernel reports it, or as {@link pathAbove} does if it is too long. */
+function reportedPath(objects: Objects, fd: number): string {
   try {
     return pathOf(fd);
   } catch (error) {

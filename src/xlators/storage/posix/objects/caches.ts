@@ -4,15 +4,20 @@ import { systemError } from '../../../../sys/failure.ts';
 import { errno } from '../../../../sys/libc.ts';
 import { type Descriptor, DescriptorCache } from './descriptors.ts';
 
-/** Descriptors are closed after so many ticks of disuse. */
+/** Descriptors are closed after this many ticks of disuse. */
 const IDLE_TICKS = 60;
-/** The same for a file that is open for writing. Until it is closed it cannot be executed on this machine. */
+/**
+ * A file that is open for writing is closed after this many ticks of disuse. Until then it cannot be executed on this
+ * machine.
+ */
 const IDLE_WRITABLE_TICKS = 2;
 /**
- * The same on a file system that is mounted below the volume, which cannot be unmounted until its descriptors are closed.
+ * Descriptors on a file system that is mounted below the volume are closed after this many ticks of disuse. Until then
+ * it cannot be unmounted.
  */
 const IDLE_BELOW_TICKS = 2;
 
+/** How many descriptors each cache may hold. */
 export interface CacheLimits {
   readonly paths: number;
   readonly files: number;
@@ -41,7 +46,7 @@ export class DescriptorCaches {
   }
 
   /**
-   * Returns the descriptor that `open` opens. If there are too many, half of the cached ones are closed, and `open` is
+   * Returns the descriptor that `open` opens. If too many are open, half of the cached ones are closed, and `open` is
    * tried once more.
    */
   opened(open: () => number, what: string): number {

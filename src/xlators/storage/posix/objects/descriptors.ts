@@ -1,6 +1,7 @@
 /**
- * The brick's open descriptors, whose number is bounded: the one used longest ago is closed first. Descriptors that were
- * not used for some time are closed too, so that removed files give back their space and file systems can be unmounted.
+ * The brick's open descriptors, whose number is bounded: the one used longest ago is closed first. Descriptors that
+ * were not used for some time are closed too, so that removed files give back their space and file systems can be
+ * unmounted.
  *
  * An operation in the thread pool pins the descriptor it works on, which is then closed only when the last pin is gone.
  */
@@ -12,7 +13,7 @@ export type Kind = 'path' | 'file' | 'list';
 /** The object that a descriptor is of. */
 export interface Owner {
   readonly mount: {
-    /** The number of open descriptors of its objects. */
+    /** The number of open descriptors on this mount. */
     open: number;
     readonly closesSoon: boolean;
   };
@@ -32,7 +33,7 @@ export class Descriptor {
   /** Whether it is not in the cache. One that was dropped from there is closed as soon as it is not pinned. */
   dropped = false;
   #pins = 0;
-  /** Neighbours in the order of use. */
+  /** The neighbours in the order of use. */
   newer: Descriptor | undefined;
   older: Descriptor | undefined;
 
@@ -63,13 +64,13 @@ export interface CacheOptions {
   /** Ticks of disuse after which a descriptor is closed. */
   readonly idleTicks: number;
   /**
-   * The same for a descriptor that is open for writing. Until it is closed the file can be neither executed here nor
-   * leased.
+   * Ticks of disuse after which a descriptor that is open for writing is closed. Until then the file can be neither
+   * executed here nor leased.
    */
   readonly idleWritableTicks?: number;
   /**
-   * The same for a descriptor on a file system that is mounted below the volume. Until it is closed that cannot be
-   * unmounted.
+   * Ticks of disuse after which a descriptor on a file system that is mounted below the volume is closed. Until then
+   * the file system cannot be unmounted.
    */
   readonly idleBelowTicks?: number;
   /** Closes a descriptor; close(2) by default. */

@@ -1,4 +1,4 @@
-/** Which gfid an object has: by the kernel's handle, by inode number and birth time, or by what the finder remembers. */
+/** Finds the gfid of an object: from the kernel's handle, from inode number and birth time, or from the finder. */
 import { handle, takeHandle } from '../../../../sys/files/handles.ts';
 import { cName } from '../../../../sys/files/names.ts';
 import type { Stat } from '../../../../sys/files/statx.ts';
@@ -6,7 +6,7 @@ import type { Finder } from './finder.ts';
 import { gfidOfHandle, gfidOfInode, type GfidAndHint, handleOf, inoInHandle } from './gfid.ts';
 import type { ObjectMount, PosixObject } from './object.ts';
 
-/** Identifies the object that is open as `fd` and that `seen` tells of. */
+/** Identifies the object that is open as `fd` and that `seen` describes. */
 export function identify(finder: Finder | undefined, mount: ObjectMount, fd: number, seen: Stat): GfidAndHint {
   const { tag, handleBytes } = mount;
   const given = handleBytes > 0 && takeHandle(fd) === 0;
@@ -17,7 +17,7 @@ export function identify(finder: Finder | undefined, mount: ObjectMount, fd: num
 }
 
 /**
- * Identifies the object called `name`, which `seen` tells of, without opening it. `undefined` if its handle does not
+ * Identifies the object called `name`, which `seen` describes, without opening it. `undefined` if its handle does not
  * identify it, or if the name may have come to stand for another object since.
  */
 export function identifyName(mount: ObjectMount, dirfd: number, name: string, seen: Stat): GfidAndHint | undefined {
@@ -39,7 +39,7 @@ export function rememberedByHandle(
   return object?.gfid.equals(gfid) === true ? object : undefined;
 }
 
-/** Returns the object that the mount remembers by inode number, if `seen` can tell of no other. */
+/** Returns the object that the mount remembers by inode number, if `seen` cannot describe another one. */
 export function remembered(mount: ObjectMount, seen: Stat): PosixObject | undefined {
   const object = mount.inodes.get(seen.inoKey);
   if (object === undefined) return undefined;

@@ -1,6 +1,6 @@
 /**
- * A bounded map from inode numbers, in two generations: what has not been asked for while the younger half filled up is
- * forgotten. Costs less than an order of use for each access.
+ * A bounded map with inode numbers as keys, in two generations: what was not asked for while the younger half filled up
+ * is forgotten. This costs less than keeping entries in the order of their use.
  */
 export class InoMap<T> {
   readonly #half: number;

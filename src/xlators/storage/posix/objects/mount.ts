@@ -9,8 +9,8 @@ import { InoMap } from './ino-map.ts';
 const INODES_MAX = 65_536;
 
 /**
- * Which of the kernel's handles are opened: none, as there is an index; those that last as long as their objects; or also
- * those that are valid only while the kernel remembers the inode, which is the best there is without an index.
+ * Which of the kernel's handles are opened: none, since there is an index; those that last as long as their objects; or
+ * also those that are valid only while the kernel remembers the inode, which is the best there is without an index.
  */
 export type HandleUse = 'none' | 'lasting' | 'any';
 
@@ -27,7 +27,7 @@ export class Mount<T = unknown> {
   fd: number;
   /** For `Iatt.fsid`: the file system's own id, which stays the same across restarts, or else the device. */
   readonly fsid: bigint;
-  /** statfs(2)'s f_type. */
+  /** The type of the file system, f_type of statfs(2). */
   readonly type: number;
   /** The usual length of its handles in bytes; 0 if it gives none that can be used. */
   readonly handleBytes: number;
@@ -39,8 +39,8 @@ export class Mount<T = unknown> {
    */
   readonly closesSoon: boolean;
   /**
-   * Whether the mount was dropped from the table because nothing of it was in use. Its number may be another mount's by
-   * now.
+   * Whether the mount was dropped from the table because nothing of it was in use. The kernel may have given
+   * its number to another mount since.
    */
   left = false;
   /** The number of open descriptors of its objects. */
@@ -55,7 +55,7 @@ export class Mount<T = unknown> {
   readonly inodes = new InoMap<T>(INODES_MAX);
   /** Whether its listings were seen to go from old entries to new ones: see tmpfs-positions.ts. */
   listsUpwards = false;
-  /** False once preadv2(2) has refused RWF_NOWAIT. */
+  /** Whether preadv2(2) may be called with RWF_NOWAIT, which some file systems refuse. */
   nowait = true;
   /**
    * Whether objects have birth times. Without them an inode number alone does not tell an object from one that had the

@@ -1,6 +1,6 @@
 import { unescapeOctal } from '../../../../octal-escapes.ts';
 
-/** One line of /proc/PID/mountinfo, as far as it matters here. Paths are latin1. */
+/** One line of /proc/PID/mountinfo, as far as it is used here. Paths are latin1. */
 export interface MountLine {
   readonly id: number;
   readonly parent: number;

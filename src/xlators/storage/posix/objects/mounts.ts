@@ -32,7 +32,7 @@ const IDLE_TICKS = 2;
 
 export class Mounts {
   readonly root: ObjectMount;
-  /** The handles that are opened on what is mounted below the root. */
+  /** Which handles are opened on what is mounted below the root. */
   readonly #handles: HandleUse;
   readonly #log: Log;
   readonly #all: ObjectMount[] = [];
@@ -40,6 +40,7 @@ export class Mounts {
   readonly #points = new Map<number, string>();
   /** The mount that was found last, which is most often the next one as well. */
   #last: ObjectMount;
+  /** When a mount was last searched for in vain, on the clock of `Date.now()`. */
   #searchedMs = 0;
 
   constructor(root: ObjectMount, handles: HandleUse, log: Log) {
@@ -50,7 +51,7 @@ export class Mounts {
     this.#last = root;
   }
 
-  /** Returns the mount of the object that `seen` tells of, if it is in the table. */
+  /** Returns the mount of the object that `seen` describes, if it is in the table. */
   find({ mountId, dev }: Stat): ObjectMount | undefined {
     const last = this.#last;
     if (last.dev === dev && last.mountId === mountId) return last;
@@ -60,8 +61,8 @@ export class Mounts {
   }
 
   /**
-   * Adds the mount of the object that `seen` tells of, which is not in the table yet. `open` opens the object with the
-   * given flags. `seen` tells of another object afterwards.
+   * Adds the mount of the object that `seen` describes, which is not in the table yet. `open` opens the object with the
+   * given flags. Afterwards `seen` describes another object.
    */
   add(seen: Stat, open: (flags: number) => number): ObjectMount {
     const type = seen.mode & S_IFMT;
@@ -73,8 +74,8 @@ export class Mounts {
   }
 
   /**
-   * Returns the mount with that tag. One that is not in the table is searched below the root. EJUKEBOX if no such file
-   * system is mounted now.
+   * Returns the mount with that tag. One that is not in the table is searched for below the root. EJUKEBOX if no such
+   * file system is mounted now.
    */
   byTag(tag: number): ObjectMount {
     if (tag === 0) return this.root;
@@ -155,6 +156,7 @@ export class Mounts {
     return mount;
   }
 
+  /** Remembers the mount point of a tag, as the latest of a bounded number. */
   #remember(tag: number, point: string | undefined): void {
     if (point === undefined) return;
     this.#points.delete(tag);
@@ -162,6 +164,7 @@ export class Mounts {
     if (this.#points.size > MOUNTS_MAX) this.#points.delete(this.#points.keys().next().value!);
   }
 
+  /** Searches the mount table for a mount with this tag below the root, and adds it. */
   #search(tag: number): ObjectMount | undefined {
     const top = pathOf(this.root.fd);
     asRoot();
@@ -184,8 +187,8 @@ export class Mounts {
 const mountTable = () => parseMountInfo(readFileSync('/proc/self/mountinfo', 'latin1'));
 
 /**
- * Makes the tag of a mount from the file system's id and the part of the file system that is mounted. It is never 0, which
- * is the tag of the root's mount.
+ * Makes the tag of a mount from the file system's id and the part of the file system that is mounted. It is never 0,
+ * which is the tag of the root's mount.
  */
 function tagOfMount(fd: number, line: MountLine | undefined): number {
   if (statfsFd(fd) < 0) throw lastError('statfs of a mount');

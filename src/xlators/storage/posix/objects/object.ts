@@ -31,7 +31,7 @@ export class PosixObject {
   mount: ObjectMount;
   readonly gfid: Buffer;
   readonly hint: Buffer | undefined;
-  /** The inode number, by which the mount remembers the object; -1 until it was seen. */
+  /** The inode number, by which the mount remembers the object; -1 until it is known. */
   ino: number | bigint = -1;
   /** The birth time of the inode that has this number. */
   btime = 0;
@@ -39,9 +39,11 @@ export class PosixObject {
   /** Whether an inode with this number and birth time must be this object: see {@link Mount.inodes}. */
   settled = false;
 
+  /** Open descriptors of the object, see `Kind`, and the listings of a directory. */
   path: Descriptor | undefined;
   file: Descriptor | undefined;
   lists: Listing[] | undefined;
+  /** Syncs the data of a file for COMMIT. */
   flush: Flush | undefined;
   grant: Grant | undefined;
 

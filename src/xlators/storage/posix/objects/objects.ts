@@ -1,4 +1,4 @@
-/** From inodes and names to objects of the file system, and to open descriptors of them. */
+/** Finds the objects of inodes and names in the file system, and opens descriptors of them. */
 import type { Inode } from '../../../../graph/inode.ts';
 import { keptCopy } from '../../../../kept-bytes.ts';
 import type { Log } from '../../../../log.ts';
@@ -19,7 +19,7 @@ import type { HandleUse } from './mount.ts';
 import { Mounts } from './mounts.ts';
 import { type ObjectMount, PosixObject } from './object.ts';
 
-/** The kernel does not use an inode number again so soon after the birth of an inode that both have one birth time. */
+/** An inode of this age is identified by number and birth time: the clock has ticked since, so neither comes again. */
 const SETTLED_MS = 10;
 
 export interface ObjectsOptions {
@@ -30,19 +30,19 @@ export interface ObjectsOptions {
   readonly handles: HandleUse;
   readonly caches: DescriptorCaches;
   readonly log: Log;
-  /** Makes what finds objects whose handles cannot be opened. */
+  /** Makes the finder of objects whose handles cannot be opened. */
   readonly finder?: ((objects: Objects) => Finder) | undefined;
 }
 
-/** An object, and what the kernel has just told of it. */
+/** An object, and the attributes that the kernel has just returned for it. */
 export interface SeenObject {
   readonly object: PosixObject;
   readonly seen: Stat;
 }
 
 /**
- * Methods that take a {@link Stat} are given what it tells of the object in question. It tells of the object that they
- * return afterwards.
+ * Methods that take a {@link Stat} expect it to describe the object in question. Afterwards it describes the object
+ * that they return.
  */
 export class Objects {
   readonly root: PosixObject;
@@ -83,7 +83,7 @@ export class Objects {
     return fd;
   }
 
-  /** Asks for the attributes of an object. ESTALE if it is gone. {@link fd} may return another descriptor afterwards. */
+  /** Asks for an object's attributes. ESTALE if it is gone. {@link fd} may return another descriptor afterwards. */
   stat(object: PosixObject): Stat {
     const seen = this.look(object, this.fd(object));
     if (seen === undefined) throw lastError('statx');
@@ -140,10 +140,10 @@ export class Objects {
     return this.caches.opened(() => openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0), 'open');
   }
 
-  /** Returns the object of an O_PATH descriptor, which is taken over. `id` saves identifying it. */
+  /** Returns the object of an O_PATH descriptor, which is taken over. If `id` is given, it need not be identified. */
   takeOver(fd: number, id?: GfidAndHint): PosixObject {
     try {
-      const seen = ask(fd);
+      const seen = statxOf(fd);
       const mount = this.#mountOf(fd, seen);
       if (this.#isRoot(mount, seen)) {
         close(fd);
@@ -162,7 +162,7 @@ export class Objects {
   /** Returns the object of a new file that is open for reading and writing as `fd`, which is taken over. */
   takeOverFile(fd: number): SeenObject {
     try {
-      const seen = ask(fd);
+      const seen = statxOf(fd);
       const mount = this.#mountOf(fd, seen);
       const object = this.#remember(mount, identify(this.finder, mount, fd, seen), seen);
       object.file = this.caches.files.add(object, fd, true);
@@ -175,14 +175,14 @@ export class Objects {
 
   /** Returns the gfid of what is open as `fd`. */
   gfidOf(fd: number): Buffer {
-    const seen = ask(fd);
+    const seen = statxOf(fd);
     const mount = this.#mountOf(fd, seen);
     return this.#isRoot(mount, seen) ? ROOT_GFID : identify(this.finder, mount, fd, seen).gfid;
   }
 
   /**
-   * Must be called when an object has lost its last name: it is not kept open any longer, and its inode number is not
-   * taken for it. Returns the object if it was remembered.
+   * Must be called when an object has lost its last name: it is not kept open any longer, and another object
+   * that gets its inode number is not taken for it. Returns the object if it was remembered.
    */
   lastNameRemoved(mount: ObjectMount, ino: number | bigint): PosixObject | undefined {
     const object = mount.inodes.get(ino);
@@ -222,7 +222,7 @@ export class Objects {
 
   #addMountOf(fd: number, seen: Stat): ObjectMount {
     const mount = this.mounts.add(seen, flags => openat(AT_FDCWD, procFd(fd), flags & ~O_NOFOLLOW, 0));
-    ask(fd); // `seen` tells of the mount
+    statxOf(fd); // `seen` describes the mount, and is to describe the object again
     return mount;
   }
 
@@ -292,7 +292,7 @@ export class Objects {
   }
 }
 
-function ask(fd: number): Stat {
+function statxOf(fd: number): Stat {
   const seen = statFd(fd);
   if (seen === undefined) throw lastError('statx');
   return seen;

@@ -21,6 +21,7 @@ const POLLS_MAX = 4;
 const CHANNEL = 'bricknfs: a served directory was replaced';
 
 export interface RootWatchOptions {
+  /** The path of the directory, as text and as the bytes that system calls take. */
   readonly directory: string;
   readonly path: Buffer;
   readonly log: Log;
@@ -37,11 +38,14 @@ export interface RootWatchOptions {
 
 export class RootWatch {
   readonly #options: RootWatchOptions;
+  /** How many volumes this thread is checking now, see {@link POLLS_MAX}. */
   static #polls = 0;
   #channel: InstanceType<typeof BroadcastChannel> | undefined;
   #looking: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Whether there was no directory at the path when it was last checked. */
   #missing = false;
+  /** Tells the operator that another directory has been found at the path. */
   #note: string | undefined;
 
   constructor(options: RootWatchOptions) {
@@ -72,8 +76,8 @@ export class RootWatch {
 
   /**
    * Checks the path; if another directory is there, it is served from then on. The check runs in the thread pool, whose
-   * threads have the server's rights, and callers at the same time share one check. @throws {FsError} ENOENT: there is
-   * no directory now
+   * threads have the server's rights, and callers at the same time share one check.
+   * @throws {FsError} ENOENT: there is no directory now
    */
   look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
@@ -120,6 +124,7 @@ export class RootWatch {
     this.#note = `${what} was found at ${directory} at ${new Date().toISOString()}, and is served since then`;
   }
 
+  /** Returns the attributes of the directory at the path; `undefined` if there is none. */
   async #here(path: Buffer) {
     try {
       const found = await stat(path, { bigint: true });
