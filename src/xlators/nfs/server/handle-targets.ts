@@ -1,4 +1,7 @@
-/** Finds what a file handle is for: its volume is named in it by a number that is the same in every start. */
+/**
+ * Finds the volume and the exports that a file handle is for. The handle names its volume by a number (the key), which
+ * is made by hashing, so that it is the same after a restart.
+ */
 import { createHash } from 'node:crypto';
 import { VolfileError } from '../../../volfile/volfile-error.ts';
 import type { Subvolume } from '../../../master/subvolume.ts';
@@ -44,7 +47,8 @@ export class HandleTargets {
   }
 
   /**
-   * The exports, by their ids, of the volume with this key; `undefined` if no such volume is served, as far as is known.
+   * Returns the exports, by their ids, of the volume with this key; `undefined` if no such volume is known to be
+   * served.
    */
   find(key: number): ReadonlyMap<number, Export<Subvolume>> | undefined {
     const target = this.#byKey.get(key);
@@ -53,12 +57,12 @@ export class HandleTargets {
     return this.#byKey.get(key)?.exports;
   }
 
-  /** The key of the volume that the subvolume is now. */
+  /** Returns the key of the tree that the subvolume serves now. */
   keyOf(subvolume: Subvolume): number {
     return this.#refreshed(subvolume).key;
   }
 
-  /** The target for the tree that is served now. The handles of a tree that was served before it are stale. */
+  /** Returns the target for the tree that is served now. Handles of a tree that was served before are stale. */
   #refreshed(subvolume: Subvolume): HandleTarget {
     const before = this.#bySubvolume.get(subvolume)!;
     const { volume } = subvolume;

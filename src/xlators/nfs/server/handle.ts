@@ -1,13 +1,14 @@
 /**
- * File handles: what a client keeps for us, and gives back after any restart, rename or upgrade.
+ * File handles. A client keeps them, and they stay valid when the server is restarted or upgraded and when the object
+ * is renamed.
  *
  *     byte 0      version, 1
  *     byte 1      bytes of the brick's hint, 0 to 24
  *     bytes 2-3   export within the volume, 0 for the whole
- *     bytes 4-7   volume, and the tree that it is: the first bytes of a hash of both
+ *     bytes 4-7   volume: the first bytes of a hash of its name or id and of the tree that it serves
  *     bytes 8-23  gfid
  *     then        the hint
- *     last 8      SipHash-2-4 of all before, under a key of this server's own
+ *     last 8      SipHash-2-4 of all bytes before, under the secret key of this server
  *
  * 32 bytes without a hint (what MOUNT version 1 can carry), 56 at most (what VMware takes).
  */
@@ -22,7 +23,7 @@ const NO_HINT = Buffer.alloc(0);
 
 export const HANDLE_BYTES_MAX = FIXED_BYTES + HINT_MAX + MAC_BYTES;
 
-/** What a handle says; its buffers are views. */
+/** The parts of a handle. The buffers are views into it. */
 export interface HandleParts {
   readonly exportId: number;
   readonly volumeKey: number;
@@ -30,7 +31,7 @@ export interface HandleParts {
   readonly hint: Buffer | undefined;
 }
 
-/** Whether a handle of this server is of an object in that volume and export. */
+/** Whether a handle that this server has made is for that volume and export. */
 export const isHandleIn = (handle: Buffer, volumeKey: number, exportId: number): boolean =>
   handle[3] === (exportId & 0xff) && handle[2] === exportId >>> 8 && handle.readUInt32BE(4) === volumeKey;
 
@@ -59,7 +60,10 @@ export class Handles {
     return handle;
   }
 
-  /** `undefined` for what we never gave out: forged, cut, of another server. */
+  /**
+   * Returns the parts of a handle; `undefined` if this server has not made it: if it is forged, cut, or another
+   * server's.
+   */
   decode(handle: Buffer): HandleParts | undefined {
     const end = handle.length - MAC_BYTES;
     if (end < FIXED_BYTES || end > FIXED_BYTES + HINT_MAX) return undefined;

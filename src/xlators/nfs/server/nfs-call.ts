@@ -1,4 +1,4 @@
-/** What NFS3's actors are given: the call, and the way from a file handle to an inode and back. */
+/** The context of NFS3's actors: it has the call, finds the inodes of file handles, and makes file handles. */
 import type { Frame } from '../../../graph/frame.ts';
 import type { Iatt } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../graph/inode.ts';
@@ -18,10 +18,10 @@ export type Place = 'top' | 'below' | 'outside' | 'unknown';
 export interface Resolved {
   readonly volume: Volume;
   readonly inode: Inode;
-  /** Squashed as the export says. */
+  /** The frame of the caller's fops, with ids that are squashed as the export says. */
   readonly frame: Frame;
   readonly readOnly: boolean;
-  /** What the administrator vouches for, see `Trust`. */
+  /** How far writes are answered as more durable than they are, see `Trust`. */
   readonly trust: Trust;
   readonly exportId: number;
   /**
@@ -37,12 +37,13 @@ export interface NfsCall {
   readonly options: NfsOptions;
   readonly log: PeerLogger;
   /**
-   * The object of a handle, if the caller may use the export at all. Answers at once when the inode is known, with a
-   * promise when the graph must be asked.
-   * @throws {FsError} EBADHANDLE (no handle of ours), ESTALE (gone), EACCES (the export refuses), EJUKEBOX (not now)
+   * Finds the object of a handle, if the caller may use the export at all. Returns it at once if the inode is known,
+   * and a promise if the graph must be asked.
+   * @throws {FsError} EBADHANDLE: this server has not made the handle; ESTALE: the object is gone; EACCES: the export
+   * refuses the caller; EJUKEBOX: it cannot be found now
    */
   resolve(handle: Buffer): Resolved | Promise<Resolved>;
-  /** As resolve, and EROFS where the export is read-only. */
+  /** Like {@link resolve}, but also fails with EROFS if the export is read-only. */
   resolveForChange(handle: Buffer): Resolved | Promise<Resolved>;
   /**
    * Finds out where the directory is now and stores it in {@link Resolved.place}. This asks the brick only for exports
@@ -51,7 +52,7 @@ export interface NfsCall {
   locate(at: Resolved): Promise<Place>;
   /** Whether a directory that was found through `..` is now inside the export of `at`. */
   holds(at: Resolved, iatt: Iatt): Promise<boolean>;
-  /** The handle of an object found in the same export as `near`. */
+  /** Returns the handle of an object that was found in the same export as `near`. */
   handleOf(near: Resolved, iatt: Iatt): Buffer;
   /** Notes in the inode table that `name` in `parent` is this object, and returns its inode. */
   link(parent: Resolved, name: string, iatt: Iatt): Inode;

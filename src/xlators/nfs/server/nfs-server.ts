@@ -26,7 +26,7 @@ import type { MountTable } from './mount/mount-table.ts';
 import { NfsHost } from './nfs-host.ts';
 import { actorOptions, type NfsOptions, type NfsOptionValues, OPTIONS } from './options.ts';
 
-/** Unused inodes are remembered, `nfs.mem-factor` times this many. */
+/** The number of unused inodes that are remembered is `nfs.mem-factor` times this. */
 const INODES_PER_MEM_FACTOR = 32_768;
 /** How long a call waits for bricks to tell which trees they serve. */
 const LOOK_MS = 2000;
@@ -87,7 +87,7 @@ export class NfsServer extends Master<typeof OPTIONS> {
     const { where, options, origins } = this;
     this.#plan({ where, options, origins })();
     if (!this.options['nfs.enable-ino32']) return;
-    // The first that is refused, in the volfile's order.
+    // One after the other, so that the error names the first volume in the volfile that is refused.
     for (const { volume } of this.subvolumes.values()) await this.#refuseWideCookies(volume);
   }
 
@@ -121,8 +121,8 @@ export class NfsServer extends Master<typeof OPTIONS> {
   }
 
   /**
-   * Refuses a volume whose root has cookies of more than 32 bits. A directory of another file system below it is found
-   * out when it is listed, see `Frame.narrowCookies`.
+   * Refuses a volume whose root has cookies of more than 32 bits. A directory of another file system below it is
+   * refused when it is listed, see `Frame.narrowCookies`.
    */
   async #refuseWideCookies({ name, top, table }: Volume): Promise<void> {
     const { signal } = new AbortController();
@@ -130,19 +130,22 @@ export class NfsServer extends Master<typeof OPTIONS> {
     try {
       await top.readdir(frame, table.root.fd, 1, 0n);
     } catch (error) {
-      if (errnoOf(error) !== 'EOVERFLOW') return; // a volume that cannot be listed now shows that elsewhere
+      if (errnoOf(error) !== 'EOVERFLOW') return; // a volume that cannot be listed now is reported elsewhere
       const expected = 'nfs.enable-ino32 off, or a file system whose directories have positions of 32 bits';
       throw VolfileError.expected(this.where, expected, `${name} on one that has not`);
     }
   }
 
-  /** Asks all bricks which trees they serve. Needed for a handle whose tree was not known a moment ago. */
+  /**
+   * Asks all bricks which trees they serve, on behalf of a handle of an unknown tree: the directory of a brick may have
+   * been replaced since it was last asked.
+   */
   async lookAgain(): Promise<void> {
     const asked = Promise.allSettled([...this.subvolumes.values()].map(subvolume => subvolume.identify()));
     if ((await within(LOOK_MS, asked)) === undefined) throw new FsError('EJUKEBOX', 'a brick does not answer');
   }
 
-  /** Whether the tree of a handle is served, as far as is known. */
+  /** Whether the tree of a handle is known to be served. */
   knows(volumeKey: number): boolean {
     return this.#targets!.find(volumeKey) !== undefined;
   }
@@ -152,7 +155,10 @@ export class NfsServer extends Master<typeof OPTIONS> {
     return this.#targets!.keyOf(subvolume);
   }
 
-  /** The export of a handle. @throws {FsError} ESTALE: it is not here any more; EJUKEBOX: not now */
+  /**
+   * Returns the export of a handle.
+   * @throws {FsError} ESTALE: it is not exported any more; EJUKEBOX: that is not known, or its volume is down
+   */
   exportOf(volumeKey: number, exportId: number): Export<Subvolume> {
     const on = this.#targets!.find(volumeKey)?.get(exportId);
     if (on === undefined) {
@@ -166,7 +172,7 @@ export class NfsServer extends Master<typeof OPTIONS> {
     return on;
   }
 
-  /** A frame of the server's own, for walking to what is mounted. */
+  /** Returns a frame of the server's own, for walking to what is mounted. */
   frame(call: Call): Frame {
     return { identity: ROOT, client: call.peer.address, signal: call.peer.signal };
   }

@@ -1,6 +1,6 @@
 /**
- * SipHash-2-4 (Aumasson and Bernstein, 2012): a 64-bit MAC of short messages, in 32-bit halves since BigInt would cost
- * ten times as much. 180 ns for 48 bytes, where HMAC-SHA-256 takes 4 µs.
+ * SipHash-2-4 (Aumasson and Bernstein, 2012): a 64-bit MAC of short messages. It is computed in 32-bit halves, since
+ * BigInt would cost ten times as much. 48 bytes take 180 ns; HMAC-SHA-256 takes 4 µs for them.
  */
 export class SipHash {
   readonly #key: Int32Array;
@@ -12,7 +12,7 @@ export class SipHash {
     this.#key = Int32Array.from([0, 4, 8, 12], at => key.readInt32LE(at));
   }
 
-  /** The MAC of the first `length` bytes, as its 8 bytes in the paper's (little-endian) order, put at `to[at]`. */
+  /** Writes the MAC of the first `length` bytes to `to`, from `at` on: 8 bytes, in the paper's little-endian order. */
   sign(bytes: Buffer, length: number, to: Buffer, at: number): void {
     this.#run(bytes, length);
     for (let i = 0; i < 4; i++) {
@@ -26,13 +26,13 @@ export class SipHash {
     this.#run(bytes, length);
     const low = this.#low ^ word(bytes, length);
     const high = this.#high ^ word(bytes, length + 4);
-    return (low | high) === 0; // both are looked at, whatever the first is
+    return (low | high) === 0; // no early end, so that the time taken tells nothing about the MAC
   }
 
   /**
-   * One loop over the blocks and the finalisation with one SipRound in it, all in local variables: calls with the
-   * state in an array take three times as long. The carry of an addition t = x + y is the top bit of (x & y) | ((x | y) & ~t):
-   * comparing t with x as unsigned numbers costs twice the time of the whole.
+   * One loop, with one SipRound in it, runs over the blocks and the finalisation, with all state in local variables:
+   * functions that keep the state in an array take three times as long. The carry of an addition t = x + y is the top
+   * bit of (x & y) | ((x | y) & ~t): comparing t with x as unsigned numbers costs twice the time of the whole.
    */
   #run(bytes: Buffer, length: number): void {
     const k0 = this.#key[0]!, k1 = this.#key[1]!, k2 = this.#key[2]!, k3 = this.#key[3]!; // prettier-ignore
@@ -95,6 +95,7 @@ export class SipHash {
   }
 }
 
+/** Reads 32 bits, little-endian. */
 function word(bytes: Buffer, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }

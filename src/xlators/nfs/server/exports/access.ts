@@ -21,13 +21,14 @@ export interface Verdict {
   readonly rule: string;
   /** `file:line`, or `default`. */
   readonly where: string;
-  /** For people: what was found wrong and what to do. */
+  /** Says to the operator why the caller is allowed or refused, and what to do about a refusal. */
   readonly reason: string;
   /** Whether the host is allowed is not known yet, since the lists contain host names that are not known yet. */
   readonly undecided?: boolean;
 }
 
-const said = ({ option, where }: Rule<unknown>, detail = ''): Pick<Verdict, 'rule' | 'where'> => ({
+/** Names what decided, for a {@link Verdict}. */
+const decidedBy = ({ option, where }: Rule<unknown>, detail = ''): Pick<Verdict, 'rule' | 'where'> => ({
   rule: detail === '' ? option : `${option} ${detail}`,
   where,
 });
@@ -40,30 +41,30 @@ function addressVerdict({ rules, hosts }: Export, address: string): Verdict {
   for (const reject of rules.rejects) {
     const rejected = reject.value.match(address);
     if (!rejected.allowed) continue;
-    return { allowed: false, ...said(reject, rejected.rule), reason: `${address} is rejected` };
+    return { allowed: false, ...decidedBy(reject, rejected.rule), reason: `${address} is rejected` };
   }
   const allowed = rules.allow.value.match(address);
   if (!allowed.allowed && !allowed.undecided) {
     return {
       allowed: false,
-      ...said(rules.allow, allowed.rule),
+      ...decidedBy(rules.allow, allowed.rule),
       reason: `${address} is not in a list of allowed hosts`,
     };
   }
   const dir = hosts.value?.match(address);
   if (dir !== undefined && !dir.allowed && !dir.undecided) {
-    return { allowed: false, ...said(hosts, dir.rule), reason: `${address} is not among the directory's hosts` };
+    return { allowed: false, ...decidedBy(hosts, dir.rule), reason: `${address} is not among the directory's hosts` };
   }
   const lists = [...rules.rejects, rules.allow, ...(hosts.value === undefined ? [] : [hosts])];
   for (const list of lists) {
     const match = list.value!.match(address);
     if (!match.undecided) continue;
     const reason = `whether ${address} is allowed is not known yet`;
-    return { allowed: false, undecided: true, ...said(list, match.rule), reason };
+    return { allowed: false, undecided: true, ...decidedBy(list, match.rule), reason };
   }
   return {
     allowed: true,
-    ...(dir ? said(hosts, dir.rule) : said(rules.allow, allowed.rule)),
+    ...(dir ? decidedBy(hosts, dir.rule) : decidedBy(rules.allow, allowed.rule)),
     reason: `${address} is allowed`,
   };
 }
@@ -75,25 +76,26 @@ export function verdict(on: Export, peer: Pick<Peer, 'address' | 'port'>, flavor
   if (!address.allowed && !address.undecided) return address;
   if (!rules.insecurePorts.value && peer.port >= PRIVILEGED_PORTS) {
     const reason = `port ${peer.port} of the client is not below 1024; mount as root (with resvport), or allow such ports (--insecure)`;
-    return { allowed: false, ...said(rules.insecurePorts), reason };
+    return { allowed: false, ...decidedBy(rules.insecurePorts), reason };
   }
   const auth = flavor === auth_flavor.AUTH_NONE ? rules.authNone : rules.authSys;
-  if (!auth.value) return { allowed: false, ...said(auth), reason: `auth flavor ${flavor} is off for this volume` };
-  return address;
+  if (auth.value) return address;
+  return { allowed: false, ...decidedBy(auth), reason: `auth flavor ${flavor} is off for this volume` };
 }
 
-/** Returns the ids with which the caller acts: squashed as the export says. */
+/** Returns the ids with which the caller acts, squashed by the rules of the export. */
 export function squashed({ rules }: Export, { flavor, uid, gid, groups }: Credentials): Identity {
   const anonymous =
     flavor === auth_flavor.AUTH_NONE || rules.squash.value === 'all' || (rules.squash.value === 'root' && uid === 0);
   if (anonymous) return identityOf(rules.anonUid, rules.anonGid);
   const isRootSquashed = rules.squash.value === 'root';
-  // root's group gives root's files away as well (exports(5), root_squash)
+  // The group of root has access to files of root as well, so exports(5) squashes it with root_squash.
   const group = (id: number) => (isRootSquashed && id === 0 ? rules.anonGid : id);
   const owner = gid === NO_ID ? rules.anonGid : group(gid);
   return identityOf(uid === NO_ID ? rules.anonUid : uid, owner, groups.filter(id => id !== NO_ID).map(group));
 }
 
+/** Returns the frame of the caller's calls on the export. */
 export function frameFor(on: Export, peer: Peer, credentials: Credentials, narrowCookies = false): Frame {
   return { identity: squashed(on, credentials), client: peer.address, signal: peer.signal, narrowCookies };
 }

@@ -52,8 +52,8 @@ export class Accesses {
   }
 
   /**
-   * Returns the caller's access to the export. @throws {FsError} EACCES, naming the rule that refuses; EJUKEBOX:
-   * undecided
+   * Returns the caller's access to the export.
+   * @throws {FsError} EACCES, naming the rule that refuses; EJUKEBOX if it is not decided yet
    */
   of(call: Call, on: Export): Access | Promise<Access> {
     const { peer, credentials } = call;
@@ -67,6 +67,7 @@ export class Accesses {
     return this.#decide(caller, credentials, on);
   }
 
+  /** Decides once the host names that the verdict depends on are known, or after a moment's wait. */
   #decide(caller: Caller, credentials: Credentials, on: Export): Access | Promise<Access> {
     const { peer } = caller;
     if (!verdict(on, peer, credentials.flavor).undecided) return this.#decideNow(caller, credentials, on);
@@ -74,6 +75,7 @@ export class Accesses {
     return Promise.all(names).then(() => this.#decideNow(caller, credentials, on));
   }
 
+  /** Decides by what is known, and keeps the verdict. Returns a promise if the caller's groups must be looked up. */
   #decideNow(caller: Caller, credentials: Credentials, on: Export): Access | Promise<Access> {
     const { peer } = caller;
     const untilMs = hostRulesOf(on).some(({ hasNames }) => hasNames) ? this.#nowMs() + NAMES_MS : Infinity;
@@ -83,8 +85,8 @@ export class Accesses {
       caller.byExport.set(on, { access: refused, untilMs });
       const { address: client, port } = peer;
       const { uid } = credentials;
-      const said = undecided ? 'kept waiting' : 'refused';
-      this.#log.warn({ client, port, uid, export: on.paths[0], rule, where, reason }, said);
+      const message = undecided ? 'kept waiting' : 'refused';
+      this.#log.warn({ client, port, uid, export: on.paths[0], rule, where, reason }, message);
       throw refused;
     }
     const admit = (as: Credentials, lastsMs: number): Access => {
@@ -114,7 +116,7 @@ export class Accesses {
   }
 }
 
-/** Whether the caller acts with the ids that it claims. */
+/** Whether the caller acts with the ids that it claims, and not as the anonymous user. */
 function isSomebody(on: Export, credentials: Credentials): boolean {
   return credentials.flavor !== auth_flavor.AUTH_NONE && squashed(on, credentials).uid === credentials.uid;
 }

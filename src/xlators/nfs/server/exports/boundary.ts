@@ -1,7 +1,7 @@
 /**
- * The boundary of an export that is a part of its volume. Objects beyond it are in the same inode table, and their
- * gfids look no different. A handle therefore tells only for which export it was made; where its object is now, the
- * brick is asked.
+ * The boundary of an export that is a part of its volume. Objects outside it are in the same inode table, and their
+ * gfids look no different. A handle therefore only says which export it was made for, and the brick must be asked where
+ * the object is now.
  */
 import { errnoOf } from '../../../../errno.ts';
 import type { Frame } from '../../../../graph/frame.ts';

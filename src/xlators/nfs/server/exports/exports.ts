@@ -32,10 +32,13 @@ export interface VolumeRules {
   readonly trust: Trust;
   readonly anonUid: number;
   readonly anonGid: number;
+  /** Whether the server looks up the groups of users instead of taking them from calls. */
   readonly auxGids: boolean;
 }
 
-/** What is exported, as far as the exports are concerned: a subvolume that runs, or one of a volfile. */
+/**
+ * What the exports need to know of a volume. It is a subvolume that runs, or one in a volfile that is only examined.
+ */
 export interface ExportedVolume {
   readonly name: string;
   /** The layer that refuses every change, if there is one. */
@@ -44,14 +47,17 @@ export interface ExportedVolume {
 
 /** A volume, or a directory in one, that may be mounted. */
 export interface Export<V extends ExportedVolume = ExportedVolume> {
-  /** Within the volume: 0 for the whole, else made from the directory's path, so that it stays when others come. */
+  /**
+   * Identifies the export within its volume: 0 for the whole volume, otherwise made from the directory's path, so that
+   * it stays the same when exports are added or removed.
+   */
   readonly id: number;
   readonly volume: V;
   /** The directory's names from the volume's root on, latin1; none for the whole volume. */
   readonly dir: readonly string[];
-  /** The same as one path, from `/`. */
+  /** The directory's path within the volume, latin1; `/` for the whole volume. */
   readonly path: string;
-  /** The paths it is mounted by, latin1. */
+  /** The paths by which clients mount it, latin1. */
   readonly paths: readonly string[];
   /** The hosts that may mount this directory, besides the volume's rules. */
   readonly hosts: Rule<HostRules | undefined>;

@@ -1,14 +1,14 @@
 /**
  * Looks up addresses of host names, and names of addresses, in the background. A caller gets what is known now, and
  * asks again with its next call. A known answer stays in use for a while and is meanwhile looked up again. That a name
- * does not exist is an answer as well. A look-up that fails is none, and means neither yes nor no.
+ * does not exist is an answer too. A look-up that fails gives no answer: it means neither yes nor no.
  */
 import { lookup, Resolver } from 'node:dns/promises';
 import { formatIp, parseIp } from '../../../../rpc/ip.ts';
 import { asServer } from '../../../../sys/process/identity.ts';
 import { within } from '../../../../within.ts';
 
-/** What is known now. `found` is empty as long as nothing is; `reason` says why. */
+/** What is known now. If `found` is empty, `reason` says why. */
 export interface Known {
   readonly found: ReadonlySet<string>;
   readonly reason: string;
@@ -21,7 +21,7 @@ export interface NameService {
   namesOf(address: string): Promise<string[]>;
 }
 
-/** The system's own way for names (hosts file, DNS, whatever it is set up with), DNS for the way back. */
+/** Looks up names in the way that the system is set up for (hosts file, DNS and others), and addresses in DNS. */
 export const systemNames: NameService = {
   async addressesOf(name) {
     return (await lookup(name, { all: true })).map(({ address }) => address);
@@ -34,7 +34,7 @@ export const systemNames: NameService = {
 
 /** An answer older than this is looked up again. It stays in use meanwhile. */
 const FRESH_MS = 60_000;
-/** The same if the answer was that there is no such name, or if there was no answer. */
+/** When a name is looked up again that was found not to exist, or whose look-up failed. */
 const RETRY_MS = 10_000;
 /** An answer that was not used for this long is looked up again before it is used. */
 const USABLE_MS = 300_000;
@@ -42,11 +42,13 @@ const USABLE_MS = 300_000;
 const STALE_MS_MAX = 3_600_000;
 /** Codes of errors that are answers: there is no such name, or it has no address. */
 const NO_SUCH_NAME: ReadonlySet<string | undefined> = new Set(['ENOTFOUND', 'ENODATA']);
-/** Names of clients that are kept; those of the configuration come on top. */
+/** How many addresses of clients are kept, besides the host names in the volfile. */
 const ADDRESSES_MAX = 4096;
-/** Lookups of names take a thread of the pool each, which is there for disks. */
+/** Each lookup of a name takes a thread of the pool, and the pool is there for disks. */
 const LOOKUPS_AT_ONCE = 1;
 const LOOKUPS_WAITING_MAX = 1024;
+/** How many names of one address are examined. DNS may claim any number of them. */
+const NAMES_PER_ADDRESS_MAX = 8;
 
 interface Entry {
   known: Known;
@@ -74,19 +76,19 @@ export class HostNames {
     this.nowMs = nowMs;
   }
 
-  /** Another number whenever an answer has changed. */
+  /** A number that grows whenever an answer has changed. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** The addresses of a name, as {@link formatIp} writes them. */
+  /** Returns the addresses of a name, as {@link formatIp} writes them. */
   addressesOf(name: string): Known {
     return this.#ask(this.#names, name, () => this.#forward(name));
   }
 
   /**
-   * The names of an address, in lower case, as far as they resolve to that address. The owner of an address may claim
-   * any name for it, but cannot make that name resolve to it.
+   * Returns the names of an address, in lower case, as far as they resolve to that address. The owner of an address may
+   * claim any name for it, but cannot make that name resolve to it.
    */
   namesOf(address: string): Known {
     if (!this.#addresses.has(address) && this.#addresses.size >= ADDRESSES_MAX) {
@@ -94,7 +96,9 @@ export class HostNames {
       this.#addresses.delete(oldest!);
     }
     return this.#ask(this.#addresses, address, async () => {
-      const names = (await this.#service.namesOf(address)).slice(0, 8).map(name => name.toLowerCase());
+      const names = (await this.#service.namesOf(address))
+        .slice(0, NAMES_PER_ADDRESS_MAX)
+        .map(name => name.toLowerCase());
       const back = await Promise.all(names.map(name => this.#forward(name).catch(noneIfNoSuchName)));
       return new Set(names.filter((_, i) => back[i]!.has(address)));
     });
@@ -159,7 +163,7 @@ export class HostNames {
     entry.known = known;
   }
 
-  /** One after the other; the queue is bounded. */
+  /** Looks up the addresses of a name, one name after the other. Rejects if too many wait already. */
   #forward(name: string): Promise<Set<string>> {
     if (this.#queue.length >= LOOKUPS_WAITING_MAX) return Promise.reject(new Error('too many lookups wait'));
     return new Promise((resolve, reject) => {
@@ -195,6 +199,7 @@ function noneIfNoSuchName(error: unknown): Set<string> {
   throw error;
 }
 
+/** Returns the address in the form of {@link formatIp}; `undefined` if it is not understood. */
 function plain(address: string): string | undefined {
   const ip = parseIp(address);
   return ip && formatIp(ip);

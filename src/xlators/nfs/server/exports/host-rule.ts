@@ -1,4 +1,4 @@
-/** One word of a list of hosts, made out: what it matches. */
+/** Parses the words of a list of hosts, and decides which hosts they match. */
 import { type Ip, maskWords, parseIp, sameUnder } from '../../../../rpc/ip.ts';
 import type { HostNames } from './host-names.ts';
 
@@ -11,18 +11,19 @@ export type HostRule =
   /** A pattern of names: `*.example.org`. */
   | { readonly kind: 'names'; readonly text: string; readonly pattern: RegExp };
 
+/** A host name in lower case (RFC 1123, 2.1), also with underscores, and with a dot at its end. */
 const NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/;
 /**
- * Words that mean yes, no or "all but" instead of a host. No host is called so, and the author of a list with such a
- * word means something else.
+ * Words that look like host names and are refused, since a list that contains one means yes, no, all or none by it.
  */
 const NO_NAMES: ReadonlySet<string> = new Set('none on off yes no true false enable disable any everyone'.split(' '));
 
-/** `undefined` when `text` is no address, network, pattern or host name. */
+/** Parses a word of a list; `undefined` if it is not an address, a network, a pattern or a host name. */
 export function parseHostRule(text: string): HostRule | undefined {
   const word = text.toLowerCase();
   if (word === '*' || word === 'all') return { kind: 'any', text };
-  if (word.includes('%')) return undefined; // a zone is this machine's own word for one of its links
+  // The zone of an address (fe80::1%eth0) is a network interface of this machine, which identifies no client.
+  if (word.includes('%')) return undefined;
   if (word.includes('/')) return parseNetwork(text);
   const ip = parseIp(word);
   if (ip) return { kind: 'network', text, net: ip, masks: maskWords(ip.family, 128) };
@@ -38,7 +39,7 @@ export function parseHostRule(text: string): HostRule | undefined {
   return { kind: 'name', text, name: word.replace(/\.$/, '') };
 }
 
-/** `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `fd00::/8`; the bits behind the prefix must be 0. */
+/** Parses `10.0.0.0/8`, `10.0.0.0/255.0.0.0` or `fd00::/8`. The bits after the prefix must be 0. */
 function parseNetwork(text: string): HostRule | undefined {
   const slash = text.indexOf('/');
   const net = parseIp(text.slice(0, slash));
@@ -47,9 +48,12 @@ function parseNetwork(text: string): HostRule | undefined {
   return net.words.every((word, i) => (word & ~masks[i]!) === 0) ? { kind: 'network', text, net, masks } : undefined;
 }
 
-/** The masks of a prefix or netmask. `colons`: the address was written as one of IPv6. */
+/**
+ * Returns the masks of a prefix or netmask; `undefined` if it is none. `colons` says whether the address before it was
+ * written in the form of IPv6.
+ */
 export function masksOf({ family }: Ip, colons: boolean, bits: string): readonly number[] | undefined {
-  // Written as IPv4-mapped, so its prefix counts the 96 bits before.
+  // In ::ffff:10.0.0.0/104, an IPv4-mapped network, the prefix counts the 96 bits before the IPv4 address as well.
   const mapped = family === 4 && colons ? 96 : 0;
   if (/^\d{1,3}$/.test(bits)) {
     const prefix = Number(bits) - mapped;
@@ -58,10 +62,11 @@ export function masksOf({ family }: Ip, colons: boolean, bits: string): readonly
   const mask = parseIp(bits);
   if (family !== 4 || mask?.family !== 4 || mapped > 0) return undefined;
   const host = ~mask.words[0]! >>> 0;
+  // A netmask is ones followed by zeros only.
   return (host & (host + 1)) === 0 ? mask.words : undefined;
 }
 
-/** `192.168.*`, `192.168.*.7`: one that no address can match is refused. */
+/** Parses `192.168.*` or `192.168.*.7`. A pattern that no address can match is refused. */
 function parseIpv4Pattern(text: string): HostRule | undefined {
   const parts = text.split('.');
   const possible = parts.every(part => /[*?]/.test(part) || (/^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256));
@@ -70,7 +75,10 @@ function parseIpv4Pattern(text: string): HostRule | undefined {
   return { kind: 'addresses', text, pattern: patternOf(text) };
 }
 
-/** `2001:db8:*` is the network 2001:db8::/32. An address has many spellings, so no other pattern would be reliable. */
+/**
+ * Parses `2001:db8:*`, which is the network 2001:db8::/32. An address has many spellings, so other patterns would not
+ * be reliable, and are refused.
+ */
 function parseIpv6Pattern(text: string): HostRule | undefined {
   const [, start] = /^((?:[0-9a-f]{1,4}:){1,7})\*$/i.exec(text) ?? [];
   const groups = start?.split(':').filter(group => group !== '') ?? [];
@@ -79,6 +87,7 @@ function parseIpv6Pattern(text: string): HostRule | undefined {
   return { kind: 'network', text, net, masks: maskWords(6, groups.length * 16) };
 }
 
+/** Makes a regular expression of a word in which `*` stands for any characters and `?` for one. */
 const patternOf = (word: string) =>
   new RegExp(`^${word.replaceAll('.', '\\.').replaceAll('?', '.').replace(/\*+/g, '.*')}$`);
 
@@ -93,7 +102,7 @@ export interface Matched {
 const YES: Matched = { matches: true };
 const NO: Matched = { matches: false };
 
-/** Whether the rule is for `ip`, whose text form is `address`. */
+/** Whether the rule matches `ip`, whose text form is `address`. */
 export function matchHost(rule: HostRule, ip: Ip, address: string, names: HostNames): Matched {
   switch (rule.kind) {
     case 'any':

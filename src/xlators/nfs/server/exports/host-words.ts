@@ -1,4 +1,4 @@
-/** Explains what is wrong with a word in a list of hosts that cannot be understood. */
+/** Explains what is wrong with a word in a list of hosts that is not understood. */
 import { formatIp, type Ip, parseIp } from '../../../../rpc/ip.ts';
 import { masksOf } from './host-rule.ts';
 

@@ -8,16 +8,16 @@ import { HOST_EXPECTED, whyNoHost } from './host-words.ts';
 export interface HostVerdict {
   /** Whether the address is in the list, as far as is known. */
   readonly allowed: boolean;
-  /** Host names in the list that are not known (yet) may stand for the address. */
+  /** Whether a host name in the list may stand for the address, which is not known yet. */
   readonly undecided?: boolean;
-  /** The word that decided; all of them, and what is unknown of them, when none did. */
+  /** The word that matched; or all words if none did, with what is not known about the host names among them. */
   readonly rule: string;
   /** Where the list is written, `file:line`. */
   readonly where: string;
 }
 
 export interface ExportDir {
-  /** Absolute within the volume. */
+  /** The directory's path within the volume, from `/`. */
   readonly dir: string;
   /** The hosts that may mount it; `undefined` for all that may use the volume. */
   readonly hosts: HostRules | undefined;
@@ -29,15 +29,17 @@ interface Kept {
   readonly untilMs: number;
 }
 
-/** Addresses whose verdicts are kept. */
+/** How many addresses have their verdicts kept. */
 const KEPT_MAX = 4096;
-/** Names are looked at again after this, so that they are looked up again when it is time. */
+/** A verdict that depends on names is kept this long. To make it anew has the names looked up again if they are due. */
 const NAMES_KEPT_MS = 10_000;
+/** The longest text of {@link HostVerdict.rule}, in characters. */
 const RULE_TEXT_MAX = 200;
+/** How long a call waits for names. */
 const READY_MS = 2000;
 
 export class HostRules {
-  /** The list as written, word by word, for EXPORT. */
+  /** The words of the list as they were written, for EXPORT. */
   readonly words: readonly string[];
   readonly where: string;
   /** Whether names must be looked up for the list. Its verdicts then hold only while those names are known. */
@@ -66,7 +68,7 @@ export class HostRules {
   }
 
   /**
-   * Directories with their lists: `/dir1(host1|192.168.1.0/24|*.example.org),/dir2`.
+   * Parses directories with their lists: `/dir1(host1|192.168.1.0/24|*.example.org),/dir2`.
    * @throws {VolfileError}
    */
   static parseDirs(text: string, where: string, names: HostNames = hostNames): ExportDir[] {
@@ -119,7 +121,7 @@ export class HostRules {
     return !this.hasNames && !this.match(address).allowed;
   }
 
-  /** Waits until the names that decide on `address` are known, or for `timeoutMs`: before a MNT, say. */
+  /** Waits until the names that decide on `address` are known, for `timeoutMs` at most. */
   async ready(address: string, timeoutMs = READY_MS): Promise<void> {
     if (!this.match(address).undecided) return;
     const names = this.#rules.flatMap(rule => (rule.kind === 'name' ? [rule.name] : []));

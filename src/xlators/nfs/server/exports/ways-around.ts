@@ -13,6 +13,7 @@ export function waysAround(exports: readonly Export[]): string[] {
   );
 }
 
+/** Whether clients that `inner` does not name can reach its directory through `outer`. */
 function isWayAround(outer: Export, inner: Export): boolean {
   if (inner.hosts.value === undefined || outer === inner || outer.volume !== inner.volume) return false;
   const isAbove = outer.dir.length < inner.dir.length && outer.dir.every((name, i) => name === inner.dir[i]);
@@ -24,6 +25,7 @@ const isEveryone = (word: string): boolean => word === '*' || word.toLowerCase()
 
 const hostsOf = ({ hosts, rules }: Export): readonly string[] => (hosts.value ?? rules.allow.value).words;
 
+/** Says which list has no effect, why, and what to change. */
 function warning(outer: Export, inner: Export): string {
   const { option, where } = inner.hosts;
   const [way, directory] = [fromWire(outer.paths[0]!), fromWire(`/${inner.dir.join('/')}`)];

@@ -4,7 +4,7 @@ import type { PeerLogger } from '../../../../peer-log.ts';
 import type { Call } from '../../../../rpcsvc/actor.ts';
 import type { MountTable } from './mount-table.ts';
 
-/** What can be mounted, for EXPORT. */
+/** An entry in the reply of EXPORT: a path that can be mounted. */
 export interface ExportEntry {
   /** Absolute, latin1. */
   readonly directory: string;
@@ -12,10 +12,11 @@ export interface ExportEntry {
   readonly groups: readonly string[];
 }
 
+/** The answer to a MNT that succeeds. */
 export interface Mounted {
-  /** The file handle of the directory: 8 to 64 bytes; 32 for version 1. */
+  /** The file handle of the directory: at most 64 bytes, and 32 bytes for version 1. */
   readonly handle: Buffer;
-  /** The auth flavors that the export takes, the preferred first. */
+  /** The auth flavors that the export accepts, the preferred one first. */
   readonly flavors: readonly number[];
 }
 
@@ -25,13 +26,13 @@ export interface MountCall {
   readonly log: PeerLogger;
   readonly mounts: MountTable;
   /**
-   * The directory that the caller may mount as `/NAME/…` or under its absolute path. `path` comes as
-   * mount-path.ts spells it: absolute, no empty names, no `.` or `..`, no slash at the end.
+   * Finds the directory that the caller may mount by `path`, which is spelt as `joinMountPath` spells it: absolute,
+   * without empty names, `.`, `..` or a slash at the end.
    * @throws {FsError} EACCES (no such export, or not for this caller), ENOENT, ENOTDIR, ENAMETOOLONG, EIO, …
    */
   mount(path: string): Promise<Mounted>;
-  /** The limits that the file system of such a directory has for links and names. @throws {FsError} as {@link mount} */
+  /** Returns the limits of the directory's file system for links and names. @throws {FsError} like {@link mount} */
   pathconf(path: string): Promise<Pick<Statfs, 'linkMax' | 'nameMax'>>;
-  /** What there is to mount. */
+  /** Returns everything that can be mounted. */
   exports(): readonly ExportEntry[];
 }

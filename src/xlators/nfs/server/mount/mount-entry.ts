@@ -4,6 +4,6 @@ export interface MountEntry {
   readonly host: string;
   /** Absolute, latin1. */
   readonly path: string;
-  /** The entry was made by a datagram, whose sender may be forged. */
+  /** Whether the entry was made over UDP, where the sender's address may be forged. */
   readonly overUdp?: boolean;
 }

@@ -3,9 +3,9 @@ import { FsError } from '../../../../errno.ts';
 import { NAME_MAX } from '../../../../sys/constants.ts';
 
 /**
- * The names on the way from `/` to `path`. The slash before it may be missing, as with mountd and gNFS; slashes may be
- * doubled or trail, `.` does not count, and nothing is unescaped. `..` is refused: what it means depends on symbolic
- * links, and clients do not need it here.
+ * Splits a path to mount into names. The slash at its beginning may be missing, as with mountd and gNFS; slashes may be
+ * doubled or stand at the end, `.` is left out, and nothing is unescaped. `..` is refused: what it means depends on
+ * symbolic links, and clients do not need it here.
  * @throws {FsError} ENAMETOOLONG, EINVAL, EACCES
  */
 export function splitMountPath(path: string): string[] {
@@ -22,7 +22,7 @@ export function splitMountPath(path: string): string[] {
   return names;
 }
 
-/** The one spelling of a path, for the mount table. */
+/** Joins names to a path, in the only spelling that the mount table uses. */
 export function joinMountPath(names: readonly string[]): string {
   return `/${names.join('/')}`;
 }
@@ -32,11 +32,11 @@ interface Node<T> {
   value?: T;
 }
 
-/** Values at paths, found by the longest path that leads to or through what is asked for. */
+/** Values by paths. A search finds the value whose path is the longest of those with which the given names begin. */
 export class PathTree<T> {
   readonly #root: Node<T> = { below: new Map() };
 
-  /** False when another value is at that path already: the first stays. */
+  /** Adds a value. Returns false if there is already one with that path, which then stays. */
   add(path: string, value: T): boolean {
     let node = this.#root;
     for (const name of splitMountPath(path)) {
@@ -49,7 +49,7 @@ export class PathTree<T> {
     return true;
   }
 
-  /** The value with the longest path that `names` begin with, and what is left of them behind it. */
+  /** Returns the value with the longest path that `names` begin with, and the names that follow that path. */
   find(names: readonly string[]): { value: T; rest: readonly string[] } | undefined {
     let node: Node<T> | undefined = this.#root;
     let found: { value: T; rest: readonly string[] } | undefined;

@@ -24,11 +24,11 @@ export interface MountTable {
 
 export interface MountListOptions {
   readonly log: Log;
-  /** The rmtab file; `/-` for none, as gNFS has it (nfs.mount-rmtab). */
+  /** The path of the rmtab file; `/-` for no file, as in the option nfs.mount-rmtab of gNFS. */
   readonly rmtab: string;
-  /** Beyond this the oldest is dropped. */
+  /** The most entries. If there are more, the oldest one is dropped. */
   readonly entriesMax?: number;
-  /** Beyond this the oldest of the same host is dropped. */
+  /** The most entries of one host. If there are more, its oldest one is dropped. */
   readonly perHostMax?: number;
   /** How long changes gather before they are written; longer if the file is large. */
   readonly writeDelayMs?: number;
@@ -44,7 +44,7 @@ const WRITE_DELAY_MS = 500;
 const WRITTEN_BYTES_PER_MS = 256;
 /** The most entries of one address, which may stand for many hosts. */
 const PER_HOST_MAX = 1024;
-/** A file of as many entries as there may be, each of a usual length many times over. */
+/** The largest rmtab file that is read. It holds as many entries as there may be, even if all are unusually long. */
 const RMTAB_BYTES_MAX = 64 * 1024 * 1024;
 
 export class MountList implements MountTable, AsyncDisposable {
@@ -53,9 +53,9 @@ export class MountList implements MountTable, AsyncDisposable {
   readonly #entriesMax: number;
   readonly #perHostMax: number;
   readonly #writeDelayMs: number;
-  /** In the order of their mounting, by `host path`; hosts have no space in them. */
+  /** The entries by `host path`, the oldest first. A host has no space in it. */
   readonly #entries = new Map<string, MountEntry>();
-  /** Their keys by host: UMNTALL must not look through all. */
+  /** The keys of the entries of each host, so that UMNTALL need not look through all entries. */
   readonly #ofHost = new Map<string, Set<string>>();
   readonly #stop = new AbortController();
   #dirty = false;
@@ -64,7 +64,7 @@ export class MountList implements MountTable, AsyncDisposable {
   #warnedFull = false;
   #warnedWrite = false;
 
-  /** Reads the file, if there is one; what cannot be read is warned of. */
+  /** Reads the file, if there is one. What cannot be read is logged and left out. */
   static async open(options: MountListOptions): Promise<MountList> {
     const mounts = new MountList(options);
     await mounts.#load();
@@ -112,12 +112,12 @@ export class MountList implements MountTable, AsyncDisposable {
     return [...this.#entries.values()];
   }
 
-  /** All changes so far are in the file (or have been warned of). */
+  /** Resolves when all changes so far have been written to the file, or could not be, which is logged. */
   async flush(): Promise<void> {
     while (this.#writing) await this.#writing;
   }
 
-  /** Writes what is to be written. Safe to call twice. */
+  /** Writes at once what has not been written yet. Safe to call twice. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.flush();
@@ -125,7 +125,7 @@ export class MountList implements MountTable, AsyncDisposable {
 
   #put(entry: MountEntry): void {
     const key = keyOf(entry.host, entry.path);
-    this.#drop(key); // so that it is the youngest again
+    this.#drop(key); // so that it is the youngest entry
     this.#entries.set(key, entry);
     const keys = this.#ofHost.get(entry.host);
     if (keys) keys.add(key);
@@ -158,7 +158,7 @@ export class MountList implements MountTable, AsyncDisposable {
     this.#writing ??= this.#writeSoon(this.#file).finally(() => (this.#writing = undefined));
   }
 
-  /** One write for all changes of a while, and another for those that came during it. */
+  /** Waits for further changes and writes all in one go; then does so again if more have come meanwhile. */
   async #writeSoon(file: string): Promise<void> {
     while (this.#dirty) {
       const delayMs = Math.max(this.#writeDelayMs, this.#writtenBytes / WRITTEN_BYTES_PER_MS);

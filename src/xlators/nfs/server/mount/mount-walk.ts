@@ -7,7 +7,7 @@ import type { Export } from '../exports/exports.ts';
 import type { Volume } from '../../../../master/volume.ts';
 import { walk } from './walk.ts';
 
-/** As many symbolic links as Linux follows in one path (MAXSYMLINKS). */
+/** The most symbolic links that are followed in one path: as many as Linux follows (MAXSYMLINKS). */
 const LINKS_MAX = 40;
 /** The most names that are looked up for one MNT, including those of symbolic links. */
 const NAMES_MAX = 1024;
@@ -58,7 +58,6 @@ async function descend(way: MountWalk, path: Inode[], rest: readonly string[]): 
       continue;
     }
     const parent = path.at(-1)!;
-    // Each name is looked up in the directory before it.
     const { iatt } = await volume.top.lookup(caller, parent, name);
     const inode = volume.table.link(iatt, parent, name);
     if (inode.type !== FileType.LNK) {

@@ -1,4 +1,4 @@
-/** The file of the mounts that clients have told of, as rmtab(5) has it: a `host:path:0x00000001` on each line. */
+/** The file of the mounts that clients have reported. Each line is `host:path:0x00000001`, see rmtab(5). */
 import { MNTNAMLEN, MNTPATHLEN } from '#protocols/mount.ts';
 import { escapeOctal, unescapeOctal } from '../../../../octal-escapes.ts';
 import type { MountEntry } from './mount-entry.ts';
@@ -9,7 +9,7 @@ import type { MountEntry } from './mount-entry.ts';
  */
 const SPECIAL = /[^\x20-\x5b\x5d-\x7e]/g;
 
-/** Latin1, a byte for each character. */
+/** Makes the text of the file, in latin1: each character is one byte. */
 export function formatRmtab(entries: Iterable<MountEntry>): string {
   let text = '';
   for (const { host, path } of entries)
@@ -19,11 +19,11 @@ export function formatRmtab(entries: Iterable<MountEntry>): string {
 
 export interface Rmtab {
   readonly entries: MountEntry[];
-  /** The numbers of the lines that are none. */
+  /** The numbers of the lines that are not entries, counted from 1. */
   readonly bad: number[];
 }
 
-/** A host may have colons in it (IPv6) and so may a path: the path begins at the first `:/`. */
+/** Both a host (IPv6) and a path may contain colons. The path begins at the first `:/`. */
 const LINE = /^([^/\s]+?):(\/.*):0x[0-9a-fA-F]{1,8}$/;
 
 export function parseRmtab(text: string): Rmtab {

@@ -13,7 +13,6 @@ export async function walk(
   let inode = start;
   for (const name of names) {
     if (name === '..') throw new FsError('EACCES', 'the path must not have ".." in it');
-    // Each name is looked up in the directory before it.
     const { iatt } = await volume.top.lookup(frame, inode, name);
     inode = volume.table.link(iatt, inode, name);
   }
