@@ -1,7 +1,7 @@
 import type { LogOptions } from '../log.ts';
 import type { ConnectionLimits } from '../rpcsvc/limits/connection-limits.ts';
 
-/** What a server is started with; plain data, since it is posted to the stages. */
+/** What a server is started with. It is plain data, since it is posted to the stages. */
 export interface ServerConfig {
   /** The text of the volfile. */
   readonly text: string;
@@ -11,11 +11,14 @@ export interface ServerConfig {
   readonly overrides: readonly string[];
   readonly stateDir: string;
   readonly log: LogOptions;
-  /** Threads that answer calls, besides the main thread. */
+  /** The number of threads that answer calls, besides the main thread. */
   readonly stages: number;
   /** How long a stop waits for the calls under way, in milliseconds. */
   readonly graceMs: number;
   readonly limits: ConnectionLimits;
-  /** Where the built-in portmapper listens, if it is wanted: on the address of the others. */
+  /**
+   * The port of the built-in portmapper, which listens on the same address as the server; `undefined` for no
+   * portmapper.
+   */
   readonly portmapperPort: number | undefined;
 }

@@ -3,8 +3,8 @@ import type { Gate } from '../graph/live/gate.ts';
 import type { Call, Program } from '../rpcsvc/actor.ts';
 
 /**
- * `program` with calls that are counted in `gate` until they are answered, so that the graph they use is not taken down
- * before. A call that comes when the gate is closed is refused: its graph may be gone already.
+ * Returns `program` with calls that are counted in `gate` until they are answered, so that the graph that they use is
+ * not taken down before. A call that comes when the gate is closed is refused: its graph may be gone already.
  */
 export function gated(program: Program, gate: Gate): Program {
   const leave = () => gate.leave();

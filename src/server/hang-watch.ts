@@ -5,6 +5,7 @@ import type { Stanza } from '../volfile/volfile.ts';
 import { BRICKS_MAX, newHangingMemory, newStageMemory, type WatchMemory } from '../graph/live/brick-watch.ts';
 import type { RemoteStage } from './remote-stage.ts';
 
+/** How often the threads are checked. */
 const CHECK_MS = 250;
 /**
  * A thread that has been in one single sleep for this long counts as hung. A disk that is merely slow wakes it now and
@@ -37,8 +38,9 @@ export interface HangEvents {
 
 export class HangWatch {
   readonly #hanging = newHangingMemory();
+  /** For each brick by its number, 1 if it does not answer. The stages read this. */
   readonly #words = new Int32Array(this.#hanging);
-  /** The numbers of the bricks, by what tells one from another: see {@link identityOf}. */
+  /** The numbers of the bricks, by their identities: see {@link identityOf}. */
   readonly #numbers = new Map<string, number>();
   /** The names of the bricks, by their numbers. */
   readonly #names: string[] = [];
@@ -62,7 +64,10 @@ export class HangWatch {
     return { stage: newStageMemory(), hanging: this.#hanging, bricks: this.numbersFor(plan) };
   }
 
-  /** The numbers of a plan's bricks. A brick that stays as it is keeps its number in every volfile that the server loads. */
+  /**
+   * The numbers of a plan's bricks. A brick that stays as it is keeps its number in every volfile that the server
+   * loads.
+   */
   numbersFor({ volumes }: Plan): WatchMemory['bricks'] {
     const bricks = new Map<string, number>();
     for (const { stanza } of volumes) {
@@ -135,12 +140,12 @@ export class HangWatch {
   }
 }
 
-/** A brick of the same name in another directory is another brick, which does not hang because the former one does. */
+/** Identifies a brick. One of the same name with another directory does not hang because the former one does. */
 function identityOf({ name, type, options }: Stanza): string {
   return JSON.stringify([name, type, options.get('directory')?.value]);
 }
 
-/** Which sleep a thread is in, counted from its start; undefined if it runs or, on a busy machine, waits to run. */
+/** Returns which sleep a thread is in, counted from its start; `undefined` if it runs, or waits for a processor. */
 function sleepOf(thread: string | undefined): number | undefined {
   if (thread === undefined) return undefined;
   try {

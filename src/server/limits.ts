@@ -10,6 +10,7 @@ const MiB = KiB * KiB;
 /** The most bytes besides the data in the reply of a READ or the call of a WRITE. */
 const HEADER_BYTES_MAX = 64 * KiB;
 
+/** Limits of the connections to NFS, MOUNT and NLM. */
 export const LIMITS: ConnectionLimits = {
   recordBytesMax: IO_BYTES_MAX + HEADER_BYTES_MAX,
   fragmentsMax: 512,
@@ -23,13 +24,17 @@ export const LIMITS: ConnectionLimits = {
 
 /** The least memory of a stage. It lets one call of the largest kind be under way, whatever is configured. */
 const STAGE_BYTES_MIN = 16 * MiB;
+/** The default of nfs.memory-limit is this part of the memory, at most the larger of the two limits that follow. */
 const MEMORY_PART = 1 / 4;
 const MEMORY_MAX = 512 * MiB;
 const MEMORY_OF_STAGE_MAX = 64 * MiB;
-/** Calls under way in a stage, of all clients: each takes a few kilobytes besides its arguments. */
+/**
+ * How many calls of all clients may be under way in a stage, at least. Each takes a few kilobytes besides its
+ * arguments.
+ */
 const STAGE_CALLS_MIN = 4096;
 
-/** The memory in bytes that calls and replies under way may use in the whole server. */
+/** Returns how many bytes calls and replies under way may use in the whole server. */
 function memoryLimit(settings: Pick<NfsOptionValues, 'nfs.memory-limit'>, stages: number): number {
   const wanted = settings['nfs.memory-limit'];
   if (wanted !== undefined) return wanted;
@@ -38,7 +43,7 @@ function memoryLimit(settings: Pick<NfsOptionValues, 'nfs.memory-limit'>, stages
   return Math.min(memory * MEMORY_PART, Math.max(MEMORY_MAX, stages * MEMORY_OF_STAGE_MAX));
 }
 
-/** What the clients of one stage may have under way. */
+/** Returns what the clients of one stage may have under way. */
 export function clientLimits(settings: NfsOptionValues, stages: number): ClientLimits {
   const callsMax = settings['nfs.outstanding-rpc-limit'];
   const bytes = Math.floor(Math.max(memoryLimit(settings, stages) / stages, STAGE_BYTES_MIN) / 2);
@@ -50,7 +55,7 @@ export function clientLimits(settings: NfsOptionValues, stages: number): ClientL
   };
 }
 
-/** Half of the descriptors are left for files. */
+/** Returns how many connections there may be. Half of the descriptors are left for files. */
 export function connectionsMax(settings: NfsOptionValues): number {
   return Math.min(settings['nfs.connections-limit'], Math.max(1, descriptorLimit() >> 1));
 }
@@ -64,6 +69,7 @@ export const PORTMAPPER_LIMITS: ConnectionLimits = {
   idleMs: 5 * 60 * 1000,
 };
 
+/** What clients of the built-in portmapper may have under way. */
 export const PORTMAPPER_CLIENTS: ClientLimits = {
   callsMax: 64,
   callsTotal: 1024,
@@ -71,4 +77,5 @@ export const PORTMAPPER_CLIENTS: ClientLimits = {
   replyBytesTotal: 4 * MiB,
 };
 
+/** How many connections the built-in portmapper may have, in total and of one address. */
 export const PORTMAPPER_CONNECTIONS = { connectionsMax: 256, perClientMax: 64 } as const;

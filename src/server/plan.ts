@@ -34,7 +34,7 @@ export async function planServer({ text, file, overrides }: Omit<GraphSource, 'r
 }
 
 /**
- * The volume through which NFS is served.
+ * Finds the volume through which NFS is served.
  * @throws {VolfileError} there is none, or more than one
  */
 function nfsOf({ tops }: Plan): PlannedVolume {
@@ -47,7 +47,9 @@ function nfsOf({ tops }: Plan): PlannedVolume {
   throw VolfileError.expected(another.stanza.where, 'one nfs/server', `another at ${nfs.stanza.where}`);
 }
 
+/** Stands for a file system that has not answered in time. */
 const SILENT = Symbol('silent');
+/** How long a file system may take to answer. */
 const ANSWER_MS = 5000;
 
 const silence = () => sleep(ANSWER_MS, SILENT, { ref: false });
@@ -57,7 +59,7 @@ async function checkDirectories(plan: Plan): Promise<void> {
   for (const { stanza } of plan.volumes) {
     const directory = stanza.type === 'storage/posix' ? stanza.options.get('directory') : undefined;
     if (directory === undefined) continue;
-    // The first that is wrong, in the volfile's order.
+    // One after the other, so that the error names the first directory in the volfile that is wrong.
     const found = await Promise.race([stat(bytesOfText(directory.value)).catch(() => undefined), silence()]);
     if (found === SILENT) {
       throw VolfileError.expected(

@@ -15,16 +15,19 @@ import { PORTMAPPER_CLIENTS, PORTMAPPER_CONNECTIONS, PORTMAPPER_LIMITS } from '.
 export interface PortmapperOptions {
   readonly host: string;
   readonly port: number;
-  /** Its programs, which answer from `ports`. */
+  /** The programs of the portmapper. */
   readonly programs: readonly Program[];
-  /** It enters its own programs here as well. */
+  /** The table that the programs answer from. Their own ports are entered in it as well. */
   readonly ports: PortTable;
   readonly log: PeerLogger;
-  /** How long the end waits for calls under way, in milliseconds. */
+  /** How long a stop waits for calls under way, in milliseconds. */
   readonly graceMs: number;
 }
 
-/** Starts it. What is up is put on `running`, also if it cannot start completely. Rejects if a port cannot be bound. */
+/**
+ * Starts the portmapper. Its parts are put on `running` as they come up, even if the start fails later. Rejects if a
+ * port cannot be bound.
+ */
 export async function startPortmapper(options: PortmapperOptions, running: AsyncDisposableStack): Promise<void> {
   const { host, ports, log, graceMs } = options;
   const programs = new ProgramRegistry(options.programs);

@@ -12,6 +12,7 @@ import type { NewVolfile, ServedProgram, StageStats, Started } from './stage-mes
 import type { DumpSection } from './control/stage-dump.ts';
 import { copied, type Datagram, type WorkerInput } from './worker.ts';
 
+/** How long the stage may take to answer, with statistics and about an object. */
 const STATS_MS = 1000;
 const OBJECT_MS = 6000;
 
@@ -21,7 +22,8 @@ export interface RemoteStageOptions {
   readonly input: WorkerInput;
   readonly mounts: MountTable;
   /**
-   * Called for each connection that is closed, with its client's address; for a retired stage, for all of them at once.
+   * Called for each connection that is closed, with its client's address. When a stage is retired, it is called for all
+   * of its connections at once.
    */
   readonly left: (address: string) => void;
   /** Called when the thread has ended without having been told to. */
@@ -31,7 +33,7 @@ export interface RemoteStageOptions {
 export class RemoteStage {
   readonly number: number;
   readonly seen: StageSeen;
-  /** Resolves when its thread has ended. */
+  /** Resolves when the thread of the stage has ended. */
   readonly exited: Promise<void>;
   /** The path of the stage's thread below /proc: `PID/task/TID`; `undefined` until it is known. */
   thread: string | undefined;
@@ -73,8 +75,8 @@ export class RemoteStage {
   }
 
   /**
-   * Starts the thread and waits until the stage is up. `born` is given it before that.
-   * @throws what keeps it from starting; or, if it was {@link retire}d meanwhile, that
+   * Starts the thread and waits until the stage is up. `born` is called with the stage before that.
+   * @throws {Error} the stage cannot start, or was retired meanwhile (see {@link retire})
    */
   static async start(options: RemoteStageOptions, born: (stage: RemoteStage) => void): Promise<RemoteStage> {
     const stage = new RemoteStage(options);

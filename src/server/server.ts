@@ -47,7 +47,7 @@ const EARLY_MAX = 1024;
 export class Server implements AsyncDisposable {
   config: ServerConfig;
   readonly log: Log;
-  /** What is served where. */
+  /** The programs and the ports on which they are served. */
   readonly ports = new PortTable();
   readonly startedAt = new Date();
   readonly verifiers = new WriteVerifiers();
@@ -81,10 +81,12 @@ export class Server implements AsyncDisposable {
     });
     this.#parts = parts;
     this.#text = config.text;
-    this.#failed.promise.catch(() => {});
+    this.#failed.promise.catch(() => {}); // a stage may die before `failed` is awaited
   }
 
-  /** @throws {VolfileError} and whatever keeps it from listening; nothing is left running then */
+  /**
+   * Starts the server. If that fails, nothing is left running. @throws {VolfileError}, or what keeps it from listening
+   */
   static async start(config: ServerConfig, parts: Parts, log: Log): Promise<Server> {
     const server = new Server(config, await planServer(config), parts, log);
     try {
@@ -145,20 +147,21 @@ export class Server implements AsyncDisposable {
     return this.#stages!.dump();
   }
 
-  /** Reports what a caller finds at a path; the stage of its client looks it up. */
+  /** Reports what a caller finds at a path. The stage of its client looks it up. */
   objectAt(question: ObjectQuestion): Promise<ObjectReport> {
     return this.#stages!.of(question.client).objectAt(question);
   }
 
   /**
-   * Another volfile takes over in all stages or in none. It is read when the reloads before have ended, so that of two
-   * reloads the later one never brings an older text. @throws {VolfileError} and what `read` throws; nothing has changed
+   * Replaces the volfile in all stages or in none. The new one is read when earlier reloads have ended, so that the
+   * later one of two reloads never brings an older text. If it fails, nothing has changed.
+   * @throws {VolfileError}, or what `read` throws
    */
   reload(read: () => Promise<string>): Promise<void> {
     return this.#reloads.run(async () => this.#reload(await read()));
   }
 
-  /** Takes no new call, answers those under way, closes all. Safe to call twice. */
+  /** Takes no new calls, answers those under way, and closes everything. Safe to call twice. */
   stop(): Promise<void> {
     for (const { fd } of this.#early?.splice(0) ?? []) close(fd);
     return (this.#stopped ??= this.#running.disposeAsync());
@@ -242,6 +245,7 @@ export class Server implements AsyncDisposable {
     for (const accepted of early) this.#stages!.deal(accepted);
   }
 
+  /** Hands an accepted connection to its stage, or keeps it until the stages are up. */
   #take(accepted: Accepted): void {
     if (this.#early === undefined) this.#stages!.deal(accepted);
     else if (this.#early.length < EARLY_MAX && this.#stopped === undefined) this.#early.push(accepted);
@@ -283,7 +287,7 @@ export class Server implements AsyncDisposable {
   }
 }
 
-/** The names of the options that differ and are read only when the server starts. */
+/** Returns the names of the options that differ and are read only when the server starts. */
 function changedAtStart(before: NfsOptionValues, after: NfsOptionValues): string[] {
   const names = Object.keys(OPTIONS) as (keyof NfsOptionValues)[];
   return names

@@ -1,4 +1,4 @@
-/** What the main thread and the stages tell each other: plain data, since it is posted from thread to thread. */
+/** What the main thread and the stages send each other. It is plain data, since it is posted from thread to thread. */
 import type { WatchMemory } from '../graph/live/brick-watch.ts';
 import type { ReplyCacheStats } from '../rpcsvc/duplicates/reply-cache.ts';
 import type { ClientStats } from '../rpcsvc/stage.ts';
@@ -12,13 +12,14 @@ export interface ServedProgram {
   readonly udp: boolean;
 }
 
+/** The statistics of a stage. */
 export interface StageStats {
   readonly stage: number;
   readonly connections: number;
   readonly clients: readonly ClientStats[];
   readonly replies: ReplyCacheStats;
   readonly graph: GraphStats;
-  /** For how many milliseconds the stage has not answered; the rest is then what it reported last. */
+  /** How long the stage has not answered, in milliseconds. The other values are then those that it reported last. */
   readonly silentMs?: number;
 }
 

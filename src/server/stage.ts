@@ -1,4 +1,6 @@
-/** One event loop with all it needs to answer calls: its own graph, programs and connections. */
+/**
+ * A stage: one event loop with all that it needs to answer calls, which are its own graph, programs and connections.
+ */
 import { Graph } from '../graph/graph.ts';
 import type { GraphSource } from '../graph/plan.ts';
 import { planGraph } from '../graph/plan.ts';
@@ -54,6 +56,7 @@ export class ServerStage {
   readonly service: Service;
   /** Answers a datagram's call, if its program is served in datagrams. */
   readonly answer: Answer;
+  /** The same service, with only those programs that are served over UDP. */
   readonly #udp: Service;
   readonly #stopping = new AbortController();
   readonly #stage: Stage;
@@ -128,12 +131,12 @@ export class ServerStage {
     };
   }
 
-  /** For a state dump. */
+  /** Returns this stage's part of a state dump. */
   dump(): DumpSection[] {
     return stageDump(this.stats(), this.#live.current);
   }
 
-  /** Brings up another volfile's graph beside the present one. @throws {VolfileError} nothing has changed */
+  /** Brings up another volfile's graph beside the present one. @throws {VolfileError} it cannot be brought up */
   async prepare({ text, bricks }: NewVolfile): Promise<void> {
     const watch = { ...this.graph.env.watch!, bricks };
     const next = await this.#live.prepare(sourceOf(this.#config, text), { watch });
@@ -145,7 +148,7 @@ export class ServerStage {
     }
   }
 
-  /** The prepared graph takes over. The calls in the old one finish in the background. */
+  /** Makes the prepared graph serve. The calls in the old one finish in the background. */
   commit(): void {
     if (this.#prepared === undefined) return; // the stage is stopping
     const { next, programs } = this.#prepared;
@@ -155,7 +158,7 @@ export class ServerStage {
     void next.commit();
   }
 
-  /** The prepared graph, if there is one, is taken down again. */
+  /** Takes down the prepared graph, if there is one. */
   async drop(): Promise<void> {
     const prepared = this.#prepared;
     this.#prepared = undefined;
@@ -170,7 +173,7 @@ export class ServerStage {
   }
 }
 
-/** The programs of all masters of a graph. */
+/** Returns the programs of all masters of a graph. */
 function programsOf({ tops, gate }: Graph): ProgramRegistry {
   const programs = tops.flatMap(top => (top instanceof Master ? top.programs() : []));
   return new ProgramRegistry(programs.map(program => gated(program, gate)));
@@ -180,7 +183,7 @@ function overUdp(programs: ProgramRegistry): ProgramRegistry {
   return new ProgramRegistry([...programs].filter(({ udp }) => udp));
 }
 
-/** The master through which NFS is served, of which a server's graph has one. See {@link planServer}. */
+/** Returns the master through which NFS is served. {@link planServer} ensures that a graph has exactly one. */
 function nfsOf({ tops }: Graph): NfsServer {
   return tops.find(top => top instanceof NfsServer)!;
 }

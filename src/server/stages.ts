@@ -28,9 +28,10 @@ export interface StagesOptions {
   readonly died: (error: Error) => void;
 }
 
-/** A connection that was handed to a stage. The key is the number of its descriptor. */
+/** A connection that was handed to a stage. */
 interface Dealt {
   readonly stage: RemoteStage;
+  /** The identity of the socket, to recognise it when its descriptor's number has been reused. */
   readonly socket: string | undefined;
 }
 
@@ -44,7 +45,9 @@ export class Stages {
     back: ({ brick }) => this.#options.log.info({ brick }, 'the file system answers again'),
   });
   readonly #stages: RemoteStage[] = [];
+  /** The connections by the numbers of their descriptors. */
   readonly #dealt = new Map<number, Dealt>();
+  /** The number of the next stage. */
   #number = 0;
   #text: string;
   #planned: Planned;
@@ -64,7 +67,7 @@ export class Stages {
     const stages = new Stages(options, planned);
     try {
       for (let i = 0; i < options.config.stages; i++) {
-        // One failure tells all that needs to be told.
+        // One after the other, so that the first failure ends the start. The bricks of stage 0 repair damaged indexes.
         stages.#stages.push(await stages.#start());
       }
       return stages;
@@ -83,13 +86,14 @@ export class Stages {
     return this.#hangs.hangs;
   }
 
-  /** The stage that a client's address hashes to. A client's calls, inodes and limits thus stay together. */
+  /** Returns the stage that a client's address hashes to, so that a client's calls, inodes and limits stay together. */
   of(address: string): RemoteStage {
     let hash = 0;
     for (let i = 0; i < address.length; i++) hash = (hash * 31 + address.charCodeAt(i)) >>> 0;
     return this.#stages[hash % this.#stages.length]!;
   }
 
+  /** Hands a connection to the stage of its client. */
   deal(accepted: Accepted): void {
     const stage = this.of(accepted.address);
     this.#dealt.set(accepted.fd, { stage, socket: socketOf(accepted.fd) });
@@ -105,7 +109,9 @@ export class Stages {
     return Promise.all(this.#stages.map(stage => stage.dump()));
   }
 
-  /** Replaces the volfile in all stages or in none. @throws {VolfileError} nothing has changed */
+  /**
+   * Replaces the volfile in all stages or in none. @throws {VolfileError} it cannot be used, and nothing has changed
+   */
   async reload(text: string, planned: Planned): Promise<void> {
     const stages = [...this.#stages];
     const next = { text, bricks: this.#hangs.numbersFor(planned.plan) };
@@ -161,11 +167,11 @@ export class Stages {
     });
   }
 
+  /** Starts a stage in place of another one, trying until it succeeds; `undefined` if the server is stopping. */
   async #successor(stage: RemoteStage): Promise<RemoteStage | undefined> {
     while (!this.#stopping) {
       const text = this.#text;
       try {
-        // One try after the other.
         const next = await this.#start();
         if (!this.#stopping && text === this.#text) return next;
         void next.stop(); // another volfile has taken over meanwhile
@@ -177,6 +183,7 @@ export class Stages {
     return undefined;
   }
 
+  /** Ends a connection, unless its descriptor has been closed. */
   #end(fd: number): void {
     const dealt = this.#dealt.get(fd)!;
     this.#dealt.delete(fd);

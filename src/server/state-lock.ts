@@ -12,6 +12,7 @@ import { isProcess, pidNamespace } from '../sys/process/processes.ts';
 
 const { O_CREAT, O_RDWR } = constants;
 const NAME = 'lock';
+/** The most bytes of an owner's description. */
 const BYTES_MAX = 16 * 1024;
 /**
  * How often taking the lock is tried. The owner describes itself in the file just after it has taken the lock, so the
@@ -28,7 +29,7 @@ export interface Owner {
   /** The path of the first export, and the number of further ones. */
   readonly serves: string;
   readonly more: number;
-  /** `host:port` */
+  /** The address on which it listens, `host:port`. */
   readonly listens: string;
 }
 
@@ -54,8 +55,7 @@ export class StateLock implements AsyncDisposable {
     };
     let other: Owner | undefined;
     for (let tries = 0; tries < TRIES && other === undefined; tries++) {
-      if (tries > 0) await sleep(TRY_MS); // the owner is just writing
-      // One try after the other.
+      if (tries > 0) await sleep(TRY_MS); // the owner may be writing its description
       const taken = await tryOnce(path, own).catch((cause: Error) => {
         const message = `the state directory ${stateDir} cannot be locked: ${cause.message}`;
         throw cause instanceof ForeignFileError
@@ -91,7 +91,7 @@ async function tryOnce(path: string, owner: Owner): Promise<FileHandle | string>
     }
     locked = await isStillAt(file, path);
     if (!locked) return '';
-    await say(file, owner);
+    await writeOwner(file, owner);
     return file;
   } finally {
     if (!locked) await file.close();
@@ -99,7 +99,7 @@ async function tryOnce(path: string, owner: Owner): Promise<FileHandle | string>
 }
 
 /** Writes the owner's description of itself. On a full disk the lock holds without it. */
-async function say(file: FileHandle, owner: Owner): Promise<void> {
+async function writeOwner(file: FileHandle, owner: Owner): Promise<void> {
   const text = Buffer.from(`${JSON.stringify(owner)}\n`);
   try {
     await file.truncate();
@@ -123,6 +123,7 @@ function ownerIn(text: string): Owner | undefined {
   return namespace !== pidNamespace() || isProcess(pid!) ? (owner as Owner) : undefined;
 }
 
+/** Describes the owner in an error message. */
 function described(owner: Owner | undefined): string {
   if (owner === undefined) return 'another bricknfs';
   const { pid, namespace, serves, more, listens } = owner;

@@ -1,4 +1,4 @@
-/** The folder of the server's own that survives restarts: the key of file handles, rmtab, the bricks' indexes. */
+/** The state directory, which keeps the key of file handles, the rmtab file and the bricks' indexes across restarts. */
 import { randomBytes } from 'node:crypto';
 import { readdirSync, type Stats } from 'node:fs';
 import { link, lstat, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
@@ -7,9 +7,13 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import { openOwn, removeTemporaries, temporaryName, writeNew } from '../sys/files/own-files.ts';
 
 const KEY_BYTES = 16;
+/** The bits of a mode that let users other than the owner write, and those that give them any access. */
 const OTHERS_WRITE = 0o022;
 const OTHERS_ANY = 0o077;
-/** The mode of a directory that everybody may write to: the sticky bit, and write permission for others. */
+/**
+ * The bits of a directory in which everybody may make files and only their owners may remove them: the sticky bit, and
+ * write permission for others.
+ */
 const EVERYBODYS = 0o1002;
 
 /**
@@ -102,7 +106,10 @@ function refuseForeign(path: string, { uid }: Stats, what: string): void {
   throw new StateDirError(`${found}: "chown ${own} ${path}", or choose another with --state-dir`);
 }
 
-/** As mkdir -p. Node's own never ends where the kernel says that a directory which is there is not (/proc). */
+/**
+ * Makes the directory and those above it, like mkdir -p. Node's recursive mkdir never ends where mkdir(2) answers
+ * ENOENT although the directory above exists, as in /proc.
+ */
 async function makeDir(path: string): Promise<void> {
   const isHere = (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
@@ -146,7 +153,7 @@ async function keyAbove(stateDir: string): Promise<Buffer | undefined> {
   try {
     return await read(join(dirname(stateDir), 'handle.key'));
   } catch {
-    return undefined; // there is none that could have been used
+    return undefined; // there is no key that an earlier server could have used
   }
 }
 
@@ -165,6 +172,7 @@ async function makeKey(path: string, key: Buffer): Promise<void> {
 
 const MOUNT_ANEW = 'without it a new one is made, and all clients have to mount anew';
 
+/** Reads the key at this path. */
 async function read(path: string): Promise<Buffer> {
   await using file = await openOwn(path);
   const found = await file.stat();

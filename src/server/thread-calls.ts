@@ -1,4 +1,4 @@
-/** Calls between threads: one side names a method of the other's and gets its result or its error. */
+/** Calls between threads: each side calls methods of the other one by name, and gets the result or the error. */
 import type { MessagePort, Worker } from 'node:worker_threads';
 import { VolfileError } from '../volfile/volfile-error.ts';
 
@@ -19,6 +19,7 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+/** One side of the calls between two threads. */
 export class ThreadCalls {
   readonly #port: MessagePort | Worker;
   readonly #waiting = new Map<number, Waiting>();
@@ -34,6 +35,7 @@ export class ThreadCalls {
     });
   }
 
+  /** Calls a method of the other side. Rejects with the error that it throws, or when the other thread has ended. */
   call<R>(method: string, argument?: unknown): Promise<R> {
     if (this.#gone) return Promise.reject(this.#gone);
     const id = ++this.#id;

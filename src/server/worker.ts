@@ -1,4 +1,4 @@
-/** A stage in a thread of its own: what the main thread tells it, and what it asks of the main thread. */
+/** Runs a stage in a thread of its own, with the messages between it and the main thread. */
 import { existsSync, readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { WatchMemory } from '../graph/live/brick-watch.ts';
@@ -55,7 +55,7 @@ export async function runWorker(programsOf: HostParts['programsOf']): Promise<vo
       try {
         await (await started.promise).stop();
       } finally {
-        setImmediate(() => port.close()); // also of a stage that could not start and that nothing waits for any more
+        setImmediate(() => port.close()); // also if the stage could not start, or was given up meanwhile
       }
     },
   });

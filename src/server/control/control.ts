@@ -1,6 +1,7 @@
 /**
- * The control socket: a unix socket for the command line of the same user. A request is a line of JSON,
- * `{"method": "status", "params": {…}}`, its answer one too: `{"result": …}` or `{"error": "…"}`. One for a connection.
+ * The control socket: a unix socket for the command line of the same user. A request is a line of JSON:
+ * `{"method": "status", "params": {…}}`. So is the answer: `{"result": …}` or `{"error": "…"}`. Each connection takes one
+ * request.
  */
 import { once } from 'node:events';
 import { chmod, lstat, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
@@ -10,7 +11,7 @@ import type { Log } from '../../log.ts';
 
 export type ControlMethods = Readonly<Record<string, (params: unknown) => unknown>>;
 
-/** What a request may not do, said to who asked. */
+/** A fault of a request. Its message is sent as the answer. */
 export class ControlError extends Error {
   override name = 'ControlError';
 }
@@ -23,10 +24,14 @@ const REQUEST_CHARS_MAX = 64 * 1024;
 const WAITING_MAX = 16;
 /** How many requests may be under way at a time. */
 const ANSWERED_MAX = 16;
+/** How long a client may take to send its request. */
 const REQUEST_MS = 5_000;
 /** How long a client may take to read its answer. */
 const ANSWER_MS = 30_000;
-/** Longer paths do not fit into sun_path, and are silently cut by some; it is made a bit deeper than it ends up. */
+/**
+ * The longest path of a control socket, in bytes. The address of a unix socket (sun_path) has room for 107, and longer
+ * ones may silently be cut. The socket is made at a longer path than the one that it is moved to.
+ */
 const PATH_BYTES_MAX = 107 - '.XXXXXX/s'.length;
 const OWNER_ONLY = 0o600;
 
@@ -57,7 +62,7 @@ export class ControlSocket implements AsyncDisposable {
     return control;
   }
 
-  /** The socket is gone then. Safe to call twice. */
+  /** Ends all connections and removes the socket. Safe to call twice. */
   close(): Promise<void> {
     return (this.#closed ??= new Promise(resolve => {
       this.#server.close(() => void this.#remove().then(resolve));
@@ -76,8 +81,8 @@ export class ControlSocket implements AsyncDisposable {
   }
 
   /**
-   * Never, not even for a moment, is it open to others: it is made in a folder that is closed to them, and moved. (The
-   * umask is no way: it is the whole process's, and other stages are making files.)
+   * Makes the socket in a directory that is closed to other users and moves it from there, so that it is never open to
+   * them. The umask cannot be used for this: it belongs to the whole process, and stages are making files meanwhile.
    */
   async #listen(): Promise<void> {
     const closed = await mkdtemp(`${this.path}.`);
@@ -93,6 +98,7 @@ export class ControlSocket implements AsyncDisposable {
     }
   }
 
+  /** Reads one request and answers it. */
   #serve(socket: Socket, methods: ControlMethods, log: Log): void {
     this.#open.add(socket);
     this.#waiting.add(socket);
@@ -132,6 +138,7 @@ export class ControlSocket implements AsyncDisposable {
   }
 }
 
+/** Runs the method that a line asks for. */
 async function answer(line: string, methods: ControlMethods, log: Log): Promise<object> {
   let method = '';
   try {
@@ -160,7 +167,10 @@ function parse(line: string): { method: string; params?: unknown } {
   return request as { method: string; params?: unknown };
 }
 
-/** @throws {Error} somebody answers there, or it is no socket of ours to remove */
+/**
+ * Removes a socket at which no process listens any more.
+ * @throws {Error} a process listens there, or something else than a socket is there
+ */
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;

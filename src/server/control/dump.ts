@@ -15,7 +15,7 @@ const OWNER_ONLY = 0o600;
 
 /** How many dumps the state directory keeps, those of earlier servers included. The oldest are removed. */
 const KEPT_MAX = 10;
-/** Descriptors whose kinds are counted. */
+/** How many descriptors have their kinds counted. */
 const LOOKED_AT_MAX = 10_000;
 
 const NAME = /^bricknfs\.\d+\.dump\.(\d+)\.(\d{3})$/;
@@ -33,6 +33,7 @@ export async function writeDump(server: Server, version: string): Promise<string
   return path;
 }
 
+/** Removes the oldest dumps, so that there is room for one more. */
 async function makeRoom(dir: string): Promise<void> {
   const age = (name: string) => Number(NAME.exec(name)!.slice(1).join(''));
   const names = (await readdir(dir)).filter(name => NAME.test(name)).sort((a, b) => age(b) - age(a));
@@ -92,6 +93,7 @@ function openDescriptors(): DumpSection {
   return ['descriptors', { open: fds.length, limit: descriptorLimit(), ...Object.fromEntries(counts) }];
 }
 
+/** Returns the kind of a descriptor: `path` for a file, otherwise such as `socket` or `anon_inode`. */
 function kindOf(fd: string): string {
   try {
     const link = readlinkSync(`/proc/self/fd/${fd}`);

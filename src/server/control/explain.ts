@@ -45,6 +45,7 @@ export interface Explanation {
   readonly object?: ObjectReport;
 }
 
+/** What the rules say. */
 interface Asked {
   readonly explanation: Explanation;
   /** The export and the names below it to look up, if the rules admit the caller. */
@@ -52,7 +53,7 @@ interface Asked {
   readonly rest?: readonly string[];
 }
 
-/** Applies the rules, without a look at the disk. */
+/** Applies the rules, without asking the graph. */
 export async function explainRules(
   exports: PathTree<Export>,
   known: readonly string[],
@@ -127,6 +128,7 @@ function decisionOf(explanation: Explanation, object: ObjectReport, { client, pa
   return { reason, access: { mode: 'read-only', by: 'its file system', where: ON_DISK } };
 }
 
+/** Says what is granted: `read, write and execute`. */
 function verbs({ granted = '', type }: ObjectReport): string {
   const words = [
     ...(granted.includes('r') ? ['read'] : []),

@@ -1,4 +1,4 @@
-/** What the control socket answers. */
+/** The methods that the control socket answers. */
 import { isIP } from 'node:net';
 import type { ControlMethods } from './control.ts';
 import { ControlError } from './control.ts';
@@ -15,9 +15,10 @@ export function controlMethods(server: Server, version: string): ControlMethods 
   };
 }
 
+/** The most groups that a question about a caller may have. */
 const GROUPS_MAX = 1024;
 
-/** @throws {ControlError} */
+/** Checks the parameters of `explain`. @throws {ControlError} */
 function questionOf(params: unknown): Question {
   const { client, port, path, uid, gid, groups } = (params ?? {}) as Record<string, unknown>;
   const isId = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;

@@ -1,4 +1,4 @@
-/** Tells what is at a path and what a caller may do with it. A stage answers this, since it has the graph. */
+/** Reports what is at a path and what a caller may do with it. A stage answers this, since it has the graph. */
 import { errnoOf } from '../../errno.ts';
 import type { Frame, Identity } from '../../graph/frame.ts';
 import { Access } from '../../graph/fops.ts';
@@ -21,7 +21,7 @@ export interface ObjectQuestion {
   readonly dir: readonly string[];
   /** The names from there on, which the caller looks up. */
   readonly names: readonly string[];
-  /** The export refuses changes, by an option or a layer. */
+  /** Whether the export refuses changes, because of an option or a layer. */
   readonly readOnly: boolean;
 }
 
@@ -39,10 +39,11 @@ export interface ObjectReport {
   readonly gid?: number;
   /** What the graph lets the caller do with it: `rwx`, with - for what it does not. */
   readonly granted?: string;
-  /** The file system is mounted read-only, or a layer says so of it. */
+  /** Whether the file system is mounted read-only, or a layer makes it so. */
   readonly readOnly?: boolean;
 }
 
+/** How long the look-up may take. */
 const LOOKUP_MS = 5000;
 
 export async function objectAt(nfs: NfsServer, asked: ObjectQuestion): Promise<ObjectReport> {
@@ -81,13 +82,14 @@ export async function objectAt(nfs: NfsServer, asked: ObjectQuestion): Promise<O
   }
 }
 
-/** The ids with which a stage makes the caller's calls. */
+/** Returns the ids with which a stage makes the caller's calls. */
 async function actingAs({ identity, auxGids }: ObjectQuestion): Promise<Identity> {
   if (!canSwitch) return SERVER;
   const { uid, gid } = identity;
   return auxGids ? { uid, gid, groups: await groupsOf(uid, gid) } : identity;
 }
 
+/** Errors that mean that nothing is at the path. */
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ESTALE']);
 
 const TYPES: Readonly<Record<FileType, string>> = {

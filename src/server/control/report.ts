@@ -1,4 +1,4 @@
-/** What the server tells of itself, to the control socket: plain data. */
+/** What the server reports about itself on the control socket, as plain data. */
 import { fromWire } from '../../wire-text.ts';
 import { hostPort } from '../../rpc/address.ts';
 import type { ReplyCacheStats } from '../../rpcsvc/duplicates/reply-cache.ts';
@@ -11,7 +11,7 @@ import { mergeVolumes, type VolumeStats } from './stats.ts';
 
 export interface ExportReport {
   readonly volume: string;
-  /** Within the volume. */
+  /** The directory's path within the volume, from `/`. */
   readonly directory: string;
   readonly paths: readonly string[];
   readonly access: 'read-write' | 'read-only';
@@ -25,12 +25,15 @@ export interface ExportReport {
   readonly up?: boolean;
 }
 
+/** The statistics of one fop at one xlator. */
 export interface FopReport {
   readonly fop: string;
   readonly calls: number;
   readonly errors: number;
   readonly underWay: number;
-  /** Microseconds; p50 and p99 are the upper ends of the histogram's buckets, powers of two. */
+  /**
+   * Times are in microseconds. The percentiles are the upper ends of buckets of a histogram, which are powers of two.
+   */
   readonly usMean: number;
   readonly usP50: number;
   readonly usP99: number;
@@ -68,9 +71,9 @@ export interface StatusReport {
     readonly callsUnderWay: number;
     readonly heapBytes: number;
     readonly bufferBytes: number;
-    /** Kept for clients that ask again. */
+    /** The replies that are kept for retries. */
     readonly replies: ReplyCacheStats;
-    /** For how many milliseconds the stage has not answered; the rest is then what it reported last. */
+    /** How long the stage has not answered, in milliseconds. The other values are then those that it reported last. */
     readonly silentMs?: number;
   }[];
   readonly clients: readonly {

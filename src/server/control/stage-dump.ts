@@ -1,4 +1,4 @@
-/** A stage's part of a state dump: sections of names and values, as plain data. */
+/** Makes a stage's part of a state dump: sections of names and values, as plain data. */
 import { FileType } from '../../graph/iatt.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { DumpValues } from '../../graph/xlator.ts';

@@ -1,4 +1,4 @@
-/** What a graph has counted: plain data, that another thread or process can be sent. */
+/** What a graph has counted, as plain data that can be sent to another thread or process. */
 import type { Graph } from '../../graph/graph.ts';
 import { subtree } from '../../graph/subtree.ts';
 import type { Xlator } from '../../graph/xlator.ts';
@@ -10,18 +10,18 @@ import { type IoStatsSnapshot, mergeIoStats } from '../../xlators/debug/io-stats
 export interface VolumeStats {
   readonly name: string;
   readonly up: boolean;
-  /** The trouble of the stage's xlators that the operator should know of now. */
+  /** What the operator should know of now about the stage's xlators, see `Xlator.trouble`. */
   readonly troubles: readonly string[];
   readonly inodes: InodeTableStats;
-  /** Of each debug/io-stats on the way to the brick, by the xlator's name, the topmost first. */
+  /** The statistics of each debug/io-stats on the way to the brick, by the xlator's name, the topmost first. */
   readonly io: Readonly<Record<string, IoStatsSnapshot>>;
 }
 
 export interface GraphStats {
   readonly volumes: readonly VolumeStats[];
-  /** Calls in the graph. */
+  /** The number of calls in the graph. */
   readonly callsUnderWay: number;
-  /** Bytes of this thread's heap that are used, and of buffers outside of it. */
+  /** How many bytes of this thread's heap are used, and of buffers outside of the heap. */
   readonly heapBytes: number;
   readonly bufferBytes: number;
 }
@@ -50,7 +50,7 @@ function ioOf(top: Xlator): Record<string, IoStatsSnapshot> {
   return Object.fromEntries(counting.map(xlator => [xlator.name, xlator.stats()]));
 }
 
-/** The volumes of several stages as if there were one. A volume is up where all stages have it up. */
+/** Merges the statistics of several stages by volume. A volume is up if it is up in all stages. */
 export function mergeVolumes(stages: readonly GraphStats[]): VolumeStats[] {
   const byName = Map.groupBy(
     stages.flatMap(({ volumes }) => volumes),
@@ -65,7 +65,7 @@ export function mergeVolumes(stages: readonly GraphStats[]): VolumeStats[] {
     return {
       name,
       up: parts.every(({ up }) => up),
-      // Each stage reports what it sees itself; the lines of the first stand for all.
+      // Every stage notices the same troubles, so those of the first are enough.
       troubles: parts[0]!.troubles,
       inodes: {
         inodes: sum('inodes'),
