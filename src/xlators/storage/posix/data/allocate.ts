@@ -12,7 +12,7 @@ import { type Brick, iattNow } from '../brick.ts';
 import { withWcc } from '../failure.ts';
 import { permitted } from '../permission.ts';
 import { clearSetId, openFile } from './files.ts';
-import { refuseOthers, refuseRange } from './read.ts';
+import { refuseRange, requireFile } from './read.ts';
 
 export const PUNCH = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 export const ZERO = FALLOC_FL_ZERO_RANGE;
@@ -26,7 +26,7 @@ export async function allocate(
   offset: number,
   length: number,
 ): Promise<Wcc> {
-  refuseOthers(inode.type);
+  requireFile(inode.type);
   refuseRange(offset, length);
   const { objects } = brick;
   const { identity } = frame;

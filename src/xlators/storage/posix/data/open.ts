@@ -13,7 +13,7 @@ import type { Stat } from '../../../../sys/files/statx.ts';
 import type { Brick } from '../brick.ts';
 import type { PosixObject } from '../objects/object.ts';
 import { permitted } from '../permission.ts';
-import { refuseOthers } from './read.ts';
+import { requireFile } from './read.ts';
 import { truncateTo } from '../setattr.ts';
 
 /** The bits of the flags of open(2) that tell reading from writing. */
@@ -24,20 +24,20 @@ const O_ACCMODE = 3;
  * always may, as in READ and WRITE.
  * @throws {FsError} EACCES
  */
-export function mayOpen(object: PosixObject, seen: Stat, fd: number, identity: Identity, flags: number): void {
+export function checkOpen(object: PosixObject, seen: Stat, fd: number, identity: Identity, flags: number): void {
   const mode = flags & O_ACCMODE;
   const mask = mode === O_RDONLY ? Access.READ : mode === O_WRONLY ? Access.WRITE : Access.READ | Access.WRITE;
   const owns = (seen.mode & S_IFMT) === S_IFREG && seen.uid === uidOf(identity);
   if (!owns && permitted(object, seen, fd, identity, mask) !== mask) throw fsError('EACCES', 'open');
 }
 
-/** Opens an object for the caller, as far as {@link mayOpen} allows it, and truncates it if O_TRUNC is set. */
+/** Checks an open by the caller as {@link checkOpen} does, and truncates the file if O_TRUNC is set. */
 export function openFor(brick: Brick, frame: Frame, inode: Inode, flags: number, type?: FileType): void {
   if (type === FileType.DIR && inode.type !== FileType.DIR) throw fsError('ENOTDIR', 'opendir');
-  if (type === undefined) refuseOthers(inode.type);
+  if (type === undefined) requireFile(inode.type);
   const { objects } = brick;
   const object = objects.of(inode);
   const seen = objects.stat(object);
-  mayOpen(object, seen, objects.fd(object), frame.identity, flags);
+  checkOpen(object, seen, objects.fd(object), frame.identity, flags);
   if ((flags & O_TRUNC) !== 0) truncateTo(brick, object, seen, frame.identity, 0);
 }

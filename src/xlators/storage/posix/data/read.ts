@@ -29,7 +29,7 @@ export function read(
   size: number,
   offset: number,
 ): ReadReply | Promise<ReadReply> {
-  refuseOthers(inode.type);
+  requireFile(inode.type);
   // No file reaches that far, so the answer is the end of the file.
   if (offset > Number.MAX_SAFE_INTEGER) offset = Number.MAX_SAFE_INTEGER;
   refuseRange(offset, 0);
@@ -50,8 +50,8 @@ export function read(
   }
 }
 
-/** Refuses objects that are no regular files. */
-export function refuseOthers(type: FileType): void {
+/** Throws unless the object is a regular file, which alone has data. */
+export function requireFile(type: FileType): void {
   if (type === FileType.REG) return;
   throw fsError(type === FileType.DIR ? 'EISDIR' : 'EINVAL', 'only a file has data');
 }

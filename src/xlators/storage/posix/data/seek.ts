@@ -9,11 +9,11 @@ import { uidOf } from '../../../../sys/process/identity.ts';
 import type { Brick } from '../brick.ts';
 import { permitted } from '../permission.ts';
 import { openFile } from './files.ts';
-import { refuseOthers, refuseRange } from './read.ts';
+import { refuseRange, requireFile } from './read.ts';
 
 /** Returns where data, or a hole, begins at `offset` or after it. ENXIO past the end. */
 export function seek(brick: Brick, frame: Frame, inode: Inode, offset: number, what: 'data' | 'hole'): number {
-  refuseOthers(inode.type);
+  requireFile(inode.type);
   refuseRange(offset, 0);
   const { objects } = brick;
   const { identity } = frame;

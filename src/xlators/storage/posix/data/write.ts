@@ -16,7 +16,7 @@ import type { Descriptor } from '../objects/descriptors.ts';
 import { clearSetId, openFile, syncFile } from './files.ts';
 import type { PosixObject } from '../objects/object.ts';
 import { keepGrant, permitted } from '../permission.ts';
-import { refuseOthers, refuseRange } from './read.ts';
+import { refuseRange, requireFile } from './read.ts';
 import { withWcc } from '../failure.ts';
 
 /** A write to memory that takes longer had to wait for the disk, since too much is not yet written back. */
@@ -94,7 +94,7 @@ export async function writeStable(
 
 /** Opens the file if the caller may write to it. Its owner may, whatever the mode says. */
 function prepare(brick: Brick, { identity }: Frame, inode: Inode): Target {
-  refuseOthers(inode.type);
+  requireFile(inode.type);
   const { objects } = brick;
   const object = objects.of(inode);
   const seen = objects.stat(object);
@@ -204,7 +204,7 @@ function writeSome(fd: number, data: Buffer, at: number, offset: number): Promis
 
 /** Makes durable what was written, and returns the attributes of before and after that. */
 export async function commit(brick: Brick, inode: Inode, dataOnly: boolean): Promise<Wcc> {
-  refuseOthers(inode.type);
+  requireFile(inode.type);
   const { objects } = brick;
   await brick.syncs.enter();
   try {

@@ -11,8 +11,8 @@ import { cName } from '../../../../sys/files/names.ts';
 import { type Stat, statName } from '../../../../sys/files/statx.ts';
 import { typeOfMode } from '../attributes.ts';
 import type { Brick } from '../brick.ts';
-import { mayOpen } from '../data/open.ts';
-import { refuseOthers } from '../data/read.ts';
+import { checkOpen } from '../data/open.ts';
+import { requireFile } from '../data/read.ts';
 import type { PosixObject } from '../objects/object.ts';
 import { truncateTo } from '../setattr.ts';
 
@@ -74,8 +74,8 @@ export function existing(
   if (isNew || (how.mode === 'exclusive' && !isFile)) throw fsError('EEXIST', 'create');
   const object = objects.named(fd, bytes, seen);
   if (flags !== undefined) {
-    refuseOthers(typeOfMode(seen.mode));
-    mayOpen(object, seen, objects.fd(object), frame.identity, flags);
+    requireFile(typeOfMode(seen.mode));
+    checkOpen(object, seen, objects.fd(object), frame.identity, flags);
   }
   if (how.mode === 'exclusive') {
     if (hasVerifier(seen, how.verifier)) return object;
