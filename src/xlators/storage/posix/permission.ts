@@ -14,7 +14,7 @@ const GRANT_MS = 1000;
  * tell whether an ACL has changed since the kernel was asked.
  */
 const TICK_MS = 20;
-/** The same for file systems that keep whole seconds. */
+/** How long the ctime does not tell that on a file system that keeps times in whole seconds. */
 const COARSE_TICK_MS = 2000;
 
 const asks = (fd: number, mask: number): boolean => faccessat2(fd, EMPTY, mask, AT_EACCESS | AT_EMPTY_PATH) === 0;

@@ -94,7 +94,7 @@ export class Accesses {
       caller.byExport.set(on, { access, untilMs: Math.min(untilMs, lastsMs) });
       return access;
     };
-    if (!on.rules.auxGids || !isSomebody(on, credentials)) return admit(credentials, Infinity);
+    if (!on.rules.auxGids || !keepsItsIds(on, credentials)) return admit(credentials, Infinity);
     const { uid, gid } = credentials;
     const known = this.#groups.known(uid, gid, peer.address);
     if (known !== undefined) return admit({ ...credentials, groups: known.groups }, known.untilMs);
@@ -117,6 +117,6 @@ export class Accesses {
 }
 
 /** Whether the caller acts with the ids that it claims, and not as the anonymous user. */
-function isSomebody(on: Export, credentials: Credentials): boolean {
+function keepsItsIds(on: Export, credentials: Credentials): boolean {
   return credentials.flavor !== auth_flavor.AUTH_NONE && squashed(on, credentials).uid === credentials.uid;
 }
