@@ -222,7 +222,7 @@ t.test('an option that is read at the start keeps its value in whatever graph co
     [4, 2],
   ]) {
     const more = `option level ${level}\n option size ${size}\n option port 5`;
-    await (await live.prepare(source('one', more))).commit(); // oxlint-disable-line no-await-in-loop -- in order
+    await (await live.prepare(source('one', more))).commit();
     t.equal(levelOf(live), level);
     t.equal(portOf(live), 1);
   }

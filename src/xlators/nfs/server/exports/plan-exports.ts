@@ -85,11 +85,20 @@ function volumeExports<V extends ExportedVolume>(volume: V, source: Source): Exp
     const names = namesOf(toWire(dir));
     const id = dirId(names);
     const paths = [own, ...also].map(path => [path, ...names].join('/'));
-    if (exports.some(other => other.id === id)) throw VolfileError.expected(where, 'each directory once', dir);
+    const other = exports.find(one => one.id === id);
+    if (other !== undefined) throw sameId(where, other.path, dir, names);
     const named = { value: hosts, option, where };
     exports.push({ id, volume, dir: names, path: `/${names.join('/')}`, paths, hosts: named, rules });
   }
   return exports;
+}
+
+/** The error for two exports with one id: the same directory twice or, seldom, two whose ids are equal by chance. */
+function sameId(where: string, path: string, dir: string, names: readonly string[]): VolfileError {
+  if (path === `/${names.join('/')}`) return VolfileError.expected(where, 'each directory once', dir);
+  // An id is part of all handles of its export, so that none of the two can get another one.
+  const expected = 'directories whose ids in file handles differ (rename one, or export it as a volume of its own)';
+  return VolfileError.expected(where, expected, `${path} and ${dir}, which have the same`);
 }
 
 /** Makes the id of an exported directory (`Export.id`) from its path. It is never 0, which is the whole volume's id. */
