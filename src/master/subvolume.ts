@@ -32,6 +32,8 @@ export class Subvolume {
   #up = false;
   /** How often the child has gone down. */
   #downs = 0;
+  /** How many questions are under way about the tree of a child that came up. */
+  #asking = 0;
   #last: GraphEvent | undefined;
 
   private constructor(top: Xlator, tree: Buffer | undefined, { host, log, inodes }: SubvolumeOptions) {
@@ -68,9 +70,9 @@ export class Subvolume {
     return this.top.readOnlyBy;
   }
 
-  /** Whether its tree is not known because a brick below does not answer. */
+  /** Whether its tree is not known because a brick below does not answer, or has just come up and is being asked. */
   get isUnknown(): boolean {
-    return this.#volume.tree === undefined && this.#hangs;
+    return this.#volume.tree === undefined && (this.#asking > 0 || this.#hangs);
   }
 
   /** Resolves when it has come up, or at once if a brick below is known to hang. */
@@ -113,11 +115,14 @@ export class Subvolume {
 
   async #cameUp(): Promise<void> {
     const downs = this.#downs;
+    this.#asking++;
     try {
       await this.identify();
       if (this.#downs === downs) this.#isUp();
     } catch (err) {
       this.#log.warn({ err, volume: this.name }, 'the volume cannot be identified');
+    } finally {
+      this.#asking--;
     }
   }
 

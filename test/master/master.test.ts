@@ -19,9 +19,19 @@ class Disk extends Memory {
   }
 }
 
+/** A brick that does not know its tree at first. */
+class LateDisk extends Disk {
+  override treeId: Buffer | undefined = undefined;
+}
+
 class Door extends Master {}
 
-const registry = { ...TEST_XLATORS, 'test/disk': async () => Disk, 'test/door': async () => Door };
+const registry = {
+  ...TEST_XLATORS,
+  'test/disk': async () => Disk,
+  'test/late-disk': async () => LateDisk,
+  'test/door': async () => Door,
+};
 
 const TWO = `
 volume one type test/disk end-volume
@@ -153,6 +163,23 @@ t.test('a volume whose tree is not known is up, and its master ready, when the t
   await new Promise(resolve => setImmediate(resolve));
   t.match(lines.at(-1), { volume: 'one', msg: 'the volume cannot be identified' });
 });
+
+t.test(
+  'a volume that has just come up is unknown until it has told its tree: its handles are not stale yet',
+  async t => {
+    const { front, disk } = await setup(t, TWO.replace('test/disk', 'test/late-disk'));
+    const one = front.subvolumes.get('one')!;
+    await turn();
+    t.notOk(one.isUnknown, 'the brick was asked and has none');
+    disk('one').treeId = Buffer.alloc(16, 1);
+    disk('one').notify({ kind: 'child-up' });
+    t.ok(one.isUnknown, 'it is being asked');
+    await turn();
+    t.notOk(one.isUnknown);
+    t.ok(one.volume.tree);
+    t.ok(one.up);
+  },
+);
 
 t.test('a master without a host is refused', async t => {
   await t.rejects(graphOf(t, TWO, { registry }), { message: /cannot start: expected an environment with a host/ });
