@@ -21,7 +21,7 @@ const MEMORY_LIMIT = 128 * MiB;
  */
 const RSS_MAX = MEMORY_LIMIT + 128 * MiB + 128 * MiB;
 /** What may remain of it for a while: the heap of an idle server shrinks only at its next collections. */
-const RECOVERY = { rssBytes: 128 * MiB, descriptors: 16 };
+const RECOVERY = { rssBytes: 160 * MiB, descriptors: 16 };
 /**
  * The slowest hundredth of another client's calls may take twice as long as in quiet. Where the machine is shared with
  * the attacker, which uses a core of its own, the scheduler may let that client wait longer.
