@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { isProcess } from '#src/sys/process/processes.ts';
 import { bricknfs, folders, Output, serving } from '../../cli/harness.ts';
 import { listeningPorts } from '../../support/listening.ts';
 
@@ -87,6 +88,7 @@ t.test('with --daemon neither the command nor the server opens a debugger', asyn
     await sleep(300);
     t.strictSame(listeningPorts(pid), [port]);
     process.kill(pid, 'SIGKILL');
+    while (isProcess(pid)) await sleep(10); // the next server would find the pid file of one that runs
   }
 });
 
