@@ -1,4 +1,4 @@
-/** A volfile made out: every volume with its class and its options, before anything is started. */
+/** Finds the class and the options of every volume of a volfile, before anything is started. */
 import { applyOverrides } from '../volfile/overrides.ts';
 import { type ReadOptions, readOptions } from './options/read-options.ts';
 import { didYouMean } from '../volfile/did-you-mean.ts';

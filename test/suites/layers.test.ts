@@ -13,6 +13,7 @@ import { ALL_FOPS, Xlator } from '#src/graph/xlator.ts';
 import type { XLATORS } from '#src/xlators/registry.ts';
 import { envOf, frame, keptLog, stackOf, TEST_XLATORS, volumeOf } from '../support/graph.ts';
 import { gfidOf, iattOf } from '../support/iatt.ts';
+import { STATFS } from '../support/statfs.ts';
 import { ARGS } from './pass-through.ts';
 
 /**
@@ -111,21 +112,7 @@ function answersWith(notes: Note): Answers {
     readdir: list,
     readdirp: list,
     fsyncdir: undefined,
-    statfs: {
-      bytesTotal: 1,
-      bytesFree: 1,
-      bytesAvailable: 1,
-      filesTotal: 1,
-      filesFree: 1,
-      filesAvailable: 1,
-      nameMax: 255,
-      linkMax: 127,
-      fileSizeMax: 1,
-      timeGranularity: 1,
-      caseInsensitive: false,
-      readOnly: false,
-      xdata: up,
-    },
+    statfs: { ...STATFS, xdata: up },
     getxattr: xattrs,
     fgetxattr: xattrs,
     setxattr: undefined,

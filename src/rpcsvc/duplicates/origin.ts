@@ -1,6 +1,6 @@
 /**
- * The connection that a call came from, as far as the reply cache must know it. An origin outlives its connection, so
- * it holds nothing else of it.
+ * The connection that a call came from, as far as the reply cache must know it. An origin outlives its connection, and
+ * holds nothing of it after its end.
  */
 
 /**
@@ -22,7 +22,7 @@ export class Origin {
   #state: OriginState = 'open';
   /** Asks the kernel, while the connection is open. */
   #look: (() => OriginState) | undefined;
-  /** When the connection ended, on the clock of `performance.now()`; `Infinity` while it is open. */
+  /** When the end of the connection was handled, on the clock of `performance.now()`; `Infinity` until then. */
   endedAt = Infinity;
 
   /**
@@ -68,5 +68,5 @@ export function mayAskAgain(earlier: Origin, later: Origin, now: number): boolea
   // Otherwise any user of the client could get a reply that was meant for root, from an export that refuses such ports.
   if (earlier.port < PRIVILEGED_PORTS && later.port >= PRIVILEGED_PORTS) return false;
   if (earlier.port === later.port) return true;
-  return state === 'broken' && (earlier.endedAt === Infinity || now - earlier.endedAt <= ELSEWHERE_MS_MAX);
+  return state === 'broken' && now - earlier.endedAt <= ELSEWHERE_MS_MAX;
 }

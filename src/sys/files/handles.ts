@@ -36,7 +36,7 @@ export const handle = {
 };
 
 /**
- * How often a handle is opened again after ENOMEM. Linux answers so for a handle of an object that is gone while another
+ * How often at most a handle is opened that is answered with ENOMEM. Linux answers so for a handle of an object that is gone while another
  * process makes an object that gets the same inode number; a moment later it answers ESTALE.
  */
 const TRIES = 100;
@@ -49,9 +49,8 @@ export function openHandle(mountFd: number, type: number, bytes: Buffer, at: num
   scratch.writeUInt32LE(length, 0);
   scratch.writeInt32LE(type, 4);
   bytes.copy(scratch, HEAD, at, at + length);
-  let fd = openByHandleAt(mountFd, scratch, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  for (let tries = 1; fd < 0 && tries < TRIES && errno() === ERRNO.ENOMEM; tries++) {
-    fd = openByHandleAt(mountFd, scratch, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  for (let left = TRIES; ; left--) {
+    const fd = openByHandleAt(mountFd, scratch, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 || left === 1 || errno() !== ERRNO.ENOMEM) return fd;
   }
-  return fd;
 }

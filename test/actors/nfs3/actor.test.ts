@@ -16,6 +16,7 @@ import { Xlator } from '#src/graph/xlator.ts';
 import { silent } from '#src/log.ts';
 import type { Call } from '#src/rpcsvc/actor.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
+import { STATFS } from '../../support/statfs.ts';
 import { volumeOver } from '../../support/volume.ts';
 import { arbitraryOf } from '../../support/codecs/arbitrary.ts';
 import { gfidOf, iattOf } from '../../support/iatt.ts';
@@ -98,20 +99,7 @@ const ANSWERS: Partial<Record<Fop, unknown>> = {
   fsync: wcc,
   readdir: { entries: [{ name: 'a', ino: 1n, cookie: 1n }], eof: true, iatt },
   readdirp: { entries: [{ name: 'a', ino: 1n, cookie: 1n, iatt }], eof: true, iatt },
-  statfs: {
-    bytesTotal: 1,
-    bytesFree: 1,
-    bytesAvailable: 1,
-    filesTotal: 1,
-    filesFree: 1,
-    filesAvailable: 1,
-    nameMax: 255,
-    linkMax: 127,
-    fileSizeMax: 2 ** 63,
-    timeGranularity: 1,
-    caseInsensitive: false,
-    readOnly: false,
-  },
+  statfs: { ...STATFS, fileSizeMax: 2 ** 63 },
 };
 
 const actors = Object.entries(

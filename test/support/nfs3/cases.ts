@@ -1,5 +1,5 @@
 /** Tables of NFS3 cases about one object, and what all procedures on one object refuse alike. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
@@ -58,6 +58,18 @@ export const refused = (status: string) => (path: string) => `${status} ${postOp
 export const unchanged = (status: string) => (path: string, before: string) => `${status} ${wcc(before, path)}`;
 /** The failure arm with a wcc_data if the brick was not asked, so that nothing from before the call is known. */
 export const unasked = (status: string) => (path: string) => `${status} ${unseen(path)}`;
+
+/** Tests that a call on a file that chattr(1) has made immutable is refused with PERM. Returns the path of the file. */
+export async function refusesImmutable(t: Test, served: ServedNfs, proc: number, rest: string): Promise<string> {
+  const path = join(served.dir, 'immutable');
+  makeFile(path);
+  const handle = opaque(await served.handle('immutable'));
+  execFileSync('chattr', ['+i', path]);
+  t.teardown(() => execFileSync('chattr', ['-i', path]));
+  const before = wccAttr(path);
+  await expectNfs3(t, served, proc, `${handle} ${rest}`, () => unchanged(ERR.PERM)(path, before));
+  return path;
+}
 
 export interface ObjectCase {
   readonly name: string;

@@ -33,16 +33,53 @@ export interface ListingProcedure {
     dir: string,
     how?: { readonly cookie?: bigint; readonly count?: number; readonly verifier?: string; readonly auth?: string },
   ) => Promise<Page>;
+  /** The bytes that an entry takes in the reply. */
+  readonly entryBytes: (entry: Listed) => number;
   /** The length of a page that has about 30 entries. */
   readonly pageBytes: number;
 }
 
 export function listingCases(t: Test, procedure: ListingProcedure): void {
+  countCases(t, procedure);
   pageCases(t, procedure);
   cookieCases(t, procedure);
   changeCases(t, procedure);
   accessCases(t, procedure);
   refusalCases(t, procedure);
+}
+
+function countCases(t: Test, { list, entryBytes }: ListingProcedure): void {
+  t.test('every count: no reply is longer, none could hold one entry more, TOOSMALL if none fits', async t => {
+    const wrong: string[] = [];
+    const served = await serveNfs(t);
+    makeFiles(served.dir, ['a', 'bb', 'ccc', 'dddd', 'eeeee', 'f'.repeat(255)]);
+    const root = await served.handle('');
+    const { entries, bytes } = await list(served, root);
+    t.equal(
+      bytes,
+      entries.reduce((sum, entry) => sum + entryBytes(entry), LIST_BYTES),
+    );
+    for (const from of [0, 1, 4, entries.length]) {
+      const cookie = from === 0 ? 0n : entries[from - 1]!.cookie;
+      const rest = entries.slice(from);
+      for (let count = 0; count <= bytes + 8; count++) {
+        let size = LIST_BYTES;
+        const fitting = rest.filter(entry => (size += entryBytes(entry)) <= count);
+        const page = await list(served, root, { cookie, count });
+        if (LIST_BYTES > count || (fitting.length === 0 && rest.length > 0)) {
+          if (page.status !== 10_005)
+            wrong.push(`count ${count} behind ${from}: TOOSMALL expected, got ${page.status}`);
+          continue;
+        }
+        if (page.status !== 0 || page.bytes > count)
+          wrong.push(`count ${count}: status ${page.status}, ${page.bytes} bytes`);
+        if (page.entries.length !== fitting.length || page.eof !== (fitting.length === rest.length)) {
+          wrong.push(`count ${count} behind ${from}: ${page.entries.length} of ${fitting.length}, eof ${page.eof}`);
+        }
+      }
+    }
+    t.strictSame(wrong, []);
+  });
 }
 
 function pageCases(t: Test, { proc, argsOf, list, pageBytes }: ListingProcedure): void {

@@ -42,6 +42,15 @@ export async function expectMade(
   return { mode: (mode & 0o7777).toString(8), uid, gid, rdev, path };
 }
 
+/** Tests that an object made in a setgid directory gets the directory's group. `mode` is what it has then. */
+export async function makesInSetgid(t: Test, { proc, argsOf }: Making, mode: string): Promise<void> {
+  const served = await serveNfs(t);
+  chownSync(served.dir, 0, 2000);
+  chmodSync(served.dir, 0o2777);
+  const made = await expectMade(t, served, proc, argsOf, 'new', authSys(1000, 1001));
+  t.match(made, { mode, uid: 1000, gid: 2000 });
+}
+
 /**
  * Tests everything that these procedures refuse alike, with the failure arm of each, and that nothing is left behind.
  */

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { authSys, type ServedNfs, serveNfs } from '../../../support/nfs.ts';
-import { expectMade, type Making, makesEveryName, refusesToMake } from '../../../support/nfs3/make.ts';
+import { expectMade, type Making, makesEveryName, makesInSetgid, refusesToMake } from '../../../support/nfs3/make.ts';
 import * as nfs3 from '../../../support/nfs3/common.ts';
 import { ERR, NO_SATTR, unseen } from '../../../support/nfs3/common.ts';
 import {
@@ -119,13 +119,9 @@ t.test('modes and owners', async t => {
 const makes755 = (t: Test, served: ServedNfs, auth: string) =>
   expectMade(t, served, MKDIR, (dir, name) => argsOf(dir, name, MODE_755), 'new', auth);
 
-t.test('in a setgid directory the new one gets its group and setgid', async t => {
-  const served = await serveNfs(t);
-  chownSync(served.dir, 0, 2000);
-  chmodSync(served.dir, 0o2777);
-  const made = await makes755(t, served, authSys(1000, 1001));
-  t.match(made, { mode: '2755', uid: 1000, gid: 2000 });
-});
+t.test('in a setgid directory the new one gets its group and setgid', t =>
+  makesInSetgid(t, { ...making, argsOf: (dir, name) => argsOf(dir, name, MODE_755) }, '2755'),
+);
 
 t.test('in a directory that belongs to a group of the caller', async t => {
   const served = await serveNfs(t);

@@ -1,9 +1,9 @@
 /** MKNOD, procedure 11 (RFC 1813, 3.3.11). */
-import { chmodSync, chownSync, lstatSync } from 'node:fs';
+import { chmodSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { authSys, serveNfs } from '../../../support/nfs.ts';
-import { expectMade, type Making, makesEveryName, refusesToMake } from '../../../support/nfs3/make.ts';
+import { expectMade, type Making, makesEveryName, makesInSetgid, refusesToMake } from '../../../support/nfs3/make.ts';
 import * as nfs3 from '../../../support/nfs3/common.ts';
 import { ERR, NO_SATTR, unseen } from '../../../support/nfs3/common.ts';
 import {
@@ -154,13 +154,7 @@ t.test('types, modes and owners', async t => {
   }
 });
 
-t.test('in a setgid directory the object gets its group', async t => {
-  const served = await serveNfs(t);
-  chownSync(served.dir, 0, 2000);
-  chmodSync(served.dir, 0o2777);
-  const made = await expectMade(t, served, MKNOD, making.argsOf, 'new', authSys(1000, 1001));
-  t.match(made, { mode: '600', uid: 1000, gid: 2000 });
-});
+t.test('in a setgid directory the object gets its group', t => makesInSetgid(t, making, '600'));
 
 t.test('names of 255 bytes and of every byte', t => makesEveryName(t, making));
 t.test('what MKDIR, SYMLINK and MKNOD refuse alike', t => refusesToMake(t, making));

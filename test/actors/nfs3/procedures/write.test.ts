@@ -24,6 +24,7 @@ import {
   MEMBER,
   needsRoot,
   notImmutable,
+  refusesImmutable,
   notExt4,
   type ObjectCase,
   objectCases,
@@ -35,18 +36,7 @@ import {
   unasked,
   unchanged,
 } from '../../../support/nfs3/cases.ts';
-import {
-  accepted,
-  call,
-  expectNfs3,
-  expectReply,
-  opaque,
-  postOp,
-  text,
-  wcc,
-  wccAttr,
-  word,
-} from '../../../support/wire.ts';
+import { accepted, call, expectReply, opaque, postOp, text, wcc, wccAttr, word } from '../../../support/wire.ts';
 
 const WRITE = 7;
 const UNSTABLE = '00000000';
@@ -460,14 +450,7 @@ t.test('the attributes before the write are those of the disk, also after a chan
 });
 
 t.test('a file that chattr(1) has made immutable: PERM', { skip: notImmutable(served.dir) }, async t => {
-  const path = join(served.dir, 'immutable');
-  makeFile(path);
-  const handle = opaque(await served.handle('immutable'));
-  execFileSync('chattr', ['+i', path]);
-  t.teardown(() => execFileSync('chattr', ['-i', path]));
-  const before = wccAttr(path);
-  await expectNfs3(t, served, WRITE, `${handle} ${J}`, () => unchanged(ERR.PERM)(path, before));
-  untouched(t, path);
+  untouched(t, await refusesImmutable(t, served, WRITE, J));
 });
 
 t.test('a read-only volume refuses: ROFS', async t => {
