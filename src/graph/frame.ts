@@ -4,6 +4,15 @@ import type { Identity } from '../sys/process/identity.ts';
 
 export type { Identity };
 
+/** The times that a fop sets, which replicas must not each take from a clock of their own. */
+export interface FopTimes {
+  /** Which times are set: the bits of GlusterFS's credentials. 1 ctime, 2 mtime, 4 atime, and the same of the parent: 8, 16, 32. */
+  readonly flags: number;
+  /** Seconds since 1970. */
+  readonly sec: number;
+  readonly nsec: number;
+}
+
 /** Immutable, and shared by all calls of one caller on one connection. */
 export interface Frame {
   readonly identity: Identity;
@@ -15,6 +24,13 @@ export interface Frame {
   readonly lkOwner?: Buffer;
   /** The process at the client, which is named as the holder of a lock. */
   readonly pid?: number;
+  /**
+   * The fop is a layer's own (`own-frame.ts`) and not its caller's: a GlusterFS brick that squashes root does not squash
+   * it.
+   */
+  readonly internal?: boolean;
+  /** Set by features/utime. Absent: the brick's own times hold. */
+  readonly times?: FopTimes;
   /** The cookies of listings must fit in 32 bits instead of 63; a brick that cannot do this answers EOVERFLOW. */
   readonly narrowCookies?: boolean;
 }

@@ -1,5 +1,6 @@
 import type { GraphEvent } from '../../graph/event.ts';
 import type { OptionTable } from '../../graph/options.ts';
+import { FsError } from '../../errno.ts';
 import { Xlator } from '../../graph/xlator.ts';
 
 /** A layer over several children. It knows which of them are up, and is up itself when enough of them are. */
@@ -15,6 +16,13 @@ export abstract class Cluster<O extends OptionTable = OptionTable> extends Xlato
 
   /** Called when a child has come up, again perhaps, or gone down. What is cached of its state no longer holds. */
   protected childChanged(_child: number): void {}
+
+  /** All children belong to the same volume, so any of them can tell which it is. */
+  override volumeId(): Promise<Buffer> {
+    const child = this.children.find((_, i) => this.up[i]);
+    if (child === undefined) return Promise.reject(new FsError('ENOTCONN', `ENOTCONN: no child of ${this.name} is up`));
+    return child.volumeId();
+  }
 
   /** Passes on what is of no single child. Of `child-up` and `child-down` it sends its own. */
   override notify(event: GraphEvent, from?: Xlator): void {

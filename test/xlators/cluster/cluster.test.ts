@@ -104,3 +104,14 @@ t.test('several children are asked, and each result stands by itself', async t =
   ]);
   t.equal((await quorum.discoverAt([0])).length, 1);
 });
+
+t.test('any child that is up tells which volume it is', async t => {
+  const { quorum, send } = await setup(t);
+  const [a, b] = await Promise.all(quorum.children.map(child => child.volumeId()));
+  t.strictSame(await quorum.volumeId(), a);
+  send('a', 'child-down');
+  t.strictSame(await quorum.volumeId(), b);
+  send('b', 'child-down');
+  send('c', 'child-down');
+  await t.rejects(quorum.volumeId(), { code: 'ENOTCONN' });
+});
