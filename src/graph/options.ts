@@ -259,6 +259,11 @@ export function showOption<T>(of: Option<T>, value: T): string {
 export type ForeignOption =
   /** The option limits no access and has no effect here; a warning says so and gives this reason. */
   | { readonly ignored: string }
+  /**
+   * As `ignored`, for what GlusterFS writes into volfiles unasked, or what no user of this server would miss. It is
+   * named in one line together with all others of its kind, and its reason stands in the documentation.
+   */
+  | { readonly unused: string }
   /** The option stops the start; this says what to write in place of it. */
   | { readonly instead: string };
 

@@ -3,6 +3,8 @@ import { applyOverrides } from '../volfile/overrides.ts';
 import { type ReadOptions, readOptions } from './options/read-options.ts';
 import { didYouMean } from '../volfile/did-you-mean.ts';
 import { FILE_TYPE, loadUserXlator } from './user-xlator.ts';
+import { foreignClass, leaveOut } from './options/left-out.ts';
+import type { ForeignTable } from './options.ts';
 import { parseVolfile, printVolfile, type Stanza } from '../volfile/volfile.ts';
 import { shown, VolfileError } from '../volfile/volfile-error.ts';
 import { isForOthers, judgeUnknown } from './options/unknown-options.ts';
@@ -15,6 +17,8 @@ export interface GraphSource {
   /** Its path: for messages, and `type file:…` is relative to its folder. */
   readonly file: string;
   readonly registry: Registry;
+  /** Types of other software's layers: those that do nothing here, and those that are refused. */
+  readonly foreign?: ForeignTable;
   /** `NAME.OPTION=VALUE`, as --xlator-option has them. */
   readonly overrides?: readonly string[];
 }
@@ -37,6 +41,8 @@ export interface Plan {
   readonly tops: readonly PlannedVolume[];
   /** One line each: options that have no effect, volumes that are not used. */
   readonly warnings: readonly string[];
+  /** One line, or none: layers and options of GlusterFS that have no effect here. */
+  readonly notes: readonly string[];
 }
 
 async function classOf(stanza: Stanza, source: GraphSource): Promise<XlatorClass> {
@@ -44,6 +50,8 @@ async function classOf(stanza: Stanza, source: GraphSource): Promise<XlatorClass
   if (type.startsWith(FILE_TYPE)) return loadUserXlator(type, source.file, typeWhere);
   const known = Object.keys(source.registry);
   if (!known.includes(type)) {
+    const foreign = foreignClass(stanza, source.foreign ?? {});
+    if (foreign !== undefined) return foreign;
     const expected = `a type that is known (${known.join(', ')}, or file:PATH)`;
     throw VolfileError.expected(typeWhere, expected, `${shown(type)}${didYouMean(type, known)}`);
   }
@@ -91,10 +99,13 @@ function readOnlyBy(
  * @throws {VolfileError} one line with `file:line` and what was expected
  */
 export async function planGraph(source: GraphSource): Promise<Plan> {
-  const stanzas = applyOverrides(parseVolfile(source.text, source.file), source.overrides ?? []);
+  const written = applyOverrides(parseVolfile(source.text, source.file), source.overrides ?? []);
+  const classes = new Map<string, XlatorClass>();
+  for (const stanza of written) classes.set(stanza.name, await classOf(stanza, source));
+  const { stanzas, types } = leaveOut(written, classes);
   const planned = new Map<string, PlannedVolume>();
   for (const stanza of stanzas) {
-    const xlatorClass = await classOf(stanza, source);
+    const xlatorClass = classes.get(stanza.name)!;
     checkChildren(stanza, xlatorClass);
     const read = readOptions(xlatorClass.options ?? {}, stanza, xlatorClass.foreign);
     const by = readOnlyBy(stanza, xlatorClass, read.values, planned);
@@ -119,7 +130,29 @@ export async function planGraph(source: GraphSource): Promise<Plan> {
     ),
   ];
   const taken = new Set(volumes.flatMap(({ read }) => [...read.origins.values()]));
-  return { volumes: volumes.map(volume => withoutOthers(volume, taken)), tops, warnings };
+  return {
+    volumes: volumes.map(volume => withoutOthers(volume, taken)),
+    tops,
+    warnings,
+    notes: noteOf(types, volumes),
+  };
+}
+
+/** Names, in one line, what GlusterFS has written and has no effect here. */
+function noteOf(types: readonly string[], volumes: readonly PlannedVolume[]): string[] {
+  const options = new Map<string, Set<string>>();
+  for (const { stanza, read } of volumes) {
+    for (const name of types.includes(stanza.type) ? [] : read.unused) {
+      if (!options.has(stanza.type)) options.set(stanza.type, new Set());
+      options.get(stanza.type)!.add(name);
+    }
+  }
+  const named = [...options].map(([type, names]) => `${[...names].sort().join(', ')} (${type})`);
+  const parts = [
+    ...(types.length > 0 ? [`layers that do nothing here: ${types.join(', ')}`] : []),
+    ...(named.length > 0 ? [`options without effect here: ${named.join(', ')}`] : []),
+  ];
+  return parts.length > 0 ? [`${parts.join('; ')} (bricknfs options TYPE tells why)`] : [];
 }
 
 /** The effective graph: the volfile with the overrides in it. */

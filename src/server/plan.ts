@@ -10,6 +10,7 @@ import { type ExportPlan, planExports } from '../xlators/nfs/server/exports/plan
 import { NfsServer } from '../xlators/nfs/server/nfs-server.ts';
 import { waysAround } from '../xlators/nfs/server/exports/ways-around.ts';
 import type { NfsOptionValues } from '../xlators/nfs/server/options.ts';
+import { FOREIGN_LAYERS } from '../xlators/foreign.ts';
 import { XLATORS } from '../xlators/registry.ts';
 
 export interface Planned extends ExportPlan {
@@ -22,7 +23,13 @@ export interface Planned extends ExportPlan {
  * @throws {VolfileError}
  */
 export async function planServer({ text, file, overrides }: Omit<GraphSource, 'registry'>): Promise<Planned> {
-  const plan = await planGraph({ text, file, registry: XLATORS, ...(overrides && { overrides }) });
+  const plan = await planGraph({
+    text,
+    file,
+    registry: XLATORS,
+    foreign: FOREIGN_LAYERS,
+    ...(overrides && { overrides }),
+  });
   const { stanza, read } = nfsOf(plan);
   await checkDirectories(plan);
   const byName = new Map(plan.volumes.map(volume => [volume.stanza.name, volume]));

@@ -19,6 +19,7 @@ import { PeerLog } from '../peer-log.ts';
 import { Stage } from '../rpcsvc/stage.ts';
 import type { NfsHost } from '../xlators/nfs/server/nfs-host.ts';
 import { NfsServer } from '../xlators/nfs/server/nfs-server.ts';
+import { FOREIGN_LAYERS } from '../xlators/foreign.ts';
 import { XLATORS } from '../xlators/registry.ts';
 import type { ServerConfig } from './config.ts';
 import { gated } from './gated.ts';
@@ -189,5 +190,5 @@ function nfsOf({ tops }: Graph): NfsServer {
 }
 
 function sourceOf({ file, overrides }: ServerConfig, text: string): GraphSource {
-  return { text, file, overrides, registry: XLATORS };
+  return { text, file, overrides, registry: XLATORS, foreign: FOREIGN_LAYERS };
 }

@@ -36,11 +36,13 @@ export const check = command({
         options: Object.fromEntries([...stanza.options].map(([key, { value }]) => [key, value])),
         subvolumes: stanza.subvolumes.map(({ name }) => name),
       }));
-      process.stdout.write(`${JSON.stringify({ volumes, exports: reports, warnings: plan.warnings }, undefined, 2)}\n`);
+      process.stdout.write(
+        `${JSON.stringify({ volumes, exports: reports, warnings: plan.warnings, notes: plan.notes }, undefined, 2)}\n`,
+      );
       return args.strict ? strictExitCode(plan.warnings) : EXIT.OK;
     }
     process.stdout.write(bytesOfText(`${printPlan(plan)}\n${exportTable(reports)}`));
-    for (const warning of plan.warnings) process.stderr.write(`${warning}\n`);
+    for (const line of [...plan.warnings, ...plan.notes]) process.stderr.write(`${line}\n`);
     return args.strict ? strictExitCode(plan.warnings) : EXIT.OK;
   },
 });

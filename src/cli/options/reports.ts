@@ -5,6 +5,7 @@ import { FILE_TYPE, loadUserXlator } from '../../graph/user-xlator.ts';
 import type { XlatorClass } from '../../graph/xlator.ts';
 import { didYouMean } from '../../volfile/did-you-mean.ts';
 import { XLATORS } from '../../xlators/registry.ts';
+import { FOREIGN_LAYERS } from '../../xlators/foreign.ts';
 import { usageError } from '../failure.ts';
 
 export interface OptionReport {
@@ -27,6 +28,8 @@ export interface ForeignReport {
   readonly name: string;
   /** Why it has no effect here. */
   readonly ignored?: string;
+  /** The same, for one that needs no warning. */
+  readonly unused?: string;
   /** What to write in place of it. */
   readonly instead?: string;
 }
@@ -41,6 +44,12 @@ export interface XlatorReport {
   readonly foreign: readonly ForeignReport[];
 }
 
+/** Reports on the layers of GlusterFS that are not built here. */
+export const FOREIGN_REPORTS: readonly ForeignReport[] = Object.entries(FOREIGN_LAYERS).map(([name, rule]) => ({
+  name,
+  ...rule,
+}));
+
 /** Reports on all xlators of this project, in the order of their types. */
 export function reportAll(): Promise<XlatorReport[]> {
   return Promise.all(Object.entries(XLATORS).map(async ([type, load]) => reportOf(type, await load())));
@@ -53,6 +62,11 @@ export async function reportType(type: string): Promise<XlatorReport> {
     return reportOf(type, await loadUserXlator(type, here, dirname(here)));
   }
   const known = Object.keys(XLATORS);
+  const foreign = FOREIGN_REPORTS.find(({ name }) => name === type);
+  if (foreign !== undefined) {
+    const doc = `A layer of GlusterFS that is not built here: it ${foreignText(foreign)}.`;
+    return { type, doc, subvolumes: { min: 1 }, options: [], foreign: [] };
+  }
   if (!Object.hasOwn(XLATORS, type)) {
     throw usageError(`expected a type (${known.join(', ')}, or file:PATH), found "${type}"${didYouMean(type, known)}`);
   }
@@ -90,3 +104,9 @@ const shownName = (key: string): string => key.replace('*', 'VOLUME');
 
 /** The default as a volfile would have it; empty if there is none. */
 const defaultOf = (option: Option<unknown>): string => showOption(option, option.default);
+
+/** What becomes of an option or a layer of other software, as a phrase. */
+export function foreignText({ ignored, unused, instead }: Omit<ForeignReport, 'name'>): string {
+  const reason = ignored ?? unused;
+  return reason === undefined ? `stops the start; write ${instead}` : `has no effect, since ${reason}`;
+}

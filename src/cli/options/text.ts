@@ -1,7 +1,7 @@
 /** The options of xlators as text for a terminal. */
 import { printable } from '../table.ts';
 import type { Effect } from '../../graph/options.ts';
-import type { OptionReport, XlatorReport } from './reports.ts';
+import { foreignText, type OptionReport, type XlatorReport } from './reports.ts';
 
 /** When a change takes effect, in words that follow "a change takes effect". */
 const EFFECTS: Readonly<Record<Effect, string>> = {
@@ -47,10 +47,6 @@ export function factsOf(option: OptionReport): [label: string, text: string][] {
   if (aliases.length > 0) facts.push(['Other names', aliases.join(', ')]);
   if (limitsAccess) facts.push(['Limits access', 'yes; in a layer that does not take it, it stops the start']);
   return facts;
-}
-
-export function foreignText({ ignored, instead }: XlatorReport['foreign'][number]): string {
-  return ignored === undefined ? `stops the start; write ${instead}` : `has no effect, since ${ignored}`;
 }
 
 export function subvolumesText({ min, max }: XlatorReport['subvolumes']): string {

@@ -16,6 +16,8 @@ export interface ReadOptions<O extends OptionTable> {
   /** Where each option was set (`file:line`), by its name in the volfile. Options left at their defaults are absent. */
   readonly origins: ReadonlyMap<string, string>;
   readonly unknown: readonly UnknownOption[];
+  /** The names of options that are set and have no effect, of the kind that needs no warning. */
+  readonly unused: readonly string[];
   /** One line for each option that is set and has no effect. */
   readonly warnings: readonly string[];
 }
@@ -32,14 +34,24 @@ function checkTwin(name: string, setting: Setting, twin: string, stanza: Stanza)
   throw new VolfileError(setting.where, `expected one of ${twin} and ${name}, which are the same option, found both`);
 }
 
-function foreignOption(name: string, foreign: ForeignTable): ForeignOption | undefined {
+/** What the table says about an option, or about a type, of other software. */
+export function foreignRule(name: string, foreign: ForeignTable): ForeignOption | undefined {
   const key = Object.keys(foreign).find(pattern => patternOf(pattern).test(name));
   return key === undefined ? undefined : foreign[key];
 }
 
-/** Returns the warning about an option of other software. @throws {VolfileError} the option must not be ignored */
-function passedOver(name: string, { where }: Setting, option: ForeignOption, { name: volume }: Stanza): string {
+/**
+ * Returns the warning about an option of other software, if there is to be one.
+ * @throws {VolfileError} the option must not be ignored
+ */
+function passedOver(
+  name: string,
+  { where }: Setting,
+  option: ForeignOption,
+  { name: volume }: Stanza,
+): string | undefined {
   if ('instead' in option) throw VolfileError.expected(where, `${option.instead} in place of it`, shown(name));
+  if ('unused' in option) return undefined;
   return `${where}: volume ${shown(volume)}: option ${name} has no effect here: ${option.ignored}`;
 }
 
@@ -59,13 +71,19 @@ export function readOptions<O extends OptionTable>(
   const origins = new Map<string, string>();
   const setAs = new Map<string, string>();
   const unknown: UnknownOption[] = [];
+  const unused: string[] = [];
   const warnings: string[] = [];
   for (const [name, setting] of stanza.options) {
     const found = names.find(name, setting.where);
     if (!found) {
-      const passed = foreignOption(name, foreign);
-      if (passed) warnings.push(passedOver(name, setting, passed, stanza));
-      else unknown.push({ name, setting, meant: names.meant(name) });
+      const rule = foreignRule(name, foreign);
+      if (rule === undefined) {
+        unknown.push({ name, setting, meant: names.meant(name) });
+        continue;
+      }
+      const warning = passedOver(name, setting, rule, stanza);
+      if (warning === undefined) unused.push(name);
+      else warnings.push(warning);
       continue;
     }
     const { key, option, subvolume } = found;
@@ -89,5 +107,5 @@ export function readOptions<O extends OptionTable>(
     }
     values[key] = option.default;
   }
-  return { values: values as OptionValues<O>, origins, unknown, warnings };
+  return { values: values as OptionValues<O>, origins, unknown, unused, warnings };
 }
