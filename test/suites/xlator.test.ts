@@ -19,6 +19,8 @@ const registry = { ...TEST_XLATORS, 'test/witness': async () => Witness };
 xlatorSuite(t, 'memory', t => volumeOf(t, stackOf('test/memory')));
 xlatorSuite(t, 'a layer over memory', t => volumeOf(t, stackOf('test/witness', 'test/memory'), { registry }));
 
+xlatorSuite(t, 'a connection to memory', t => volumeOf(t, stackOf('test/failing', 'test/memory')));
+
 t.test('the suite has called every fop', async t => {
   t.strictSame(
     ALL_FOPS.filter(fop => !tried.has(fop)),

@@ -5,22 +5,34 @@ import { Graph } from '#src/graph/graph.ts';
 import { ROOT } from '#src/graph/identity.ts';
 import type { GraphSource } from '#src/graph/plan.ts';
 import type { Registry } from '#src/graph/registry.ts';
-import type { GraphEnv } from '#src/graph/xlator.ts';
+import type { GraphEnv, Xlator } from '#src/graph/xlator.ts';
 import type { Inode } from '#src/graph/inode.ts';
 import { InodeTable } from '#src/inode/table.ts';
-import { forgetOf } from '#src/graph/subtree.ts';
+import { forgetOf, subtree } from '#src/graph/subtree.ts';
 import { silent } from '#src/log.ts';
 import { XLATORS } from '#src/xlators/registry.ts';
+import { Failing } from './memory/failing.ts';
 import { Memory } from './memory/memory.ts';
 
-/** The xlator types of the server, and `test/memory`. */
-export const TEST_XLATORS: Registry = { ...XLATORS, 'test/memory': async () => Memory };
+/** The xlator types of the server, and those of tests: a brick in memory, and the connection to one, which may break. */
+export const TEST_XLATORS: Registry = {
+  ...XLATORS,
+  'test/memory': async () => Memory,
+  'test/failing': async () => Failing,
+};
 
 export const frame: Frame = { identity: ROOT, client: '192.0.2.1', signal: new AbortController().signal };
 
 /** An environment that logs nothing and has no state directory. */
 export function envOf(parts: Partial<GraphEnv> = {}): GraphEnv {
   return { log: silent, stateDir: '/nonexistent', stage: 0, ...parts };
+}
+
+/** The xlator of this class that the volfile calls `name`. */
+export function xlatorOf<X extends Xlator>(top: Xlator, name: string, kind: abstract new (...args: any[]) => X): X {
+  const found = subtree(top).find(xlator => xlator.name === name);
+  if (found instanceof kind) return found;
+  throw new Error(`expected ${name} to be ${kind.name}, found ${found?.type}`);
 }
 
 /** A log that keeps its lines for the test. */

@@ -17,8 +17,8 @@ export interface SetAttr {
 /** The attributes of a new object. */
 export interface NewAttr extends SetAttr {
   /**
-   * The gfid that the object is to have: 16 random bytes, the same for all its replicas. EEXIST if another object has
-   * it, EINVAL if it cannot be a gfid, EOPNOTSUPP if the brick's gfids are its own (see `XlatorClass.namesItself`).
+   * The gfid that the object is to have: 16 random bytes, the same for all its replicas. ENODATA (as
+   * GlusterFS's bricks say it) if another object has it, EINVAL if it cannot be a gfid, EOPNOTSUPP if the brick's gfids are its own (see `XlatorClass.namesItself`).
    */
   gfid?: Buffer;
 }

@@ -18,9 +18,9 @@ const BRICKS: Readonly<Record<string, BrickHas>> = {
   'test/memory': { locks: true, counters: true, chosenGfids: true, xdata: true, openFiles: true },
 };
 
-/** What the brick below `top` has. */
+/** What the bricks below `top` have, which are all of one kind. */
 export function brickHas(top: Xlator): BrickHas {
-  const types = subtree(top).flatMap(({ type, children }) => (children.length === 0 ? [type] : []));
+  const types = [...new Set(subtree(top).flatMap(({ type, children }) => (children.length === 0 ? [type] : [])))];
   const has = BRICKS[types[0]!];
   if (types.length !== 1 || has === undefined) throw new Error(`it is not known what ${types.join()} has`);
   return has;

@@ -69,7 +69,7 @@ export function chosenGfids(test: Tests): void {
         continue;
       }
       for (const [taken, code] of [
-        [root.gfid, 'EEXIST'],
+        [root.gfid, 'ENODATA'],
         [gfid.subarray(1), 'EINVAL'],
       ] as const) {
         t.equal((await failure(call({ gfid: taken }))).code, code, name);

@@ -2,7 +2,6 @@
  * A brick that keeps everything in memory: a leaf for graphs in tests. Unlike storage/posix it has locks, takes gfids
  * that are chosen for it, answers xdata and leaves notes for its inodes and fds.
  */
-import { randomBytes } from 'node:crypto';
 import { FsError } from '#src/errno.ts';
 import type { Fd, Inode } from '#src/graph/inode.ts';
 import {
@@ -23,76 +22,118 @@ import {
 import type { Frame } from '#src/graph/frame.ts';
 import { ANCESTRY_PATH } from '#src/graph/fops/virtual-xattrs.ts';
 import { O_RDONLY, O_WRONLY } from '#src/sys/constants.ts';
-import { iattOf } from './node.ts';
+import { answering } from './answers.ts';
+import type { Connection } from './cluster-locks.ts';
+import { iattOf, type Node } from './node.ts';
 import { Objects } from './objects.ts';
 import { failed, resize } from './tree.ts';
-import { addCounters, answering, getXattrs, setXattrs } from './xattrs.ts';
+import { addCounters, getXattrs, setXattrs } from './xattrs.ts';
+
+const UNLOCK_ALL = { type: 'unlock', start: 0n, length: 0n } as const;
 
 export class Memory extends Objects {
   static readonly children = [0, 0] as const;
-  /** The id of the tree, which exists once as long as it is in memory. */
-  readonly #id = randomBytes(16);
+  /** The connection to the brick, of which there is one at a time. */
+  #connection = this.#connect();
 
   override async volumeId(): Promise<Buffer> {
-    return this.#id;
+    return this.tree.store.id;
   }
 
-  override async setattr(_frame: Frame, inode: Inode, attr: SetAttr, guard?: Time): Promise<WccReply> {
+  #connect(): Connection {
+    return { contended: gfid => this.notify({ kind: 'upcall', gfid, about: 'contention' }) };
+  }
+
+  /** Breaks the connection: the brick drops all locks of this client, and those that it waits for fail. */
+  disconnect(): void {
+    this.tree.drop(this.#connection);
+    this.#connection = this.#connect();
+  }
+
+  /** The attributes of a file that was changed, with what was asked for. */
+  #changed(node: Node, change: (node: Node) => void, xdata: Xdata | undefined): WccReply {
+    return answering(this.tree, this.tree.change(node, change), node, xdata);
+  }
+
+  override async setattr(_frame: Frame, inode: Inode, attr: SetAttr, guard?: Time, xdata?: Xdata): Promise<WccReply> {
     const node = this.tree.of(inode);
     const before = iattOf(node);
     if (guard && (guard.sec !== node.ctime.sec || guard.nsec !== node.ctime.nsec)) throw failed('EAGAIN', before);
     this.tree.set(node, attr);
-    return { before, after: iattOf(node) };
+    return answering(this.tree, { before, after: iattOf(node) }, node, xdata);
   }
 
-  override fsetattr(frame: Frame, fd: Fd, attr: SetAttr): Promise<WccReply> {
-    return this.setattr(frame, fd.inode, attr);
+  override fsetattr(frame: Frame, fd: Fd, attr: SetAttr, xdata?: Xdata): Promise<WccReply> {
+    return this.setattr(frame, fd.inode, attr, undefined, xdata);
   }
 
-  override async truncate(_frame: Frame, inode: Inode, size: number): Promise<WccReply> {
-    return this.tree.change(this.tree.file(inode), node => resize(node, size));
+  override async truncate(_frame: Frame, inode: Inode, size: number, xdata?: Xdata): Promise<WccReply> {
+    return this.#changed(this.tree.file(inode), node => resize(node, size), xdata);
   }
 
-  override ftruncate(frame: Frame, fd: Fd, size: number): Promise<WccReply> {
-    return this.truncate(frame, fd.inode, size);
+  override ftruncate(frame: Frame, fd: Fd, size: number, xdata?: Xdata): Promise<WccReply> {
+    return this.truncate(frame, fd.inode, size, xdata);
   }
 
   override async readv(_frame: Frame, fd: Fd, size: number, offset: number, xdata?: Xdata): Promise<ReadReply> {
     const node = this.fileOf(fd, O_WRONLY);
     const data = Buffer.from(node.data.subarray(offset, offset + size));
     node.atime = this.tree.now();
-    return answering({ data, eof: offset + size >= node.data.length, iatt: iattOf(node) }, node, xdata);
+    return answering(this.tree, { data, eof: offset + size >= node.data.length, iatt: iattOf(node) }, node, xdata);
   }
 
-  override async writev(_frame: Frame, fd: Fd, data: Buffer, offset: number): Promise<Written> {
-    const wcc = this.tree.change(this.fileOf(fd, O_RDONLY), node => {
+  override async writev(
+    _frame: Frame,
+    fd: Fd,
+    data: Buffer,
+    offset: number,
+    _stable: Stable,
+    xdata?: Xdata,
+  ): Promise<Written> {
+    const node = this.fileOf(fd, O_RDONLY);
+    const append = Number(offset >= node.data.length);
+    const wcc = this.tree.change(node, () => {
       if (offset + data.length > node.data.length) resize(node, offset + data.length);
       data.copy(node.data, offset);
     });
-    return { ...wcc, count: data.length, stable: Stable.FILE_SYNC };
+    const answer = { ...wcc, count: data.length, stable: Stable.FILE_SYNC };
+    return answering(this.tree, answer, node, xdata, undefined, [['glusterfs.write-is-append', append]]);
   }
 
   override async flush(frame: Frame, fd: Fd): Promise<void> {
-    await this.tree.of(fd.inode).locks.posix.set(frame, { type: 'unlock', start: 0n, length: 0n }, false);
+    await this.tree.of(fd.inode).locks.posix.set(this.#connection, frame, UNLOCK_ALL, false);
   }
 
-  override async fsync(_frame: Frame, fd: Fd): Promise<WccReply> {
-    const iatt = iattOf(this.tree.of(fd.inode));
-    return { before: iatt, after: iatt };
+  override async fsync(_frame: Frame, fd: Fd, _dataOnly: boolean, xdata?: Xdata): Promise<WccReply> {
+    const node = this.tree.of(fd.inode);
+    const iatt = iattOf(node);
+    return answering(this.tree, { before: iatt, after: iatt }, node, xdata);
   }
 
-  override async fallocate(_frame: Frame, fd: Fd, _mode: number, offset: number, length: number): Promise<WccReply> {
-    return this.tree.change(this.fileOf(fd, O_RDONLY), node => {
+  override async fallocate(
+    _frame: Frame,
+    fd: Fd,
+    mode: number,
+    offset: number,
+    length: number,
+    xdata?: Xdata,
+  ): Promise<WccReply> {
+    const grow = (node: Node) => {
+      if (mode === 0 && offset + length > node.data.length) resize(node, offset + length);
+    };
+    return this.#changed(this.fileOf(fd, O_RDONLY), grow, xdata);
+  }
+
+  override async discard(_frame: Frame, fd: Fd, offset: number, length: number, xdata?: Xdata): Promise<WccReply> {
+    return this.#changed(this.fileOf(fd, O_RDONLY), node => node.data.fill(0, offset, offset + length), xdata);
+  }
+
+  override async zerofill(_frame: Frame, fd: Fd, offset: number, length: number, xdata?: Xdata): Promise<WccReply> {
+    const fill = (node: Node) => {
       if (offset + length > node.data.length) resize(node, offset + length);
-    });
-  }
-
-  override async discard(_frame: Frame, fd: Fd, offset: number, length: number): Promise<WccReply> {
-    return this.tree.change(this.fileOf(fd, O_RDONLY), node => node.data.fill(0, offset, offset + length));
-  }
-
-  override zerofill(frame: Frame, fd: Fd, offset: number, length: number): Promise<WccReply> {
-    return this.discard(frame, fd, offset, length);
+      node.data.fill(0, offset, offset + length);
+    };
+    return this.#changed(this.fileOf(fd, O_RDONLY), fill, xdata);
   }
 
   override async seek(_frame: Frame, fd: Fd, offset: number, what: 'data' | 'hole'): Promise<number> {
@@ -114,7 +155,7 @@ export class Memory extends Objects {
       const isOutside = name === '..' && directory === this.tree.root;
       return isOutside
         ? { name, ino, cookie }
-        : answering({ name, ino, cookie, iatt: this.tree.iattOf(node) }, node, xdata);
+        : answering(this.tree, { name, ino, cookie, iatt: this.tree.iattOf(node) }, node, xdata);
     });
     return { entries, eof, iatt: iattOf(directory) };
   }
@@ -173,7 +214,7 @@ export class Memory extends Objects {
   }
 
   override async inodelk(frame: Frame, domain: string, inode: Inode, lock: Flock, wait: boolean): Promise<void> {
-    await this.tree.of(inode).locks.ranges(domain).set(frame, lock, wait);
+    await this.tree.of(inode).locks.lockRange(this.#connection, frame, domain, lock, wait);
   }
 
   override finodelk(frame: Frame, domain: string, fd: Fd, lock: Flock, wait: boolean): Promise<void> {
@@ -188,7 +229,7 @@ export class Memory extends Objects {
     type: LockType,
     wait: boolean,
   ): Promise<void> {
-    await this.tree.directory(inode).locks.names(domain).set(frame, name, type, wait);
+    await this.tree.directory(inode).locks.lockName(this.#connection, frame, domain, name, type, wait);
   }
 
   override fentrylk(
@@ -204,8 +245,8 @@ export class Memory extends Objects {
 
   override async lk(frame: Frame, fd: Fd, command: 'get' | 'set' | 'wait', lock: Flock): Promise<Flock> {
     const { posix } = this.tree.file(fd.inode).locks;
-    if (command === 'get') return posix.inTheWay(frame, lock) ?? { ...lock, type: 'unlock' };
-    await posix.set(frame, lock, command === 'wait');
+    if (command === 'get') return posix.inTheWay(this.#connection, frame, lock) ?? { ...lock, type: 'unlock' };
+    await posix.set(this.#connection, frame, lock, command === 'wait');
     return lock;
   }
 }

@@ -12,7 +12,6 @@ export interface Entry {
 /** One object of the brick in memory. */
 export class Node {
   readonly gfid: Buffer;
-  readonly ino: number;
   readonly type: FileType;
   mode: number;
   uid = 0;
@@ -28,15 +27,22 @@ export class Node {
   parent: Node = this;
   readonly entries = new Map<string, Entry>();
   readonly xattrs = new Map<string, Buffer>();
-  readonly locks = new NodeLocks();
+  readonly locks: NodeLocks;
+  /** How many fds are open. */
+  opens = 0;
 
-  constructor(ino: number, gfid: Buffer, type: FileType, mode: number, now: Time) {
-    this.ino = ino;
+  constructor(gfid: Buffer, type: FileType, mode: number, now: Time) {
     this.gfid = gfid;
+    this.locks = new NodeLocks(gfid);
     this.type = type;
     this.mode = mode;
     this.nlink = type === FileType.DIR ? 2 : 1;
     this.atime = this.mtime = this.ctime = now;
+  }
+
+  /** As a GlusterFS client shows it, so that it is the same on all replicas. */
+  get ino(): bigint {
+    return this.gfid.readBigUInt64BE(8);
   }
 
   get size(): number {
@@ -59,7 +65,7 @@ export function iattOf(node: Node, slot?: number): Iatt {
     rdevMajor: node.device.major,
     rdevMinor: node.device.minor,
     fsid: 1n,
-    ino: BigInt(node.ino),
+    ino: node.ino,
     atime: node.atime.sec,
     atimeNsec: node.atime.nsec,
     mtime: node.mtime.sec,

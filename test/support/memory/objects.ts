@@ -20,30 +20,48 @@ import { FileType } from '#src/graph/iatt.ts';
 import { text } from '#src/graph/options.ts';
 import { type DumpValues, Xlator } from '#src/graph/xlator.ts';
 import { O_EXCL, O_RDONLY, O_TRUNC } from '#src/sys/constants.ts';
+import { answering, isLinkto } from './answers.ts';
+import { make } from './make.ts';
 import { iattOf, type Node } from './node.ts';
 import { rename } from './rename.ts';
 import { granted, mayOpen, O_ACCMODE } from './rights.ts';
-import { failed, Tree } from './tree.ts';
-import { answering } from './xattrs.ts';
+import { failed, Store, Tree } from './tree.ts';
 
-const options = { files: text({ default: '' }, 'Empty files that are there from the start, separated by spaces.') };
+const options = {
+  files: text({ default: '' }, 'Empty files that are there from the start, separated by spaces.'),
+  store: text(
+    { default: '' },
+    'All xlators with the same name here are clients of one brick. By default each has its own.',
+  ),
+};
+
+/** The bricks that have a name. */
+const STORES = new Map<string, Store>();
+
+function storeOf(name: string): Store {
+  const store = STORES.get(name) ?? new Store();
+  if (name !== '') STORES.set(name, store);
+  return store;
+}
 
 const DEFAULT_MODES = { dir: 0o755, file: 0o644, link: 0o777 };
 
 /** What the slot of an fd holds. */
 interface OpenFile {
   readonly flags: number;
+  readonly node: Node;
 }
 
 /** The names of the objects in memory: lookups, creation, opening, removal and changes. */
 export abstract class Objects extends Xlator<typeof options> {
   static readonly options = options;
-  protected readonly tree = new Tree(this.slot);
+  readonly tree = new Tree(this.slot, storeOf(this.options.store));
   readonly #open = new Set<OpenFile>();
   #forgotten = 0;
 
   override async init(): Promise<void> {
-    for (const name of this.options.files.split(' ').filter(word => word !== '')) {
+    const names = this.options.files.split(' ').filter(name => name !== '' && !this.tree.root.entries.has(name));
+    for (const name of names) {
       this.tree.enter(this.tree.root, name, this.tree.add(FileType.REG, DEFAULT_MODES.file));
     }
   }
@@ -54,7 +72,8 @@ export abstract class Objects extends Xlator<typeof options> {
   }
 
   override release(fd: Fd): void {
-    this.#open.delete(fd.slots[this.slot] as OpenFile);
+    const file = fd.slots[this.slot] as OpenFile | undefined;
+    if (file !== undefined && this.#open.delete(file)) file.node.opens--;
     fd.slots[this.slot] = undefined;
   }
 
@@ -65,17 +84,20 @@ export abstract class Objects extends Xlator<typeof options> {
   override async lookup(_frame: Frame, parent: Inode, name: string, xdata?: Xdata): Promise<Found> {
     const directory = this.tree.directory(parent);
     const node = this.tree.child(directory, name);
-    return answering({ iatt: this.tree.iattOf(node), parent: iattOf(directory) }, node, xdata);
+    return answering(this.tree, { iatt: this.tree.iattOf(node), parent: iattOf(directory) }, node, xdata, {
+      directory,
+      name,
+    });
   }
 
   override async discover(_frame: Frame, gfid: Buffer, _hint?: Buffer, xdata?: Xdata): Promise<Found> {
     const node = this.tree.find(gfid);
-    return answering({ iatt: this.tree.iattOf(node) }, node, xdata);
+    return answering(this.tree, { iatt: this.tree.iattOf(node) }, node, xdata);
   }
 
   override async stat(_frame: Frame, inode: Inode, xdata?: Xdata): Promise<StatReply> {
     const node = this.tree.of(inode);
-    return answering(iattOf(node), node, xdata);
+    return answering(this.tree, iattOf(node), node, xdata);
   }
 
   override fstat(frame: Frame, fd: Fd, xdata?: Xdata): Promise<StatReply> {
@@ -85,12 +107,12 @@ export abstract class Objects extends Xlator<typeof options> {
   override async readlink(_frame: Frame, inode: Inode, xdata?: Xdata): Promise<ReadlinkReply> {
     const node = this.tree.of(inode);
     if (node.type !== FileType.LNK) throw new FsError('EINVAL');
-    return answering({ target: node.target, iatt: iattOf(node) }, node, xdata);
+    return answering(this.tree, { target: node.target, iatt: iattOf(node) }, node, xdata);
   }
 
   override async access(frame: Frame, inode: Inode, mask: number, xdata?: Xdata): Promise<AccessReply> {
     const node = this.tree.of(inode);
-    return answering({ granted: granted(frame, node, mask), iatt: iattOf(node) }, node, xdata);
+    return answering(this.tree, { granted: granted(frame, node, mask), iatt: iattOf(node) }, node, xdata);
   }
 
   override async mknod(
@@ -104,11 +126,11 @@ export abstract class Objects extends Xlator<typeof options> {
   ): Promise<Made> {
     if (type === FileType.DIR || type === FileType.LNK) throw new FsError('EINVAL');
     const fill = (node: Node) => (node.device = device);
-    return this.tree.make(frame, parent, name, { type, attr, mode: DEFAULT_MODES.file, fill }, xdata);
+    return make(this.tree, frame, parent, name, { type, attr, mode: DEFAULT_MODES.file, fill, mayLink: true }, xdata);
   }
 
   override async mkdir(frame: Frame, parent: Inode, name: string, attr: NewAttr, xdata?: Xdata): Promise<Made> {
-    return this.tree.make(frame, parent, name, { type: FileType.DIR, attr, mode: DEFAULT_MODES.dir }, xdata);
+    return make(this.tree, frame, parent, name, { type: FileType.DIR, attr, mode: DEFAULT_MODES.dir }, xdata);
   }
 
   override async symlink(
@@ -120,7 +142,7 @@ export abstract class Objects extends Xlator<typeof options> {
     xdata?: Xdata,
   ): Promise<Made> {
     const fill = (node: Node) => (node.target = target);
-    return this.tree.make(frame, parent, name, { type: FileType.LNK, attr, mode: DEFAULT_MODES.link, fill }, xdata);
+    return make(this.tree, frame, parent, name, { type: FileType.LNK, attr, mode: DEFAULT_MODES.link, fill }, xdata);
   }
 
   override async create(
@@ -131,12 +153,13 @@ export abstract class Objects extends Xlator<typeof options> {
     flags?: number,
     xdata?: Xdata,
   ): Promise<Made> {
-    const there = this.tree.directory(parent).entries.get(name)?.node;
+    const directory = this.tree.directory(parent);
+    const there = directory.entries.get(name)?.node;
     const made =
       there === undefined
         ? this.#createNew(frame, parent, name, how, xdata)
         : this.#createExisting(frame, parent, there, how, flags);
-    return flags === undefined ? made : { ...made, opened: this.#opened(flags) };
+    return flags === undefined ? made : { ...made, opened: this.#opened(flags, directory.entries.get(name)!.node) };
   }
 
   #createNew(frame: Frame, parent: Inode, name: string, how: CreateHow, xdata?: Xdata): Made {
@@ -145,7 +168,7 @@ export abstract class Objects extends Xlator<typeof options> {
     const fill = (node: Node) => {
       if (isExclusive) node.verifier = Buffer.from(how.verifier);
     };
-    return this.tree.make(frame, parent, name, { type: FileType.REG, attr, mode: DEFAULT_MODES.file, fill }, xdata);
+    return make(this.tree, frame, parent, name, { type: FileType.REG, attr, mode: DEFAULT_MODES.file, fill }, xdata);
   }
 
   #createExisting(frame: Frame, parent: Inode, node: Node, how: CreateHow, flags?: number): Made {
@@ -172,14 +195,18 @@ export abstract class Objects extends Xlator<typeof options> {
     return { iatt: this.tree.iattOf(node), parent: { before, after: iattOf(directory) } };
   }
 
-  override async unlink(_frame: Frame, parent: Inode, name: string): Promise<Removed> {
+  override async unlink(_frame: Frame, parent: Inode, name: string, xdata?: Xdata): Promise<Removed> {
     const directory = this.tree.directory(parent);
     const before = iattOf(directory);
     const node = directory.entries.get(name)?.node;
     if (!node) throw failed('ENOENT', before);
     if (node.type === FileType.DIR) throw failed('EISDIR', before);
+    if (xdata?.has('dont-unlink-for-open-fd') && node.opens > 0) throw failed('EBUSY', before);
+    if (xdata?.has('unlink-only-if-dht-linkto-file') && !isLinkto(node)) throw failed('EBUSY', before);
+    const { nlink } = node;
     this.tree.leave(directory, name);
-    return { parent: { before, after: iattOf(directory) } };
+    const answer = { parent: { before, after: iattOf(directory) } };
+    return answering(this.tree, answer, node, xdata, undefined, [['get-link-count', nlink]]);
   }
 
   override async rmdir(_frame: Frame, parent: Inode, name: string): Promise<Removed> {
@@ -200,19 +227,26 @@ export abstract class Objects extends Xlator<typeof options> {
     to: Inode,
     toName: string,
     flags = 0,
+    xdata?: Xdata,
   ): Promise<Renamed> {
-    return rename(this.tree, { directory: from, name: fromName }, { directory: to, name: toName }, flags);
+    const replaced = this.tree.directory(to).entries.get(toName)?.node;
+    const nlink = replaced?.nlink ?? 0;
+    const answer = rename(this.tree, { directory: from, name: fromName }, { directory: to, name: toName }, flags);
+    return replaced === undefined
+      ? answer
+      : answering(this.tree, answer, replaced, xdata, undefined, [['get-link-count', nlink]]);
   }
 
   override async open(frame: Frame, inode: Inode, flags: number): Promise<Opened> {
     const node = this.tree.file(inode);
     mayOpen(frame, node, flags);
     if ((flags & O_TRUNC) !== 0) this.tree.set(node, { size: 0 });
-    return this.#opened(flags);
+    return this.#opened(flags, node);
   }
 
-  #opened(flags: number): Opened {
-    const file: OpenFile = { flags };
+  #opened(flags: number, node: Node): Opened {
+    const file: OpenFile = { flags, node };
+    node.opens++;
     this.#open.add(file);
     return { notes: { slot: this.slot, value: file, next: undefined } };
   }
@@ -225,7 +259,6 @@ export abstract class Objects extends Xlator<typeof options> {
   }
 
   override async opendir(_frame: Frame, inode: Inode): Promise<Opened> {
-    this.tree.directory(inode);
-    return this.#opened(O_RDONLY);
+    return this.#opened(O_RDONLY, this.tree.directory(inode));
   }
 }

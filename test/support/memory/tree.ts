@@ -1,48 +1,48 @@
 /** The objects of the brick in memory, and the functions that change them. */
+import { randomBytes } from 'node:crypto';
 import { type Errno, FsError } from '#src/errno.ts';
-import {
-  type Dirent,
-  FopError,
-  type Made,
-  type NewAttr,
-  type SetAttr,
-  type Time,
-  type Xdata,
-} from '#src/graph/fops.ts';
-import type { Frame } from '#src/graph/frame.ts';
+import { type Dirent, FopError, type SetAttr, type Time, type Xdata } from '#src/graph/fops.ts';
 import { FileType, type Iatt, type Wcc } from '#src/graph/iatt.ts';
 import type { Inode } from '#src/graph/inode.ts';
 import { ROOT_GFID } from '#src/graph/gfid.ts';
-import { gfidOf } from '../iatt.ts';
+import type { Connection } from './cluster-locks.ts';
 import { type Entry, iattOf, Node } from './node.ts';
 
-const NO_GFID = Buffer.alloc(16);
+/** What a brick keeps. Several xlators may be clients of one brick. */
+export class Store {
+  /** The id of the tree, which exists once as long as it is in memory. */
+  readonly id = randomBytes(16);
+  readonly nodes = new Map<string, Node>();
+  cookies = 2n;
+  nanoseconds = 0;
+  readonly root: Node;
 
-/** What is to be made. */
-export interface New {
-  readonly type: FileType;
-  readonly attr: NewAttr;
-  /** The mode, unless `attr` has one. */
-  readonly mode: number;
-  readonly fill?: (node: Node) => void;
+  constructor() {
+    this.root = new Node(ROOT_GFID, FileType.DIR, 0o755, this.now());
+    this.nodes.set(ROOT_GFID.toString('hex'), this.root);
+  }
+
+  /** The current time, which is always later than the last one. */
+  now(): Time {
+    return { sec: 1_700_000_000, nsec: ++this.nanoseconds };
+  }
 }
 
+/** The tree of a brick, as one of its clients uses it. */
 export class Tree {
   /** The slot of the xlator, for the notes. */
   readonly #slot: number;
-  readonly #nodes = new Map<string, Node>();
-  #inos = 1;
-  #cookies = 2n;
-  #nanoseconds = 0;
+  readonly store: Store;
   readonly root: Node;
 
-  constructor(slot: number) {
+  constructor(slot: number, store: Store) {
     this.#slot = slot;
-    this.root = this.add(FileType.DIR, 0o755, ROOT_GFID);
+    this.store = store;
+    this.root = store.root;
   }
 
   get count(): number {
-    return this.#nodes.size;
+    return this.store.nodes.size;
   }
 
   /** The attributes of a node, with a note for the inode. */
@@ -51,16 +51,15 @@ export class Tree {
   }
 
   /** Adds a node that has no name yet. */
-  add(type: FileType, mode: number, chosen?: Buffer): Node {
-    while (chosen === undefined && this.#nodes.has(gfidOf(this.#inos).toString('hex'))) this.#inos++;
-    const gfid = chosen ?? gfidOf(this.#inos);
-    const node = new Node(this.#inos++, gfid, type, mode, this.now());
-    this.#nodes.set(gfid.toString('hex'), node);
+  add(type: FileType, mode: number, gfid = randomBytes(16)): Node {
+    const { nodes } = this.store;
+    const node = new Node(gfid, type, mode, this.now());
+    nodes.set(gfid.toString('hex'), node);
     return node;
   }
 
   find(gfid: Buffer): Node {
-    const node = this.#nodes.get(gfid.toString('hex'));
+    const node = this.store.nodes.get(gfid.toString('hex'));
     if (!node) throw new FsError('ESTALE');
     return node;
   }
@@ -102,27 +101,8 @@ export class Tree {
     return Buffer.from(`/${names.join('/')}`, 'latin1');
   }
 
-  /** Makes an object. As with a GlusterFS brick, values in `xdata` become extended attributes of it. */
-  make(frame: Frame, parent: Inode, name: string, { type, attr, mode, fill }: New, xdata?: Xdata): Made {
-    const directory = this.directory(parent);
-    const before = iattOf(directory);
-    if (directory.entries.has(name) || name === '.' || name === '..') throw failed('EEXIST', before);
-    if (name.length > 255) throw failed('ENAMETOOLONG', before);
-    const { gfid } = attr;
-    if (gfid && (gfid.length !== 16 || gfid.equals(NO_GFID))) throw failed('EINVAL', before);
-    if (gfid && this.#nodes.has(gfid.toString('hex'))) throw failed('EEXIST', before);
-    const node = this.add(type, mode, gfid && Buffer.from(gfid));
-    node.uid = frame.identity.uid;
-    node.gid = frame.identity.gid;
-    for (const [key, value] of xdata ?? []) if (Buffer.isBuffer(value)) node.xattrs.set(key, Buffer.from(value));
-    fill?.(node);
-    this.set(node, attr);
-    this.enter(directory, name, node);
-    return { iatt: this.iattOf(node), parent: { before, after: iattOf(directory) } };
-  }
-
   enter(directory: Node, name: string, node: Node): void {
-    directory.entries.set(name, { node, cookie: ++this.#cookies });
+    directory.entries.set(name, { node, cookie: ++this.store.cookies });
     if (node.type === FileType.DIR) {
       node.parent = directory;
       directory.nlink++;
@@ -136,7 +116,7 @@ export class Tree {
     directory.mtime = directory.ctime = node.ctime = this.now();
     if (node.type === FileType.DIR) directory.nlink--;
     node.nlink -= node.type === FileType.DIR && !moved ? 2 : 1;
-    if (node.nlink === 0) this.#nodes.delete(node.gfid.toString('hex'));
+    if (node.nlink === 0) this.store.nodes.delete(node.gfid.toString('hex'));
   }
 
   list(directory: Node, size: number, cookie: bigint): { nodes: (Dirent & { node: Node })[]; eof: boolean } {
@@ -151,9 +131,14 @@ export class Tree {
     for (const [name, { node, cookie: next }] of rest) {
       left -= name.length + 24;
       if (left < 0 && nodes.length > 0) break;
-      nodes.push({ name, ino: BigInt(node.ino), cookie: next, node });
+      nodes.push({ name, ino: node.ino, cookie: next, node });
     }
     return { nodes, eof: nodes.length === rest.length };
+  }
+
+  /** Gives up the locks of a connection that has ended, on every object. */
+  drop(connection: Connection): void {
+    for (const { locks } of this.store.nodes.values()) locks.drop(connection);
   }
 
   change(node: Node, change: (node: Node) => void): Wcc {
@@ -178,9 +163,8 @@ export class Tree {
     node.ctime = now;
   }
 
-  /** The current time, which is always later than the last one. */
   now(): Time {
-    return { sec: 1_700_000_000, nsec: ++this.#nanoseconds };
+    return this.store.now();
   }
 }
 
@@ -192,7 +176,7 @@ export function resize(node: Node, size: number): void {
 }
 
 /** An error with the attributes of directories that have not changed. */
-export function failed(code: Errno, before: Iatt, toBefore?: Iatt): FopError {
+export function failed(code: Errno, before: Iatt, toBefore?: Iatt, xdata?: Xdata): FopError {
   const wcc = (iatt: Iatt) => ({ before: iatt, after: iatt });
-  return new FopError(code, code, wcc(before), toBefore && wcc(toBefore));
+  return new FopError(code, code, wcc(before), toBefore && wcc(toBefore), xdata);
 }

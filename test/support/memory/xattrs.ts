@@ -1,6 +1,6 @@
 /** The extended attributes of an object in memory. */
 import { FsError } from '#src/errno.ts';
-import type { Xattrs, Xdata } from '#src/graph/fops.ts';
+import type { Xattrs } from '#src/graph/fops.ts';
 import type { Node } from './node.ts';
 
 export function getXattrs({ xattrs }: Node, name?: string): Xattrs {
@@ -19,7 +19,7 @@ export function setXattrs({ xattrs }: Node, values: Xattrs, flags: number): void
   }
 }
 
-/** Adds big-endian counters. A missing counter counts as zero. */
+/** Adds big-endian counters. A missing counter counts as zero, and stays missing if nothing is added to it. */
 export function addCounters({ xattrs }: Node, op: 'add32' | 'add64', changes: Xattrs): Xattrs {
   const sums = new Map<string, Buffer>();
   for (const [name, change] of changes) {
@@ -31,18 +31,8 @@ export function addCounters({ xattrs }: Node, op: 'add32' | 'add64', changes: Xa
       if (width === 4) sum.writeUInt32BE((before.readUInt32BE(at) + change.readUInt32BE(at)) >>> 0, at);
       else sum.writeBigUInt64BE(BigInt.asUintN(64, before.readBigUInt64BE(at) + change.readBigUInt64BE(at)), at);
     }
-    xattrs.set(name, sum);
+    if (xattrs.has(name) || change.some(byte => byte !== 0)) xattrs.set(name, sum);
     sums.set(name, sum);
   }
   return sums;
-}
-
-/** `answer` with what `asked` asks for: like a GlusterFS brick, the extended attributes with its keys. */
-export function answering<T extends object>(answer: T, node: Node, asked: Xdata | undefined): T & { xdata?: Xdata } {
-  if (asked === undefined) return answer;
-  const found = [...asked.keys()].flatMap(key => {
-    const value = node.xattrs.get(key);
-    return value === undefined ? [] : [[key, value] as const];
-  });
-  return { ...answer, xdata: new Map(found) };
 }
