@@ -1,6 +1,6 @@
 /**
- * The replies of a connection. Those of one turn of the event loop go out with one write; large payloads stay where they
- * are and go out between (writev).
+ * The messages that one side of a connection sends: the replies of a server, or the calls of a client. Those of one turn
+ * of the event loop go out with one write; large payloads stay where they are and go out between (writev).
  */
 import type { Socket } from 'node:net';
 import { XdrWriter } from '#protocols/xdr/stream.ts';
@@ -10,19 +10,23 @@ import { buffers } from './buffers.ts';
 
 const LAST_FRAGMENT = 0x8000_0000;
 /**
- * The smallest buffer in which replies gather. Later ones are as large as the last batch, so that they need not grow.
+ * The smallest buffer in which messages gather. Later ones are as large as the last batch, so that they need not grow.
  */
 const SLAB_BYTES_MIN = 16 * 1024;
-/** Replies are written at once when this many bytes have gathered. */
+/** Messages are written at once when this many bytes have gathered. */
 const BATCH_BYTES = 256 * 1024;
 
-/** Replies that are sent together. */
+/** Messages that are sent together. */
 interface Batch {
   readonly to: XdrWriter;
   readonly slab: Pooled;
   /** The bytes of memory that the batch takes. */
   bytes: number;
   readonly sent: (() => void)[];
+  /** {@link Outgoing.position} behind its last message. */
+  end: number;
+  /** The socket could not take it at once, so that the peer had to make room. */
+  waited: boolean;
   /** The batch has been sent, or never will be. */
   over: boolean;
 }
@@ -31,21 +35,28 @@ export class Outgoing {
   readonly #socket: Socket;
   readonly #share: Share;
   readonly #progress: () => void;
-  /** The batch in which replies gather now. */
+  /** The batch in which messages gather now. */
   #batch: Batch | undefined;
+  /** Where the message that is being written begins in the batch, and how many payloads stand before it. */
+  #message = 0;
+  #splices = 0;
+  /** All bytes of the messages that were added, and of those that were sent. */
+  #position = 0;
+  #sentPosition = 0;
+  #tookAt = 0;
   #slabBytes = SLAB_BYTES_MIN;
   /** The bytes of memory of the batches that were handed to the socket and are not sent yet. */
   #queuedBytes = 0;
   #wroteAt = performance.now();
 
-  /** The memory that replies take counts in `share`; `progress` is called when some have been sent. */
+  /** The memory that messages take counts in `share`; `progress` is called when some have been sent. */
   constructor(socket: Socket, share: Share, progress: () => void) {
     this.#socket = socket;
     this.#share = share;
     this.#progress = progress;
   }
 
-  /** Memory that is taken by replies which have not been sent, in bytes. */
+  /** Memory that is taken by messages which have not been sent, in bytes. */
   get bytes(): number {
     return (this.#batch?.bytes ?? 0) + this.#queuedBytes;
   }
@@ -60,21 +71,54 @@ export class Outgoing {
     return this.#queuedBytes > 0 ? this.#wroteAt : Infinity;
   }
 
-  /** Adds the reply that `write` writes; `sent` run when it is on its way, or never will be. */
+  /** When the peer last made room for messages that had to wait for it, on the clock of `performance.now()`; 0: never. */
+  get tookAt(): number {
+    return this.#tookAt;
+  }
+
+  /** How many bytes have been added in all. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Whether everything up to `position` has left, so that nothing reads the payloads any more. */
+  hasSent(position: number): boolean {
+    return position <= this.#sentPosition;
+  }
+
+  /** Adds the message that `write` writes; `sent` run when it is on its way, or never will be. */
   add(write: (to: XdrWriter) => void, sent: (() => void)[] | undefined): void {
-    const batch = (this.#batch ??= this.#begin());
-    const { to } = batch;
-    const begin = to.reserve(4);
-    const splices = to.splices.length;
+    const to = this.begin();
     try {
       write(to);
     } catch (error) {
-      to.truncate(begin, splices);
+      this.undo();
       throw error;
     }
-    let length = to.at - begin - 4;
-    if (to.splices.length > splices) length += this.#addPayloads(batch, splices);
-    to.patchUint32(begin, LAST_FRAGMENT + length);
+    this.end(sent);
+  }
+
+  /** Begins a message. It is what is written until {@link end} or {@link undo}, one of which must follow at once. */
+  begin(): XdrWriter {
+    const { to } = (this.#batch ??= this.#newBatch());
+    this.#message = to.reserve(4);
+    this.#splices = to.splices.length;
+    return to;
+  }
+
+  /** Drops the message that {@link begin} began. */
+  undo(): void {
+    this.#batch!.to.truncate(this.#message, this.#splices);
+  }
+
+  /** Ends the message that {@link begin} began; `sent` run when it is on its way, or never will be. */
+  end(sent?: readonly (() => void)[]): void {
+    const batch = this.#batch!;
+    const { to } = batch;
+    let length = to.at - this.#message - 4;
+    if (to.splices.length > this.#splices) length += this.#addPayloads(batch, this.#splices);
+    to.patchUint32(this.#message, LAST_FRAGMENT + length);
+    batch.end = this.#position += length + 4;
     if (sent !== undefined) batch.sent.push(...sent);
     if (to.at + batch.bytes - batch.slab.bytes.length >= BATCH_BYTES) this.flush();
   }
@@ -93,12 +137,13 @@ export class Outgoing {
     const parts = to.parts();
     if (parts.length === 1) {
       this.#socket.write(parts[0]!, done);
-      return;
+    } else {
+      this.#socket.cork();
+      for (let i = 0; i < parts.length - 1; i++) this.#socket.write(parts[i]!);
+      this.#socket.write(parts.at(-1)!, done);
+      this.#socket.uncork();
     }
-    this.#socket.cork();
-    for (let i = 0; i < parts.length - 1; i++) this.#socket.write(parts[i]!);
-    this.#socket.write(parts.at(-1)!, done);
-    this.#socket.uncork();
+    batch.waited = this.#socket.writableLength > 0;
   }
 
   /** The socket is closed: what has gathered is not sent. */
@@ -108,11 +153,12 @@ export class Outgoing {
     if (batch !== undefined) this.#letGo(batch);
   }
 
-  #begin(): Batch {
+  #newBatch(): Batch {
     const slab = buffers.take(this.#slabBytes);
     const { length } = slab.bytes;
     this.#share.take(length);
-    return { to: new XdrWriter(slab.bytes), slab, bytes: length, sent: [], over: false };
+    const to = new XdrWriter(slab.bytes);
+    return { to, slab, bytes: length, sent: [], end: this.#position, waited: false, over: false };
   }
 
   /** Counts the payloads from the one with number `from` on, and answers how many bytes they put into the stream. */
@@ -135,6 +181,8 @@ export class Outgoing {
     if (batch.over) return; // Node calls back twice where a write fails at once; the buffers may have new owners by then
     batch.over = true;
     this.#wroteAt = performance.now();
+    if (batch.waited) this.#tookAt = this.#wroteAt;
+    this.#sentPosition = batch.end;
     this.#queuedBytes -= batch.bytes;
     this.#letGo(batch);
     if (this.#batch !== undefined) this.flush();

@@ -1,101 +1,120 @@
-/** Calls to other RPC servers (RFC 5531) over a stream: TCP, or a unix socket. Many calls may be under way at once. */
-import { randomInt } from 'node:crypto';
+/**
+ * Calls to other RPC servers (RFC 5531) over a stream: TCP, TLS, or a unix socket. Many calls may be under way at once;
+ * those of one turn of the event loop go out with one write.
+ */
 import type { Socket } from 'node:net';
-import { call_header, msg_type, NO_AUTH, type opaque_auth, reply_header, RPC_VERSION } from '#protocols/rpc.ts';
-import type { Codec } from '#protocols/xdr/codec.ts';
-import { XdrError, XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
-import { refusalOf, RpcError } from './error.ts';
-import { openStream, type RpcTarget, targetText } from './socket.ts';
-import { RecordError, RecordReader } from '../rpc/record.ts';
+import { call_header, msg_type, NO_AUTH } from '#protocols/rpc.ts';
+import { XdrError, XdrReader } from '#protocols/xdr/stream.ts';
+import { Budget, Share } from '../rpc/budget.ts';
+import { Outgoing } from '../rpc/outgoing.ts';
+import { RecordError } from '../rpc/record.ts';
+import { type PendingCall, PendingCalls, type RemoteProcedure, writeCall } from './calls.ts';
+import { type Credential, fixedCredential } from './credential.ts';
+import { RpcError } from './error.ts';
+import { Incoming } from './incoming.ts';
+import type { CallOptions, RpcClientOptions } from './options.ts';
+import { isSmallIn, PlacedReply, readRefusal, type RemoteReply } from './reply.ts';
+import { openStream, targetText } from './socket.ts';
+import { Watch } from './watch.ts';
+
+export type { RemoteProcedure } from './calls.ts';
 
 const RECORD_BYTES_MAX = 4 * 1024 * 1024;
 const FRAGMENTS_MAX = 4096;
 const CALLS_MAX = 1024;
-const LAST_FRAGMENT = 0x8000_0000;
+/** What a server's clients may take is limited by their own budgets; a client sends what it is given. */
+const UNLIMITED = new Budget(Infinity, Infinity);
 
-export interface RpcClientOptions {
-  readonly target: RpcTarget;
-  /** The time limit for the connection to be made, and for each answer. */
-  readonly timeoutMs: number;
-  /** When it is aborted, the connection and all calls under way are given up. */
-  readonly signal?: AbortSignal;
-  /** Longer answers are not taken; the connection then ends. 4 MiB by default. */
-  readonly recordBytesMax?: number;
-  /** Calls under way at once; one more fails with BUSY. 1024 by default. */
-  readonly callsMax?: number;
-  readonly cred?: opaque_auth;
-}
+const NO_OPTIONS: CallOptions = {};
+const NO_CREDENTIAL = fixedCredential(NO_AUTH);
 
-/** A procedure of another server's program. */
-export interface RemoteProcedure<Args, Res> {
-  /** The name in error messages, such as `rpcbind 4 SET`. */
-  readonly name: string;
-  readonly prog: number;
-  readonly vers: number;
-  readonly proc: number;
-  readonly args: Codec<Args>;
-  readonly res: Codec<Res>;
-}
+/** Reads the records of all clients of this thread. What is read is decoded before anything else runs. */
+const reader = new XdrReader(Buffer.alloc(0));
 
-interface Pending {
-  readonly procedure: RemoteProcedure<any, any>;
-  readonly timer: NodeJS.Timeout;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: RpcError) => void;
-}
+/** The functions of the promise that is being made: a promise then costs no further closure. */
+let resolveOf: (value: any) => void;
+let rejectOf: (error: unknown) => void;
+const keep = (resolve: (value: any) => void, reject: (error: unknown) => void): void => {
+  resolveOf = resolve;
+  rejectOf = reject;
+};
 
 export class RpcClient implements AsyncDisposable {
   readonly #socket: Socket;
   readonly #options: RpcClientOptions;
-  readonly #reader: RecordReader;
-  readonly #pending = new Map<number, Pending>();
-  #xid = randomInt(0x1_0000_0000);
+  readonly #cred: Credential;
+  readonly #callsMax: number;
+  readonly #incoming: Incoming;
+  readonly #out: Outgoing;
+  readonly #calls = new PendingCalls();
+  readonly #watch: Watch;
+  #flushing = false;
   /** Why no more calls are taken. */
   #ended: RpcError | undefined;
 
   /** @throws {RpcError} CANNOT_CONNECT, TIMED_OUT, ABORTED */
   static async connect(options: RpcClientOptions): Promise<RpcClient> {
-    return new RpcClient(await openStream(options.target, options.timeoutMs, options.signal), options);
+    const incoming = incomingOf(options);
+    const { target, timeoutMs, signal } = options;
+    const socket = await openStream(target, timeoutMs, signal, { ...options, onread: incoming.onread });
+    return new RpcClient(socket, options, incoming);
   }
 
-  /** Called by {@link connect}. */
-  constructor(socket: Socket, options: RpcClientOptions) {
+  /** Takes over a connected socket. {@link connect} also says how it receives: by `incoming`. */
+  constructor(socket: Socket, options: RpcClientOptions, incoming?: Incoming) {
     this.#socket = socket;
     this.#options = options;
-    this.#reader = new RecordReader({
-      recordBytesMax: options.recordBytesMax ?? RECORD_BYTES_MAX,
-      fragmentsMax: FRAGMENTS_MAX,
+    this.#cred = options.cred === undefined ? NO_CREDENTIAL : fixedCredential(options.cred);
+    this.#callsMax = options.callsMax ?? CALLS_MAX;
+    this.#incoming = incoming ?? incomingOf(options);
+    this.#out = new Outgoing(socket, new Share(UNLIMITED), () => {});
+    this.#watch = new Watch(options.ping?.ms ?? Infinity, {
+      earliest: () => this.#calls.earliest(),
+      overdue: now => this.#overdue(now),
+      lifeAt: () => this.#out.tookAt,
+      ping: () => this.#ping(),
+      dead: ms => this.#end(new RpcError('TIMED_OUT', `${this.#there}: no sign of life for ${ms} ms`)),
     });
-    const there = targetText(options.target);
-    const abort = () => this.#end(new RpcError('ABORTED', `${there}: given up`, { cause: options.signal?.reason }));
+    const abort = () =>
+      this.#end(new RpcError('ABORTED', `${this.#there}: given up`, { cause: options.signal?.reason }));
     options.signal?.addEventListener('abort', abort, { once: true });
-    socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    socket.on('error', cause => this.#end(new RpcError('CLOSED', `${there}: ${cause.message}`, { cause })));
+    socket.on('error', cause => this.#end(new RpcError('CLOSED', `${this.#there}: ${cause.message}`, { cause })));
     socket.on('close', () => {
       options.signal?.removeEventListener('abort', abort);
-      this.#end(new RpcError('CLOSED', `${there} closed the connection`));
+      this.#end(new RpcError('CLOSED', `${this.#there} closed the connection`));
+      this.#out.close();
     });
+    this.#incoming.start(() => this.#received());
+    if (incoming === undefined) this.#incoming.listen(socket);
     if (options.signal?.aborted) abort();
   }
 
+  /** Why the connection has ended; `undefined` while it takes calls. */
+  get ended(): RpcError | undefined {
+    return this.#ended;
+  }
+
+  /** How many calls are waiting for an answer. */
+  get pending(): number {
+    return this.#calls.size;
+  }
+
   /**
-   * Calls a procedure and returns its results. Parts of them may be views into a buffer that belongs to them alone.
+   * Calls a procedure. Its results are views into what was received until they are released. The payloads of `args` must
+   * stay as they are until the call is answered.
    * @throws {RpcError} the server refused the call or did not answer, see `code`
    */
-  call<Args, Res>(procedure: RemoteProcedure<Args, Res>, args: Args, timeoutMs?: number): Promise<Res> {
-    if (this.#ended) return Promise.reject(this.#ended);
-    if (this.#pending.size >= (this.#options.callsMax ?? CALLS_MAX)) {
-      const message = `${procedure.name}: ${this.#pending.size} calls wait for an answer already`;
-      return Promise.reject(new RpcError('BUSY', message));
-    }
-    const xid = this.#nextXid();
-    const record = this.#encode(xid, procedure, args);
-    return new Promise<Res>((resolve, reject) => {
-      const ms = timeoutMs ?? this.#options.timeoutMs;
-      const timer = setTimeout(() => this.#timedOut(xid, ms), ms);
-      this.#pending.set(xid, { procedure, timer, resolve: value => resolve(value as Res), reject });
-      this.#socket.write(record);
-    });
+  call<Args, Res>(
+    procedure: RemoteProcedure<Args, Res>,
+    args: Args,
+    how: CallOptions = NO_OPTIONS,
+  ): Promise<RemoteReply<Res>> {
+    return this.#start(procedure, args, how, false);
+  }
+
+  /** Calls a procedure as {@link call} does. The results belong to the caller, and need not be released. */
+  ask<Args, Res>(procedure: RemoteProcedure<Args, Res>, args: Args, how: CallOptions = NO_OPTIONS): Promise<Res> {
+    return this.#start(procedure, args, how, true);
   }
 
   /** Closes the connection; calls under way fail with CLOSED. Safe to call twice. */
@@ -108,78 +127,138 @@ export class RpcClient implements AsyncDisposable {
     return this.close();
   }
 
-  #encode<Args>(xid: number, { prog, vers, proc, args: codec }: RemoteProcedure<Args, any>, args: Args): Buffer {
-    const to = new XdrWriter();
-    to.uint32(0); // the record mark, patched below
-    const cred = this.#options.cred ?? NO_AUTH;
-    call_header.encode(to, { xid, mtype: msg_type.CALL, rpcvers: RPC_VERSION, prog, vers, proc, cred, verf: NO_AUTH });
-    codec.encode(to, args);
-    const record = to.toBuffer();
-    record.writeUInt32BE((LAST_FRAGMENT | (record.length - 4)) >>> 0, 0);
-    return record;
+  get #there(): string {
+    return targetText(this.#options.target);
   }
 
-  #nextXid(): number {
-    do this.#xid = (this.#xid + 1) >>> 0;
-    while (this.#pending.has(this.#xid));
-    return this.#xid;
-  }
-
-  #take(chunk: Buffer): void {
-    try {
-      this.#reader.take(chunk);
-      while (this.#reader.next()) {
-        const { bytes } = this.#reader.buffer;
-        // What is decoded may be kept for long, and the reader's buffer is used again.
-        this.#answer(Buffer.from(bytes.subarray(this.#reader.from, this.#reader.to)));
-      }
-      this.#reader.rest();
-    } catch (error) {
-      if (!(error instanceof RecordError || error instanceof XdrError)) throw error;
-      this.#end(new RpcError('BAD_REPLY', `${targetText(this.#options.target)}: ${error.message}`, { cause: error }));
+  #start<Args>(procedure: RemoteProcedure<Args, any>, args: Args, how: CallOptions, copied: boolean): Promise<any> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    if (this.#calls.size >= this.#callsMax) {
+      const message = `${procedure.name}: ${this.#calls.size} calls wait for an answer already`;
+      return Promise.reject(new RpcError('BUSY', message));
     }
+    const xid = this.#calls.nextXid();
+    const to = this.#out.begin();
+    try {
+      writeCall(to, xid, procedure);
+      (how.cred ?? this.#cred).writeTo(to);
+      NO_CREDENTIAL.writeTo(to); // the verifier
+      procedure.args.encode(to, args);
+    } catch (error) {
+      this.#out.undo();
+      return Promise.reject(error as Error);
+    }
+    this.#out.end();
+    const promise = new Promise<any>(keep);
+    const timeoutMs = how.timeoutMs ?? this.#options.timeoutMs;
+    const deadline = this.#watch.began(timeoutMs, this.#calls.size === 0);
+    const end = this.#out.position;
+    this.#calls.add(xid, { procedure, timeoutMs, deadline, end, copied, resolve: resolveOf, reject: rejectOf });
+    if (!this.#flushing) {
+      this.#flushing = true;
+      setImmediate(this.#flush);
+    }
+    return promise;
   }
 
-  /** @throws {XdrError} the record is no reply at all: what comes next cannot be trusted */
-  #answer(record: Buffer): void {
-    const from = new XdrReader(record);
-    const { xid, reply } = reply_header.decode(from);
-    const pending = this.#pending.get(xid);
-    if (!pending) return; // its call has been given up
-    this.#pending.delete(xid);
-    clearTimeout(pending.timer);
-    const { procedure } = pending;
-    const refusal = refusalOf(procedure.name, reply);
-    if (refusal) {
-      pending.reject(refusal);
+  /** Sends what was gathered in this turn of the event loop. */
+  readonly #flush = (): void => {
+    this.#flushing = false;
+    this.#out.flush();
+  };
+
+  #received(): void {
+    this.#watch.received();
+    const { records } = this.#incoming;
+    try {
+      while (this.#ended === undefined && records.next()) this.#take();
+    } catch (error) {
+      const message = `${this.#there}: ${(error as Error).message}`;
+      if (!(error instanceof RecordError || error instanceof XdrError)) throw error;
+      this.#end(new RpcError('BAD_REPLY', message, { cause: error }));
+    }
+    if (this.#ended === undefined) this.#incoming.makeRoom();
+  }
+
+  /** @throws {XdrError} the record is no RPC message: what comes next cannot be trusted */
+  #take(): void {
+    const { buffer, from, to } = this.#incoming.records;
+    reader.reset(buffer.bytes, from, to);
+    const xid = reader.uint32();
+    const type = reader.uint32();
+    if (type === msg_type.REPLY) {
+      this.#answer(xid);
+      return;
+    }
+    const { onCall } = this.#options;
+    if (type !== msg_type.CALL || onCall === undefined)
+      throw new XdrError(`a message of type ${type} in place of a reply`);
+    const header = call_header.decode(reader.reset(buffer.bytes, from, to));
+    onCall(header, reader);
+  }
+
+  #answer(xid: number): void {
+    const call = this.#calls.take(xid);
+    if (call === undefined) return; // it has been given up
+    const { procedure } = call;
+    let refusal: RpcError | undefined;
+    try {
+      refusal = readRefusal(reader, procedure.name);
+    } catch (error) {
+      // What follows in the stream cannot be trusted either.
+      call.reject(new RpcError('BAD_REPLY', `${procedure.name}: ${(error as Error).message}`, { cause: error }));
+      throw error;
+    }
+    if (refusal !== undefined) {
+      call.reject(refusal);
       return;
     }
     try {
-      const value: unknown = procedure.res.decode(from);
-      if (from.left > 0) throw new XdrError(`${from.left} bytes after the results`);
-      pending.resolve(value);
+      call.resolve(this.#decode(call));
     } catch (cause) {
-      if (!(cause instanceof XdrError)) throw cause;
-      pending.reject(new RpcError('BAD_REPLY', `${procedure.name}: ${cause.message}`, { cause }));
+      // An error that is none of the decoder's is a bug, but the caller must not wait for ever.
+      call.reject(
+        cause instanceof XdrError ? new RpcError('BAD_REPLY', `${procedure.name}: ${cause.message}`, { cause }) : cause,
+      );
     }
   }
 
-  #timedOut(xid: number, ms: number): void {
-    const pending = this.#pending.get(xid)!;
-    this.#pending.delete(xid);
-    const there = targetText(this.#options.target);
-    pending.reject(new RpcError('TIMED_OUT', `${pending.procedure.name}: no answer from ${there} in ${ms} ms`));
+  #decode({ procedure, copied }: PendingCall): unknown {
+    const { buffer, from, to } = this.#incoming.records;
+    const places = copied || isSmallIn(to - from, buffer.bytes.length) ? undefined : buffer;
+    if (places === undefined) {
+      const bytes = Buffer.from(buffer.bytes.subarray(reader.at, to));
+      reader.reset(bytes, 0, bytes.length);
+    }
+    const value: unknown = procedure.res.decode(reader);
+    if (reader.left > 0) throw new XdrError(`${reader.left} bytes after the results`);
+    return copied ? value : new PlacedReply(value, places);
+  }
+
+  #overdue(now: number): void {
+    for (const { procedure, timeoutMs, end, reject } of this.#calls.takeOverdue(now)) {
+      const why = new RpcError('TIMED_OUT', `${procedure.name}: no answer from ${this.#there} in ${timeoutMs} ms`);
+      reject(why);
+      // Its payload belongs to the caller again, so it must not be sent any more.
+      if (!this.#out.hasSent(end)) this.#end(why);
+    }
+  }
+
+  #ping(): void {
+    // What becomes of it shows in whether anything is received.
+    this.ask(this.#options.ping!.procedure, undefined).catch(() => {});
   }
 
   #end(why: RpcError): void {
-    if (this.#ended) return;
+    if (this.#ended !== undefined) return;
     this.#ended = why;
     this.#socket.destroy();
-    this.#reader.close();
-    for (const { timer, reject } of this.#pending.values()) {
-      clearTimeout(timer);
-      reject(why);
-    }
-    this.#pending.clear();
+    this.#watch.stop();
+    this.#incoming.close();
+    this.#calls.fail(why);
+    this.#options.onEnd?.(why);
   }
 }
+
+const incomingOf = ({ recordBytesMax = RECORD_BYTES_MAX }: RpcClientOptions): Incoming =>
+  new Incoming({ recordBytesMax, fragmentsMax: FRAGMENTS_MAX });

@@ -1,6 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { connect, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { hostPort } from '../rpc/address.ts';
+import { setUserTimeout } from '../sys/sockets/tcp-options.ts';
 import { RpcError } from './error.ts';
 
 /** A unix socket, or a TCP port. */
@@ -21,31 +23,60 @@ export function targetText(target: RpcTarget): string {
 const RESERVED = { first: 512, last: 1023 } as const;
 const RESERVED_TRIES = 32;
 
-/** @throws {RpcError} CANNOT_CONNECT, TIMED_OUT, ABORTED */
-export async function openStream(target: RpcTarget, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
-  if ('path' in target) return open({ path: target.path }, target, timeoutMs, signal);
-  const { host, port, reservedPort } = target;
-  if (reservedPort) {
-    const count = RESERVED.last - RESERVED.first + 1;
-    const start = randomInt(count);
-    for (let i = 0; i < RESERVED_TRIES; i++) {
-      const localPort = RESERVED.first + ((start + i) % count);
-      try {
-        return await open({ host, port, localPort }, target, timeoutMs, signal);
-      } catch (error) {
-        const code = ((error as RpcError).cause as NodeJS.ErrnoException | undefined)?.code;
-        if (code === 'EACCES') break;
-        if (code !== 'EADDRINUSE' && code !== 'EADDRNOTAVAIL') throw error;
-      }
-    }
-  }
-  return open({ host, port }, target, timeoutMs, signal);
+/** How a connection is made. */
+export interface StreamOptions {
+  /** With TLS. The connection is made when the handshake is over. */
+  readonly tls?: ConnectionOptions;
+  /** Which addresses of the host's name are tried; all by default. */
+  readonly family?: 4 | 6;
+  /** When the kernel looks whether an idle peer is still there, in milliseconds, and how often before it gives up. */
+  readonly keepAlive?: { readonly idleMs: number; readonly intervalMs: number; readonly probes: number };
+  /** The kernel ends the connection when data has not been acknowledged for so long (tcp(7), TCP_USER_TIMEOUT). */
+  readonly userTimeoutMs?: number;
 }
 
-function open(options: NetConnectOpts, target: RpcTarget, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
+interface OpenOptions extends StreamOptions {
+  /** Where the socket reads to. */
+  readonly onread?: OnReadOpts;
+}
+
+/** How long one of several addresses of a host may take before the next one is tried. */
+const ADDRESS_MS = 1000;
+
+/** @throws {RpcError} CANNOT_CONNECT, TIMED_OUT, ABORTED */
+export async function openStream(
+  target: RpcTarget,
+  timeoutMs: number,
+  signal?: AbortSignal,
+  options: OpenOptions = {},
+): Promise<Socket> {
+  if ('path' in target || !target.reservedPort) return open(target, timeoutMs, signal, options);
+  const count = RESERVED.last - RESERVED.first + 1;
+  const start = randomInt(count);
+  for (let i = 0; i < RESERVED_TRIES; i++) {
+    const localPort = RESERVED.first + ((start + i) % count);
+    try {
+      return await open(target, timeoutMs, signal, options, localPort);
+    } catch (error) {
+      const code = ((error as RpcError).cause as NodeJS.ErrnoException | undefined)?.code;
+      if (code === 'EACCES') break;
+      if (code !== 'EADDRINUSE' && code !== 'EADDRNOTAVAIL') throw error;
+    }
+  }
+  return open(target, timeoutMs, signal, options);
+}
+
+function open(
+  target: RpcTarget,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+  options: OpenOptions,
+  localPort?: number,
+): Promise<Socket> {
   const there = targetText(target);
   return new Promise((resolve, reject) => {
-    const socket = connect({ ...options, noDelay: true });
+    const socket = begin(target, options, localPort);
+    const ready = options.tls === undefined ? 'connect' : 'secureConnect';
     const fail = (error: RpcError) => {
       done();
       socket.on('error', () => {}).destroy();
@@ -54,7 +85,8 @@ function open(options: NetConnectOpts, target: RpcTarget, timeoutMs: number, sig
     const timedOut = () => fail(new RpcError('TIMED_OUT', `${there}: no connection in ${timeoutMs} ms`));
     const timer = setTimeout(timedOut, timeoutMs);
     const abort = () => fail(new RpcError('ABORTED', `${there}: given up`, { cause: signal?.reason }));
-    const refused = (cause: Error) => fail(new RpcError('CANNOT_CONNECT', `${there}: ${cause.message}`, { cause }));
+    const refused = (cause: Error) => fail(new RpcError('CANNOT_CONNECT', `${there}: ${textOf(cause)}`, { cause }));
+    const closed = () => fail(new RpcError('CANNOT_CONNECT', `${there} closed the connection`));
     const connected = () => {
       done();
       resolve(socket);
@@ -62,10 +94,39 @@ function open(options: NetConnectOpts, target: RpcTarget, timeoutMs: number, sig
     const done = () => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
-      socket.off('connect', connected).off('error', refused);
+      socket.off(ready, connected).off('error', refused).off('close', closed);
     };
-    socket.once('connect', connected).once('error', refused);
+    socket.once(ready, connected).once('error', refused).once('close', closed);
     if (signal?.aborted) abort();
     else signal?.addEventListener('abort', abort, { once: true });
   });
+}
+
+function begin(target: RpcTarget, options: OpenOptions, localPort: number | undefined): Socket {
+  const { tls, family, keepAlive, userTimeoutMs, onread } = options;
+  const reading = onread && { onread };
+  if ('path' in target) return connect({ path: target.path, ...reading });
+  const { host, port } = target;
+  const tcp: TcpNetConnectOpts = {
+    host,
+    port,
+    noDelay: true,
+    autoSelectFamilyAttemptTimeout: ADDRESS_MS,
+    ...(localPort !== undefined && { localPort }),
+    ...(family !== undefined && { family }),
+    ...reading,
+  };
+  const socket = tls === undefined ? connect(tcp) : connectTls({ ...tcp, ...tls });
+  if (keepAlive !== undefined) {
+    const { idleMs, intervalMs, probes } = keepAlive;
+    socket.setKeepAlive(true, idleMs, intervalMs, probes);
+  }
+  if (userTimeoutMs) socket.once('connect', () => setUserTimeout(socket, userTimeoutMs));
+  return socket;
+}
+
+/** What is wrong; a name with several addresses has an error for each, and none that says it all. */
+function textOf(error: Error): string {
+  if (!(error instanceof AggregateError)) return error.message;
+  return error.errors.map(one => (one as Error).message).join('; ');
 }

@@ -32,7 +32,7 @@ const { port } = await serving(t, [...args, '--reject', '10.9.0.0/16', größe])
 const client = await RpcClient.connect({ target: { host: '127.0.0.1', port }, timeoutMs: 5000 });
 t.teardown(() => client.close());
 const path = Buffer.from(`${größe}/sub`).toString('latin1');
-t.equal((await client.call(MNT, path)).fhs_status, MNT3.OK, 'mounted by its absolute path');
+t.equal((await client.ask(MNT, path)).fhs_status, MNT3.OK, 'mounted by its absolute path');
 
 /** The output as it is printed without --json. */
 const told = async (...words: string[]) => {

@@ -35,8 +35,8 @@ t.test('a dump has programs, clients, inode tables, descriptors, reply cache and
   const target = { host: '127.0.0.1', port: server.port };
   const cred = { flavor: auth_flavor.AUTH_SYS, body };
   await using client = new RpcClient(socket, { target, timeoutMs: 5000, cred });
-  const mounted = (await client.call(MOUNT3.MNT, '/data')) as { fhandle: Buffer };
-  await client.call(NFS3.LOOKUP, {
+  const mounted = (await client.ask(MOUNT3.MNT, '/data')) as { fhandle: Buffer };
+  await client.ask(NFS3.LOOKUP, {
     what: { dir: mounted.fhandle, name: Buffer.from('a\nb[x]=\u009b').toString('latin1') },
   });
 

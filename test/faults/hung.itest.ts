@@ -46,7 +46,7 @@ class Client {
     this.#port = port;
   }
 
-  async call(...args: Parameters<RpcClient['call']>): Promise<{ status: number }> {
+  async call(...args: Parameters<RpcClient['ask']>): Promise<{ status: number }> {
     for (;;) {
       try {
         this.#rpc ??= await RpcClient.connect({
@@ -54,7 +54,7 @@ class Client {
           timeoutMs: 60_000,
           cred,
         });
-        return (await this.#rpc.call(...args)) as { status: number };
+        return (await this.#rpc.ask(...args)) as { status: number };
       } catch (error) {
         if (!(error instanceof RpcError) || error.code !== 'CLOSED') throw error;
         this.#rpc = undefined;

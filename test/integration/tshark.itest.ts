@@ -157,14 +157,14 @@ class Recorder {
 
   /** The answer of the server. Its status is noted. */
   async call<A, R>(procedure: RemoteProcedure<A, R>, args: A): Promise<R> {
-    const result = await this.#client.call(procedure, args);
+    const result = await this.#client.ask(procedure, args);
     const { status = (result as { fhs_status?: number } | undefined)?.fhs_status } = (result ?? {}) as { status?: number };
     this.sent.push({ procedure: idOf(procedure), status: status?.toString(), accepted: '0' });
     return result;
   }
 
   async refused(procedure: RemoteProcedure<any, any>): Promise<void> {
-    const error = await this.#client.call(procedure, undefined).then(() => undefined, (error: RpcError) => error);
+    const error = await this.#client.ask(procedure, undefined).then(() => undefined, (error: RpcError) => error);
     this.sent.push({ procedure: idOf(procedure), status: undefined, accepted: ACCEPTED[error!.code]! });
   }
 } // prettier-ignore
@@ -375,12 +375,12 @@ t.test('with many calls under way at a time each has its reply', async t => {
   const file = '/run/burst.pcap';
   const captureEnd = await capture(t, file);
   const client = await connect(t);
-  const mounted = await client.call(MOUNT3.MNT, data);
+  const mounted = await client.ask(MOUNT3.MNT, data);
   const dir = (mounted as { fhandle: Buffer }).fhandle;
   const counts: Record<string, number> = { [idOf(MOUNT3.MNT)]: 1 };
   const call = async <A, R>(procedure: RemoteProcedure<A, R>, args: A): Promise<R> => {
     counts[idOf(procedure)] = (counts[idOf(procedure)] ?? 0) + 1;
-    return client.call(procedure, args);
+    return client.ask(procedure, args);
   };
   const session = async (i: number) => {
     const looked = await call(NFS3.LOOKUP, { what: { dir, name: `file ${i}` } });

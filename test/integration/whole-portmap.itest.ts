@@ -69,17 +69,17 @@ t.test('with the built-in port mapper clients find exports, mount, and are liste
 
   const client = await RpcClient.connect({ target: { host: '127.0.0.1', port: 2049 }, timeoutMs: 2000 });
   t.teardown(() => client.close());
-  const byName = await client.call(MNT3, '/data/deep//er/');
-  const byPath = await client.call(MNT3, `${path}/deep/er`);
+  const byName = await client.ask(MNT3, '/data/deep//er/');
+  const byPath = await client.ask(MNT3, `${path}/deep/er`);
   t.same(byName, byPath, 'both paths lead to the same directory');
   t.equal(byName.fhs_status, 0);
-  t.match(await client.call(MNT3, '/data/nowhere'), { fhs_status: 2 });
-  t.match(await client.call(MNT3, '/nowhere'), { fhs_status: 13 });
-  t.match(await client.call(MNT3, '/data/../etc'), { fhs_status: 13 });
-  const old = await client.call(MNT1, '/data');
+  t.match(await client.ask(MNT3, '/data/nowhere'), { fhs_status: 2 });
+  t.match(await client.ask(MNT3, '/nowhere'), { fhs_status: 13 });
+  t.match(await client.ask(MNT3, '/data/../etc'), { fhs_status: 13 });
+  const old = await client.ask(MNT1, '/data');
   t.equal(old.status, 0);
   t.equal(old.directory?.length, 32);
-  await client.call(UMNT3, `${path}/deep/er`);
+  await client.ask(UMNT3, `${path}/deep/er`);
   t.same(await lineOf('showmount', '--no-headers', '-a', '127.0.0.1'), [
     '127.0.0.1:/data',
     '127.0.0.1:/data/deep/er',

@@ -46,9 +46,9 @@ async function connect(t: Test, port: number, options: Options = {}): Promise<Rp
 t.test('calls are answered, many at once and out of order', async t => {
   const { port } = await servePrograms(t, [echo]);
   const client = await connect(t, port);
-  t.equal(await client.call(NULL, undefined), undefined);
+  t.equal(await client.ask(NULL, undefined), undefined);
   const sent = Array.from({ length: 60 }, (_, i) => Buffer.alloc(i * 31, i));
-  const got = await Promise.all(sent.map((value, i) => client.call(i % 2 ? PLAIN : LATER, value)));
+  const got = await Promise.all(sent.map((value, i) => client.ask(i % 2 ? PLAIN : LATER, value)));
   t.same(got, sent);
 });
 
@@ -56,14 +56,14 @@ t.test('large arguments and results pass', async t => {
   const { port } = await servePrograms(t, [echo]);
   const client = await connect(t, port);
   const value = Buffer.alloc(1_000_000, 'abc');
-  t.ok((await client.call(PLAIN, value)).equals(value));
+  t.ok((await client.ask(PLAIN, value)).equals(value));
 });
 
 t.test("a result is its receiver's own: later ones do not overwrite it", async t => {
   const { port } = await servePrograms(t, [echo]);
   const client = await connect(t, port);
-  const first = await client.call(PLAIN, Buffer.from('first'));
-  for (let i = 0; i < 50; i++) await client.call(PLAIN, Buffer.alloc(4000, i));
+  const first = await client.ask(PLAIN, Buffer.from('first'));
+  for (let i = 0; i < 50; i++) await client.ask(PLAIN, Buffer.alloc(4000, i));
   t.equal(first.toString(), 'first');
 });
 
@@ -79,7 +79,7 @@ t.test('over a unix socket too', async t => {
   await once(server, 'listening');
   const client = await RpcClient.connect({ target: { path }, timeoutMs: 2000 });
   t.teardown(() => client.close());
-  t.equal((await client.call(PLAIN, Buffer.from('hello'))).toString(), 'hello');
+  t.equal((await client.ask(PLAIN, Buffer.from('hello'))).toString(), 'hello');
 });
 
 async function connectSocket(port: number): Promise<Socket> {
@@ -90,18 +90,18 @@ async function connectSocket(port: number): Promise<Socket> {
 t.test('what the server refuses is an error that says so', async t => {
   const { port } = await servePrograms(t, [echo]);
   const client = await connect(t, port);
-  await t.rejects(client.call({ ...NULL, prog: 7 }, undefined), { code: 'PROG_UNAVAIL' });
+  await t.rejects(client.ask({ ...NULL, prog: 7 }, undefined), { code: 'PROG_UNAVAIL' });
   const mismatch = { code: 'PROG_MISMATCH', versions: { low: 2, high: 2 }, message: /versions 2 to 2/ };
-  await t.rejects(client.call({ ...NULL, vers: 9 }, undefined), mismatch);
-  await t.rejects(client.call({ ...NULL, proc: 99 }, undefined), { code: 'PROC_UNAVAIL', message: /ECHO NULL/ });
-  await t.rejects(client.call({ ...PLAIN, args: uint32, res: bytes } as never, 5 as never), { code: 'GARBAGE_ARGS' });
-  await t.rejects(client.call({ ...NULL, proc: 3 }, undefined), { code: 'SYSTEM_ERR' });
-  await t.rejects(client.call({ ...NULL, proc: 6 }, undefined), {
+  await t.rejects(client.ask({ ...NULL, vers: 9 }, undefined), mismatch);
+  await t.rejects(client.ask({ ...NULL, proc: 99 }, undefined), { code: 'PROC_UNAVAIL', message: /ECHO NULL/ });
+  await t.rejects(client.ask({ ...PLAIN, args: uint32, res: bytes } as never, 5 as never), { code: 'GARBAGE_ARGS' });
+  await t.rejects(client.ask({ ...NULL, proc: 3 }, undefined), { code: 'SYSTEM_ERR' });
+  await t.rejects(client.ask({ ...NULL, proc: 6 }, undefined), {
     code: 'AUTH_ERROR',
     why: auth_stat.AUTH_TOOWEAK,
     message: /AUTH_TOOWEAK/,
   });
-  t.equal(await client.call(NULL, undefined), undefined, 'and the connection goes on');
+  t.equal(await client.ask(NULL, undefined), undefined, 'and the connection goes on');
 });
 
 t.test('credentials go with each call', async t => {
@@ -109,33 +109,36 @@ t.test('credentials go with each call', async t => {
   const parms = { stamp: 0, machinename: 'h', uid: 0, gid: 0, gids: [] };
   const cred = { flavor: auth_flavor.AUTH_SYS, body: encode(authsys_parms, parms) };
   const client = await connect(t, port, { cred });
-  t.equal(await client.call({ ...NULL, proc: 6 }, undefined), undefined);
+  t.equal(await client.ask({ ...NULL, proc: 6 }, undefined), undefined);
 });
 
 t.test('no answer in time: that call fails, others go on, and its late answer is dropped', async t => {
   const { port } = await servePrograms(t, [echo]);
   const client = await connect(t, port);
-  await t.rejects(client.call(NEVER, undefined, 20), { code: 'TIMED_OUT', message: /NEVER.*127\.0\.0\.1.*20 ms/ });
-  await t.rejects(client.call(LATER, Buffer.from('x'), 1), { code: 'TIMED_OUT' });
-  t.equal((await client.call(LATER, Buffer.from('y'))).toString(), 'y');
+  await t.rejects(client.ask(NEVER, undefined, { timeoutMs: 20 }), {
+    code: 'TIMED_OUT',
+    message: /NEVER.*127\.0\.0\.1.*20 ms/,
+  });
+  await t.rejects(client.ask(LATER, Buffer.from('x'), { timeoutMs: 1 }), { code: 'TIMED_OUT' });
+  t.equal((await client.ask(LATER, Buffer.from('y'))).toString(), 'y');
 });
 
 t.test('more calls than may wait: BUSY', async t => {
   const { port } = await servePrograms(t, [echo]);
   const client = await connect(t, port, { callsMax: 2 });
-  const waiting = [client.call(LATER, Buffer.from('a')), client.call(LATER, Buffer.from('b'))];
-  await t.rejects(client.call(NULL, undefined), { code: 'BUSY' });
+  const waiting = [client.ask(LATER, Buffer.from('a')), client.ask(LATER, Buffer.from('b'))];
+  await t.rejects(client.ask(NULL, undefined), { code: 'BUSY' });
   await Promise.all(waiting);
-  t.equal(await client.call(NULL, undefined), undefined);
+  t.equal(await client.ask(NULL, undefined), undefined);
 });
 
 t.test('closed by the other side, or by this one: calls fail at once, and so do later ones', async t => {
   const port = await serve(t, socket => socket.once('data', () => socket.destroy()));
   const client = await connect(t, port);
-  await t.rejects(client.call(NULL, undefined), { code: 'CLOSED' });
-  await t.rejects(client.call(NULL, undefined), { code: 'CLOSED' });
+  await t.rejects(client.ask(NULL, undefined), { code: 'CLOSED' });
+  await t.rejects(client.ask(NULL, undefined), { code: 'CLOSED' });
   const silent = await connect(t, await serve(t, () => {}));
-  const call = t.rejects(silent.call(NULL, undefined), { code: 'CLOSED' });
+  const call = t.rejects(silent.ask(NULL, undefined), { code: 'CLOSED' });
   await silent.close();
   await call;
   await silent.close();
@@ -144,7 +147,7 @@ t.test('closed by the other side, or by this one: calls fail at once, and so do 
 t.test('given up by a signal', async t => {
   const stop = new AbortController();
   const client = await connect(t, await serve(t, () => {}), { signal: stop.signal });
-  const call = t.rejects(client.call(NULL, undefined), { code: 'ABORTED' });
+  const call = t.rejects(client.ask(NULL, undefined), { code: 'ABORTED' });
   stop.abort();
   await call;
   await t.rejects(connect(t, 1, { signal: stop.signal }), { code: 'ABORTED' });
@@ -183,7 +186,7 @@ t.test('an answer in fragments, a byte at a time', async t => {
     });
   });
   const client = await connect(t, port);
-  t.equal((await client.call(PLAIN, Buffer.alloc(0))).toString(), 'abc');
+  t.equal((await client.ask(PLAIN, Buffer.alloc(0))).toString(), 'abc');
 });
 
 const answered = (t: Test, answer: (xid: Buffer) => Buffer, options: Options = {}) =>
@@ -194,22 +197,22 @@ const answered = (t: Test, answer: (xid: Buffer) => Buffer, options: Options = {
 t.test('RPC_MISMATCH, and answers to calls that were not made', async t => {
   const denied = hex('00000001 00000001 00000000 00000003 00000004');
   const mismatched = await answered(t, xid => mark(Buffer.concat([xid, denied])));
-  await t.rejects(mismatched.call(NULL, undefined), { code: 'RPC_MISMATCH', versions: { low: 3, high: 4 } });
+  await t.rejects(mismatched.ask(NULL, undefined), { code: 'RPC_MISMATCH', versions: { low: 3, high: 4 } });
   const stray = Buffer.concat([hex('00000000'), success]);
   const client = await answered(t, xid => Buffer.concat([mark(stray), mark(Buffer.concat([xid, success]))]));
-  t.equal(await client.call(NULL, undefined), undefined);
+  t.equal(await client.ask(NULL, undefined), undefined);
 });
 
 t.test('results that are not what the type says: that call fails, the connection goes on', async t => {
   const client = await answered(t, xid => mark(Buffer.concat([xid, success, hex('00000009 61')])));
-  await t.rejects(client.call(PLAIN, Buffer.alloc(0)), { code: 'BAD_REPLY', message: /ECHO/ });
-  await t.rejects(client.call(NULL, undefined), { code: 'BAD_REPLY', message: /bytes after/ });
+  await t.rejects(client.ask(PLAIN, Buffer.alloc(0)), { code: 'BAD_REPLY', message: /ECHO/ });
+  await t.rejects(client.ask(NULL, undefined), { code: 'BAD_REPLY', message: /bytes after/ });
 });
 
 t.test('what is no reply, or too long: the connection ends', async t => {
   const noReply = await answered(t, xid => mark(Buffer.concat([xid, hex('00000000')])));
-  await t.rejects(noReply.call(NULL, undefined), { code: 'BAD_REPLY' });
-  await t.rejects(noReply.call(NULL, undefined), { code: 'BAD_REPLY' });
+  await t.rejects(noReply.ask(NULL, undefined), { code: 'BAD_REPLY' });
+  await t.rejects(noReply.ask(NULL, undefined), { code: 'BAD_REPLY' });
   const long = await answered(t, () => hex('ffffffff'), { recordBytesMax: 1024 });
-  await t.rejects(long.call(NULL, undefined), { code: 'BAD_REPLY', message: /at most 1024/ });
+  await t.rejects(long.ask(NULL, undefined), { code: 'BAD_REPLY', message: /at most 1024/ });
 });

@@ -48,7 +48,7 @@ export class NfsClient {
   /** The whole result of a procedure. Like the kernel of a client, it asks again when it is told to (JUKEBOX). */
   async call<A, R>(procedure: RemoteProcedure<A, R>, args: A): Promise<R> {
     for (;;) {
-      const result = (await this.#rpc.call(procedure, args)) as R & { status?: number };
+      const result = (await this.#rpc.ask(procedure, args)) as R & { status?: number };
       asServer(); // A service in this thread leaves it with the caller's identity. The test reads its files as itself.
       if (result?.status !== nfsstat3.NFS3ERR_JUKEBOX) return result;
       await sleep(20);

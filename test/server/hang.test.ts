@@ -70,26 +70,26 @@ t.test(
     const connect = () => RpcClient.connect({ target: { host: '127.0.0.1', port }, timeoutMs: 60_000, cred });
     const first = await connect();
     const bystander = await connect();
-    const mounted = async (path: string) => ((await first.call(MOUNT3.MNT, path)) as { fhandle: Buffer }).fhandle;
+    const mounted = async (path: string) => ((await first.ask(MOUNT3.MNT, path)) as { fhandle: Buffer }).fhandle;
     const [deadTop, aliveTop] = [await mounted('/dead'), await mounted('/alive')];
     const create = {
       where: { dir: deadTop, name: 'file' },
       how: { mode: createmode3.UNCHECKED, obj_attributes: ANY },
     };
-    const lost = t.rejects(first.call(NFS3.CREATE, create), /closed/, 'the connection of the hanging call is closed');
+    const lost = t.rejects(first.ask(NFS3.CREATE, create), /closed/, 'the connection of the hanging call is closed');
     while (!existsSync(note)) await sleep(10);
 
     // A client does the same: it asks again on another connection when the first has ended.
-    const asked = bystander.call(NFS3.GETATTR, { object: aliveTop });
+    const asked = bystander.ask(NFS3.GETATTR, { object: aliveTop });
     await t.rejects(asked, /closed/, 'the connection of another client of the stage is closed as well');
     const again = await connect();
     t.match(
-      await again.call(NFS3.GETATTR, { object: aliveTop }),
+      await again.ask(NFS3.GETATTR, { object: aliveTop }),
       { status: nfsstat3.NFS3_OK },
       'the other volume is served',
     );
     t.match(
-      await again.call(NFS3.GETATTR, { object: deadTop }),
+      await again.ask(NFS3.GETATTR, { object: deadTop }),
       { status: nfsstat3.NFS3ERR_JUKEBOX },
       'this volume asks to come again later',
     );
@@ -101,12 +101,12 @@ t.test(
     await writeFile(fifo, '');
     await stderr.until(/"msg":"the file system answers again"/);
     for (;;) {
-      const { status } = (await again.call(NFS3.GETATTR, { object: deadTop })) as { status: number };
+      const { status } = (await again.ask(NFS3.GETATTR, { object: deadTop })) as { status: number };
       if (status === nfsstat3.NFS3_OK) break;
       t.equal(status, nfsstat3.NFS3ERR_JUKEBOX);
       await sleep(50);
     }
-    t.match(await again.call(NFS3.CREATE, create), { status: nfsstat3.NFS3_OK });
+    t.match(await again.ask(NFS3.CREATE, create), { status: nfsstat3.NFS3_OK });
     t.strictSame((await ask<StatusReport>({ 'state-dir': state }, 'status')).hangs, []);
     await Promise.all([first, bystander, again].map(client => client.close()));
     child.kill('SIGTERM');
@@ -134,9 +134,9 @@ t.test('a slow disk does not cost the stage', async t => {
   writeFileSync(file, volfile(dead, alive));
   const { port, child, exited, stderr } = await serving(t, ['-f', file, '--stages', '1', '--state-dir', state]);
   await using client = await RpcClient.connect({ target: { host: '127.0.0.1', port }, timeoutMs: 60_000, cred });
-  const { fhandle } = (await client.call(MOUNT3.MNT, '/dead')) as { fhandle: Buffer };
+  const { fhandle } = (await client.ask(MOUNT3.MNT, '/dead')) as { fhandle: Buffer };
   const how = { mode: createmode3.UNCHECKED, obj_attributes: ANY };
-  const made = await client.call(NFS3.CREATE, { where: { dir: fhandle, name: 'file' }, how });
+  const made = await client.ask(NFS3.CREATE, { where: { dir: fhandle, name: 'file' }, how });
   t.match(made, { status: nfsstat3.NFS3_OK });
   t.notMatch(stderr.text, /does not answer/);
   await client.close();

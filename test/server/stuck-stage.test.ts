@@ -58,9 +58,9 @@ t.test('control requests, new connections, SIGHUP and SIGTERM do not wait for a 
   const cred = { flavor: auth_flavor.AUTH_SYS, body: encode(authsys_parms, own) };
   const client = await RpcClient.connect({ target, timeoutMs: 60_000, cred });
   t.teardown(() => client.close());
-  const { fhandle } = (await client.call(MOUNT3.MNT, '/data')) as { fhandle: Buffer };
+  const { fhandle } = (await client.ask(MOUNT3.MNT, '/data')) as { fhandle: Buffer };
   const how = { mode: createmode3.UNCHECKED, obj_attributes: ANY };
-  client.call(NFS3.CREATE, { where: { dir: fhandle, name: 'file' }, how }).catch(() => {});
+  client.ask(NFS3.CREATE, { where: { dir: fhandle, name: 'file' }, how }).catch(() => {});
   while (!existsSync(note)) await sleep(10);
 
   const [one] = await ask<ExportReport[]>({ 'state-dir': state }, 'exports');

@@ -20,14 +20,14 @@ const FILES = 40;
 
 /** Makes files that are written to and not flushed. The thread pool will flush and close them. */
 async function work(client: RpcClient, path: string): Promise<void> {
-  const mounted = (await client.call(MOUNT3.MNT, path)) as { fhandle: Buffer };
+  const mounted = (await client.ask(MOUNT3.MNT, path)) as { fhandle: Buffer };
   const how = { mode: createmode3.UNCHECKED, obj_attributes: ANY };
   const data = Buffer.from('some bytes');
   const bytes = { offset: 0, count: data.length, stable: stable_how.UNSTABLE, data };
   for (let i = 0; i < FILES; i++) {
     const where = { dir: mounted.fhandle, name: `file ${i}` };
-    const made = (await client.call(NFS3.CREATE, { where, how })) as { obj: Buffer };
-    await client.call(NFS3.WRITE, { file: made.obj, ...bytes });
+    const made = (await client.ask(NFS3.CREATE, { where, how })) as { obj: Buffer };
+    await client.ask(NFS3.WRITE, { file: made.obj, ...bytes });
   }
 }
 

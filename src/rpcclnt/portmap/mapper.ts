@@ -72,11 +72,11 @@ export async function openMapper(
 
 async function speak(client: RpcClient): Promise<PortMapper> {
   try {
-    await client.call(NULL4, undefined);
+    await client.ask(NULL4, undefined);
     return rpcbind4(client);
   } catch (error) {
     if (!(error instanceof RpcError) || error.code !== 'PROG_MISMATCH') throw error;
-    await client.call(NULL2, undefined);
+    await client.ask(NULL2, undefined);
     return portmap2(client);
   }
 }
@@ -91,7 +91,7 @@ function rpcbind4(client: RpcClient): PortMapper {
   return {
     netids: ['tcp', 'udp', 'tcp6', 'udp6'],
     async dump() {
-      const found = await client.call(DUMP4, undefined);
+      const found = await client.ask(DUMP4, undefined);
       return found.flatMap(({ r_prog, r_vers, r_netid, r_addr }) => {
         const at = decodeUaddr(r_addr);
         if (!at || !isNetid(r_netid)) return [];
@@ -99,7 +99,7 @@ function rpcbind4(client: RpcClient): PortMapper {
       });
     },
     set: ({ program, version, netid, address, port, owner }) =>
-      client.call(SET4, {
+      client.ask(SET4, {
         r_prog: program,
         r_vers: version,
         r_netid: netid,
@@ -108,7 +108,7 @@ function rpcbind4(client: RpcClient): PortMapper {
       }),
     // An empty netid would unregister all transports (RFC 1833, 2.2.1).
     unset: ({ program, version, netid }) =>
-      client.call(UNSET4, { r_prog: program, r_vers: version, r_netid: netid, r_addr: '', r_owner: '' }),
+      client.ask(UNSET4, { r_prog: program, r_vers: version, r_netid: netid, r_addr: '', r_owner: '' }),
     [Symbol.asyncDispose]: () => client.close(),
   };
 }
@@ -131,7 +131,7 @@ function portmap2(client: RpcClient): PortMapper {
   return {
     netids: ['tcp', 'udp'],
     async dump() {
-      const found = await client.call(DUMP2, undefined);
+      const found = await client.ask(DUMP2, undefined);
       return found.flatMap(({ prog, vers, prot, port }): Registered[] => {
         if (prot !== IPPROTO.TCP && prot !== IPPROTO.UDP) return [];
         const netid = prot === IPPROTO.TCP ? 'tcp' : 'udp';
@@ -139,9 +139,9 @@ function portmap2(client: RpcClient): PortMapper {
       });
     },
     set: ({ program, version, netid, port }) =>
-      client.call(SET2, { prog: program, vers: version, prot: protOf(netid), port }),
+      client.ask(SET2, { prog: program, vers: version, prot: protOf(netid), port }),
     // Version 2 ignores prot and unregisters both transports (RFC 1833, 3.2).
-    unset: ({ program, version }) => client.call(UNSET2, { prog: program, vers: version, prot: 0, port: 0 }),
+    unset: ({ program, version }) => client.ask(UNSET2, { prog: program, vers: version, prot: 0, port: 0 }),
     [Symbol.asyncDispose]: () => client.close(),
   };
 }

@@ -22,7 +22,7 @@ export async function answers(registered: Registered, timeoutMs: number, signal:
   const procedure = { name: 'NULL', prog: program, vers: version, proc: NULL_PROCEDURE, args: nothing, res: nothing };
   try {
     await using client = await RpcClient.connect({ target: { host, port }, timeoutMs, signal });
-    await client.call(procedure, undefined);
+    await client.ask(procedure, undefined);
     return true;
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;

@@ -1,0 +1,96 @@
+/** The calls of a connection that have not been answered, and until when each is waited for. */
+import { randomInt } from 'node:crypto';
+import { msg_type, RPC_VERSION } from '#protocols/rpc.ts';
+import type { Codec } from '#protocols/xdr/codec.ts';
+import type { XdrWriter } from '#protocols/xdr/stream.ts';
+
+/** A procedure of another server's program. */
+export interface RemoteProcedure<Args, Res> {
+  /** The name in error messages, such as `rpcbind 4 SET`. */
+  readonly name: string;
+  readonly prog: number;
+  readonly vers: number;
+  readonly proc: number;
+  readonly args: Codec<Args>;
+  readonly res: Codec<Res>;
+}
+
+export interface PendingCall {
+  readonly procedure: RemoteProcedure<any, any>;
+  readonly timeoutMs: number;
+  /** On the clock of `performance.now()`. */
+  readonly deadline: number;
+  /** Where the call ends in what is sent (`Outgoing.position`). */
+  end: number;
+  /** The results are decoded from a copy, which belongs to the caller. */
+  readonly copied: boolean;
+  readonly resolve: (value: any) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Positive numbers of 31 bits, which V8 keeps without an allocation. */
+const XIDS = 0x7fff_ffff;
+
+export class PendingCalls {
+  readonly #calls = new Map<number, PendingCall>();
+  #xid = randomInt(XIDS);
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** An xid that no call has which is waiting for an answer. */
+  nextXid(): number {
+    do this.#xid = this.#xid === XIDS ? 0 : this.#xid + 1;
+    while (this.#calls.has(this.#xid));
+    return this.#xid;
+  }
+
+  add(xid: number, call: PendingCall): void {
+    this.#calls.set(xid, call);
+  }
+
+  /** The call with this xid, which is then no longer pending. */
+  take(xid: number): PendingCall | undefined {
+    const call = this.#calls.get(xid);
+    if (call !== undefined) this.#calls.delete(xid);
+    return call;
+  }
+
+  /** Takes the calls whose deadline is over at `now`. */
+  takeOverdue(now: number): PendingCall[] {
+    const overdue: PendingCall[] = [];
+    for (const [xid, call] of this.#calls) {
+      if (call.deadline > now) continue;
+      this.#calls.delete(xid);
+      overdue.push(call);
+    }
+    return overdue;
+  }
+
+  /** The earliest deadline; `Infinity` if no call is pending. */
+  earliest(): number {
+    let earliest = Infinity;
+    for (const { deadline } of this.#calls.values()) if (deadline < earliest) earliest = deadline;
+    return earliest;
+  }
+
+  /** Makes all calls fail with the same error. */
+  fail(why: unknown): void {
+    const calls = [...this.#calls.values()];
+    this.#calls.clear();
+    for (const { reject } of calls) reject(why);
+  }
+}
+
+/** Writes the header of a call (RFC 5531, 9) up to its credential. */
+export function writeCall(to: XdrWriter, xid: number, { prog, vers, proc }: RemoteProcedure<any, any>): void {
+  const at = to.reserve(24);
+  const { view } = to;
+  view.setUint32(at, xid);
+  view.setUint32(at + 4, msg_type.CALL);
+  view.setUint32(at + 8, RPC_VERSION);
+  view.setUint32(at + 12, prog);
+  view.setUint32(at + 16, vers);
+  view.setUint32(at + 20, proc);
+}
