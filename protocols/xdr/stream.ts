@@ -64,14 +64,19 @@ export class XdrWriter {
     this.uint32(value ? 1 : 0);
   }
 
-  /**
-   * Writes a non-negative whole number. It is exact up to 2^53 - 1; a number that does not fit in 64 bits is written as
-   * 2^64 - 2^32.
-   */
+  /** Writes a whole number from 0 on: exact up to 2^53 - 1, and as 2^64 - 2^32 if 64 bits do not hold it. */
   size64(value: number): void {
     const at = this.reserve(8);
     const high = value < TWO_32 ? 0 : Math.min(Math.floor(value / TWO_32), TWO_32 - 1);
     this.#view.setUint32(at, high);
+    this.#view.setUint32(at + 4, value - high * TWO_32);
+  }
+
+  /** Writes a whole number between -(2^53 - 1) and 2^53 - 1. */
+  int64(value: number): void {
+    const at = this.reserve(8);
+    const high = Math.floor(value / TWO_32);
+    this.#view.setInt32(at, high);
     this.#view.setUint32(at + 4, value - high * TWO_32);
   }
 
@@ -110,6 +115,12 @@ export class XdrWriter {
     this.splices.push({ at: this.at, bytes });
     const at = this.reserve(padOf(bytes.length));
     this.#pad(at);
+  }
+
+  /** Writes the bytes that end a record, without length and padding. Long ones are not copied, as in {@link payload}. */
+  tail(bytes: Buffer): void {
+    if (bytes.length > PAYLOAD_COPY_MAX) this.splices.push({ at: this.at, bytes });
+    else this.buf.set(bytes, this.reserve(bytes.length));
   }
 
   /** Writes a string in which each character stands for one byte (latin1). */
@@ -206,12 +217,17 @@ export class XdrReader {
     return this.#end - this.#at;
   }
 
+  /** The present buffer, for codecs that read what they have taken themselves. It changes with {@link reset}. */
+  get view(): DataView {
+    return this.#view;
+  }
+
   uint32(): number {
-    return this.#view.getUint32(this.#take(4));
+    return this.#view.getUint32(this.take(4));
   }
 
   int32(): number {
-    return this.#view.getInt32(this.#take(4));
+    return this.#view.getInt32(this.take(4));
   }
 
   bool(): boolean {
@@ -222,20 +238,25 @@ export class XdrReader {
 
   /** Reads a size or an offset. A value above 2^53 - 1 becomes Infinity, which exceeds every limit. */
   size64(): number {
-    const at = this.#take(8);
+    const at = this.take(8);
     const high = this.#view.getUint32(at);
     return high > 0x1f_ffff ? Infinity : high * TWO_32 + this.#view.getUint32(at + 4);
   }
 
-  uint64(): bigint {
-    return this.#view.getBigUint64(this.#take(8));
+  /** Reads a signed number. Below -(2^53 - 1) it becomes -Infinity, above 2^53 - 1 Infinity. */
+  int64(): number {
+    const at = this.take(8);
+    const value = this.#view.getInt32(at) * TWO_32 + this.#view.getUint32(at + 4);
+    return Number.isSafeInteger(value) ? value : value < 0 ? -Infinity : Infinity;
   }
 
-  /**
-   * Reads bytes and their padding. Returns a view: to keep the bytes, copy them, or the whole record stays in memory.
-   */
+  uint64(): bigint {
+    return this.#view.getBigUint64(this.take(8));
+  }
+
+  /** Reads bytes and their padding, as a view: bytes that are kept are copied, or the whole record stays in memory. */
   bytes(length: number): Buffer {
-    const at = this.#take(length + padOf(length));
+    const at = this.take(length + padOf(length));
     return this.#buf.subarray(at, at + length);
   }
 
@@ -256,11 +277,19 @@ export class XdrReader {
   /** Reads a string in which each character stands for one byte (latin1), so any name keeps its bytes. */
   string(max: number): string {
     const length = this.length(max);
-    const at = this.#take(length + padOf(length));
+    const at = this.take(length + padOf(length));
     return this.#buf.toString('latin1', at, at + length);
   }
 
-  #take(count: number): number {
+  /** Reads all bytes that are left, as a view. */
+  tail(): Buffer {
+    const at = this.#at;
+    this.#at = this.#end;
+    return this.#buf.subarray(at, this.#end);
+  }
+
+  /** Goes past `count` bytes and returns where they begin. */
+  take(count: number): number {
     const at = this.#at;
     if (count > this.#end - at) throw new XdrError(`need ${count} bytes, ${this.#end - at} left`);
     this.#at = at + count;

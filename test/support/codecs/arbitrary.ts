@@ -37,6 +37,12 @@ function arbitraryOfShape(shape: Shape): fc.Arbitrary<unknown> {
       return fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
     case 'size64':
       return fc.maxSafeNat();
+    case 'int64':
+      return fc.maxSafeInteger();
+    case 'tail':
+      return bytes(0, BYTES_MAX);
+    case 'made':
+      return arbitraryOf(shape.of).map(shape.from);
     case 'enum':
       return fc.constantFrom(...shape.values);
     case 'opaque':

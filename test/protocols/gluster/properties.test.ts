@@ -1,0 +1,37 @@
+import t from 'tap';
+import * as brickPort from '#protocols/gluster/brick-port.ts';
+import * as callbacks from '#protocols/gluster/callbacks.ts';
+import * as credentials from '#protocols/gluster/credentials.ts';
+import * as dict from '#protocols/gluster/dict.ts';
+import * as dump from '#protocols/gluster/dump.ts';
+import { dataFops } from '#protocols/gluster/fops/data.ts';
+import { directoryFops } from '#protocols/gluster/fops/directory.ts';
+import { lockFops } from '#protocols/gluster/fops/locks.ts';
+import { nameFops } from '#protocols/gluster/fops/names.ts';
+import { objectFops } from '#protocols/gluster/fops/objects.ts';
+import { xattrFops } from '#protocols/gluster/fops/xattrs.ts';
+import * as handshake from '#protocols/gluster/handshake.ts';
+import * as iatt from '#protocols/gluster/iatt.ts';
+import * as oldDict from '#protocols/gluster/old-dict.ts';
+import type { Procedure } from '#protocols/gluster/procedure.ts';
+import * as types from '#protocols/gluster/types.ts';
+import { codecProperties } from '../../support/codecs/properties.ts';
+
+for (const module of [iatt, dict, oldDict, types, credentials, dump, handshake, brickPort, callbacks]) {
+  codecProperties(t, module);
+}
+
+const exact = types.commonReplies(iatt.gfx_iattx, dict.gfx_dict);
+codecProperties(t, exact);
+
+const plain = types.commonReplies(iatt.gfx_iattx, dict.gfx_plain_dict);
+const common = new Set<unknown>([...Object.values(exact), ...Object.values(plain)]);
+for (const fops of [objectFops, nameFops, dataFops, directoryFops, xattrFops, lockFops]) {
+  const codecs: Record<string, unknown> = {};
+  for (const { name, args, res } of Object.values<Procedure<any, any>>(fops(plain))) {
+    codecs[`${name}: arguments`] = args;
+    // What several fops answer has been tested.
+    if (!common.has(res)) codecs[`${name}: results`] = res;
+  }
+  codecProperties(t, codecs);
+}
