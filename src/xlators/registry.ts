@@ -7,6 +7,8 @@ export const XLATORS = {
   'debug/io-stats': async () => (await import('./debug/io-stats.ts')).IoStats,
   'debug/trace': async () => (await import('./debug/trace.ts')).Trace,
   'features/read-only': async () => (await import('./features/read-only.ts')).ReadOnly,
+  'features/two-step': async () => (await import('./features/two-step/two-step.ts')).TwoStep,
+  'features/utime': async () => (await import('./features/utime.ts')).Utime,
   'nfs/server': async () => (await import('./nfs/server/nfs-server.ts')).NfsServer,
   'storage/posix': async () => (await import('./storage/posix/posix.ts')).Posix,
 } as const satisfies Registry;

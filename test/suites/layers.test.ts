@@ -26,6 +26,8 @@ const SETTINGS: Readonly<Record<keyof typeof XLATORS, readonly string[] | 'brick
   'debug/io-stats': ['', 'count-fop-hits=off'],
   'debug/trace': ['', 'force-log-level=ERROR'],
   'features/read-only': ['', 'read-only=off'],
+  'features/two-step': [''],
+  'features/utime': ['', 'noatime=off'],
   'nfs/server': 'top',
   'storage/posix': 'brick',
 };
@@ -33,6 +35,8 @@ const SETTINGS: Readonly<Record<keyof typeof XLATORS, readonly string[] | 'brick
 /** Whether the layer may fail the fop, because it does so on purpose. */
 const mayFail = (layer: string, fop: Fop, code: string | undefined): boolean =>
   (layer === 'features/read-only' && code === 'EROFS') ||
+  // The guard among the arguments is not the ctime of the answers.
+  (layer === 'features/two-step' && fop === 'setattr' && code === 'EAGAIN') ||
   (layer === 'debug/error-gen failure=100 enable=statfs' && fop === 'statfs' && code === 'EIO');
 
 const down: Xdata = new Map([['test.asked', 1]]);

@@ -13,12 +13,17 @@ import { silent } from '#src/log.ts';
 import { XLATORS } from '#src/xlators/registry.ts';
 import { Failing } from './memory/failing.ts';
 import { Memory } from './memory/memory.ts';
+import { Strict } from './memory/strict.ts';
 
-/** The xlator types of the server, and those of tests: a brick in memory, and the connection to one, which may break. */
+/**
+ * The xlator types of the server, and those of tests: a brick in memory, the connection to one, which may break, and what
+ * makes it as strict as a brick of GlusterFS.
+ */
 export const TEST_XLATORS: Registry = {
   ...XLATORS,
   'test/memory': async () => Memory,
   'test/failing': async () => Failing,
+  'test/strict': async () => Strict,
 };
 
 export const frame: Frame = { identity: ROOT, client: '192.0.2.1', signal: new AbortController().signal };

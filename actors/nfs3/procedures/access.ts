@@ -43,7 +43,7 @@ export const access = nfs3Actor({
     const { granted, iatt } = await at.volume.top.access(at.frame, at.inode, mask);
     let allowed = 0;
     for (const [bit, need] of needs) if (asked & bit && (granted & need) === need) allowed |= bit;
-    return { status: nfsstat3.NFS3_OK, obj_attributes: toFattr3(nfs, iatt), access: allowed };
+    return { status: nfsstat3.NFS3_OK, obj_attributes: iatt && toFattr3(nfs, iatt), access: allowed };
   },
 
   async failed(nfs, status, at, error) {

@@ -24,7 +24,8 @@ export interface Found {
 export interface AccessReply {
   /** Those bits of the mask that the caller is granted. */
   readonly granted: number;
-  readonly iatt: Iatt;
+  /** Absent if the brick does not tell them together with that. */
+  readonly iatt?: Iatt;
   readonly xdata?: Xdata;
 }
 

@@ -61,7 +61,8 @@ export async function objectAt(nfs: NfsServer, asked: ObjectQuestion): Promise<O
   try {
     const top = await walk(volume, { ...frame, identity: ROOT }, dir);
     const inode = await walk(volume, frame, names, top);
-    const { granted, iatt } = await volume.top.access(frame, inode, Access.READ | Access.WRITE | Access.EXECUTE);
+    const iatt = await volume.top.stat(frame, inode);
+    const { granted } = await volume.top.access(frame, inode, Access.READ | Access.WRITE | Access.EXECUTE);
     const { readOnly } = await volume.top.statfs(frame, inode);
     const refused = (asked.readOnly || readOnly) && isStored(iatt.type) ? Access.WRITE : 0;
     const bit = (mask: number, letter: string) => ((granted & ~refused & mask) === mask ? letter : '-');

@@ -92,7 +92,7 @@ export class ReadOnly extends Xlator<typeof options> {
     const reply = this.wind('access', frame, inode, mask, xdata);
     if (!this.#on) return reply;
     return reply.then(answer =>
-      isStored(answer.iatt.type) ? { ...answer, granted: answer.granted & ~Access.WRITE } : answer,
+      isStored(inode.type) ? { ...answer, granted: answer.granted & ~Access.WRITE } : answer,
     );
   }
 
