@@ -32,7 +32,7 @@ class Overrule {
   }
 }
 
-/** Reads and writes for callers whom the brick refuses although NFS does not. */
+/** Reads and writes for callers that the brick refuses although NFS does not. */
 export class Owners {
   readonly #below: Xlator;
   readonly #slot: number;
