@@ -1,0 +1,39 @@
+import { type Children, type Quorum } from '../children.ts';
+
+/** How the children stand in a transaction. */
+export class Standing {
+  /** The children that take part: locked, marked, and with everything done that the others have done. */
+  members: Children = 0;
+  /** The children that have a dirty mark of ours. */
+  dirty: Children = 0;
+  /** The children that others had counted failures of before this transaction. */
+  accused: Children = 0;
+  /** The children that lack something, and those of them for which that has been recorded. */
+  lost: Children = 0;
+  blamed: Children = 0;
+  readonly #isQuorum: Quorum;
+
+  constructor(isQuorum: Quorum) {
+    this.#isQuorum = isQuorum;
+  }
+
+  /** The children that are still to be blamed. */
+  get toBlame(): Children {
+    return this.lost & ~this.blamed;
+  }
+
+  /** Whether dirty marks are left that can be taken away. */
+  get isDirty(): boolean {
+    return (this.dirty & this.members) !== 0;
+  }
+
+  get hasQuorum(): boolean {
+    return this.#isQuorum(this.members);
+  }
+
+  /** These children lack something that the others have, or may do so. */
+  lose(children: Children): void {
+    this.lost |= children;
+    this.members &= ~children;
+  }
+}

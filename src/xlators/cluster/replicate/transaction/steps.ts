@@ -1,0 +1,83 @@
+/** What goes into the state machine of a transaction, and what comes out of it. */
+import type { Errno } from '../../../../errno.ts';
+import type { Children, Quorum } from '../children.ts';
+
+/** What is locked, and what a failure is blamed on: the data of a file, the attributes of an object, the names in a directory. */
+export type Kind = 'data' | 'metadata' | 'entry';
+
+export interface Setting {
+  readonly kind: Kind;
+  /** How many children there are, including those that are down. */
+  readonly count: number;
+  readonly isQuorum: Quorum;
+  /** The children that have no data and are read by nobody. */
+  readonly arbiters: Children;
+  /** How many locks are taken on each child, in their order. */
+  readonly locks: number;
+  /** It ends with its first fop. Otherwise it goes on until it is told to close. */
+  readonly single: boolean;
+  /** Each fop makes an object, which must be marked on its own for the children that do not get it. */
+  readonly creates: boolean;
+  /** Writes that are not durable are made so before the mark that they were under is taken away. */
+  readonly durable: boolean;
+}
+
+/** How durable a change is when a fop is answered; `sync` makes durable what was done before it. */
+export type Effect = 'durable' | 'unsynced' | 'sync';
+
+/**
+ * A call to several children at once, each of which answers for itself. `id` is the number of a lock or of a fop.
+ *
+ * - `lock` takes a lock without waiting, `wait` waits for it, `unlock` gives it up.
+ * - `pre-op` marks the object dirty.
+ * - `fop` is the fop itself.
+ * - `new-entry` marks a new object for the children in `whom`, which do not have it.
+ * - `blame` records that the children in `whom` lack something.
+ * - `sync` makes the writes durable.
+ * - `post-op` takes the dirty mark away (`dirty` −1), or sets it where there was no pre-op (1), and blames.
+ */
+export type Step = 'lock' | 'wait' | 'unlock' | 'pre-op' | 'fop' | 'new-entry' | 'blame' | 'sync' | 'post-op';
+
+export interface Call {
+  readonly do: Step;
+  readonly on: Children;
+  readonly id: number;
+  readonly whom: Children;
+  readonly dirty: -1 | 0 | 1;
+}
+
+/** A fop is over: it was done, or it failed with `code`. The answers of the children in `from` say what the caller gets. */
+export interface Reply {
+  readonly do: 'reply';
+  readonly id: number;
+  readonly code: Errno | undefined;
+  readonly from: Children;
+}
+
+export type Action =
+  | Call
+  | Reply
+  /** Writes that were answered, but never made durable, are on fewer children than a quorum. */
+  | { readonly do: 'data-at-risk' }
+  /** The children accuse each other, so that none of them can be trusted. */
+  | { readonly do: 'split-brain' }
+  /** Everything has been answered and unlocked. */
+  | { readonly do: 'over' };
+
+export type Event =
+  /** These children are up. */
+  | { readonly is: 'start'; readonly up: Children }
+  | { readonly is: 'request'; readonly id: number; readonly effect: Effect }
+  /** A child's answer to a {@link Call}. `accuses`, of `pre-op`: the children that it has counted failures of. */
+  | {
+      readonly is: 'answer';
+      readonly to: Step;
+      readonly id: number;
+      readonly child: number;
+      readonly error?: Errno | undefined;
+      readonly accuses?: Children;
+    }
+  /** The connection to a child is gone, and the locks with it. */
+  | { readonly is: 'down'; readonly child: number }
+  /** No further fop is to be done in this transaction. */
+  | { readonly is: 'close' };

@@ -1,0 +1,296 @@
+/**
+ * The life of a change to replicas, as a state machine that makes no calls: {@link Transaction.next} takes an event and
+ * returns what is to be done.
+ *
+ *     lock → pre-op → fop … fop → post-op → unlock
+ *
+ * The promises that it keeps, whichever child fails at whichever point:
+ *
+ * - A fop is answered as done only if a quorum of children has done it, and if a quorum has recorded which children
+ *   have not. So any quorum that is asked later has a member that knows who may be trusted.
+ * - A child is blamed only by children that are a quorum, or were one when they were asked to. Two minorities that
+ *   blame each other would be a split brain.
+ * - If no quorum agrees on what has become of a fop, nobody is blamed, and the dirty marks stay: the self-heal daemon
+ *   then makes the replicas equal, in one way or the other. The caller gets an error.
+ * - A child that goes away in the middle keeps its dirty mark. It is blamed for that, although it may have done
+ *   everything that it was asked: with a dirty mark and no blame, the self-heal daemon of GlusterFS takes the child
+ *   with the most dirty marks for the source, and that child may have lost what it had not yet written to its disk.
+ */
+import type { Errno } from '../../../../errno.ts';
+import { allOf, type Children, countOf, has, only } from '../children.ts';
+import { Fan, type Request } from './fan.ts';
+import { Locking } from './locking.ts';
+import type { Action, Call, Effect, Event, Setting, Step } from './steps.ts';
+import { Standing } from './standing.ts';
+import { verdictOf } from './verdict.ts';
+
+type Phase = 'new' | 'locking' | 'pre-op' | 'open' | 'sync' | 'post-op' | 'unlock' | 'over';
+
+export class Transaction {
+  readonly #setting: Setting;
+  readonly #all: Children;
+  #phase: Phase = 'new';
+  #locking: Locking;
+  #unlocks = 0;
+  readonly #standing: Standing;
+  /** The marks that are being made: in the phases `pre-op`, `sync` and `post-op`, and of `blame` and `new-entry`. */
+  #marking: { readonly step: Step; readonly fan: Fan; readonly whom: Children } | undefined;
+  #isNewMarked = false;
+  readonly #waiting: { readonly id: number; readonly effect: Effect }[] = [];
+  readonly #requests = new Map<number, Request>();
+  /** Fops that are answered once the failures have been recorded. */
+  #parked: Request[] = [];
+  #isClosing: boolean;
+  /** Fewer children than a quorum are left, or nobody knows what they have done. */
+  #isBroken = false;
+  /** How many writes were done, and how many of them are durable. */
+  #unsynced = 0;
+  #synced = 0;
+  #out: Action[] = [];
+
+  constructor(setting: Setting) {
+    this.#setting = setting;
+    this.#all = allOf(setting.count);
+    this.#standing = new Standing(setting.isQuorum);
+    this.#locking = new Locking(setting.locks, 0);
+    this.#isClosing = setting.single;
+  }
+
+  /** Whether it takes another fop. */
+  get isOpen(): boolean {
+    if (this.#isBroken || this.#isClosing) return this.#phase === 'new' && this.#waiting.length === 0;
+    return this.#phase === 'new' || this.#phase === 'locking' || this.#phase === 'pre-op' || this.#phase === 'open';
+  }
+
+  /** Whether nothing is to be done until the next fop, or until it is closed. */
+  get isIdle(): boolean {
+    return this.#phase === 'open' && this.#requests.size === 0 && this.#parked.length === 0;
+  }
+
+  get members(): Children {
+    return this.#standing.members;
+  }
+
+  next(event: Event): readonly Action[] {
+    this.#out = [];
+    if (event.is === 'start') this.#start(event.up);
+    else if (event.is === 'request') this.#request(event);
+    else if (event.is === 'down') this.#down(event.child);
+    else if (event.is === 'close') this.#isClosing = true;
+    else this.#answer(event);
+    while (this.#proceed());
+    return this.#out;
+  }
+
+  #call(step: Step, on: Children, more: Partial<Call> = {}): void {
+    if (step === 'unlock') this.#unlocks += countOf(on);
+    this.#out.push({ do: step, on, id: 0, whom: 0, dirty: 0, ...more });
+  }
+
+  #mark(step: 'pre-op' | 'sync' | 'post-op' | 'blame' | 'new-entry', on: Children, more: Partial<Call> = {}): void {
+    if (step === 'pre-op' || step === 'sync' || step === 'post-op') this.#phase = step;
+    this.#marking = { step, fan: new Fan(on), whom: more.whom ?? 0 };
+    this.#call(step, on, more);
+  }
+
+  #start(up: Children): void {
+    this.#phase = 'locking';
+    if (!this.#setting.isQuorum(up)) {
+      this.#giveUp('ENOTCONN');
+      return;
+    }
+    this.#locking = new Locking(this.#setting.locks, up);
+    for (let lock = 0; lock < this.#setting.locks; lock++) this.#call('lock', up, { id: lock });
+  }
+
+  #request({ id, effect }: { readonly id: number; readonly effect: Effect }): void {
+    if (this.#phase !== 'open') {
+      this.#waiting.push({ id, effect });
+      return;
+    }
+    const fan = new Fan(this.#standing.members);
+    this.#requests.set(id, { id, effect, fan, before: this.#unsynced, code: undefined, from: 0 });
+    this.#call('fop', this.#standing.members, { id });
+  }
+
+  #answer({ to, id, child, error, accuses }: Event & { readonly is: 'answer' }): void {
+    if (to === 'lock' || to === 'wait') {
+      const calls = this.#locking.answer(to, child, id, error);
+      for (const { step, on, lock } of calls) this.#call(step, on, { id: lock });
+    } else if (to === 'unlock') {
+      this.#unlocks--; // If it failed, the lock is gone with its connection.
+    } else if (to === 'fop') {
+      const request = this.#requests.get(id)!;
+      request.fan.add(child, error);
+      if (request.fan.isDone) this.#done(request);
+    } else {
+      if (to === 'pre-op') this.#standing.accused |= accuses ?? 0;
+      this.#marking!.fan.add(child, error);
+    }
+  }
+
+  /** Takes one more step, if all answers that it needs are there. Returns whether it has. */
+  #proceed(): boolean {
+    const phase = this.#phase;
+    if (phase === 'locking' && this.#locking.isDone) this.#locked();
+    else if (phase === 'unlock' && this.#unlocks === 0) this.#over();
+    else if (this.#marking?.fan.isDone) this.#marked(this.#marking);
+    else if (phase === 'open' && this.#marking === undefined) return this.#whileOpen();
+    else return false;
+    return true;
+  }
+
+  #locked(): void {
+    this.#standing.members = this.#locking.locked;
+    if (!this.#standing.hasQuorum) {
+      this.#giveUp(verdictOf(this.#locking.errors, this.#setting.isQuorum).code ?? 'ENOTCONN');
+    } else if (this.#setting.kind === 'data' || this.#standing.members !== this.#all)
+      this.#mark('pre-op', this.#standing.members);
+    else this.#phase = 'open';
+  }
+
+  /** All children that were to make a mark have answered. */
+  #marked({ step, fan, whom }: { readonly step: Step; readonly fan: Fan; readonly whom: Children }): void {
+    this.#marking = undefined;
+    const ok = fan.answers.ok & (step === 'pre-op' || this.#setting.kind === 'data' ? this.#standing.members : ~0);
+    const { code = 'ENOTCONN' } = verdictOf(fan.answers, this.#setting.isQuorum);
+    if (step === 'pre-op') this.#afterPreOp(ok, code);
+    else if (step !== 'new-entry') {
+      this.#lose(fan.children & ~ok & this.#standing.members);
+      if (step === 'sync' && !this.#isBroken) this.#synced = this.#unsynced;
+      if (step === 'post-op') this.#standing.dirty &= ~fan.children;
+      const isRecorded = this.#setting.isQuorum(ok);
+      if (isRecorded) this.#standing.blamed |= whom;
+      else this.#break();
+      if (!isRecorded) this.#answerParked(code);
+      else if (this.#standing.toBlame === 0) this.#answerParked();
+      if (step !== 'blame') this.#end();
+    }
+  }
+
+  #afterPreOp(ok: Children, code: Errno): void {
+    this.#standing.dirty = this.#standing.members = ok;
+    const trusted = ok & ~this.#standing.accused;
+    if (!this.#setting.isQuorum(ok)) this.#giveUp(code);
+    else if (trusted === 0) {
+      this.#out.push({ do: 'split-brain' });
+      this.#giveUp('EIO');
+    } else if ((trusted & ~this.#setting.arbiters) === 0) this.#giveUp('ENOTCONN');
+    else this.#phase = 'open';
+  }
+
+  /** Begins fops, records failures, and comes to the end, in this order. Returns whether it has begun something. */
+  #whileOpen(): boolean {
+    const isLast = this.#isClosing && this.#requests.size === 0;
+    const isSynced = !this.#setting.durable || this.#unsynced === this.#synced;
+    if (this.#waiting.length > 0) for (const request of this.#waiting.splice(0)) this.#request(request);
+    else if (this.#isBroken && this.#parked.length > 0) this.#answerParked('ENOTCONN');
+    else if (this.#isBroken && this.#requests.size === 0) this.#unlock();
+    else if (this.#isBroken) return false;
+    else if (this.#parked.length > 0) this.#recordLosses(isLast && isSynced);
+    else if (isLast && isSynced) this.#end();
+    else if (isLast) this.#mark('sync', this.#standing.members);
+    else return false;
+    return true;
+  }
+
+  /** Records which children have not done the fops that wait for their answers. */
+  #recordLosses(isLast: boolean): void {
+    const whom = this.#standing.toBlame;
+    const isDone = this.#parked.some(({ code }) => code === undefined);
+    if (whom === 0) this.#answerParked();
+    else if (this.#setting.creates && isDone && !this.#isNewMarked) {
+      this.#isNewMarked = true;
+      this.#mark('new-entry', this.#standing.members, { whom });
+    } else if (isLast) this.#end();
+    else this.#mark('blame', this.#standing.members, { whom });
+  }
+
+  /** Records what is left to be recorded, takes the dirty marks away, and unlocks. */
+  #end(): void {
+    const whom = this.#standing.toBlame;
+    if (this.#isBroken || (whom === 0 && !this.#standing.isDirty)) this.#unlock();
+    else this.#mark('post-op', this.#standing.members, { whom, dirty: this.#standing.isDirty ? -1 : 0 });
+  }
+
+  #unlock(): void {
+    this.#phase = 'unlock';
+    for (const [lock, on] of this.#locking.held.entries()) if (on !== 0) this.#call('unlock', on, { id: lock });
+  }
+
+  #over(): void {
+    this.#phase = 'over';
+    this.#out.push({ do: 'over' });
+  }
+
+  /** The child takes its locks and its part in the transaction with it. */
+  #down(child: number): void {
+    this.#locking.down(child);
+    if (!has(this.#standing.members, child)) return;
+    if (this.#phase === 'pre-op') this.#standing.members &= ~only(child);
+    // What else was asked of it is answered with an error. What it has done remains, but for data without a sync.
+    if (this.#setting.kind === 'data' && this.#phase !== 'unlock') this.#lose(only(child));
+  }
+
+  /** These children lack something that the others have, or may do so. */
+  #lose(children: Children): void {
+    if (children === 0 || this.#isBroken) return;
+    this.#standing.lose(children);
+    this.#isClosing = true;
+    if (!this.#standing.hasQuorum) this.#break();
+  }
+
+  #break(): void {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    if (this.#unsynced > this.#synced) this.#out.push({ do: 'data-at-risk' });
+  }
+
+  /** All children have answered a fop. */
+  #done(request: Request): void {
+    const { answers } = request.fan;
+    this.#requests.delete(request.id);
+    if (this.#setting.kind === 'data') answers.doubt(~this.#standing.members);
+    const { code, agreed, astray } = verdictOf(answers, this.#setting.isQuorum);
+    request.code = code;
+    request.from = agreed;
+    if (agreed === 0) {
+      this.#reply(request);
+      if (astray !== 0) this.#leaveDirty(answers.ok);
+      return;
+    }
+    this.#lose(astray & this.#standing.members);
+    if (code === undefined) this.#standing.lost |= this.#all & ~agreed;
+    if (code === undefined && request.effect === 'unsynced') this.#unsynced++;
+    if (code === undefined && request.effect === 'sync') this.#synced = Math.max(this.#synced, request.before);
+    if (this.#standing.toBlame === 0) this.#reply(request);
+    else this.#parked.push(request);
+  }
+
+  /** Nobody knows what has become of the fop. Dirty marks say so; they are made now if there was no pre-op. */
+  #leaveDirty(ok: Children): void {
+    this.#break();
+    const unmarked = ok & ~this.#standing.dirty;
+    if (unmarked !== 0 && this.#setting.kind !== 'data') this.#mark('post-op', unmarked, { dirty: 1 });
+  }
+
+  /** Answers the fops that were parked; with `code` if their failures could not be recorded. */
+  #answerParked(code?: Errno): void {
+    for (const request of this.#parked.splice(0))
+      this.#reply(code === undefined ? request : { ...request, code, from: 0 });
+  }
+
+  #reply({ id, code, from }: Pick<Request, 'id' | 'code' | 'from'>): void {
+    this.#out.push({ do: 'reply', id, code, from });
+  }
+
+  /** No fop is begun. What waits for the transaction fails. */
+  #giveUp(code: Errno): void {
+    for (const { id } of this.#waiting.splice(0)) this.#reply({ id, code, from: 0 });
+    this.#isClosing = true;
+    this.#isBroken = true;
+    const marked = this.#standing.dirty & this.#standing.members;
+    if (marked === 0) this.#unlock();
+    else this.#mark('post-op', marked, { dirty: -1 }); // Nothing was changed under these marks.
+  }
+}

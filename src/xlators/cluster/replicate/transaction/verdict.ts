@@ -1,0 +1,55 @@
+/** What the answers of several children to one fop amount to. */
+import type { Errno } from '../../../../errno.ts';
+import { type Children, only, type Quorum } from '../children.ts';
+
+/** The answers of children to one fop. */
+export class Answers {
+  /** The children that have done what was asked. */
+  ok: Children = 0;
+  /** The children that may have done it or not, or only a part of it. */
+  unknown: Children = 0;
+  /** The children that have done nothing, by the error that they gave. */
+  readonly errors = new Map<Errno, Children>();
+
+  add(child: number, error: Errno | undefined): void {
+    if (error === undefined) this.ok |= only(child);
+    else if (isUnknown(error)) this.unknown |= only(child);
+    else this.errors.set(error, (this.errors.get(error) ?? 0) | only(child));
+  }
+
+  /** What these children did before they went away, or failed at something else, does not count. */
+  doubt(children: Children): void {
+    this.unknown |= this.ok & children;
+    this.ok &= ~children;
+  }
+}
+
+/**
+ * Whether an error leaves open what the child has done. A connection may have broken after the child had done it, and
+ * a disk that fails may have done a part.
+ */
+const isUnknown = (error: Errno): boolean => error === 'ENOTCONN' || error === 'ETIMEDOUT' || error === 'EIO';
+
+export interface Verdict {
+  /** The error that the caller gets; undefined if the fop was done. */
+  readonly code: Errno | undefined;
+  /** The children whose answers say so. Empty if no quorum agrees. */
+  readonly agreed: Children;
+  /** The children that have, or may have, another state than those that agree. */
+  readonly astray: Children;
+}
+
+/**
+ * A fop is done if a quorum has done it. It has failed if a quorum gives the same error, and then whoever has done it
+ * nevertheless is astray. Otherwise nobody knows.
+ */
+export function verdictOf({ ok, unknown, errors }: Answers, isQuorum: Quorum): Verdict {
+  const failed = [...errors.values()].reduce((all, children) => all | children, 0);
+  if (isQuorum(ok)) return { code: undefined, agreed: ok, astray: unknown | failed };
+  for (const [code, children] of errors) {
+    if (isQuorum(children)) return { code, agreed: children, astray: ok | unknown };
+  }
+  const [first] = errors.keys();
+  const nothingDone = ok === 0 && unknown === 0;
+  return { code: nothingDone && first !== undefined ? first : 'ENOTCONN', agreed: 0, astray: ok | unknown };
+}
