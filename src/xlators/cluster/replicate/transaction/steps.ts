@@ -10,7 +10,7 @@ export interface Setting {
   /** How many children there are, including those that are down. */
   readonly count: number;
   readonly isQuorum: Quorum;
-  /** The children that have no data and are read by nobody. */
+  /** The children that have no data, and no caller reads them. */
   readonly arbiters: Children;
   /** How many locks are taken on each child, in their order. */
   readonly locks: number;

@@ -10,7 +10,7 @@
  *   have not. So any quorum that is asked later has a member that knows who may be trusted.
  * - A child is blamed only by children that are a quorum, or were one when they were asked to. Two minorities that
  *   blame each other would be a split brain.
- * - If no quorum agrees on what has become of a fop, nobody is blamed, and the dirty marks stay: the self-heal daemon
+ * - If no quorum agrees on what has become of a fop, no child is blamed, and the dirty marks stay: the self-heal daemon
  *   then makes the replicas equal, in one way or the other. The caller gets an error.
  * - A child that goes away in the middle keeps its dirty mark. It is blamed for that, although it may have done
  *   everything that it was asked: with a dirty mark and no blame, the self-heal daemon of GlusterFS takes the child
@@ -267,7 +267,7 @@ export class Transaction {
     else this.#parked.push(request);
   }
 
-  /** Nobody knows what has become of the fop. Dirty marks say so; they are made now if there was no pre-op. */
+  /** What has become of the fop is not known. Dirty marks say so; they are made now if there was no pre-op. */
   #leaveDirty(ok: Children): void {
     this.#break();
     const unmarked = ok & ~this.#standing.dirty;

@@ -40,8 +40,8 @@ export interface Verdict {
 }
 
 /**
- * A fop is done if a quorum has done it. It has failed if a quorum gives the same error, and then whoever has done it
- * nevertheless is astray. Otherwise nobody knows.
+ * A fop is done if a quorum has done it. It has failed if a quorum gives the same error, and then a child that has done it
+ * nevertheless is astray. Otherwise it is not known.
  */
 export function verdictOf({ ok, unknown, errors }: Answers, isQuorum: Quorum): Verdict {
   const failed = [...errors.values()].reduce((all, children) => all | children, 0);
