@@ -41,7 +41,7 @@ export class Transaction {
   /** Fops that are answered once the failures have been recorded. */
   #parked: Request[] = [];
   #isClosing: boolean;
-  /** Fewer children than a quorum are left, or nobody knows what they have done. */
+  /** Fewer children than a quorum are left, or it is not known what they have done. */
   #isBroken = false;
   /** How many writes were done, and how many of them are durable. */
   #unsynced = 0;
