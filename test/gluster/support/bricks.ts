@@ -1,0 +1,51 @@
+/** What real bricks have on their disks. */
+import { createHash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Brick } from './volume.ts';
+
+/** The extended attributes of a path on a brick, in hexadecimal digits. */
+export function xattrsOf({ path }: Brick, name: string, pattern = '.'): Readonly<Record<string, string>> {
+  const args = ['-d', '-h', '-m', pattern, '-e', 'hex', '--absolute-names', join(path, name)];
+  const lines = execFileSync('getfattr', args, { encoding: 'latin1', stdio: ['ignore', 'pipe', 'pipe'] }).split('\n');
+  return Object.fromEntries(
+    lines.flatMap(line => {
+      const [, key, value] = /^([^#=]+)=0x([0-9a-f]*)$/.exec(line) ?? [];
+      return key === undefined ? [] : [[key, value!]];
+    }),
+  );
+}
+
+/** An object of a brick: type and permissions, owner, links, and a digest of its bytes. */
+export type Shown = readonly [mode: string, owner: string, nlink: number, content: string];
+
+/** All that a brick has, by its paths, to be compared with another replica. What is GlusterFS's own is left out. */
+export function treeOf({ path }: Brick, shows: { readonly content?: boolean } = {}): Record<string, Shown> {
+  const tree: Record<string, Shown> = {};
+  const visit = (name: string) => {
+    const here = join(path, name);
+    const stats = lstatSync(here);
+    const content = shows.content === false ? '' : stats.isFile() ? digest(readFileSync(here)) : '';
+    const target = stats.isSymbolicLink() ? readlinkSync(here) : content;
+    // A brick keeps a link to each file by its gfid.
+    const nlink = stats.isDirectory() ? 0 : stats.nlink - 1;
+    tree[name] = [(stats.mode & 0o177777).toString(8), `${stats.uid}:${stats.gid}`, nlink, target];
+    if (!stats.isDirectory()) return;
+    for (const entry of readdirSync(here).sort()) if (name !== '' || !isInternal(entry)) visit(join(name, entry));
+  };
+  visit('');
+  return tree;
+}
+
+const isInternal = (name: string): boolean => name.startsWith('.glusterfs') || name === '.trashcan';
+
+const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+/** What differs between the first tree and another one, as readable lines; at most twenty. */
+export function differences(one: Readonly<Record<string, Shown>>, other: Readonly<Record<string, Shown>>): string[] {
+  const names = [...new Set([...Object.keys(one), ...Object.keys(other)])];
+  const shown = (what: Shown | undefined) => what?.join(' ') ?? 'nothing';
+  const differing = names.filter(name => shown(one[name]) !== shown(other[name]));
+  return differing.slice(0, 20).map(name => `${name}: ${shown(one[name])} / ${shown(other[name])}`);
+}

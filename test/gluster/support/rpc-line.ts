@@ -1,0 +1,99 @@
+/** A connection of an NFS client that outlives its socket: calls without an answer are sent again, as Linux does it. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Pending {
+  readonly call: Buffer;
+  readonly resolve: (reply: Buffer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const LAST_FRAGMENT = 0x8000_0000;
+const RECONNECT_MS = 50;
+
+let xids = 1;
+
+export class RpcLine {
+  /** How often it had to connect again. */
+  reconnects = 0;
+  readonly #address: () => Address;
+  readonly #pending = new Map<number, Pending>();
+  #socket: Socket | undefined;
+  #closed = false;
+
+  private constructor(address: () => Address) {
+    this.#address = address;
+  }
+
+  /** Connects to the address that the function returns then, and whenever the connection has ended. */
+  static async open(address: () => Address): Promise<RpcLine> {
+    const line = new RpcLine(address);
+    line.#connect();
+    await once(line.#socket!, 'connect');
+    return line;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#socket?.destroy();
+    for (const { reject } of this.#pending.values()) reject(new Error('the test has closed the connection'));
+    this.#pending.clear();
+  }
+
+  /** Breaks the connection. What has no answer yet is sent again on the next one. */
+  reset(): void {
+    this.#socket?.resetAndDestroy();
+  }
+
+  /** Sends a call with its record mark, and returns the reply from its header on. */
+  call(call: Buffer): Promise<Buffer> {
+    const xid = xids++ >>> 0;
+    call.writeUInt32BE(xid, 4);
+    return new Promise((resolve, reject) => {
+      this.#pending.set(xid, { call, resolve, reject });
+      this.#socket?.write(call);
+    });
+  }
+
+  #connect(): void {
+    const { host, port } = this.#address();
+    const socket = connect(port, host);
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    for (const { call } of this.#pending.values()) socket.write(call);
+    const fragments: Buffer[] = [];
+    let rest: Buffer = Buffer.alloc(0);
+    socket.on('data', (chunk: Buffer) => {
+      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      while (rest.length >= 4) {
+        const mark = rest.readUInt32BE(0);
+        const end = 4 + (mark % LAST_FRAGMENT);
+        if (rest.length < end) return;
+        fragments.push(rest.subarray(4, end));
+        rest = rest.subarray(end);
+        if (mark >= LAST_FRAGMENT) this.#answer(Buffer.concat(fragments.splice(0)));
+      }
+    });
+    socket.on('error', () => {}); // 'close' follows
+    socket.once('close', () => void this.#again());
+  }
+
+  async #again(): Promise<void> {
+    if (this.#closed) return;
+    this.reconnects++;
+    await sleep(RECONNECT_MS);
+    if (!this.#closed) this.#connect();
+  }
+
+  #answer(reply: Buffer): void {
+    const xid = reply.readUInt32BE(0);
+    this.#pending.get(xid)?.resolve(reply);
+    this.#pending.delete(xid);
+  }
+}
