@@ -15,6 +15,9 @@ for (const [code, number] of Object.entries({ ...constants.errno, ...MORE })) {
   if (!CODES.has(number)) CODES.set(number, code as Errno);
 }
 
+/** The code of an errno that came from a kernel or over the wire; EIO if there is none. */
+export const errnoCode = (errno: number): Errno => CODES.get(errno) ?? 'EIO';
+
 /** The number of each errno on this machine. */
 export const ERRNO: Readonly<Record<Errno, number>> = { ...constants.errno, ...MORE };
 
@@ -33,7 +36,7 @@ export class FsError extends Error {
 
   /** Makes an error of the `errno` that a system call left. */
   static of(errno: number, what: string): FsError {
-    const code = CODES.get(errno) ?? 'EIO';
+    const code = errnoCode(errno);
     return new FsError(code, `${code}: ${what}`);
   }
 }

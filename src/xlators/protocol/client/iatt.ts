@@ -1,0 +1,94 @@
+/** The attributes and xdata in the replies of a brick, decoded into the form in which the graph has them. */
+import type { Codec } from '#protocols/xdr/codec.ts';
+import { gfx_plain_dict } from '#protocols/gluster/dict.ts';
+import { gfx_iattx, IATTX_BYTES } from '#protocols/gluster/iatt.ts';
+import { FileType, type Iatt } from '../../../graph/iatt.ts';
+import { GFID_LENGTH } from '../../../graph/gfid.ts';
+import type { Xdata } from '../../../graph/fops.ts';
+import { keptCopy } from '../../../kept-bytes.ts';
+
+const TWO_32 = 0x1_0000_0000;
+/** Linux counts the blocks of a file in these units. */
+const BLOCK_BYTES = 512;
+const PERMISSIONS = 0o7777;
+
+/** The file types by the bits that st_mode has for them, from the 13th on. */
+const TYPES: readonly (FileType | undefined)[] = Object.assign(Array<FileType | undefined>(16).fill(undefined), {
+  0o01: FileType.FIFO,
+  0o02: FileType.CHR,
+  0o04: FileType.DIR,
+  0o06: FileType.BLK,
+  0o10: FileType.REG,
+  0o12: FileType.LNK,
+  0o14: FileType.SOCK,
+});
+
+/** An iatt whose `fsid` is not known yet, since it is not on the wire. See {@link iattOf}. */
+export type RemoteIatt = Omit<Iatt, 'fsid'>;
+
+/**
+ * Gives an iatt the id of its volume. The object stays the same.
+ * @returns `undefined` if the brick knows nothing of the object
+ */
+export function iattOf(remote: RemoteIatt | undefined, fsid: bigint): Iatt | undefined {
+  if (remote !== undefined) (remote as { -readonly [K in keyof Iatt]: Iatt[K] }).fsid = fsid;
+  return remote as Iatt | undefined;
+}
+
+/**
+ * Attributes whose type is none, or which have no gfid, are those of no object, or of one that the brick could not look
+ * at: they decode to nothing. The offsets are those of {@link gfx_iattx}.
+ */
+export const remote_iatt: Codec<RemoteIatt | undefined> = {
+  shape: gfx_iattx.shape,
+  encode() {
+    throw new TypeError('a client sends no iatt of the graph');
+  },
+  decode(from) {
+    const at = from.take(IATTX_BYTES);
+    const { view } = from;
+    const mode = view.getUint32(at + 144);
+    const type = TYPES[mode >>> 12];
+    if (type === undefined || isZero(view, at)) return undefined;
+    const iatt: Iatt = {
+      gfid: keptCopy(from.buffer.subarray(at, at + GFID_LENGTH)),
+      type,
+      mode: mode & PERMISSIONS,
+      nlink: view.getUint32(at + 128),
+      uid: view.getUint32(at + 132),
+      gid: view.getUint32(at + 136),
+      size: view.getUint32(at + 48) * TWO_32 + view.getUint32(at + 52),
+      used: (view.getUint32(at + 56) * TWO_32 + view.getUint32(at + 60)) * BLOCK_BYTES,
+      rdevMajor: view.getUint32(at + 40),
+      rdevMinor: view.getUint32(at + 44),
+      fsid: 0n,
+      // A brick makes the inode number of the gfid as well, so that all replicas have the same one.
+      ino: view.getBigUint64(at + 8),
+      atime: view.getInt32(at + 80) * TWO_32 + view.getUint32(at + 84),
+      atimeNsec: view.getUint32(at + 112),
+      mtime: view.getInt32(at + 88) * TWO_32 + view.getUint32(at + 92),
+      mtimeNsec: view.getUint32(at + 116),
+      ctime: view.getInt32(at + 96) * TWO_32 + view.getUint32(at + 100),
+      ctimeNsec: view.getUint32(at + 120),
+    };
+    return iatt;
+  },
+};
+
+/** Whether the gfid at `at` is all zero. */
+const isZero = (view: DataView, at: number): boolean =>
+  view.getUint32(at) === 0 &&
+  view.getUint32(at + 4) === 0 &&
+  view.getUint32(at + 8) === 0 &&
+  view.getUint32(at + 12) === 0;
+
+/** Xdata whose bytes belong to it alone. An empty dict decodes to nothing, as a null one. */
+export const remote_xdata: Codec<Xdata | undefined> = {
+  ...gfx_plain_dict,
+  decode(from) {
+    const dict = gfx_plain_dict.decode(from) as Map<string, number | bigint | string | Buffer> | undefined;
+    if (dict === undefined || dict.size === 0) return undefined;
+    for (const [key, value] of dict) if (typeof value === 'object') dict.set(key, Buffer.from(value));
+    return dict;
+  },
+};
