@@ -5,7 +5,15 @@
 import { constants } from 'node:os';
 
 /** Codes that `node:os` does not have. EJUKEBOX (Linux 528) means "ask again later": NFS3ERR_JUKEBOX on the wire. */
-const MORE = { EDQUOT: 122, EREMOTEIO: 121, ENODATA: 61, EJUKEBOX: 528, ENOTSUPP: 524, EBADHANDLE: 521 } as const;
+const MORE = {
+  EDQUOT: 122,
+  EREMOTEIO: 121,
+  EBADFD: 77,
+  ENODATA: 61,
+  EJUKEBOX: 528,
+  ENOTSUPP: 524,
+  EBADHANDLE: 521,
+} as const;
 
 export type Errno = keyof typeof constants.errno | keyof typeof MORE;
 
