@@ -8,6 +8,8 @@ export const GLUSTER_DUMP = { prog: 123451501, vers: 1 } as const;
 export const GLUSTER_HNDSK = { prog: 14398633, vers: 2 } as const;
 /** Tells the ports of bricks; spoken by glusterd. */
 export const GLUSTER_PMAP = { prog: 34123456, vers: 1 } as const;
+/** Questions of the command line; spoken by glusterd. */
+export const GLUSTER_CLI = { prog: 1238463, vers: 2 } as const;
 /** The fops of GlusterFS 4 and later; spoken by bricks. */
 export const GLUSTER_FOP4 = { prog: 1298437, vers: 400 } as const;
 /** Calls from glusterd and bricks to their clients, on the connection of the client. They are not answered. */

@@ -1,7 +1,8 @@
 /** The volfile of `serve DIR…`: what one would write by hand for these directories. */
 import { realpathSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { printVolfile, type Setting, type Stanza } from '../volfile/volfile.ts';
+import { type Setting, type Stanza } from '../volfile/volfile.ts';
+import { printVolfile } from '../volfile/print.ts';
 import { HostRules } from '../xlators/nfs/server/exports/hosts.ts';
 import { bytesOfText, textOfBytes } from '../wire-text.ts';
 import { usageError } from './failure.ts';

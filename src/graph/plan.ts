@@ -5,7 +5,8 @@ import { didYouMean } from '../volfile/did-you-mean.ts';
 import { FILE_TYPE, loadUserXlator } from './user-xlator.ts';
 import { foreignClass, leaveOut } from './options/left-out.ts';
 import type { ForeignTable } from './options.ts';
-import { parseVolfile, printVolfile, type Stanza } from '../volfile/volfile.ts';
+import { parseVolfile, type Stanza } from '../volfile/volfile.ts';
+import { masked, printVolfile } from '../volfile/print.ts';
 import { shown, VolfileError } from '../volfile/volfile-error.ts';
 import { isForOthers, judgeUnknown } from './options/unknown-options.ts';
 import type { Registry } from './registry.ts';
@@ -155,7 +156,7 @@ function noteOf(types: readonly string[], volumes: readonly PlannedVolume[]): st
   return parts.length > 0 ? [`${parts.join('; ')} (bricknfs options TYPE tells why)`] : [];
 }
 
-/** The effective graph: the volfile with the overrides in it. */
+/** The effective graph: the volfile with the overrides in it, without secrets. */
 export function printPlan(plan: Plan): string {
-  return printVolfile(plan.volumes.map(volume => volume.stanza));
+  return printVolfile(masked(plan.volumes.map(volume => volume.stanza)));
 }

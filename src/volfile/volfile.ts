@@ -7,6 +7,9 @@
  *         option KEY VALUE          # "a value with spaces" goes in double quotes
  *         subvolumes NAME ...       # declared further up
  *     end-volume
+ *
+ * A comment of the form `#line NUMBER "FILE"` says where the lines after it come from, for messages: a volfile may be
+ * made of others.
  */
 import { shown, VolfileError } from './volfile-error.ts';
 
@@ -45,20 +48,35 @@ export const VOLUMES_MAX = 4096;
 
 interface Token {
   readonly text: string;
+  readonly file: string;
   readonly line: number;
   /** A quoted word is never a keyword. */
   readonly quoted: boolean;
 }
 
-const KEYWORDS: ReadonlySet<string> = new Set(['volume', 'type', 'option', 'subvolumes', 'end-volume']);
+/** The words of the grammar, which need quotes where they stand for themselves. */
+export const KEYWORDS: ReadonlySet<string> = new Set(['volume', 'type', 'option', 'subvolumes', 'end-volume']);
 const isKeyword = (token: Token) => !token.quoted && KEYWORDS.has(token.text);
 
 /** Splits one line into words. A comment begins at a `#` that is not inside a word or quotes. */
 const WORD = /[ \t\r\f\v]+|#[^]*|"((?:[^"\\]|\\[^])*)"|([^ \t\r\f\v"]+)|(")/y;
 
-function* tokensOf(text: string, file: string): Generator<Token, undefined> {
-  for (const [index, source] of text.split('\n').entries()) {
-    const line = index + 1;
+/** Says of the lines after it which ones of which file they are. */
+const ORIGIN = /^#line (\d{1,9}) "((?:[^"\\]|\\["\\])*)"$/;
+
+const unescaped = (quoted: string) => quoted.replace(/\\(["\\])/g, '$1');
+
+function* tokensOf(text: string, name: string): Generator<Token, undefined> {
+  let file = name;
+  let line = 0;
+  for (const source of text.split('\n')) {
+    const [, number, from] = ORIGIN.exec(source) ?? [];
+    if (number !== undefined) {
+      line = Number(number) - 1;
+      file = unescaped(from!);
+      continue;
+    }
+    line++;
     if (source.length > LINE_CHARS_MAX) {
       throw VolfileError.expected(
         `${file}:${line}`,
@@ -76,14 +94,14 @@ function* tokensOf(text: string, file: string): Generator<Token, undefined> {
       if (plain?.includes('`')) {
         throw VolfileError.expected(`${file}:${line}`, 'a value (commands in backticks are not run)', shown(plain));
       }
-      if (plain !== undefined) yield { text: plain, line, quoted: false };
-      else if (quoted !== undefined) yield { text: quoted.replace(/\\(["\\])/g, '$1'), line, quoted: true };
+      if (plain !== undefined) yield { text: plain, file, line, quoted: false };
+      else if (quoted !== undefined) yield { text: unescaped(quoted), file, line, quoted: true };
     }
   }
 }
 
 class Parser {
-  readonly #file: string;
+  #file: string;
   readonly #tokens: Iterator<Token, undefined>;
   #next: Token | undefined;
   /** Of the token last taken. */
@@ -179,6 +197,7 @@ class Parser {
 
   #take(): Token {
     const token = this.#next!;
+    this.#file = token.file;
     this.#line = token.line;
     this.#next = this.#tokens.next().value;
     return token;
@@ -192,9 +211,9 @@ class Parser {
   /** An error about the token that comes next. */
   #expected(what: string): VolfileError {
     if (!this.#next) return VolfileError.expected(this.where, what, 'the end of the file');
-    const { text, line, quoted } = this.#next;
+    const { text, file, line, quoted } = this.#next;
     const found = !quoted && isKeyword(this.#next) ? `\`${text}\`` : shown(text);
-    return VolfileError.expected(`${this.#file}:${line}`, what, found);
+    return VolfileError.expected(`${file}:${line}`, what, found);
   }
 }
 
@@ -254,21 +273,4 @@ export function parseVolfile(text: string, file: string): Stanza[] {
   const stanzas = new Parser(text.replace(/^\uFEFF/, ''), file).volumes();
   checkReferences(stanzas);
   return stanzas;
-}
-
-/** Quotes a word if the grammar needs it. */
-function written(word: string): string {
-  const plain = /^[^\s"\\#`][^\s"\\`]*$/.test(word) && !KEYWORDS.has(word);
-  return plain ? word : `"${word.replace(/["\\]/g, '\\$&')}"`;
-}
-
-/** Writes a volfile that {@link parseVolfile} reads back as the same `stanzas`. */
-export function printVolfile(stanzas: readonly Stanza[]): string {
-  const blocks = stanzas.map(({ name, type, options, subvolumes }) => {
-    const lines = [`volume ${written(name)}`, `    type ${written(type)}`];
-    for (const [key, { value }] of options) lines.push(`    option ${written(key)} ${written(value)}`);
-    if (subvolumes.length > 0) lines.push(`    subvolumes ${subvolumes.map(child => written(child.name)).join(' ')}`);
-    return [...lines, 'end-volume', ''].join('\n');
-  });
-  return blocks.join('\n');
 }

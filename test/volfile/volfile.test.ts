@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
-import { LINE_CHARS_MAX, parseVolfile, printVolfile, VOLFILE_CHARS_MAX, VOLUMES_MAX } from '#src/volfile/volfile.ts';
+import { LINE_CHARS_MAX, parseVolfile, VOLFILE_CHARS_MAX, VOLUMES_MAX } from '#src/volfile/volfile.ts';
+import { printVolfile } from '#src/volfile/print.ts';
 import { VolfileError } from '#src/volfile/volfile-error.ts';
 
 const example = new URL('./grammar.vol', import.meta.url);

@@ -1,4 +1,5 @@
 import { printPlan } from '../../graph/plan.ts';
+import { masked } from '../../volfile/print.ts';
 import { exportReport } from '../../server/control/report.ts';
 import { bytesOfText } from '../../wire-text.ts';
 import { command } from './command.ts';
@@ -30,7 +31,7 @@ export const check = command({
     const { plan, exports } = await planVolfile(args.volfile, args['xlator-option'] ?? []);
     const reports = exports.map(exportReport);
     if (args.json) {
-      const volumes = plan.volumes.map(({ stanza }) => ({
+      const volumes = masked(plan.volumes.map(({ stanza }) => stanza)).map(stanza => ({
         name: stanza.name,
         type: stanza.type,
         options: Object.fromEntries([...stanza.options].map(([key, { value }]) => [key, value])),

@@ -6,6 +6,7 @@ import { constants, readdirSync, readlinkSync } from 'node:fs';
 import { open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostPort } from '../../rpc/address.ts';
+import { maskedText } from '../../volfile/print.ts';
 import { descriptorLimit } from '../../sys/process/descriptor-limit.ts';
 import type { Server } from '../server.ts';
 import type { DumpSection } from './stage-dump.ts';
@@ -43,7 +44,7 @@ async function makeRoom(dir: string): Promise<void> {
 async function dumpText(server: Server, version: string, now: Date): Promise<string> {
   const stages = await server.dump();
   const sections = [globalSection(server, version), openDescriptors(), programSection(server), ...stages.flat()];
-  const graph = server.text
+  const graph = maskedText(server.text)
     .trimEnd()
     .split('\n')
     .map(line => printable(line));

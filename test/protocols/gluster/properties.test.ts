@@ -1,6 +1,7 @@
 import t from 'tap';
 import * as brickPort from '#protocols/gluster/brick-port.ts';
 import * as callbacks from '#protocols/gluster/callbacks.ts';
+import * as cli from '#protocols/gluster/cli.ts';
 import * as credentials from '#protocols/gluster/credentials.ts';
 import * as dict from '#protocols/gluster/dict.ts';
 import * as dump from '#protocols/gluster/dump.ts';
@@ -17,7 +18,7 @@ import type { Procedure } from '#protocols/gluster/procedure.ts';
 import * as types from '#protocols/gluster/types.ts';
 import { codecProperties } from '../../support/codecs/properties.ts';
 
-for (const module of [iatt, dict, oldDict, types, credentials, dump, handshake, brickPort, callbacks]) {
+for (const module of [iatt, dict, oldDict, types, credentials, dump, handshake, brickPort, callbacks, cli]) {
   codecProperties(t, module);
 }
 
