@@ -18,8 +18,8 @@ export interface RemoteProcedure<Args, Res> {
 export interface PendingCall {
   readonly procedure: RemoteProcedure<any, any>;
   readonly timeoutMs: number;
-  /** On the clock of `performance.now()`. */
-  readonly deadline: number;
+  /** When it began, on the clock of `performance.now()`. */
+  readonly beganAt: number;
   /** Where the call ends in what is sent (`Outgoing.position`). */
   end: number;
   /** The results are decoded from a copy, which belongs to the caller. */
@@ -61,25 +61,25 @@ export class PendingCalls {
   takeOverdue(now: number): PendingCall[] {
     const overdue: PendingCall[] = [];
     for (const [xid, call] of this.#calls) {
-      if (call.deadline > now) continue;
+      if (call.beganAt + call.timeoutMs > now) continue;
       this.#calls.delete(xid);
       overdue.push(call);
     }
     return overdue;
   }
 
-  /** The earliest deadline; `Infinity` if no call is pending. */
+  /** The earliest time at which the time of a call is over; `Infinity` if there is none. */
   earliest(): number {
     let earliest = Infinity;
-    for (const { deadline } of this.#calls.values()) if (deadline < earliest) earliest = deadline;
+    for (const { beganAt, timeoutMs } of this.#calls.values()) earliest = Math.min(earliest, beganAt + timeoutMs);
     return earliest;
   }
 
-  /** Makes all calls fail with the same error. */
-  fail(why: unknown): void {
+  /** Takes all calls. */
+  takeAll(): PendingCall[] {
     const calls = [...this.#calls.values()];
     this.#calls.clear();
-    for (const { reject } of calls) reject(why);
+    return calls;
   }
 }
 

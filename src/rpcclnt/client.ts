@@ -7,14 +7,13 @@ import { call_header, msg_type, NO_AUTH } from '#protocols/rpc.ts';
 import { XdrError, XdrReader } from '#protocols/xdr/stream.ts';
 import { Budget, Share } from '../rpc/budget.ts';
 import { Outgoing } from '../rpc/outgoing.ts';
-import { RecordError } from '../rpc/record.ts';
 import { type PendingCall, PendingCalls, type RemoteProcedure, writeCall } from './calls.ts';
 import { type Credential, fixedCredential } from './credential.ts';
 import { RpcError } from './error.ts';
 import { Incoming } from './incoming.ts';
 import type { CallOptions, RpcClientOptions } from './options.ts';
 import { isSmallIn, PlacedReply, readRefusal, type RemoteReply } from './reply.ts';
-import { openStream, targetText } from './socket.ts';
+import { openStream, type StreamOptions, targetText, tune } from './socket.ts';
 import { Watch } from './watch.ts';
 
 export type { RemoteProcedure } from './calls.ts';
@@ -49,6 +48,8 @@ export class RpcClient implements AsyncDisposable {
   readonly #calls = new PendingCalls();
   readonly #watch: Watch;
   #flushing = false;
+  /** When something was last received, on the clock of `performance.now()`. */
+  #receivedAt = 0;
   /** Why no more calls are taken. */
   #ended: RpcError | undefined;
 
@@ -68,7 +69,8 @@ export class RpcClient implements AsyncDisposable {
     this.#callsMax = options.callsMax ?? CALLS_MAX;
     this.#incoming = incoming ?? incomingOf(options);
     this.#out = new Outgoing(socket, new Share(UNLIMITED), () => {});
-    this.#watch = new Watch(options.ping?.ms ?? Infinity, {
+    this.#watch = new Watch(() => options.ping?.ms ?? Infinity, {
+      calls: () => this.#calls.size,
       earliest: () => this.#calls.earliest(),
       overdue: now => this.#overdue(now),
       lifeAt: () => this.#out.tookAt,
@@ -117,6 +119,11 @@ export class RpcClient implements AsyncDisposable {
     return this.#start(procedure, args, how, true);
   }
 
+  /** Changes how the kernel watches the connection. */
+  tune(options: Pick<StreamOptions, 'keepAlive' | 'userTimeoutMs'>): void {
+    tune(this.#socket, options);
+  }
+
   /** Closes the connection; calls under way fail with CLOSED. Safe to call twice. */
   async close(): Promise<void> {
     this.#end(new RpcError('CLOSED', 'the connection has been closed on this side'));
@@ -132,10 +139,10 @@ export class RpcClient implements AsyncDisposable {
   }
 
   #start<Args>(procedure: RemoteProcedure<Args, any>, args: Args, how: CallOptions, copied: boolean): Promise<any> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    if (this.#ended !== undefined) return Promise.reject(this.#errorOf(this.#ended));
     if (this.#calls.size >= this.#callsMax) {
       const message = `${procedure.name}: ${this.#calls.size} calls wait for an answer already`;
-      return Promise.reject(new RpcError('BUSY', message));
+      return Promise.reject(this.#errorOf(new RpcError('BUSY', message)));
     }
     const xid = this.#calls.nextXid();
     const to = this.#out.begin();
@@ -151,9 +158,9 @@ export class RpcClient implements AsyncDisposable {
     this.#out.end();
     const promise = new Promise<any>(keep);
     const timeoutMs = how.timeoutMs ?? this.#options.timeoutMs;
-    const deadline = this.#watch.began(timeoutMs, this.#calls.size === 0);
+    const beganAt = this.#watch.began(timeoutMs, this.#calls.size === 0);
     const end = this.#out.position;
-    this.#calls.add(xid, { procedure, timeoutMs, deadline, end, copied, resolve: resolveOf, reject: rejectOf });
+    this.#calls.add(xid, { procedure, timeoutMs, beganAt, end, copied, resolve: resolveOf, reject: rejectOf });
     if (!this.#flushing) {
       this.#flushing = true;
       setImmediate(this.#flush);
@@ -168,14 +175,12 @@ export class RpcClient implements AsyncDisposable {
   };
 
   #received(): void {
-    this.#watch.received();
+    this.#receivedAt = this.#watch.received();
     const { records } = this.#incoming;
     try {
       while (this.#ended === undefined && records.next()) this.#take();
-    } catch (error) {
-      const message = `${this.#there}: ${(error as Error).message}`;
-      if (!(error instanceof RecordError || error instanceof XdrError)) throw error;
-      this.#end(new RpcError('BAD_REPLY', message, { cause: error }));
+    } catch (cause) {
+      this.#end(new RpcError('BAD_REPLY', `${this.#there}: ${(cause as Error).message}`, { cause }));
     }
     if (this.#ended === undefined) this.#incoming.makeRoom();
   }
@@ -191,8 +196,7 @@ export class RpcClient implements AsyncDisposable {
       return;
     }
     const { onCall } = this.#options;
-    if (type !== msg_type.CALL || onCall === undefined)
-      throw new XdrError(`a message of type ${type} in place of a reply`);
+    if (type !== msg_type.CALL || onCall === undefined) throw new XdrError(`no reply but a message of type ${type}`);
     const header = call_header.decode(reader.reset(buffer.bytes, from, to));
     onCall(header, reader);
   }
@@ -200,45 +204,34 @@ export class RpcClient implements AsyncDisposable {
   #answer(xid: number): void {
     const call = this.#calls.take(xid);
     if (call === undefined) return; // it has been given up
-    const { procedure } = call;
-    let refusal: RpcError | undefined;
+    const { procedure, beganAt, copied } = call;
     try {
-      refusal = readRefusal(reader, procedure.name);
-    } catch (error) {
-      // What follows in the stream cannot be trusted either.
-      call.reject(new RpcError('BAD_REPLY', `${procedure.name}: ${(error as Error).message}`, { cause: error }));
-      throw error;
-    }
-    if (refusal !== undefined) {
-      call.reject(refusal);
-      return;
+      const refusal = readRefusal(reader, procedure.name);
+      if (refusal !== undefined) {
+        this.#fail(call, refusal);
+        return;
+      }
+    } catch (cause) {
+      this.#fail(call, new RpcError('BAD_REPLY', `${procedure.name}: ${(cause as Error).message}`, { cause }));
+      throw cause;
     }
     try {
-      call.resolve(this.#decode(call));
+      const { buffer, from, to } = this.#incoming.records;
+      const place = copied || isSmallIn(to - from, buffer.bytes.length) ? undefined : buffer;
+      const value = decodeResults(procedure, place === undefined);
+      this.#options.answered?.(procedure, value, this.#receivedAt - beganAt);
+      call.resolve(copied ? value : new PlacedReply(value, place));
     } catch (cause) {
       // An error that is none of the decoder's is a bug, but the caller must not wait for ever.
-      call.reject(
-        cause instanceof XdrError ? new RpcError('BAD_REPLY', `${procedure.name}: ${cause.message}`, { cause }) : cause,
-      );
+      this.#fail(call, new RpcError('BAD_REPLY', `${procedure.name}: ${(cause as Error).message}`, { cause }));
     }
-  }
-
-  #decode({ procedure, copied }: PendingCall): unknown {
-    const { buffer, from, to } = this.#incoming.records;
-    const places = copied || isSmallIn(to - from, buffer.bytes.length) ? undefined : buffer;
-    if (places === undefined) {
-      const bytes = Buffer.from(buffer.bytes.subarray(reader.at, to));
-      reader.reset(bytes, 0, bytes.length);
-    }
-    const value: unknown = procedure.res.decode(reader);
-    if (reader.left > 0) throw new XdrError(`${reader.left} bytes after the results`);
-    return copied ? value : new PlacedReply(value, places);
   }
 
   #overdue(now: number): void {
-    for (const { procedure, timeoutMs, end, reject } of this.#calls.takeOverdue(now)) {
+    for (const call of this.#calls.takeOverdue(now)) {
+      const { procedure, timeoutMs, end } = call;
       const why = new RpcError('TIMED_OUT', `${procedure.name}: no answer from ${this.#there} in ${timeoutMs} ms`);
-      reject(why);
+      this.#fail(call, why);
       // Its payload belongs to the caller again, so it must not be sent any more.
       if (!this.#out.hasSent(end)) this.#end(why);
     }
@@ -246,7 +239,16 @@ export class RpcClient implements AsyncDisposable {
 
   #ping(): void {
     // What becomes of it shows in whether anything is received.
-    this.ask(this.#options.ping!.procedure, undefined).catch(() => {});
+    this.ask(this.#options.ping!.procedure, undefined, { timeoutMs: Infinity }).catch(() => {});
+  }
+
+  #errorOf(why: RpcError): Error {
+    return this.#options.errorOf?.(why) ?? why;
+  }
+
+  #fail({ procedure, reject }: PendingCall, why: RpcError): void {
+    this.#options.failed?.(procedure);
+    reject(this.#errorOf(why));
   }
 
   #end(why: RpcError): void {
@@ -255,9 +257,24 @@ export class RpcClient implements AsyncDisposable {
     this.#socket.destroy();
     this.#watch.stop();
     this.#incoming.close();
-    this.#calls.fail(why);
+    const error = this.#errorOf(why);
+    for (const { procedure, reject } of this.#calls.takeAll()) {
+      this.#options.failed?.(procedure);
+      reject(error);
+    }
     this.#options.onEnd?.(why);
   }
+}
+
+/** Decodes what is left of the record, where it stands or, with `copied`, in a buffer of its own. */
+function decodeResults({ res }: RemoteProcedure<any, any>, copied: boolean): unknown {
+  if (copied) {
+    const bytes = Buffer.from(reader.buffer.subarray(reader.at, reader.at + reader.left));
+    reader.reset(bytes, 0, bytes.length);
+  }
+  const value: unknown = res.decode(reader);
+  if (reader.left > 0) throw new XdrError(`${reader.left} bytes after the results`);
+  return value;
 }
 
 const incomingOf = ({ recordBytesMax = RECORD_BYTES_MAX }: RpcClientOptions): Incoming =>

@@ -19,10 +19,16 @@ export interface RpcClientOptions extends StreamOptions {
   /** The credential of calls that name no other; AUTH_NONE by default. */
   readonly cred?: opaque_auth;
   /**
-   * While calls are under way and nothing has come for half of `ms`, `procedure` is called to see whether the server is
+   * While calls are under way and nothing has come for half of `ms` (which may change), `procedure` is called to see whether the server is
    * alive. If nothing has come for `ms`, the connection ends.
    */
   readonly ping?: { readonly procedure: RemoteProcedure<void, unknown>; readonly ms: number };
+  /** What the calls fail with in place of an {@link RpcError}; for callers that have errors of their own. */
+  readonly errorOf?: (why: RpcError) => Error;
+  /** Called for each call that was answered with results, `ms` after it began. */
+  readonly answered?: (procedure: RemoteProcedure<any, any>, value: unknown, ms: number) => void;
+  /** Called for each call that failed. */
+  readonly failed?: (procedure: RemoteProcedure<any, any>) => void;
   /**
    * Receives the calls of the other side, which are not answered (GlusterFS's callbacks). Its arguments follow in `from`,
    * and are views that are good until it returns. What it throws ends the connection. If it is absent, so does a call.
@@ -34,5 +40,6 @@ export interface RpcClientOptions extends StreamOptions {
 
 export interface CallOptions {
   readonly cred?: Credential;
+  /** `Infinity`: the call is waited for as long as the connection lasts. */
   readonly timeoutMs?: number;
 }

@@ -23,6 +23,12 @@ export function targetText(target: RpcTarget): string {
 const RESERVED = { first: 512, last: 1023 } as const;
 const RESERVED_TRIES = 32;
 
+interface KeepAlive {
+  readonly idleMs: number;
+  readonly intervalMs: number;
+  readonly probes: number;
+}
+
 /** How a connection is made. */
 export interface StreamOptions {
   /** With TLS. The connection is made when the handshake is over. */
@@ -30,9 +36,9 @@ export interface StreamOptions {
   /** Which addresses of the host's name are tried; all by default. */
   readonly family?: 4 | 6;
   /** When the kernel looks whether an idle peer is still there, in milliseconds, and how often before it gives up. */
-  readonly keepAlive?: { readonly idleMs: number; readonly intervalMs: number; readonly probes: number };
+  readonly keepAlive?: KeepAlive | undefined;
   /** The kernel ends the connection when data has not been acknowledged for so long (tcp(7), TCP_USER_TIMEOUT). */
-  readonly userTimeoutMs?: number;
+  readonly userTimeoutMs?: number | undefined;
 }
 
 interface OpenOptions extends StreamOptions {
@@ -103,7 +109,7 @@ function open(
 }
 
 function begin(target: RpcTarget, options: OpenOptions, localPort: number | undefined): Socket {
-  const { tls, family, keepAlive, userTimeoutMs, onread } = options;
+  const { tls, family, onread } = options;
   const reading = onread && { onread };
   if ('path' in target) return connect({ path: target.path, ...reading });
   const { host, port } = target;
@@ -117,12 +123,14 @@ function begin(target: RpcTarget, options: OpenOptions, localPort: number | unde
     ...reading,
   };
   const socket = tls === undefined ? connect(tcp) : connectTls({ ...tcp, ...tls });
-  if (keepAlive !== undefined) {
-    const { idleMs, intervalMs, probes } = keepAlive;
-    socket.setKeepAlive(true, idleMs, intervalMs, probes);
-  }
-  if (userTimeoutMs) socket.once('connect', () => setUserTimeout(socket, userTimeoutMs));
+  socket.once('connect', () => tune(socket, options));
   return socket;
+}
+
+/** Sets what the kernel does by itself with a TCP connection. It can be changed while the connection is used. */
+export function tune(socket: Socket, { keepAlive, userTimeoutMs = 0 }: StreamOptions): void {
+  socket.setKeepAlive(keepAlive !== undefined, keepAlive?.idleMs, keepAlive?.intervalMs, keepAlive?.probes);
+  setUserTimeout(socket, userTimeoutMs);
 }
 
 /** What is wrong; a name with several addresses has an error for each, and none that says it all. */

@@ -2,7 +2,9 @@
 
 /** What the watch asks and tells the connection. Times are on the clock of `performance.now()`. */
 export interface Watched {
-  /** The earliest deadline of a call; `Infinity` if none is under way. */
+  /** How many calls are under way. */
+  calls(): number;
+  /** The earliest deadline of a call; `Infinity` if none has one. */
   earliest(): number;
   /** Gives up the calls whose deadline is over. */
   overdue(now: number): void;
@@ -17,7 +19,7 @@ export interface Watched {
 const TIMER_MS_MAX = 0x7fff_ffff;
 
 export class Watch {
-  readonly #pingMs: number;
+  readonly #pingMs: () => number;
   readonly #watched: Watched;
   #timer: NodeJS.Timeout | undefined;
   /** When the timer goes off. */
@@ -28,13 +30,13 @@ export class Watch {
   #pingedAt = -1;
   #stopped = false;
 
-  /** `pingMs` is how long the server may be silent while calls are under way. */
-  constructor(pingMs: number, watched: Watched) {
+  /** `pingMs` tells how long the server may be silent while calls are under way. */
+  constructor(pingMs: () => number, watched: Watched) {
     this.#pingMs = pingMs;
     this.#watched = watched;
   }
 
-  /** A call begins, the `first` of those under way. Returns its deadline. */
+  /** A call begins, the `first` of those under way. Returns the time. */
   began(timeoutMs: number, first: boolean): number {
     const now = performance.now();
     if (first) {
@@ -42,14 +44,14 @@ export class Watch {
       this.#pingedAt = -1;
     }
     const deadline = now + timeoutMs;
-    this.#setFor(first ? Math.min(deadline, now + this.#pingMs / 2) : deadline, now);
-    return deadline;
+    this.#setFor(first ? Math.min(deadline, now + this.#pingMs() / 2) : deadline, now);
+    return now;
   }
 
-  /** Something has been received. */
-  received(): void {
-    this.#silentSince = performance.now();
+  /** Something has been received. Returns the time. */
+  received(): number {
     this.#pingedAt = -1;
+    return (this.#silentSince = performance.now());
   }
 
   stop(): void {
@@ -58,7 +60,7 @@ export class Watch {
   }
 
   #setFor(at: number, now: number): void {
-    if (at >= this.#dueAt || this.#stopped) return;
+    if (at >= this.#dueAt || this.#stopped) return; // Infinity: never
     clearTimeout(this.#timer);
     this.#dueAt = at;
     this.#timer = setTimeout(this.#look, Math.min(Math.ceil(at - now), TIMER_MS_MAX)).unref();
@@ -68,8 +70,8 @@ export class Watch {
     this.#dueAt = Infinity;
     const now = performance.now();
     this.#watched.overdue(now);
+    if (this.#watched.calls() === 0 || this.#stopped) return;
     const earliest = this.#watched.earliest();
-    if (earliest === Infinity || this.#stopped) return;
     const lookAt = this.#nextLookAt();
     if (now < lookAt) {
       this.#setFor(Math.min(earliest, lookAt), now);
@@ -87,12 +89,12 @@ export class Watch {
     if (this.#stopped) return;
     const now = performance.now();
     const lookAt = this.#nextLookAt();
-    if (this.#pingedAt >= 0 && now >= lookAt) this.#watched.dead(this.#pingMs);
+    if (this.#pingedAt >= 0 && now >= lookAt) this.#watched.dead(this.#pingMs());
     else this.#setFor(Math.min(this.#watched.earliest(), lookAt), now);
   };
 
   /** When the server is to be asked, or is dead, if nothing comes until then. */
   #nextLookAt(): number {
-    return Math.max(this.#silentSince, this.#watched.lifeAt(), this.#pingedAt) + this.#pingMs / 2;
+    return Math.max(this.#silentSince, this.#watched.lifeAt(), this.#pingedAt) + this.#pingMs() / 2;
   }
 }

@@ -10,6 +10,7 @@ import type { RpcError } from '#src/rpcclnt/error.ts';
 import type { RpcClientOptions } from '#src/rpcclnt/options.ts';
 import type { RemoteReply } from '#src/rpcclnt/reply.ts';
 import { hex } from '../support/hex.ts';
+import { answer, type Call, callServer } from '../support/rpc/call-server.ts';
 import { mark } from '../support/rpc/service.ts';
 import { SPOILED } from '../support/spoil.ts';
 
@@ -27,47 +28,12 @@ const BYTES: RemoteProcedure<number, Buffer> = {
 const sent: Codec<Buffer> = { ...opaque(KiB * KiB), encode: (to, value) => to.payload(value) };
 const SEND: RemoteProcedure<Buffer, void> = { ...of, name: 'SEND', proc: 2, args: sent, res: nothing };
 
-/** A call as the server receives it. */
-interface Call {
-  readonly xid: Buffer;
-  readonly proc: number;
-  /** What stands behind the header up to the procedure. */
-  readonly rest: Buffer;
-}
-
-const success = hex('00000001 00000000 00000000 00000000 00000000');
-const answer = ({ xid }: Call, results = Buffer.alloc(0)) => mark(Buffer.concat([xid, success, results]));
 const opaqueOf = (length: number, fill: number) => {
   const bytes = Buffer.alloc(4 + length + padOf(length));
   bytes.writeUInt32BE(length);
   bytes.fill(fill, 4, 4 + length);
   return bytes;
 };
-
-/** A server that does with the calls of a turn as `take` says. */
-async function serve(t: Test, take: (socket: Socket, calls: Call[]) => void) {
-  const sockets = new Set<Socket>();
-  const server = createServer(socket => {
-    sockets.add(socket.on('error', () => {}));
-    let bytes = Buffer.alloc(0);
-    socket.on('data', chunk => {
-      bytes = Buffer.concat([bytes, chunk]);
-      const calls: Call[] = [];
-      while (bytes.length >= 4 && bytes.length >= 4 + (bytes.readUInt32BE() & 0x7fff_ffff)) {
-        const record = bytes.subarray(4, 4 + (bytes.readUInt32BE() & 0x7fff_ffff));
-        bytes = bytes.subarray(4 + record.length);
-        calls.push({ xid: record.subarray(0, 4), proc: record.readUInt32BE(20), rest: record.subarray(24) });
-      }
-      if (calls.length > 0) take(socket, calls);
-    });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
-}
 
 async function connect(t: Test, port: number, options: Partial<RpcClientOptions> = {}): Promise<RpcClient> {
   const client = await RpcClient.connect({ target: { host: '127.0.0.1', port }, timeoutMs: 5000, ...options });
@@ -76,7 +42,7 @@ async function connect(t: Test, port: number, options: Partial<RpcClientOptions>
 }
 
 const bytesServer = (t: Test) =>
-  serve(t, (socket, calls) => {
+  callServer(t, (socket, calls) => {
     for (const call of calls) socket.write(answer(call, opaqueOf(call.rest.readUInt32BE(16), call.rest[19]! + 1)));
   });
 
@@ -113,7 +79,7 @@ t.test('a large result is read to where it stays', async t => {
 });
 
 t.test('a small result does not keep a large buffer', async t => {
-  const port = await serve(t, (socket, calls) => {
+  const port = await callServer(t, (socket, calls) => {
     if (calls.length < 2) return;
     socket.write(Buffer.concat(calls.map((call, i) => answer(call, opaqueOf(i === 0 ? 1_000_000 : 40, i + 1)))));
   });
@@ -127,7 +93,7 @@ t.test('a small result does not keep a large buffer', async t => {
 
 t.test('calls of one turn are one write', async t => {
   const bursts: number[] = [];
-  const port = await serve(t, (socket, calls) => {
+  const port = await callServer(t, (socket, calls) => {
     bursts.push(calls.length);
     socket.write(Buffer.concat(calls.map(call => answer(call))));
   });
@@ -137,7 +103,7 @@ t.test('calls of one turn are one write', async t => {
 });
 
 t.test('each call has the credential that it names', async t => {
-  const port = await serve(t, (socket, calls) => {
+  const port = await callServer(t, (socket, calls) => {
     for (const call of calls) socket.write(answer(call, Buffer.concat([hex('00000010'), call.rest.subarray(0, 16)])));
   });
   const client = await connect(t, port, { cred: { flavor: 9, body: Buffer.alloc(0) } });
@@ -165,7 +131,7 @@ t.test('arguments that cannot be encoded fail their call only', async t => {
 t.test('calls of the other side are handed on, and not answered', async t => {
   const received: [call_header, number][] = [];
   let sent = Buffer.alloc(0);
-  const port = await serve(t, (socket, calls) => {
+  const port = await callServer(t, (socket, calls) => {
     const callback = hex(`
       00000001 00000000 00000002 03249082 00000001 00000005 // the header of a call
       00000000 00000000 00000000 00000000                   // no credential, no verifier
@@ -186,7 +152,7 @@ t.test('calls of the other side are handed on, and not answered', async t => {
 });
 
 t.test('a callback that cannot be read ends the connection', async t => {
-  const port = await serve(t, socket =>
+  const port = await callServer(t, socket =>
     socket.write(mark(hex('00000001 00000000 00000002 03249082 00000001 00000005'))),
   );
   const client = await connect(t, port, { onCall: () => {} });
@@ -196,7 +162,7 @@ t.test('a callback that cannot be read ends the connection', async t => {
 t.test('at the end all calls fail with one error, and then it is told', async t => {
   const ends: (RpcError | string)[] = [];
   let arrived = 0;
-  const port = await serve(t, (socket, calls) => {
+  const port = await callServer(t, (socket, calls) => {
     arrived += calls.length;
     if (arrived === 3) socket.destroy();
   });
@@ -217,7 +183,7 @@ const PING = { ...NULL, name: 'PING', proc: 9 };
 
 t.test('a server that is silent is asked whether it lives, and given up when it does not answer', async t => {
   const procs: number[] = [];
-  const port = await serve(t, (_, calls) => procs.push(...calls.map(({ proc }) => proc)));
+  const port = await callServer(t, (_, calls) => procs.push(...calls.map(({ proc }) => proc)));
   const client = await connect(t, port, { ping: { procedure: PING, ms: 60 } });
   await t.rejects(client.ask(NULL, undefined), { code: 'TIMED_OUT', message: /no sign of life for 60 ms/ });
   t.strictSame(procs, [0, 9]);
@@ -226,7 +192,7 @@ t.test('a server that is silent is asked whether it lives, and given up when it 
 t.test('a server that answers pings may take its time for a call', async t => {
   let slow: Call | undefined;
   let pings = 0;
-  const port = await serve(t, (socket, calls) => {
+  const port = await callServer(t, (socket, calls) => {
     for (const call of calls) {
       if (call.proc === 0) slow = call;
       else socket.write(answer(call));
@@ -257,7 +223,7 @@ t.test('a payload of a call that was given up is not sent any more', async t => 
 });
 
 t.test('a call that has left and is given up leaves the connection as it is', async t => {
-  const port = await serve(t, (socket, calls) => {
+  const port = await callServer(t, (socket, calls) => {
     for (const call of calls) if (call.proc === 0) socket.write(answer(call));
   });
   const client = await connect(t, port);

@@ -1,0 +1,42 @@
+/** A server for tests of clients, which sees calls as bytes and answers as it likes. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Test } from 'tap';
+import { hex } from '../hex.ts';
+import { mark } from './service.ts';
+
+/** A call as the server receives it. */
+export interface Call {
+  readonly xid: Buffer;
+  readonly proc: number;
+  /** What stands behind the header up to the procedure. */
+  readonly rest: Buffer;
+}
+
+const success = hex('00000001 00000000 00000000 00000000 00000000');
+/** The reply to a call that was successful. */
+export const answer = ({ xid }: Call, results: Buffer = Buffer.alloc(0)) => mark(Buffer.concat([xid, success, results]));
+/** A server that does with the calls it receives at a time as `take` says. Returns its port. */
+export async function callServer(t: Test, take: (socket: Socket, calls: Call[]) => void) {
+  const sockets = new Set<Socket>();
+  const server = createServer(socket => {
+    sockets.add(socket.on('error', () => {}));
+    let bytes = Buffer.alloc(0);
+    socket.on('data', chunk => {
+      bytes = Buffer.concat([bytes, chunk]);
+      const calls: Call[] = [];
+      while (bytes.length >= 4 && bytes.length >= 4 + (bytes.readUInt32BE() & 0x7fff_ffff)) {
+        const record = bytes.subarray(4, 4 + (bytes.readUInt32BE() & 0x7fff_ffff));
+        bytes = bytes.subarray(4 + record.length);
+        calls.push({ xid: record.subarray(0, 4), proc: record.readUInt32BE(20), rest: record.subarray(24) });
+      }
+      if (calls.length > 0) take(socket, calls);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
