@@ -15,8 +15,10 @@ export interface RemoteProcedure<Args, Res> {
   readonly res: Codec<Res>;
 }
 
+export type AnyProcedure = RemoteProcedure<any, any>;
+
 export interface PendingCall {
-  readonly procedure: RemoteProcedure<any, any>;
+  readonly procedure: AnyProcedure;
   readonly timeoutMs: number;
   /** When it began, on the clock of `performance.now()`. */
   readonly beganAt: number;
@@ -84,7 +86,7 @@ export class PendingCalls {
 }
 
 /** Writes the header of a call (RFC 5531, 9) up to its credential. */
-export function writeCall(to: XdrWriter, xid: number, { prog, vers, proc }: RemoteProcedure<any, any>): void {
+export function writeCall(to: XdrWriter, xid: number, { prog, vers, proc }: AnyProcedure): void {
   const at = to.reserve(24);
   const { view } = to;
   view.setUint32(at, xid);

@@ -7,7 +7,7 @@ import { call_header, msg_type, NO_AUTH } from '#protocols/rpc.ts';
 import { XdrError, XdrReader } from '#protocols/xdr/stream.ts';
 import { Budget, Share } from '../rpc/budget.ts';
 import { Outgoing } from '../rpc/outgoing.ts';
-import { type PendingCall, PendingCalls, type RemoteProcedure, writeCall } from './calls.ts';
+import { type PendingCall, PendingCalls, type AnyProcedure, type RemoteProcedure, writeCall } from './calls.ts';
 import { type Credential, fixedCredential } from './credential.ts';
 import { RpcError } from './error.ts';
 import { Incoming } from './incoming.ts';
@@ -267,7 +267,7 @@ export class RpcClient implements AsyncDisposable {
 }
 
 /** Decodes what is left of the record, where it stands or, with `copied`, in a buffer of its own. */
-function decodeResults({ res }: RemoteProcedure<any, any>, copied: boolean): unknown {
+function decodeResults({ res }: AnyProcedure, copied: boolean): unknown {
   if (copied) {
     const bytes = Buffer.from(reader.buffer.subarray(reader.at, reader.at + reader.left));
     reader.reset(bytes, 0, bytes.length);

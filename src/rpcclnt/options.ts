@@ -1,7 +1,7 @@
 /** How a client connects and calls. */
 import type { call_header, opaque_auth } from '#protocols/rpc.ts';
 import type { XdrReader } from '#protocols/xdr/stream.ts';
-import type { RemoteProcedure } from './calls.ts';
+import type { AnyProcedure, RemoteProcedure } from './calls.ts';
 import type { Credential } from './credential.ts';
 import type { RpcError } from './error.ts';
 import type { RpcTarget, StreamOptions } from './socket.ts';
@@ -26,9 +26,9 @@ export interface RpcClientOptions extends StreamOptions {
   /** What the calls fail with in place of an {@link RpcError}; for callers that have errors of their own. */
   readonly errorOf?: (why: RpcError) => Error;
   /** Called for each call that was answered with results, `ms` after it began. */
-  readonly answered?: (procedure: RemoteProcedure<any, any>, value: unknown, ms: number) => void;
+  readonly answered?: (procedure: AnyProcedure, value: unknown, ms: number) => void;
   /** Called for each call that failed. */
-  readonly failed?: (procedure: RemoteProcedure<any, any>) => void;
+  readonly failed?: (procedure: AnyProcedure) => void;
   /**
    * Receives the calls of the other side, which are not answered (GlusterFS's callbacks). Its arguments follow in `from`,
    * and are views that are good until it returns. What it throws ends the connection. If it is absent, so does a call.
