@@ -3,6 +3,7 @@ import { array, type Codec, enumOf, int64, opaque, option, type Shape, string, s
 import { padOf, XdrError, type XdrReader, type XdrWriter } from '../xdr/stream.ts';
 import { GF_DATA_TYPE, KEY_BYTES_MAX, PAIRS_MAX, VALUE_BYTES_MAX } from './constants.ts';
 import { IATTX_BYTES } from './iatt.ts';
+import { readKey } from './keys.ts';
 
 /**
  * A value that is written as INT (a number or bigint), as STR (a string; its NUL is added) or as PTR (a Buffer).
@@ -111,8 +112,18 @@ function readInteger(from: XdrReader, signed: boolean): number | bigint {
   return signed ? view.getBigInt64(at) : view.getBigUint64(at);
 }
 
+/** Takes the bytes of a value out of a record: as a view, or as a copy. */
+export type TakeBytes = (record: Buffer, at: number, end: number) => Buffer;
+
+const view: TakeBytes = (record, at, end) => record.subarray(at, end);
+
+function takeOpaque(from: XdrReader, length: number, take: TakeBytes): Buffer {
+  const at = from.take(length + padOf(length));
+  return take(from.buffer, at, at + length);
+}
+
 /** Reads a value without its type: integers of both kinds are numbers, and all that is no string is bytes. */
-function readPlain(from: XdrReader): PlainValue {
+function readPlain(from: XdrReader, take: TakeBytes): PlainValue {
   const type = from.uint32();
   switch (type) {
     case GF_DATA_TYPE.INT:
@@ -122,12 +133,12 @@ function readPlain(from: XdrReader): PlainValue {
       return readTerminated(from, VALUE_BYTES_MAX);
     case GF_DATA_TYPE.PTR:
     case GF_DATA_TYPE.STR_OLD:
-      return from.opaque(VALUE_BYTES_MAX);
+      return takeOpaque(from, from.length(VALUE_BYTES_MAX), take);
     case GF_DATA_TYPE.DOUBLE:
     case GF_DATA_TYPE.GFUUID:
     case GF_DATA_TYPE.IATT:
     case GF_DATA_TYPE.MDATA:
-      return from.bytes(FIXED_BYTES[type]!);
+      return takeOpaque(from, FIXED_BYTES[type]!, take);
     default:
       throw new XdrError(`a value of type ${type} in a dict`);
   }
@@ -159,7 +170,11 @@ function readExact(from: XdrReader): DictValue {
   }
 }
 
-function readDict<V>(from: XdrReader, readOne: (from: XdrReader) => V): Map<string, V> | undefined {
+function readDict<V>(
+  from: XdrReader,
+  readOne: (from: XdrReader, take: TakeBytes) => V,
+  take: TakeBytes,
+): Map<string, V> | undefined {
   from.uint32(); // xdr_size, which is of use only to those who do not decode the pairs
   const count = from.uint32();
   // Each pair takes at least the length of its key, its type and one more unit.
@@ -167,8 +182,8 @@ function readDict<V>(from: XdrReader, readOne: (from: XdrReader) => V): Map<stri
   if (count === NULL_COUNT && pairs === 0) return undefined;
   const dict = new Map<string, V>();
   for (; pairs > 0; pairs--) {
-    const key = readTerminated(from, KEY_BYTES_MAX);
-    dict.set(key, readOne(from));
+    const key = readKey(from, KEY_BYTES_MAX);
+    dict.set(key, readOne(from, take));
   }
   return dict;
 }
@@ -200,12 +215,17 @@ function shapeOf(types: Readonly<Record<string, GF_DATA_TYPE>>): Shape {
 export const gfx_dict: Codec<ReadonlyMap<string, DictValue> | undefined> = {
   shape: shapeOf(GF_DATA_TYPE),
   encode: writeDict,
-  decode: from => readDict(from, readExact),
+  decode: from => readDict(from, readExact, view),
 };
 
-/** A dict that is decoded without its types: a reader must take INT for UINT, and the other way round. */
-export const gfx_plain_dict: Codec<ReadonlyMap<string, PlainValue> | undefined> = {
+/**
+ * A dict that is decoded without its types: a reader must take INT for UINT, and the other way round. Bytes are views,
+ * or what `take` makes of them.
+ */
+export const plainDict = (take: TakeBytes): Codec<ReadonlyMap<string, PlainValue> | undefined> => ({
   shape: shapeOf({ INT: GF_DATA_TYPE.INT, STR: GF_DATA_TYPE.STR, PTR: GF_DATA_TYPE.PTR }),
   encode: writeDict,
-  decode: from => readDict(from, readPlain),
-};
+  decode: from => readDict(from, readPlain, take),
+});
+
+export const gfx_plain_dict = plainDict(view);

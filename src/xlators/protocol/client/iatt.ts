@@ -1,11 +1,10 @@
 /** The attributes and xdata in the replies of a brick, decoded into the form in which the graph has them. */
 import type { Codec } from '#protocols/xdr/codec.ts';
-import { gfx_plain_dict } from '#protocols/gluster/dict.ts';
+import { plainDict, type TakeBytes } from '#protocols/gluster/dict.ts';
 import { gfx_iattx, IATTX_BYTES } from '#protocols/gluster/iatt.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
 import { GFID_LENGTH } from '../../../graph/gfid.ts';
 import type { Xdata } from '../../../graph/fops.ts';
-import { keptCopy } from '../../../kept-bytes.ts';
 
 const TWO_32 = 0x1_0000_0000;
 /** Linux counts the blocks of a file in these units. */
@@ -22,6 +21,45 @@ const TYPES: readonly (FileType | undefined)[] = Object.assign(Array<FileType | 
   0o12: FileType.LNK,
   0o14: FileType.SOCK,
 });
+
+/** Gfids and the values of xdata are copied into slabs, each into its own: some of the gfids are kept for longer. */
+const SLAB_BYTES = 4096;
+/** Longer values have memory of their own. */
+const SLAB_VALUE_BYTES_MAX = 256;
+
+let gfids = Buffer.alloc(0);
+let gfidWords = new DataView(gfids.buffer);
+let gfidsEnd = 0;
+
+/** Copies the gfid at `at` of a record, word by word: a call that copies 16 bytes takes three times as long. */
+function gfidAt(record: DataView, at: number): Buffer {
+  if (gfidsEnd === gfids.length) {
+    gfids = Buffer.alloc(SLAB_BYTES);
+    gfidWords = new DataView(gfids.buffer);
+    gfidsEnd = 0;
+  }
+  const begin = gfidsEnd;
+  for (let i = 0; i < GFID_LENGTH; i += 4) gfidWords.setUint32(begin + i, record.getUint32(at + i));
+  gfidsEnd = begin + GFID_LENGTH;
+  return gfids.subarray(begin, gfidsEnd);
+}
+
+let values = Buffer.alloc(0);
+let valuesEnd = 0;
+
+/** Copies the bytes of a value of xdata. */
+const copyValue: TakeBytes = (record, at, end) => {
+  const length = end - at;
+  if (length > SLAB_VALUE_BYTES_MAX) return Buffer.from(record.subarray(at, end));
+  if (length > values.length - valuesEnd) {
+    values = Buffer.alloc(SLAB_BYTES);
+    valuesEnd = 0;
+  }
+  const begin = valuesEnd;
+  valuesEnd += length;
+  for (let i = 0; i < length; i++) values[begin + i] = record[at + i]!;
+  return values.subarray(begin, valuesEnd);
+};
 
 /** An iatt whose `fsid` is not known yet, since it is not on the wire. See {@link iattOf}. */
 export type RemoteIatt = Omit<Iatt, 'fsid'>;
@@ -51,7 +89,7 @@ export const remote_iatt: Codec<RemoteIatt | undefined> = {
     const type = TYPES[mode >>> 12];
     if (type === undefined || isZero(view, at)) return undefined;
     const iatt: Iatt = {
-      gfid: keptCopy(from.buffer.subarray(at, at + GFID_LENGTH)),
+      gfid: gfidAt(view, at),
       type,
       mode: mode & PERMISSIONS,
       nlink: view.getUint32(at + 128),
@@ -82,13 +120,13 @@ const isZero = (view: DataView, at: number): boolean =>
   view.getUint32(at + 8) === 0 &&
   view.getUint32(at + 12) === 0;
 
+const dict = plainDict(copyValue);
+
 /** Xdata whose bytes belong to it alone. An empty dict decodes to nothing, as a null one. */
 export const remote_xdata: Codec<Xdata | undefined> = {
-  ...gfx_plain_dict,
+  ...dict,
   decode(from) {
-    const dict = gfx_plain_dict.decode(from) as Map<string, number | bigint | string | Buffer> | undefined;
-    if (dict === undefined || dict.size === 0) return undefined;
-    for (const [key, value] of dict) if (typeof value === 'object') dict.set(key, Buffer.from(value));
-    return dict;
+    const xdata = dict.decode(from);
+    return xdata?.size === 0 ? undefined : xdata;
   },
 };
