@@ -36,8 +36,8 @@ export class RemoteFd {
 /** How a new connection opens and locks. */
 export interface Reopening {
   /** Returns the fd's new number. */
-  open(fd: RemoteFd): Promise<number>;
-  lock(held: HeldLock, number: number): Promise<void>;
+  readonly open: (fd: RemoteFd) => Promise<number>;
+  readonly lock: (held: HeldLock, number: number) => Promise<void>;
 }
 
 export class RemoteFds {

@@ -4,11 +4,13 @@ import { encodeCredential, GF_CLIENT_PID_NO_ROOT_SQUASH } from '#protocols/glust
 import type { XdrWriter } from '#protocols/xdr/stream.ts';
 import { type Errno, FsError } from '../../../errno.ts';
 import type { Frame } from '../../../graph/frame.ts';
+import type { Fd } from '../../../graph/inode.ts';
 import type { CallOptions } from '../../../rpcclnt/options.ts';
 import type { RpcError, RpcErrorCode } from '../../../rpcclnt/error.ts';
 import type { RemoteProcedure, RpcClient } from '../../../rpcclnt/client.ts';
 import type { RemoteReply } from '../../../rpcclnt/reply.ts';
 import type { Credential } from '../../../rpcclnt/credential.ts';
+import { RemoteFds } from './fds.ts';
 
 export interface RemoteSettings {
   /** Names the brick in messages. */
@@ -17,6 +19,8 @@ export interface RemoteSettings {
   readonly timeoutMs: () => number;
   /** Whether the brick is told the groups of the caller. */
   readonly sendsGroups: () => boolean;
+  /** The slot of the xlator in inodes and fds. */
+  readonly slot: number;
 }
 
 const NO_GROUPS: number[] = [];
@@ -61,13 +65,20 @@ export class Remote {
   readonly name: string;
   /** Whether something was written since the brick's process was last seen to start that it may not have synced. */
   hasUnsynced = false;
+  /** Identifies the volume among the file systems that clients see. It is known once the brick has been reached. */
+  fsid = 0n;
+  readonly fds: RemoteFds;
+  readonly #settings: RemoteSettings;
   #client: RpcClient | undefined;
   readonly #timeoutMs: () => number;
   readonly #credential: FrameCredential;
   readonly #how: { cred: Credential; timeoutMs: number };
 
-  constructor({ name, timeoutMs, sendsGroups }: RemoteSettings) {
+  constructor(settings: RemoteSettings, fds = new RemoteFds(settings.slot)) {
+    const { name, timeoutMs, sendsGroups } = settings;
+    this.#settings = settings;
     this.name = name;
+    this.fds = fds;
     this.#timeoutMs = timeoutMs;
     this.#credential = new FrameCredential(sendsGroups);
     this.#how = { cred: this.#credential, timeoutMs: 0 };
@@ -76,6 +87,29 @@ export class Remote {
   /** Calls go to this connection; `undefined`: they fail. */
   attach(client: RpcClient | undefined): void {
     this.#client = client;
+  }
+
+  /** The brick by another connection, before calls go there. */
+  by(client: RpcClient): Remote {
+    const remote = new Remote(this.#settings, this.fds);
+    remote.attach(client);
+    return remote;
+  }
+
+  /** The number of an fd at the brick. @throws {FsError} EBADF, EBADFD, see {@link RemoteFds.numberOf} */
+  fdOf(fd: Fd): number {
+    return this.fds.numberOf(fd);
+  }
+
+  /**
+   * Calls a procedure as {@link call} does, whose results have no views into what was received. That is so for all fops but
+   * READ and LK.
+   */
+  async ask<A, R>(procedure: RemoteProcedure<A, R>, args: A, frame: Frame): Promise<R> {
+    const reply = await this.call(procedure, args, frame);
+    const { value } = reply;
+    reply.release();
+    return value;
   }
 
   /**

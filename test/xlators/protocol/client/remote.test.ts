@@ -40,7 +40,7 @@ async function brickOf(t: Test, results: Buffer | undefined, settings: { sendsGr
   const client = await RpcClient.connect({ target: { host: '127.0.0.1', port }, timeoutMs: 5000, errorOf });
   t.teardown(() => client.close());
   const { sendsGroups = true } = settings;
-  const remote = new Remote({ name: 'b', timeoutMs: () => 5000, sendsGroups: () => sendsGroups });
+  const remote = new Remote({ name: 'b', timeoutMs: () => 5000, sendsGroups: () => sendsGroups, slot: 0 });
   remote.attach(client);
   return {
     client,
