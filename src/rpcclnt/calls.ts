@@ -24,8 +24,10 @@ export interface PendingCall {
   readonly beganAt: number;
   /** Where the call ends in what is sent (`Outgoing.position`). */
   end: number;
-  /** The results are decoded from a copy, which belongs to the caller. */
-  readonly copied: boolean;
+  /** The caller gets the results alone, and not as a reply that it releases. */
+  readonly alone: boolean;
+  /** The results have no views into what they are decoded from. */
+  readonly viewless: boolean;
   readonly resolve: (value: any) => void;
   readonly reject: (error: unknown) => void;
 }

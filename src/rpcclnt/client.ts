@@ -138,7 +138,7 @@ export class RpcClient implements AsyncDisposable {
     return targetText(this.#options.target);
   }
 
-  #start<Args>(procedure: RemoteProcedure<Args, any>, args: Args, how: CallOptions, copied: boolean): Promise<any> {
+  #start<Args>(procedure: RemoteProcedure<Args, any>, args: Args, how: CallOptions, alone: boolean): Promise<any> {
     if (this.#ended !== undefined) return Promise.reject(this.#errorOf(this.#ended));
     if (this.#calls.size >= this.#callsMax) {
       const message = `${procedure.name}: ${this.#calls.size} calls wait for an answer already`;
@@ -160,7 +160,8 @@ export class RpcClient implements AsyncDisposable {
     const timeoutMs = how.timeoutMs ?? this.#options.timeoutMs;
     const beganAt = this.#watch.began(timeoutMs, this.#calls.size === 0);
     const end = this.#out.position;
-    this.#calls.add(xid, { procedure, timeoutMs, beganAt, end, copied, resolve: resolveOf, reject: rejectOf });
+    const viewless = how.viewless === true;
+    this.#calls.add(xid, { procedure, timeoutMs, beganAt, end, alone, viewless, resolve: resolveOf, reject: rejectOf });
     if (!this.#flushing) {
       this.#flushing = true;
       setImmediate(this.#flush);
@@ -204,7 +205,7 @@ export class RpcClient implements AsyncDisposable {
   #answer(xid: number): void {
     const call = this.#calls.take(xid);
     if (call === undefined) return; // it has been given up
-    const { procedure, beganAt, copied } = call;
+    const { procedure, beganAt, alone, viewless } = call;
     try {
       const refusal = readRefusal(reader, procedure.name);
       if (refusal !== undefined) {
@@ -217,10 +218,10 @@ export class RpcClient implements AsyncDisposable {
     }
     try {
       const { buffer, from, to } = this.#incoming.records;
-      const place = copied || isSmallIn(to - from, buffer.bytes.length) ? undefined : buffer;
-      const value = decodeResults(procedure, place === undefined);
+      const isCopied = !viewless && (alone || isSmallIn(to - from, buffer.bytes.length));
+      const value = decodeResults(procedure, isCopied);
       this.#options.answered?.(procedure, value, this.#receivedAt - beganAt);
-      call.resolve(copied ? value : new PlacedReply(value, place));
+      call.resolve(alone ? value : new PlacedReply(value, isCopied ? undefined : buffer));
     } catch (cause) {
       // An error that is none of the decoder's is a bug, but the caller must not wait for ever.
       this.#fail(call, new RpcError('BAD_REPLY', `${procedure.name}: ${(cause as Error).message}`, { cause }));

@@ -42,4 +42,6 @@ export interface CallOptions {
   readonly cred?: Credential;
   /** `Infinity`: the call is waited for as long as the connection lasts. */
   readonly timeoutMs?: number;
+  /** For `ask`: the codec of the results copies all that it decodes, so that no copy of the record is needed. */
+  readonly viewless?: boolean;
 }

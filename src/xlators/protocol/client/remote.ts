@@ -19,7 +19,7 @@ export interface RemoteSettings {
   readonly timeoutMs: () => number;
   /** Whether the brick is told the groups of the caller. */
   readonly sendsGroups: () => boolean;
-  /** The slot of the xlator in inodes and fds. */
+  /** The slot of the xlator. */
   readonly slot: number;
 }
 
@@ -63,25 +63,28 @@ const ownerOf = (owner: Buffer): Buffer =>
 
 export class Remote {
   readonly name: string;
+  readonly slot: number;
+  /** What is open and locked at the brick. */
+  readonly fds: RemoteFds;
+  /** Identifies the volume, for the attributes of its objects. */
+  fsid = 0n;
   /** Whether something was written since the brick's process was last seen to start that it may not have synced. */
   hasUnsynced = false;
-  /** Identifies the volume among the file systems that clients see. It is known once the brick has been reached. */
-  fsid = 0n;
-  readonly fds: RemoteFds;
   readonly #settings: RemoteSettings;
   #client: RpcClient | undefined;
   readonly #timeoutMs: () => number;
   readonly #credential: FrameCredential;
-  readonly #how: { cred: Credential; timeoutMs: number };
+  readonly #how: { cred: Credential; timeoutMs: number; viewless: boolean };
 
   constructor(settings: RemoteSettings, fds = new RemoteFds(settings.slot)) {
-    const { name, timeoutMs, sendsGroups } = settings;
+    const { name, timeoutMs, sendsGroups, slot } = settings;
     this.#settings = settings;
     this.name = name;
+    this.slot = slot;
     this.fds = fds;
     this.#timeoutMs = timeoutMs;
     this.#credential = new FrameCredential(sendsGroups);
-    this.#how = { cred: this.#credential, timeoutMs: 0 };
+    this.#how = { cred: this.#credential, timeoutMs: 0, viewless: false };
   }
 
   /** Calls go to this connection; `undefined`: they fail. */
@@ -96,20 +99,9 @@ export class Remote {
     return remote;
   }
 
-  /** The number of an fd at the brick. @throws {FsError} EBADF, EBADFD, see {@link RemoteFds.numberOf} */
+  /** The number of `fd` at the brick. @throws {FsError} EBADF, EBADFD */
   fdOf(fd: Fd): number {
     return this.fds.numberOf(fd);
-  }
-
-  /**
-   * Calls a procedure as {@link call} does, whose results have no views into what was received. That is so for all fops but
-   * READ and LK.
-   */
-  async ask<A, R>(procedure: RemoteProcedure<A, R>, args: A, frame: Frame): Promise<R> {
-    const reply = await this.call(procedure, args, frame);
-    const { value } = reply;
-    reply.release();
-    return value;
   }
 
   /**
@@ -119,24 +111,30 @@ export class Remote {
    */
   call<A, R>(procedure: RemoteProcedure<A, R>, args: A, frame: Frame): Promise<RemoteReply<R>> {
     if (this.#client === undefined) return Promise.reject(this.#down());
-    return this.#client.call(procedure, args, this.#asked(frame, this.#timeoutMs()));
+    return this.#client.call(procedure, args, this.#asked(frame, this.#timeoutMs(), false));
+  }
+
+  /** Calls a procedure as {@link call} does, where the codec of the results copies all that it decodes. */
+  ask<A, R>(procedure: RemoteProcedure<A, R>, args: A, frame: Frame): Promise<R> {
+    if (this.#client === undefined) return Promise.reject(this.#down());
+    return this.#client.ask(procedure, args, this.#asked(frame, this.#timeoutMs(), true));
   }
 
   /**
-   * Makes a call that waits for a lock, however long that takes. When the frame's signal is aborted it fails with EINTR
-   * at once. A brick cannot be told so: a lock that it gives afterwards is given back by `undo`.
+   * Makes a call as {@link ask} does that waits for a lock, however long that takes. When the frame's signal is aborted it
+   * fails with EINTR at once. A brick cannot be told so: a lock that it gives afterwards is given back by `undo`.
    */
-  wait<A, R>(
+  wait<A, R extends { readonly op_ret: number }>(
     procedure: RemoteProcedure<A, R>,
     args: A,
     frame: Frame,
     undo: () => Promise<unknown>,
-  ): Promise<RemoteReply<R>> {
+  ): Promise<R> {
     if (this.#client === undefined) return Promise.reject(this.#down());
     const { signal } = frame;
     const interrupted = () => new FsError('EINTR', `EINTR: ${procedure.name} is not waited for any longer`);
     if (signal.aborted) return Promise.reject(interrupted());
-    const answer = this.#client.call(procedure, args, this.#asked(frame, Infinity));
+    const answer = this.#client.ask(procedure, args, this.#asked(frame, Infinity, true));
     return new Promise((resolve, reject) => {
       const abort = () => reject(interrupted());
       signal.addEventListener('abort', abort, { once: true });
@@ -144,10 +142,7 @@ export class Remote {
         reply => {
           signal.removeEventListener('abort', abort);
           resolve(reply);
-          if (!signal.aborted) return;
-          const isGiven = (reply.value as { op_ret: number }).op_ret >= 0;
-          reply.release();
-          if (isGiven) undo().catch(() => {}); // the lock goes with the connection
+          if (signal.aborted && reply.op_ret >= 0) undo().catch(() => {}); // the lock goes with the connection
         },
         (error: unknown) => {
           signal.removeEventListener('abort', abort);
@@ -157,9 +152,10 @@ export class Remote {
     });
   }
 
-  #asked(frame: Frame, timeoutMs: number): CallOptions {
+  #asked(frame: Frame, timeoutMs: number, viewless: boolean): CallOptions {
     this.#credential.frame = frame;
     this.#how.timeoutMs = timeoutMs;
+    this.#how.viewless = viewless;
     return this.#how;
   }
 
