@@ -1,0 +1,111 @@
+import { COOKIE_MAX } from '../../../../graph/fops/cookies.ts';
+import { ERRNO, FsError } from '../../../../errno.ts';
+import { type Dirent, direntBytes, type DirList, type Opened, type Xdata } from '../../../../graph/fops.ts';
+import type { Frame } from '../../../../graph/frame.ts';
+import { FileType } from '../../../../graph/iatt.ts';
+import type { Fd, Inode } from '../../../../graph/inode.ts';
+import type { Infer } from '#protocols/xdr/codec.ts';
+import { FOPS } from '../fops.ts';
+import { iattOf } from '../iatt.ts';
+import type { Remote } from '../remote.ts';
+import { requireDone } from '../replies.ts';
+import { known, withXdata } from './answers.ts';
+
+/**
+ * How a brick counts an entry: the bytes that it takes in its memory. It takes whole entries up to the size that it is
+ * asked for.
+ */
+const BRICK_ENTRY_BYTES = 300;
+const BRICK_BYTES_MAX = 1024 * 1024;
+
+/** How many bytes a brick is asked for, so that a listing of `size` bytes is filled by names of usual length. */
+function brickBytes(size: number, hasIatt: boolean): number {
+  const entry = direntBytes(16, hasIatt);
+  return Math.min(BRICK_BYTES_MAX, Math.max(1, Math.floor(size / entry)) * BRICK_ENTRY_BYTES + BRICK_ENTRY_BYTES);
+}
+
+export async function opendir(remote: Remote, frame: Frame, inode: Inode, xdata?: Xdata): Promise<Opened> {
+  if (inode.type !== FileType.DIR) throw new FsError('ENOTDIR', 'ENOTDIR: opendir');
+  const reply = await remote.ask(FOPS.OPENDIR, { gfid: inode.gfid, xdata }, frame);
+  requireDone(reply, 'opendir');
+  return { notes: remote.fds.opened(reply.fd, inode.gfid), ...withXdata(reply.xdata) };
+}
+
+type RemoteEntry = Infer<typeof FOPS.READDIRP.res>['reply'][number];
+
+function direntOf({ d_ino, d_off, name, stat, dict }: RemoteEntry, withIatt: boolean, fsid: bigint): Dirent {
+  const iatt = iattOf(stat, fsid);
+  return {
+    name,
+    ino: iatt?.ino ?? d_ino,
+    cookie: d_off,
+    ...(withIatt && iatt && { iatt }),
+    ...withXdata(dict),
+  };
+}
+
+/** How many of the entries have room in `size` bytes; the first one has in any case. */
+function fitting(entries: readonly Dirent[], size: number): number {
+  let bytes = 0;
+  for (const [i, { name, iatt }] of entries.entries()) {
+    bytes += direntBytes(name.length, iatt !== undefined);
+    if (bytes > size && i > 0) return i;
+  }
+  return entries.length;
+}
+
+/**
+ * Lists a directory by READDIRP. READDIR would do for names alone, but its numbers of inodes are those of the brick's
+ * disk, where all other replies have those that follow from the gfid.
+ */
+async function list(
+  remote: Remote,
+  frame: Frame,
+  fd: Fd,
+  size: number,
+  cookie: bigint,
+  withIatt: boolean,
+  xdata?: Xdata,
+): Promise<DirList> {
+  if (frame.narrowCookies) throw new FsError('EOVERFLOW', 'the cookies of a brick have 63 bits');
+  const { gfid } = fd.inode;
+  const args = { gfid, fd: remote.fdOf(fd), offset: cookie, size: brickBytes(size, withIatt), xdata };
+  const [listed, own] = await Promise.all([
+    remote.ask(FOPS.READDIRP, args, frame),
+    remote.ask(FOPS.STAT, { gfid, xdata: undefined }, frame),
+  ]);
+  requireDone(listed, 'readdirp');
+  requireDone(own, 'stat');
+  const iatt = known(remote, own.stat, 'stat');
+  const entries = listed.reply.map(entry => direntOf(entry, withIatt, remote.fsid));
+  const beyond = entries.find(entry => entry.cookie > COOKIE_MAX);
+  if (beyond)
+    throw new FsError('EREMOTEIO', `EREMOTEIO: ${remote.name} answers readdirp with the cookie ${beyond.cookie}`);
+  const fit = fitting(entries, size);
+  const eof = fit === entries.length && (entries.length === 0 || listed.op_errno === ERRNO.ENOENT);
+  entries.length = fit;
+  return { entries, eof, iatt, ...withXdata(listed.xdata) };
+}
+
+export const readdir = (
+  remote: Remote,
+  frame: Frame,
+  fd: Fd,
+  size: number,
+  cookie: bigint,
+  xdata?: Xdata,
+): Promise<DirList> => list(remote, frame, fd, size, cookie, false, xdata);
+
+export const readdirp = (
+  remote: Remote,
+  frame: Frame,
+  fd: Fd,
+  size: number,
+  cookie: bigint,
+  xdata?: Xdata,
+): Promise<DirList> => list(remote, frame, fd, size, cookie, true, xdata);
+
+export async function fsyncdir(remote: Remote, frame: Frame, fd: Fd, dataOnly: boolean, xdata?: Xdata): Promise<void> {
+  const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), data: dataOnly ? 1 : 0, xdata };
+  requireDone(await remote.ask(FOPS.FSYNCDIR, args, frame), 'fsyncdir');
+}
