@@ -12,16 +12,18 @@ import { requireDone } from '../replies.ts';
 import { known, withXdata } from './answers.ts';
 
 /**
- * How a brick counts an entry: the bytes that it takes in its memory. It takes whole entries up to the size that it is
- * asked for.
+ * How a brick counts an entry with a name of usual length: by the bytes that it takes in its memory. It answers as many
+ * entries as have room in the size that it is asked for, and in 128 KiB (GlusterFS 10.3).
  */
-const BRICK_ENTRY_BYTES = 300;
-const BRICK_BYTES_MAX = 1024 * 1024;
+const BRICK_ENTRY_BYTES = 228;
+const BRICK_BYTES_MAX = 128 * 1024;
+const NAME_BYTES_USUAL = 16;
 
-/** How many bytes a brick is asked for, so that a listing of `size` bytes is filled by names of usual length. */
+/** How many bytes a brick is asked for, so that a listing of `size` bytes is filled and few entries are left over. */
 function brickBytes(size: number, hasIatt: boolean): number {
-  const entry = direntBytes(16, hasIatt);
-  return Math.min(BRICK_BYTES_MAX, Math.max(1, Math.floor(size / entry)) * BRICK_ENTRY_BYTES + BRICK_ENTRY_BYTES);
+  const entries = Math.floor(size / direntBytes(NAME_BYTES_USUAL, hasIatt)) + 1;
+  // Names of any length have room for one entry.
+  return Math.min(BRICK_BYTES_MAX, Math.max(entries, 3) * BRICK_ENTRY_BYTES);
 }
 
 export async function opendir(remote: Remote, frame: Frame, inode: Inode, xdata?: Xdata): Promise<Opened> {

@@ -1,5 +1,6 @@
 import { ENTRYLK, GF_LK, GF_LK_TYPE } from '#protocols/gluster/constants.ts';
 import type { gf_proto_flock } from '#protocols/gluster/types.ts';
+import { ERRNO } from '../../../../errno.ts';
 import type { Flock, LockType, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Fd, Inode } from '../../../../graph/inode.ts';
@@ -79,11 +80,32 @@ export async function finodelk(
 /** Which name is meant: by `namelen` 0, all. */
 const nameArgs = (name: string | undefined) => ({ namelen: name === undefined ? 0 : NAMED, name: name ?? '' });
 
-/** To unlock is a command, which any type goes with. */
-const UNLOCK_NAME = { cmd: ENTRYLK.UNLOCK, type: GF_LK_TYPE.WRLCK };
+/** What a brick does with the lock on a name. It finds a lock that is to be given up by its type as well. */
+type NameCommand = { readonly cmd: number; readonly type: number };
 
-const nameCommand = (type: LockType, wait: boolean): { readonly cmd: number; readonly type: number } =>
-  type === 'unlock' ? UNLOCK_NAME : { cmd: wait ? ENTRYLK.LOCK : ENTRYLK.LOCK_NB, type: TYPES[type] };
+/**
+ * Locks or unlocks a name by `procedure`, whose arguments `argsOf` makes of a command. Write locks are by far the most, so a
+ * lock that is to be given up is taken for one first.
+ */
+async function lockName<A>(
+  remote: Remote,
+  procedure: RemoteProcedure<A, Done>,
+  argsOf: (command: NameCommand) => NoInfer<A>,
+  frame: Frame,
+  type: LockType,
+  wait: boolean,
+): Promise<void> {
+  const unlock = (type: number) => argsOf({ cmd: ENTRYLK.UNLOCK, type });
+  if (type === 'unlock') {
+    const reply = await remote.ask(procedure, unlock(GF_LK_TYPE.WRLCK), frame);
+    const hasNone = reply.op_ret < 0 && reply.op_errno === ERRNO.EINVAL;
+    const last = hasNone ? await remote.ask(procedure, unlock(GF_LK_TYPE.RDLCK), frame) : reply;
+    requireDone(last, procedure.name);
+    return;
+  }
+  const args = argsOf({ cmd: wait ? ENTRYLK.LOCK : ENTRYLK.LOCK_NB, type: TYPES[type] });
+  await locked(remote, procedure, args, frame, wait, () => unlock(TYPES[type]));
+}
 
 export function entrylk(
   remote: Remote,
@@ -96,9 +118,7 @@ export function entrylk(
   xdata?: Xdata,
 ): Promise<void> {
   const of = { gfid: inode.gfid, ...nameArgs(name), volume: domain, xdata };
-  const waits = wait && type !== 'unlock';
-  const args = { ...of, ...nameCommand(type, wait) };
-  return locked(remote, FOPS.ENTRYLK, args, frame, waits, () => ({ ...of, ...UNLOCK_NAME }));
+  return lockName(remote, FOPS.ENTRYLK, command => ({ ...of, ...command }), frame, type, wait);
 }
 
 export async function fentrylk(
@@ -112,9 +132,7 @@ export async function fentrylk(
   xdata?: Xdata,
 ): Promise<void> {
   const of = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), ...nameArgs(name), volume: domain, xdata };
-  const waits = wait && type !== 'unlock';
-  const args = { ...of, ...nameCommand(type, wait) };
-  return locked(remote, FOPS.FENTRYLK, args, frame, waits, () => ({ ...of, ...UNLOCK_NAME }));
+  return lockName(remote, FOPS.FENTRYLK, command => ({ ...of, ...command }), frame, type, wait);
 }
 
 const LOCK_TYPES: readonly LockType[] = ['read', 'write', 'unlock'];

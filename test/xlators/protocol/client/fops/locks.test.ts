@@ -45,6 +45,14 @@ t.test('entrylk and fentrylk: one name or all of them', async t => {
   ]);
 });
 
+t.test('a name that was locked for reading is unlocked by that type', async t => {
+  const { remote, calls } = remoteOf({ ENTRYLK: ({ type }) => (type === 0 ? DONE : refused(22)) });
+  await entrylk(remote, holder, 'dom', inode, 'a', 'unlock', false);
+  t.match(calls, [{ args: { cmd: 1, type: 1 } }, { args: { cmd: 1, type: 0 } }]);
+  const none = remoteOf({ ENTRYLK: () => refused(22) });
+  await t.rejects(entrylk(none.remote, holder, 'dom', inode, 'a', 'unlock', false), { code: 'EINVAL' });
+});
+
 t.test('refusals, and a lock on what is gone', async t => {
   const { remote } = remoteOf({
     INODELK: ({ type }) => refused(type === 2 ? 22 : 11),
