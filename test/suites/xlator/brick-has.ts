@@ -11,11 +11,26 @@ export interface BrickHas {
   readonly xdata: boolean;
   /** Whether the brick knows what an fd was opened for. Otherwise only the caller's rights matter. */
   readonly openFiles: boolean;
+  /** Whether a rename takes flags. Otherwise it fails with EINVAL. */
+  readonly renameFlags: boolean;
+  /** Whether several owners may have a read lock on a name. */
+  readonly sharedNameLocks: boolean;
 }
 
+const ALL: BrickHas = {
+  locks: true,
+  counters: true,
+  chosenGfids: true,
+  xdata: true,
+  openFiles: true,
+  renameFlags: true,
+  sharedNameLocks: true,
+};
+
 const BRICKS: Readonly<Record<string, BrickHas>> = {
-  'storage/posix': { locks: false, counters: true, chosenGfids: false, xdata: false, openFiles: false },
-  'test/memory': { locks: true, counters: true, chosenGfids: true, xdata: true, openFiles: true },
+  'protocol/client': { ...ALL, renameFlags: false, sharedNameLocks: false },
+  'storage/posix': { ...ALL, locks: false, chosenGfids: false, xdata: false, openFiles: false },
+  'test/memory': ALL,
 };
 
 /** What the bricks below `top` have, which are all of one kind. */

@@ -1,0 +1,230 @@
+/** Fops on the bytes of a file, and on open files. */
+import { GF_LK, GF_LK_TYPE, GF_SEEK } from '#protocols/gluster/constants.ts';
+import { ERRNO, FsError } from '../../../../errno.ts';
+import * as fops from '../../../../graph/fops.ts';
+import type { Frame } from '../../../../graph/frame.ts';
+import { FileType } from '../../../../graph/iatt.ts';
+import { ROOT } from '../../../../graph/identity.ts';
+import type { Fd, Inode } from '../../../../graph/inode.ts';
+import { O_CREAT, O_EXCL, O_TRUNC } from '../../../../sys/constants.ts';
+import type { Reopening } from '../fds.ts';
+import { FOPS } from '../fops.ts';
+import type { Remote } from '../remote.ts';
+import { requireDone } from '../replies.ts';
+import { changed, known, wccOf, withXdata } from './answers.ts';
+
+/** The flag of a WRITE that is answered when the data are on the disk. A brick syncs attributes with it as well. */
+const O_DSYNC = 0o10000;
+
+/** The modes of fallocate(2). */
+const KEEP_SIZE = 1;
+const PUNCH_HOLE = 2;
+const ZERO_RANGE = 0x10;
+
+/** The frame of what this layer does by itself. */
+const OWN: Frame = { identity: ROOT, client: '', signal: new AbortController().signal, internal: true };
+
+function checkFile({ type }: Inode): void {
+  if (type === FileType.DIR) throw new FsError('EISDIR', 'EISDIR: a directory has no data');
+  if (type !== FileType.REG) throw new FsError('EINVAL', 'EINVAL: only a file has data');
+}
+
+export async function open(
+  remote: Remote,
+  frame: Frame,
+  inode: Inode,
+  flags: number,
+  xdata?: fops.Xdata,
+): Promise<fops.Opened> {
+  checkFile(inode);
+  const asked = flags & ~(O_CREAT | O_EXCL);
+  const reply = await remote.ask(FOPS.OPEN, { gfid: inode.gfid, flags: asked, xdata }, frame);
+  requireDone(reply, 'open');
+  return { notes: remote.fds.opened(reply.fd, inode.gfid, asked), ...withXdata(reply.xdata) };
+}
+
+/** Closes at the brick what `fd` has open there. */
+export function releaseFd(remote: Remote, fd: Fd): void {
+  const open = remote.fds.release(fd);
+  if (open === undefined) return;
+  const procedure = open.flags === undefined ? FOPS.RELEASEDIR : FOPS.RELEASE;
+  // If it fails the connection has ended, and the brick has closed it.
+  remote.ask(procedure, { gfid: open.gfid, fd: open.number, xdata: undefined }, OWN).catch(() => {});
+}
+
+/** How a new connection opens what was open, and locks what was locked. The rights were checked the first time. */
+export const reopening = (remote: Remote): Reopening => ({
+  async open({ gfid, flags }) {
+    const reply =
+      flags === undefined
+        ? await remote.ask(FOPS.OPENDIR, { gfid, xdata: undefined }, OWN)
+        : await remote.ask(FOPS.OPEN, { gfid, flags: flags & ~O_TRUNC, xdata: undefined }, OWN);
+    requireDone(reply, 'open');
+    return reply.fd;
+  },
+  async lock({ frame, gfid, lock }, fd) {
+    const type = lock.type === 'read' ? GF_LK_TYPE.RDLCK : GF_LK_TYPE.WRLCK;
+    const { start, length: len } = lock;
+    const flock = { type, whence: 0, start, len, pid: frame.pid ?? 0, lk_owner: frame.lkOwner ?? Buffer.alloc(0) };
+    const args = { gfid, fd, cmd: GF_LK.SETLK, type, flock, xdata: undefined };
+    const reply = await remote.call(FOPS.LK, args, frame);
+    reply.release();
+    requireDone(reply.value, 'lk');
+  },
+});
+
+export async function readv(
+  remote: Remote,
+  frame: Frame,
+  fd: Fd,
+  size: number,
+  offset: number,
+  xdata?: fops.Xdata,
+): Promise<fops.ReadReply> {
+  checkFile(fd.inode);
+  const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), offset, size, flag: 0, xdata };
+  const reply = await remote.call(FOPS.READ, args, frame);
+  const { value } = reply;
+  try {
+    requireDone(value, 'readv');
+    const { data } = value;
+    if (data.length > size || data.length !== value.op_ret) {
+      throw new FsError('EREMOTEIO', `EREMOTEIO: ${remote.name} answers readv with ${data.length} bytes`);
+    }
+    return {
+      data,
+      // The one case in which the errno of a success says something.
+      eof: value.op_errno === ERRNO.ENOENT || (data.length === 0 && size > 0),
+      iatt: known(remote, value.stat, 'readv'),
+      release: () => reply.release(),
+      ...withXdata(value.xdata),
+    };
+  } catch (error) {
+    reply.release();
+    throw error;
+  }
+}
+
+export async function writev(
+  remote: Remote,
+  frame: Frame,
+  fd: Fd,
+  data: Buffer,
+  offset: number,
+  stable: fops.Stable,
+  xdata?: fops.Xdata,
+): Promise<fops.Written> {
+  checkFile(fd.inode);
+  const flag = stable === fops.Stable.UNSTABLE ? 0 : O_DSYNC;
+  const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), offset, size: data.length, flag, xdata, data };
+  const reply = await remote.ask(FOPS.WRITE, args, frame);
+  requireDone(reply, 'writev');
+  const count = reply.op_ret;
+  if (count > data.length) throw new FsError('EREMOTEIO', `EREMOTEIO: ${remote.name} has written too much`);
+  if (flag === 0) remote.hasUnsynced = true;
+  // With the flag the brick has called fsync(2).
+  const reached = flag === 0 ? fops.Stable.UNSTABLE : fops.Stable.FILE_SYNC;
+  return { ...wccOf(remote, reply.prestat, reply.poststat), count, stable: reached, ...withXdata(reply.xdata) };
+}
+
+export async function flush(remote: Remote, frame: Frame, fd: Fd, xdata?: fops.Xdata): Promise<void> {
+  const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), xdata };
+  requireDone(await remote.ask(FOPS.FLUSH, args, frame), 'flush');
+  remote.fds.flushed(frame, fd);
+}
+
+export async function fsync(
+  remote: Remote,
+  frame: Frame,
+  fd: Fd,
+  dataOnly: boolean,
+  xdata?: fops.Xdata,
+): Promise<fops.WccReply> {
+  const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), data: dataOnly ? 1 : 0, xdata };
+  return changed(remote, await remote.ask(FOPS.FSYNC, args, frame), 'fsync');
+}
+
+export async function truncate(
+  remote: Remote,
+  frame: Frame,
+  inode: Inode,
+  size: number,
+  xdata?: fops.Xdata,
+): Promise<fops.WccReply> {
+  checkFile(inode);
+  const reply = await remote.ask(FOPS.TRUNCATE, { gfid: inode.gfid, offset: size, xdata }, frame);
+  return changed(remote, reply, 'truncate');
+}
+
+export async function ftruncate(
+  remote: Remote,
+  frame: Frame,
+  fd: Fd,
+  size: number,
+  xdata?: fops.Xdata,
+): Promise<fops.WccReply> {
+  checkFile(fd.inode);
+  const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), offset: size, xdata };
+  return changed(remote, await remote.ask(FOPS.FTRUNCATE, args, frame), 'ftruncate');
+}
+
+/** Each mode of fallocate(2) is a fop of its own, as far as a brick has it. */
+export async function fallocate(
+  remote: Remote,
+  frame: Frame,
+  fd: Fd,
+  mode: number,
+  offset: number,
+  length: number,
+  xdata?: fops.Xdata,
+): Promise<fops.WccReply> {
+  if (mode === (PUNCH_HOLE | KEEP_SIZE)) return discard(remote, frame, fd, offset, length, xdata);
+  if (mode === ZERO_RANGE) return zerofill(remote, frame, fd, offset, length, xdata);
+  if (mode !== 0 && mode !== KEEP_SIZE) throw new FsError('EOPNOTSUPP', `EOPNOTSUPP: fallocate of mode ${mode}`);
+  const reply = await remote.ask(FOPS.FALLOCATE, { ...rangeOf(remote, fd, offset, length, xdata), flags: mode }, frame);
+  return changed(remote, reply, 'fallocate');
+}
+
+export async function discard(
+  remote: Remote,
+  frame: Frame,
+  fd: Fd,
+  offset: number,
+  length: number,
+  xdata?: fops.Xdata,
+): Promise<fops.WccReply> {
+  const reply = await remote.ask(FOPS.DISCARD, rangeOf(remote, fd, offset, length, xdata), frame);
+  return changed(remote, reply, 'discard');
+}
+
+export async function zerofill(
+  remote: Remote,
+  frame: Frame,
+  fd: Fd,
+  offset: number,
+  length: number,
+  xdata?: fops.Xdata,
+): Promise<fops.WccReply> {
+  const reply = await remote.ask(FOPS.ZEROFILL, rangeOf(remote, fd, offset, length, xdata), frame);
+  return changed(remote, reply, 'zerofill');
+}
+
+function rangeOf(remote: Remote, fd: Fd, offset: number, size: number, xdata: fops.Xdata | undefined) {
+  checkFile(fd.inode);
+  return { gfid: fd.inode.gfid, fd: remote.fdOf(fd), offset, size, xdata };
+}
+
+export async function seek(
+  remote: Remote,
+  frame: Frame,
+  fd: Fd,
+  offset: number,
+  what: 'data' | 'hole',
+  xdata?: fops.Xdata,
+): Promise<number> {
+  checkFile(fd.inode);
+  const from = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), offset, xdata };
+  const reply = await remote.ask(FOPS.SEEK, { ...from, what: what === 'data' ? GF_SEEK.DATA : GF_SEEK.HOLE }, frame);
+  requireDone(reply, 'seek');
+  return reply.offset;
+}
