@@ -2,6 +2,7 @@ import type { Registry } from '../graph/registry.ts';
 
 /** The types that a volfile may name; each is loaded when one does. The path is the type. */
 export const XLATORS = {
+  'cluster/disperse': async () => (await import('./cluster/disperse/disperse.ts')).Disperse,
   'debug/delay-gen': async () => (await import('./debug/delay-gen.ts')).DelayGen,
   'debug/error-gen': async () => (await import('./debug/error-gen.ts')).ErrorGen,
   'debug/io-stats': async () => (await import('./debug/io-stats.ts')).IoStats,

@@ -18,9 +18,11 @@ import { ARGS } from './pass-through.ts';
 
 /**
  * The settings that each layer is tried with. A brick has nothing below it that it could pass on to, and nothing above
- * `nfs/server` calls it; the fops of bricks are in the suite of xlators.
+ * `nfs/server` calls it; the fops of bricks are in the suite of xlators. A cluster makes answers of its own from those of
+ * several children, so it has that suite too.
  */
-const SETTINGS: Readonly<Record<keyof typeof XLATORS, readonly string[] | 'brick' | 'top'>> = {
+const SETTINGS: Readonly<Record<keyof typeof XLATORS, readonly string[] | 'brick' | 'cluster' | 'top'>> = {
+  'cluster/disperse': 'cluster',
   'debug/delay-gen': ['', 'delay-percentage=100 delay-duration=1'],
   'debug/error-gen': ['', 'failure=100 enable=statfs'],
   'debug/io-stats': ['', 'count-fop-hits=off'],

@@ -1,0 +1,26 @@
+/** Which bricks an fd is open on: those that were up at its open. On others its inode's anonymous fd stands in. */
+import type { Fd } from '../../../../graph/inode.ts';
+import { O_TRUNC } from '../../../../sys/constants.ts';
+import { type Bricks, has } from '../bricks.ts';
+
+const O_APPEND = 0o2000;
+/** Flags of open(2) that bricks are not given: none may truncate a file itself, or choose where a fragment is written. */
+export const OURS = O_TRUNC | O_APPEND;
+
+/** What the slot of an fd holds. */
+export interface OpenFile {
+  readonly bricks: Bricks;
+  readonly flags: number;
+}
+
+const openFile = (fd: Fd, slot: number): OpenFile | undefined => fd.slots[slot] as OpenFile | undefined;
+
+/** The fd to be used with a brick. */
+export function fdAt(fd: Fd, slot: number, index: number): Fd {
+  if (fd.anonymous) return fd;
+  const file = openFile(fd, slot);
+  return file === undefined || has(file.bricks, index) ? fd : fd.inode.fd;
+}
+
+/** Whether data are written at the end of the file, wherever the caller says. */
+export const appends = (fd: Fd, slot: number): boolean => ((openFile(fd, slot)?.flags ?? 0) & O_APPEND) !== 0;

@@ -1,0 +1,93 @@
+/** What is to be written to the counters of an inode before its lock is given up. */
+import type { Change, Outcome, Pair } from './events.ts';
+import { isZero, larger, minus, NONE, pairOf } from './pairs.ts';
+
+/** What is added to an inode's size and counters. */
+export interface Additions {
+  readonly size: number;
+  readonly dirty: Pair;
+  readonly version: Pair;
+}
+
+export class Ledger {
+  #size: number | undefined;
+  /** What is to be added to the size on the bricks. */
+  #sizeDelta = 0;
+  /** The marks that were set, and whether the version rose with them. */
+  #dirty: Pair = NONE;
+  #risen = false;
+  #changed: Change = 'nothing';
+  #missed = false;
+
+  /** The size of the file, if it is known. */
+  get size(): number | undefined {
+    return this.#size;
+  }
+
+  /** Whether a brick has missed something, and the others' versions do not tell yet. */
+  get missed(): boolean {
+    return this.#missed;
+  }
+
+  miss(): void {
+    this.#missed = true;
+  }
+
+  /** The marks that a change needs and that are not there yet. */
+  marksFor(change: Change): Pair {
+    return minus(larger(this.#dirty, pairOf(change)), this.#dirty);
+  }
+
+  marked(dirty: Pair, risen: boolean): void {
+    this.#dirty = larger(this.#dirty, dirty);
+    this.#risen ||= risen;
+  }
+
+  found(size: number): void {
+    this.#size = size;
+  }
+
+  left({ changed, size }: Outcome): void {
+    if (changed !== 'nothing' && this.#changed !== 'data') this.#changed = changed;
+    if (size === undefined || this.#size === undefined) return;
+    this.#sizeDelta += size - this.#size;
+    this.#size = size;
+  }
+
+  /** Takes the size that only this process knows. */
+  takeSize(): Additions | undefined {
+    if (this.#sizeDelta === 0) return undefined;
+    return { size: this.#taken(), dirty: NONE, version: [1, 1] };
+  }
+
+  /** Takes what is to be written at the end if all bricks have every change. */
+  takeWhole(): Additions | undefined {
+    const size = this.#taken();
+    if (size === 0 && isZero(this.#dirty)) return undefined;
+    // A brick that gets no update of the size must be told from the others by its version.
+    return { size, dirty: minus(NONE, this.#dirty), version: size === 0 ? NONE : [1, 1] };
+  }
+
+  /** Takes what is to be written at the end if some brick has not. The marks stay, for the self-heal daemon. */
+  takePartial(): Additions | undefined {
+    const size = this.#taken();
+    const dirty = this.marksFor(this.#changed);
+    const mustRise = this.#changed !== 'nothing' && (this.#missed || !this.#risen);
+    this.#dirty = NONE;
+    if (size === 0 && !mustRise && isZero(dirty)) return undefined;
+    return { size, dirty, version: size === 0 ? pairOf(this.#changed) : [1, 1] };
+  }
+
+  /** Takes the marks that were removed, if another brick has missed the update that removed them. */
+  takeMarks(): Additions | undefined {
+    const dirty = this.#dirty;
+    this.#dirty = NONE;
+    return isZero(dirty) ? undefined : { size: 0, dirty, version: [1, 1] };
+  }
+
+  #taken(): number {
+    const size = this.#sizeDelta;
+    this.#sizeDelta = 0;
+    return size;
+  }
+}
