@@ -1,14 +1,15 @@
-/** The volfile of `serve DIR…`: what one would write by hand for these directories. */
+/** The volfiles of `serve DIR…` and `serve -s`: what one would write by hand for them. */
 import { realpathSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { type Setting, type Stanza } from '../volfile/volfile.ts';
 import { printVolfile } from '../volfile/print.ts';
 import { HostRules } from '../xlators/nfs/server/exports/hosts.ts';
 import { bytesOfText, textOfBytes } from '../wire-text.ts';
+import { GLUSTERD_VOLUME } from '../glusterd/wanted.ts';
 import { usageError } from './failure.ts';
 
-export interface Generated {
-  readonly names: readonly string[];
+/** How the server is to serve its volumes. */
+export interface ServerSettings {
   readonly host: string;
   readonly port: number;
   readonly squash: 'none' | 'root' | 'all';
@@ -21,13 +22,15 @@ export interface Generated {
   readonly portmap: boolean;
 }
 
+export interface Generated extends ServerSettings {
+  readonly names: readonly string[];
+}
+
 /** The name of the volume at the top of the graph, for --xlator-option. */
 const TOP = 'nfs-server';
 
-interface Served {
+interface Volume {
   readonly name: string;
-  /** Absolute, without symbolic links. */
-  readonly dir: string;
   /**
    * Further paths besides `/NAME` by which clients can mount the directory: its own path, and the name and path of a
    * symbolic link to it.
@@ -35,14 +38,15 @@ interface Served {
   readonly also: readonly string[];
 }
 
+interface Served extends Volume {
+  /** Absolute, without symbolic links. */
+  readonly dir: string;
+}
+
 /** @throws {CliError} a directory or a name cannot be used */
 export function generateVolfile(dirs: readonly string[], wanted: Generated): string {
   if (wanted.names.length > dirs.length) {
     throw usageError(`expected at most one --name for each directory: ${dirs.length}, found ${wanted.names.length}`);
-  }
-  for (const list of ['allow', 'reject'] as const) {
-    const text = wanted[list];
-    if (text !== undefined) HostRules.parse(text, `--${list}`);
   }
   const served = dirs.map((dir, i) => servedOf(dir, wanted.names[i]));
   checkNames(served);
@@ -51,13 +55,38 @@ export function generateVolfile(dirs: readonly string[], wanted: Generated): str
     stanza(brickOf(name), 'storage/posix', { directory: dir }, []),
     stanza(name, 'debug/io-stats', {}, [brickOf(name)]),
   ]);
-  const top = stanza(
-    TOP,
-    'nfs/server',
-    topOptions(served, wanted),
-    served.map(({ name }) => name),
+  return printVolfile([...stanzas, serverStanza(served, wanted)]);
+}
+
+/**
+ * The volfile of `serve -s`: the volumes that glusterd on one of `servers` knows, each under the name at the same place
+ * in `names`, or else its own.
+ * @throws {CliError}
+ */
+export function generateGlusterVolfile(servers: string, volumes: readonly string[], wanted: Generated): string {
+  if (wanted.names.length > volumes.length) {
+    throw usageError(`expected at most one --name for each volume: ${volumes.length}, found ${wanted.names.length}`);
+  }
+  const served = volumes.map((volume, i) => ({ name: wanted.names[i] ?? volume.replace(/^\//, ''), volume, also: [] }));
+  const names = served.map(({ name }) => name);
+  const twice = [...names, TOP].find((name, i, all) => all.indexOf(name) !== i);
+  if (twice !== undefined) {
+    throw usageError(`two volumes would be called "${twice}"; name the volumes with --name`);
+  }
+  const stanzas = served.map(({ name, volume }) =>
+    stanza(name, GLUSTERD_VOLUME, { 'volfile-server': servers, 'volume-id': volume }, []),
   );
-  return printVolfile([...stanzas, top]);
+  return printVolfile([...stanzas, serverStanza(served, wanted)]);
+}
+
+/** The top of the graph. @throws {CliError} a list of hosts is wrong */
+export function serverStanza(volumes: readonly Volume[], wanted: ServerSettings): Stanza {
+  for (const list of ['allow', 'reject'] as const) {
+    const text = wanted[list];
+    if (text !== undefined) HostRules.parse(text, `--${list}`);
+  }
+  const names = volumes.map(({ name }) => name);
+  return stanza(TOP, 'nfs/server', topOptions(volumes, wanted), names);
 }
 
 const brickOf = (name: string) => `${name}-posix`;
@@ -154,7 +183,7 @@ function checkNames(served: readonly Served[]): void {
   }
 }
 
-function topOptions(served: readonly Served[], wanted: Generated): Record<string, string> {
+function topOptions(served: readonly Volume[], wanted: ServerSettings): Record<string, string> {
   const onOff = (is: boolean) => (is ? 'on' : 'off');
   const options: Record<string, string> = {
     'nfs.bind-address': wanted.host,

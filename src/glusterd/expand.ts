@@ -109,6 +109,9 @@ export function volumeWithoutServer(stanzas: readonly Stanza[]): string | undefi
   return !hasMaster && reaches(top, CLIENT, byName) ? top.name : undefined;
 }
 
+/** Whether a volfile has bricks behind a network in it. */
+export const hasClients = (stanzas: readonly Stanza[]): boolean => stanzas.some(({ type }) => type === CLIENT);
+
 /** Whether a layer, or one below it, is of a type. */
 function reaches(top: Stanza, wanted: string, byName: ReadonlyMap<string, Stanza>): boolean {
   const seen = new Set<Stanza>();

@@ -43,6 +43,8 @@ export class Glusterd implements AsyncDisposable {
   #choice: Choice;
   #client: RpcClient | undefined;
   #changed: (() => void) | undefined;
+  /** Whether something may have changed before it was watched. */
+  #missed = false;
   #returning = false;
 
   constructor(options: GlusterdOptions) {
@@ -61,6 +63,7 @@ export class Glusterd implements AsyncDisposable {
   /** Calls `changed` when a volfile may have changed. From then on the connection is kept. */
   watch(changed: () => void): void {
     this.#changed = changed;
+    if (this.#missed) changed();
     if (this.#client === undefined && this.#known.size > 0) void this.#return();
   }
 
@@ -134,7 +137,9 @@ export class Glusterd implements AsyncDisposable {
       ...(family !== undefined && { family }),
       ...(tls !== undefined && { tls }),
       onCall: ({ prog, proc }) => {
-        if (prog === GLUSTER_CBK.prog && proc === CBK.FETCHSPEC) this.#changed?.();
+        if (prog !== GLUSTER_CBK.prog || proc !== CBK.FETCHSPEC) return;
+        if (this.#changed === undefined) this.#missed = true;
+        else this.#changed();
       },
       onEnd: why => this.#ended(client, server, why),
     });

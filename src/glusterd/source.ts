@@ -2,7 +2,7 @@
 import type { VolfileSource } from '../volfile/source.ts';
 import { printWithOrigins } from '../volfile/print.ts';
 import { parseVolfile, type Stanza } from '../volfile/volfile.ts';
-import { expandVolume, volumeWithoutServer, withTwoStep, withVolumes } from './expand.ts';
+import { expandVolume, hasClients, volumeWithoutServer, withTwoStep, withVolumes } from './expand.ts';
 import type { Glusterds } from './glusterds.ts';
 import { GLUSTERD_VOLUME, wantedOf } from './wanted.ts';
 
@@ -19,6 +19,8 @@ export class GlusterSource implements VolfileSource {
   readonly #options: GlusterSourceOptions;
   #wants = false;
   #stopped: readonly string[] = [];
+  #serverMade = false;
+  #hasClients = false;
 
   constructor(options: GlusterSourceOptions) {
     this.#options = options;
@@ -35,6 +37,16 @@ export class GlusterSource implements VolfileSource {
     return this.#stopped;
   }
 
+  /** Whether the volfile had no server when it was last read, so that one was made for it. */
+  get serverMade(): boolean {
+    return this.#serverMade;
+  }
+
+  /** Whether there were bricks behind a network in it when it was last read. */
+  get hasClients(): boolean {
+    return this.#hasClients;
+  }
+
   /**
    * @throws {VolfileError} the volfile, or glusterd's, is wrong
    * @throws {GlusterdError}
@@ -46,6 +58,8 @@ export class GlusterSource implements VolfileSource {
     const layers = await this.#layersOf(stanzas.filter(({ type }) => type === GLUSTERD_VOLUME));
     const expanded = withVolumes(stanzas, stanza => layers.get(stanza)!);
     const alone = volumeWithoutServer(expanded);
+    this.#serverMade = alone !== undefined;
+    this.#hasClients = hasClients(expanded);
     const served = alone === undefined ? expanded : [...expanded, this.#options.serverFor(alone)];
     return printWithOrigins(withTwoStep(served));
   }

@@ -143,11 +143,9 @@ export class Graph implements AsyncDisposable {
     return this.stop();
   }
 
-  /** Logs the warnings and the notes of the plan, in one stage only. */
+  /** Logs the warnings of the plan, in one stage only. */
   #warn(): void {
-    if (this.env.stage !== 0) return;
-    for (const warning of this.#plan.warnings) this.env.log.warn(warning);
-    for (const note of this.#plan.notes) this.env.log.info(note);
+    if (this.env.stage === 0) for (const warning of this.#plan.warnings) this.env.log.warn(warning);
   }
 
   #watchBricks(): void {

@@ -42,8 +42,8 @@ export interface Plan {
   readonly tops: readonly PlannedVolume[];
   /** One line each: options that have no effect, volumes that are not used. */
   readonly warnings: readonly string[];
-  /** One line, or none: layers and options of GlusterFS that have no effect here. */
-  readonly notes: readonly string[];
+  /** One line on the layers and options of GlusterFS that have no effect here, if there are any. */
+  readonly note: string | undefined;
 }
 
 async function classOf(stanza: Stanza, source: GraphSource): Promise<XlatorClass> {
@@ -135,12 +135,12 @@ export async function planGraph(source: GraphSource): Promise<Plan> {
     volumes: volumes.map(volume => withoutOthers(volume, taken)),
     tops,
     warnings,
-    notes: noteOf(types, volumes),
+    note: noteOf(types, volumes),
   };
 }
 
 /** Names, in one line, what GlusterFS has written and has no effect here. */
-function noteOf(types: readonly string[], volumes: readonly PlannedVolume[]): string[] {
+function noteOf(types: readonly string[], volumes: readonly PlannedVolume[]): string | undefined {
   const options = new Map<string, Set<string>>();
   for (const { stanza, read } of volumes) {
     for (const name of types.includes(stanza.type) ? [] : read.unused) {
@@ -153,7 +153,7 @@ function noteOf(types: readonly string[], volumes: readonly PlannedVolume[]): st
     ...(types.length > 0 ? [`layers that do nothing here: ${types.join(', ')}`] : []),
     ...(named.length > 0 ? [`options without effect here: ${named.join(', ')}`] : []),
   ];
-  return parts.length > 0 ? [`${parts.join('; ')} (bricknfs options TYPE tells why)`] : [];
+  return parts.length > 0 ? `${parts.join('; ')} (bricknfs options TYPE tells why)` : undefined;
 }
 
 /** The effective graph: the volfile with the overrides in it, without secrets. */

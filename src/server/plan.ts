@@ -3,13 +3,14 @@
  */
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { OptionTable } from '../graph/options.ts';
 import { type GraphSource, type Plan, planGraph, type PlannedVolume } from '../graph/plan.ts';
 import { shown, VolfileError } from '../volfile/volfile-error.ts';
 import { bytesOfText } from '../wire-text.ts';
 import { type ExportPlan, planExports } from '../xlators/nfs/server/exports/plan-exports.ts';
 import { NfsServer } from '../xlators/nfs/server/nfs-server.ts';
 import { waysAround } from '../xlators/nfs/server/exports/ways-around.ts';
-import type { NfsOptionValues } from '../xlators/nfs/server/options.ts';
+import { type NfsOptionValues, OPTIONS } from '../xlators/nfs/server/options.ts';
 import { FOREIGN_LAYERS } from '../xlators/foreign.ts';
 import { XLATORS } from '../xlators/registry.ts';
 
@@ -79,4 +80,12 @@ async function checkDirectories(plan: Plan): Promise<void> {
     const there = `${found ? 'something else' : 'nothing'} at ${shown(directory.value)}`;
     throw VolfileError.expected(directory.where, 'a directory', there);
   }
+}
+
+/** Returns the names of the options that differ and are read only when the server starts. */
+export function changedAtStart(before: NfsOptionValues, after: NfsOptionValues): string[] {
+  const names = Object.keys(OPTIONS) as (keyof NfsOptionValues)[];
+  return names
+    .filter(name => (OPTIONS as OptionTable)[name]!.effect === 'start' && before[name] !== after[name])
+    .sort();
 }

@@ -5,7 +5,6 @@
  */
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { OptionTable } from '../graph/options.ts';
 import type { Log } from '../log.ts';
 import { PeerLog } from '../peer-log.ts';
 import { Serial } from '../serial.ts';
@@ -20,13 +19,12 @@ import { close } from '../sys/libc.ts';
 import { fromWire } from '../wire-text.ts';
 import { admits } from '../xlators/nfs/server/exports/admits.ts';
 import { MountList } from '../xlators/nfs/server/mount/mount-table.ts';
-import { type NfsOptionValues, OPTIONS } from '../xlators/nfs/server/options.ts';
 import { WriteVerifiers } from '../master/write-verifiers.ts';
 import type { ServerConfig } from './config.ts';
 import type { Hang } from './hang-watch.ts';
 import { connectionsMax } from './limits.ts';
 import type { ObjectQuestion, ObjectReport } from './control/object.ts';
-import { type Planned, planServer } from './plan.ts';
+import { changedAtStart, type Planned, planServer } from './plan.ts';
 import { startPortmapper } from './portmapper.ts';
 import type { DumpSection } from './control/stage-dump.ts';
 import type { StageStats } from './stage-messages.ts';
@@ -89,6 +87,7 @@ export class Server implements AsyncDisposable {
    */
   static async start(config: ServerConfig, parts: Parts, log: Log): Promise<Server> {
     const server = new Server(config, await planServer(config), parts, log);
+    server.#note();
     try {
       await server.#takePlace();
       await server.#startStages(await handleKey(server.config.stateDir));
@@ -154,11 +153,15 @@ export class Server implements AsyncDisposable {
 
   /**
    * Replaces the volfile in all stages or in none. The new one is read when earlier reloads have ended, so that the
-   * later one of two reloads never brings an older text. If it fails, nothing has changed.
+   * later one of two reloads never brings an older text. If it fails, nothing has changed. With `ifOther`, a text that is
+   * the same as the present one changes nothing either.
    * @throws {VolfileError}, or what `read` throws
    */
-  reload(read: () => Promise<string>): Promise<void> {
-    return this.#reloads.run(async () => this.#reload(await read()));
+  reload(read: () => Promise<string>, ifOther = false): Promise<void> {
+    return this.#reloads.run(async () => {
+      const text = await read();
+      if (!ifOther || text !== this.#text) await this.#reload(text);
+    });
   }
 
   /** Takes no new calls, answers those under way, and closes everything. Safe to call twice. */
@@ -274,23 +277,19 @@ export class Server implements AsyncDisposable {
     const { file, overrides } = this.config;
     const planned = await planServer({ text, file, overrides });
     await this.#stages!.reload(text, planned);
-    const before = this.#planned.settings;
+    const before = this.#planned;
     this.#planned = planned;
     this.#text = text;
-    const later = changedAtStart(before, planned.settings);
-    if (later.length > 0)
-      this.log.warn(
-        { file, options: later },
-        'the new values of these options take effect when the server is restarted',
-      );
+    if (before.plan.note !== planned.plan.note) this.#note();
+    const options = changedAtStart(before.settings, planned.settings);
+    if (options.length > 0)
+      this.log.warn({ file, options }, 'the new values of these options take effect when the server is restarted');
     this.log.info({ file }, 'the new volfile has taken over');
   }
-}
 
-/** Returns the names of the options that differ and are read only when the server starts. */
-function changedAtStart(before: NfsOptionValues, after: NfsOptionValues): string[] {
-  const names = Object.keys(OPTIONS) as (keyof NfsOptionValues)[];
-  return names
-    .filter(name => (OPTIONS as OptionTable)[name]!.effect === 'start' && before[name] !== after[name])
-    .sort();
+  /** Says what in the volfile has no effect. */
+  #note(): void {
+    const { note } = this.#planned.plan;
+    if (note !== undefined) this.log.info(note);
+  }
 }

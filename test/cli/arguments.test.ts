@@ -1,4 +1,5 @@
 /** A wrong command line is answered with one line on standard error and exit code 2. */
+import { join } from 'node:path';
 import t from 'tap';
 import { COMMANDS } from '#src/cli/commands/commands.ts';
 import { bricknfs, folders } from './harness.ts';
@@ -34,8 +35,26 @@ const bad: readonly (readonly [args: readonly string[], line: string])[] = [
   ],
   [['serve', '-f', `${data}/x.vol`], `bricknfs: cannot read the volfile ${data}/x.vol: it does not exist (ENOENT)`],
   [
-    ['serve', '-f', 'x.vol', '--squash', 'all'],
+    ['serve', '-f', join(import.meta.dirname, '../volfile/grammar.vol'), '--squash', 'all'],
     'bricknfs: expected no --squash with a volfile: set option nfs3.VOLUME.squash of nfs/server in it',
+  ],
+  [['serve', '-s', 'gnode'], 'bricknfs: expected --volfile-id VOLUME with -s gnode'],
+  [
+    ['serve', '--volfile-id', 'data'],
+    'bricknfs: expected -s HOST with --volfile-id data: the host whose glusterd knows the volume',
+  ],
+  [
+    ['serve', '-s', 'gnode', '--volfile-id', 'a', data],
+    `bricknfs: expected DIRs, -f VOLFILE or -s HOST, found DIRs (${data}) and -s gnode`,
+  ],
+  [
+    ['serve', '-s', 'gnode', '--volfile-id', 'a,a'],
+    'bricknfs: two volumes would be called "a"; name the volumes with --name',
+  ],
+  [['check', '-s', 'gnode', '-f', 'x.vol', '--volfile-id', 'a'], 'bricknfs: expected one of -f and -s, found both'],
+  [
+    ['check', '-s', 'g@node', '--volfile-id', 'a'],
+    '(generated volfile):3: expected a list, separated by commas, each a host, HOST:PORT or [IPV6]:PORT for option volfile-server, found "g@node"',
   ],
   [
     ['serve', '--xlator-option', 'none.port=1', data, '--state-dir', state],

@@ -5,7 +5,7 @@ import { bytesOfText } from '../../wire-text.ts';
 import { command } from './command.ts';
 import { exportTable } from './exports.ts';
 import { CliError, EXIT, usageError } from '../failure.ts';
-import { VOLFILE_OPTIONS, planVolfile } from '../volfile-argument.ts';
+import { namesVolfile, planVolfile, VOLFILE_OPTIONS } from '../volfile-argument.ts';
 
 export const check = command({
   options: {
@@ -24,11 +24,12 @@ export const check = command({
     ],
     ['bricknfs check --strict -f bricknfs.vol', 'also exits with 2 if something in it has no effect'],
     ['bricknfs check -f bricknfs.vol --xlator-option nfs.nfs.port=3049', 'checks it with another value of an option'],
+    ['bricknfs check -s gnode --volfile-id data', 'shows the graph of a GlusterFS volume, without its password'],
   ],
 
   async run(args) {
-    if (args.volfile === undefined) throw usageError('expected -f VOLFILE');
-    const { plan, exports } = await planVolfile(args.volfile, args['xlator-option'] ?? []);
+    if (!namesVolfile(args)) throw usageError('expected -f VOLFILE, or -s HOST and --volfile-id VOLUME');
+    const { plan, exports } = await planVolfile(args);
     const reports = exports.map(exportReport);
     if (args.json) {
       const volumes = masked(plan.volumes.map(({ stanza }) => stanza)).map(stanza => ({
@@ -38,12 +39,13 @@ export const check = command({
         subvolumes: stanza.subvolumes.map(({ name }) => name),
       }));
       process.stdout.write(
-        `${JSON.stringify({ volumes, exports: reports, warnings: plan.warnings, notes: plan.notes }, undefined, 2)}\n`,
+        `${JSON.stringify({ volumes, exports: reports, warnings: plan.warnings, note: plan.note }, undefined, 2)}\n`,
       );
       return args.strict ? strictExitCode(plan.warnings) : EXIT.OK;
     }
     process.stdout.write(bytesOfText(`${printPlan(plan)}\n${exportTable(reports)}`));
-    for (const line of [...plan.warnings, ...plan.notes]) process.stderr.write(`${line}\n`);
+    for (const line of [...plan.warnings, ...(plan.note === undefined ? [] : [plan.note])])
+      process.stderr.write(`${line}\n`);
     return args.strict ? strictExitCode(plan.warnings) : EXIT.OK;
   },
 });

@@ -4,7 +4,7 @@ import { integerOf, integersOf, textOf } from '../flag-values.ts';
 import { command } from './command.ts';
 import { ask, WHICH_OPTIONS } from '../control-client.ts';
 import { EXIT, usageError } from '../failure.ts';
-import { VOLFILE_OPTIONS, planVolfile } from '../volfile-argument.ts';
+import { namesVolfile, planVolfile, type VolfileArguments, VOLFILE_OPTIONS } from '../volfile-argument.ts';
 
 const ID_MAX = 0xffff_ffff;
 /** The port that is assumed for the client: one that root's mount(8) uses. */
@@ -60,17 +60,16 @@ export const explain = command({
       groups: args.groups ?? [],
       port: args.port ?? RESERVED_PORT,
     };
-    const told =
-      args.volfile === undefined
-        ? await ask<Explanation>({ ...args, port: args['server-port'] }, 'explain', question)
-        : await offline(args.volfile, args['xlator-option'] ?? [], question);
+    const told = namesVolfile(args)
+      ? await offline(args, question)
+      : await ask<Explanation>({ ...args, port: args['server-port'] }, 'explain', question);
     process.stdout.write(args.json ? `${JSON.stringify(told, undefined, 2)}\n` : explanationText(told));
     return told.allowed ? EXIT.OK : EXIT.FAILED;
   },
 });
 
-async function offline(volfile: string, overrides: readonly string[], question: Question): Promise<Explanation> {
-  const { exports, paths } = await planVolfile(volfile, overrides);
+async function offline(args: VolfileArguments, question: Question): Promise<Explanation> {
+  const { exports, paths } = await planVolfile(args);
   const known = exports.flatMap(({ paths }) => paths);
   const { explanation } = await explainRules(paths, known, question);
   if (!explanation.allowed) return explanation;

@@ -2,11 +2,12 @@
 import { availableParallelism } from 'node:os';
 import type { ServerConfig } from '../../server/config.ts';
 import { LIMITS } from '../../server/limits.ts';
-import { generateVolfile } from '../generated-volfile.ts';
+import type { GlusterSource } from '../../glusterd/source.ts';
+import { generateVolfile, type Generated } from '../generated-volfile.ts';
 import { parseVolfile } from '../../volfile/volfile.ts';
-import { usageError } from '../failure.ts';
+import { CliError, usageError } from '../failure.ts';
 import { logOptions } from '../log-options.ts';
-import { readVolfile } from '../volfile-argument.ts';
+import { glusterVolfile, readVolfile, withGluster } from '../volfile-argument.ts';
 import { GeneratedVolfile, VolfileFile, type VolfileSource } from '../../volfile/source.ts';
 import { type ServeArguments, STAGES_MAX } from './serve-options.ts';
 
@@ -28,31 +29,46 @@ const ONLY_FOR_DIRS = {
 
 export interface ServeConfig {
   readonly config: Omit<ServerConfig, 'stateDir'>;
-  /** Where a reload reads the volfile. */
-  readonly source: VolfileSource;
+  /** Where a reload reads the volfile. It belongs to the caller. */
+  readonly source: GlusterSource;
+  /** The volfile as it was written or made, without what glusterd gives. */
+  readonly base: VolfileSource;
+  /** What the operator should know, a line each. */
+  readonly notes: readonly string[];
 }
 
-/** @throws {CliError} {VolfileError} */
+/** @throws {CliError} {VolfileError} {GlusterdError} */
 export async function serveConfig(args: ServeArguments, dirs: readonly string[]): Promise<ServeConfig> {
   if (args.daemon && args['no-daemon']) throw usageError('expected one of --daemon and --no-daemon, found both');
-  const graceMs = (args.grace ?? 10) * 1000;
-  const source = args.volfile === undefined ? generated(args, dirs) : fileOf(args, args.volfile, dirs);
-  const text = await readVolfile(source);
-  const config = {
-    text,
-    file: source.name,
-    overrides: source.fixed ? (args['xlator-option'] ?? []) : overridesOf(args, text, source.name),
-    log: logOptions(args),
-    stages: args.stages ?? Math.min(STAGES_MAX, availableParallelism()),
-    graceMs: Math.max(0, graceMs - STOP_RESERVE_MS),
-    limits: LIMITS,
-    portmapperPort: args.portmapper,
-  };
-  return { config, source };
+  const wanted = wantedBy(args);
+  const base = baseOf(args, dirs, wanted);
+  const source = withGluster(base, wanted, true);
+  try {
+    const text = await readVolfile(source);
+    const isOwn = base instanceof VolfileFile && !source.serverMade; // the user has written the server's stanza
+    if (isOwn) refuseFlags(args);
+    checkStarted(args, source);
+    const graceMs = (args.grace ?? 10) * 1000;
+    const config = {
+      text,
+      file: source.name,
+      overrides: isOwn ? overridesOf(args, text, source.name) : (args['xlator-option'] ?? []),
+      log: logOptions(args),
+      stages: args.stages ?? (source.hasClients ? 1 : Math.min(STAGES_MAX, availableParallelism())),
+      graceMs: Math.max(0, graceMs - STOP_RESERVE_MS),
+      limits: LIMITS,
+      portmapperPort: args.portmapper,
+    };
+    return { config, source, base, notes: notesOn(config.stages, source) };
+  } catch (error) {
+    await source[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
-function generated(args: ServeArguments, dirs: readonly string[]): GeneratedVolfile {
-  const text = generateVolfile(dirs, {
+/** What the flags say of the server, and of the names of its volumes. */
+function wantedBy(args: ServeArguments): Generated {
+  return {
     names: args.name ?? [],
     host: args.host ?? '127.0.0.1',
     port: args.port ?? 2049,
@@ -65,18 +81,50 @@ function generated(args: ServeArguments, dirs: readonly string[]): GeneratedVolf
     allow: args.allow,
     reject: args.reject,
     portmap: args.portmap,
-  });
-  return new GeneratedVolfile(text);
+  };
 }
 
-function fileOf(args: ServeArguments, file: string, dirs: readonly string[]): VolfileFile {
-  if (dirs.length > 0) throw usageError(`expected DIRs or -f VOLFILE, found both (${dirs[0]}, ${file})`);
+function baseOf(args: ServeArguments, dirs: readonly string[], wanted: Generated): VolfileSource {
+  const { volfile, 'volfile-server': servers, 'volfile-id': volumes } = args;
+  const sources = [
+    ...(dirs.length > 0 ? [`DIRs (${dirs[0]})`] : []),
+    ...(volfile === undefined ? [] : [`-f ${volfile}`]),
+    ...(servers === undefined ? [] : [`-s ${servers}`]),
+  ];
+  if (sources.length > 1) throw usageError(`expected DIRs, -f VOLFILE or -s HOST, found ${sources.join(' and ')}`);
+  if (volumes !== undefined && servers === undefined) {
+    throw usageError(`expected -s HOST with --volfile-id ${volumes}: the host whose glusterd knows the volume`);
+  }
+  if (servers !== undefined) return glusterVolfile(servers, volumes, wanted);
+  return volfile === undefined ? new GeneratedVolfile(generateVolfile(dirs, wanted)) : new VolfileFile(volfile);
+}
+
+/** @throws {CliError} a flag is set that the volfile of the user sets itself */
+function refuseFlags(args: ServeArguments): void {
   for (const [name, instead] of Object.entries(ONLY_FOR_DIRS)) {
     const value = args[name as keyof typeof ONLY_FOR_DIRS];
     const given = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
     if (given) throw usageError(`expected no --${name} with a volfile: ${instead}`);
   }
-  return new VolfileFile(file);
+}
+
+/** @throws {CliError} all volumes of the command line have been stopped, so that there is nothing to serve */
+function checkStarted(args: ServeArguments, { stopped }: GlusterSource): void {
+  if (args['volfile-server'] === undefined || stopped.length === 0) return;
+  const named = args['volfile-id']!.split(',');
+  if (named.length > stopped.length) return;
+  const are = stopped.length === 1 ? `volume ${stopped[0]} is` : `the volumes ${stopped.join(', ')} are`;
+  throw new CliError(`${are} stopped; start it with "gluster volume start ${stopped[0]}"`);
+}
+
+function notesOn(stages: number, { hasClients, stopped }: GlusterSource): string[] {
+  const own = `each of the ${stages} stages is a client of the bricks of its own, and they wait for the locks of each other`;
+  return [
+    ...(hasClients && stages > 1 ? [`${own}; without --stages there is one`] : []),
+    ...stopped.map(
+      name => `volume ${name} is stopped; its clients wait until it is started with "gluster volume start ${name}"`,
+    ),
+  ];
 }
 
 /** The overrides for a volfile that the user wrote, with those that stand for other flags. */

@@ -2,6 +2,7 @@
 import type { InferredOptionTypes } from 'yargs';
 import { choiceOf, integerOf, once, textOf, textsOf } from '../flag-values.ts';
 import { LOG_OPTIONS } from '../log-options.ts';
+import { GLUSTER_OPTIONS } from '../volfile-argument.ts';
 
 export const STAGES_MAX = 64;
 const ID_MAX = 0xffff_fffe;
@@ -25,7 +26,7 @@ export const SERVE_OPTIONS = {
   port: { ...integer('--port', 0, 65_535, 'the TCP and UDP port; 0 lets the kernel choose [2049]'), alias: 'P' },
   name: texts(
     '--name',
-    'the name of a volume, which is mounted as /NAME; once for each DIR, in the same order [its base name]',
+    'the name of a volume, which is mounted as /NAME; once for each DIR or volume, in the same order [its own name]',
   ),
   squash: {
     type: 'string',
@@ -42,8 +43,14 @@ export const SERVE_OPTIONS = {
   ),
   reject: text('--reject', 'hosts that may not mount, even if --allow names them'),
   volfile: { ...text('--volfile', 'serve what this volfile describes, instead of DIRs'), alias: 'f' },
+  ...GLUSTER_OPTIONS,
   'xlator-option': texts('--xlator-option', 'NAME.OPTION=VALUE sets an option of a volume; may be repeated'),
-  stages: integer('--stages', 1, STAGES_MAX, 'the number of threads that answer calls [the number of cores]'),
+  stages: integer(
+    '--stages',
+    1,
+    STAGES_MAX,
+    'the number of threads that answer calls [the number of cores; 1 if bricks are behind a network]',
+  ),
   portmapper: {
     type: 'string',
     coerce: portmapperPort,

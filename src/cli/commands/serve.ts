@@ -15,7 +15,7 @@ import { dropReserve } from '../../sys/process/capabilities.ts';
 import { exitNow } from '../../sys/process/exit.ts';
 import { bytesOfText } from '../../wire-text.ts';
 import { within } from '../../within.ts';
-import { banner, readyLine, warningOf } from './banner.ts';
+import { banner, readyLine } from './banner.ts';
 import { command } from './command.ts';
 import { controlName } from '../control-name.ts';
 import { daemonParent, inBackground, logFileOf, tellParent } from './daemon.ts';
@@ -24,8 +24,9 @@ import { CliError, EXIT, failureOf, reasonOf } from '../failure.ts';
 import { PidFile } from './pid-file.ts';
 import { type ServeConfig, serveConfig } from './serve-config.ts';
 import { type ServeArguments, SERVE_OPTIONS } from './serve-options.ts';
-import { readVolfile } from '../volfile-argument.ts';
+import { namesVolfile } from '../volfile-argument.ts';
 import type { VolfileSource } from '../../volfile/source.ts';
+import { follow, reload } from './reload.ts';
 import { Signals } from '../signals.ts';
 import { VERSION } from '../version.ts';
 
@@ -46,6 +47,10 @@ export const serve = command({
       'serves this directory on another port, and refuses changes',
     ],
     [
+      'bricknfs serve -s gnode --volfile-id data',
+      'serves the GlusterFS volume "data", which glusterd on host gnode knows',
+    ],
+    [
       'bricknfs serve -f bricknfs.vol --daemon -p /run/bricknfs.pid',
       'serves what a volfile describes, in the background',
     ],
@@ -53,18 +58,22 @@ export const serve = command({
 
   async run(args, dirs, loadParts) {
     dropReserve(); // first, since the threads of the pool keep the capabilities that the process has when they start
-    const { config: given, source } = await serveConfig(args, dirsOf(args, dirs));
+    const given = await serveConfig(args, dirsOf(args, dirs));
+    await using source = given.source;
     if (args['print-volfile']) {
-      process.stdout.write(bytesOfText(given.text));
+      process.stdout.write(bytesOfText(await given.base.read()));
       return EXIT.OK;
     }
     const forks = args.daemon && !inBackground();
     const signals = forks ? undefined : new Signals();
-    const { settings } = await planServer(given); // finds errors in the volfile before anything is changed
-    const config = { ...given, stateDir: resolve(args['state-dir'] ?? defaultStateDir(settings['nfs.port'])) };
-    if (signals === undefined) return daemonParent(config);
+    const { settings } = await planServer(given.config); // finds errors in the volfile before anything is changed
+    const config = { ...given.config, stateDir: resolve(args['state-dir'] ?? defaultStateDir(settings['nfs.port'])) };
+    if (signals === undefined) {
+      await source[Symbol.asyncDispose](); // the process in the background has its own
+      return await daemonParent(config);
+    }
     try {
-      return await serveUntilStopped({ config, source }, args, await loadParts(), signals);
+      return await serveUntilStopped({ ...given, config }, args, await loadParts(), signals);
     } catch (error) {
       tellParent({ failure: failureOf(error) });
       throw error;
@@ -74,13 +83,13 @@ export const serve = command({
 
 /** The directories to serve. If none is given, `./export` is created and served. */
 function dirsOf(args: ServeArguments, dirs: readonly string[]): readonly string[] {
-  if (args.volfile !== undefined || dirs.length > 0) return dirs;
+  if (namesVolfile(args) || dirs.length > 0) return dirs;
   mkdirSync(DEFAULT_DIR, { recursive: true });
   return [DEFAULT_DIR];
 }
 
 async function serveUntilStopped(
-  { config, source }: ServeConfig & { readonly config: ServerConfig },
+  { config, source, notes }: ServeConfig & { readonly config: ServerConfig },
   args: ServeArguments,
   parts: Parts,
   signals: Signals,
@@ -89,6 +98,7 @@ async function serveUntilStopped(
   fatalOnBugs(log);
   const foreign = foreignCode();
   if (foreign !== undefined) log.warn({ NODE_OPTIONS: foreign }, 'NODE_OPTIONS loads foreign code into the server');
+  for (const note of notes) log.warn(note);
   const server = await Server.start({ ...config, log: options }, parts, log);
   try {
     await register(server, log);
@@ -110,6 +120,7 @@ async function serveUntilStopped(
     dump: dumper(server, log),
     ignored: signal => log.warn({ signal }, `${signal} is ignored`),
   });
+  follow(server, source, log);
 
   const why = await Promise.race([signals.stop, server.failed.catch((error: Error) => error)]);
   if (why instanceof Error)
@@ -178,14 +189,7 @@ async function hangup(server: Server, source: VolfileSource, file: LogFile | und
       `cannot reopen the log file ${file!.path}, so the old file stays in use: ${(err as Error).message}`,
     );
   }
-  if (source.fixed) return;
-  try {
-    await server.reload(() => readVolfile(source));
-    const warning = warningOf(server);
-    if (warning !== undefined) log.warn(warning);
-  } catch (error) {
-    log.error({ err: error }, `the volfile was not reloaded, and nothing has changed: ${(error as Error).message}`);
-  }
+  if (!source.fixed) await reload(server, source, log);
 }
 
 /** Writes one dump at a time. A signal that arrives meanwhile is answered by the same dump. */
