@@ -1,6 +1,6 @@
 import { ENTRYLK, GF_LK, GF_LK_TYPE } from '#protocols/gluster/constants.ts';
 import type { gf_proto_flock } from '#protocols/gluster/types.ts';
-import { ERRNO } from '../../../../errno.ts';
+import { ERRNO, FsError } from '../../../../errno.ts';
 import type { Flock, LockType, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Fd, Inode } from '../../../../graph/inode.ts';
@@ -18,10 +18,18 @@ const NO_OWNER = Buffer.alloc(0);
 /** A name is there; GlusterFS gives no length. */
 const NAMED = 1;
 
-/** A brick takes the owner from the credential, and ignores the one here. */
+/** The last byte that a file can have: a brick takes offsets for signed numbers. */
+const LAST_BYTE = (1n << 63n) - 1n;
+
+/**
+ * The lock as a brick has it, which takes the owner from the credential and ignores the one here.
+ * @throws {FsError} EINVAL: the range begins where no file has bytes
+ */
 function remoteFlock(frame: Frame, { type, start, length }: Flock): gf_proto_flock {
+  if (start > LAST_BYTE) throw new FsError('EINVAL', `EINVAL: a lock from ${start} on`);
   const lk_owner = frame.lkOwner ?? NO_OWNER;
-  return { type: TYPES[type], whence: WHENCE_SET, start, len: length, pid: frame.pid ?? 0, lk_owner };
+  const len = start + length > LAST_BYTE ? 0n : length;
+  return { type: TYPES[type], whence: WHENCE_SET, start, len, pid: frame.pid ?? 0, lk_owner };
 }
 
 type RangeArgs = { readonly cmd: number; readonly type: number; readonly flock: gf_proto_flock };
@@ -49,7 +57,7 @@ async function locked<A>(
   requireDone(reply, procedure.name);
 }
 
-export function inodelk(
+export async function inodelk(
   remote: Remote,
   frame: Frame,
   domain: string,

@@ -45,6 +45,26 @@ t.test('entrylk and fentrylk: one name or all of them', async t => {
   ]);
 });
 
+t.test('a range that ends where no file has bytes reaches to the end, and none begins there', async t => {
+  const { remote, calls } = remoteOf({ INODELK: () => DONE, LK: () => ({ ...DONE, flock }) });
+  const last = (1n << 63n) - 1n;
+  await inodelk(remote, holder, 'dom', inode, { type: 'write', start: 1n, length: last }, false);
+  await lk(remote, holder, inode.fd, 'set', { type: 'write', start: 0n, length: (1n << 64n) - 1n });
+  await lk(remote, holder, inode.fd, 'set', { type: 'write', start: last, length: 1n });
+  await lk(remote, holder, inode.fd, 'set', { type: 'write', start: last - 1n, length: 1n });
+  const ranges = calls.map(({ args }) => [args.flock.start, args.flock.len]);
+  t.strictSame(ranges, [
+    [1n, 0n],
+    [0n, 0n],
+    [last, 0n],
+    [last - 1n, 1n],
+  ]);
+  const beyond: Flock = { type: 'write', start: last + 1n, length: 1n };
+  await t.rejects(lk(remote, holder, inode.fd, 'set', beyond), { code: 'EINVAL' });
+  await t.rejects(inodelk(remote, holder, 'dom', inode, beyond, false), { code: 'EINVAL' });
+  await t.rejects(finodelk(remote, holder, 'dom', inode.fd, beyond, false), { code: 'EINVAL' });
+});
+
 t.test('a name that was locked for reading is unlocked by that type', async t => {
   const { remote, calls } = remoteOf({ ENTRYLK: ({ type }) => (type === 0 ? DONE : refused(22)) });
   await entrylk(remote, holder, 'dom', inode, 'a', 'unlock', false);
