@@ -90,7 +90,8 @@ export class Server implements AsyncDisposable {
     server.#note();
     try {
       await server.#takePlace();
-      await server.#startStages(await handleKey(server.config.stateDir));
+      const keyFile = server.#planned.settings['nfs.handle-key-file'];
+      await server.#startStages(await handleKey(server.config.stateDir, keyFile));
       await server.#listen();
       return server;
     } catch (error) {

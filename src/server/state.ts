@@ -126,11 +126,13 @@ async function makeDir(path: string): Promise<void> {
 }
 
 /**
- * Reads the key of file handles. It is made at the first start and stays the same, since otherwise no handle would
- * outlive a restart. Only the owner of the directory (state-lock.ts) may call this.
+ * Reads the key of file handles from `file`, which several servers may have in common, or from the state directory. There
+ * it is made at the first start and stays the same, since otherwise no handle would outlive a restart. Only the owner of
+ * the directory (state-lock.ts) may call this.
  * @throws {Error} the key is damaged, or other users may know it
  */
-export async function handleKey(stateDir: string): Promise<Buffer> {
+export async function handleKey(stateDir: string, file?: string): Promise<Buffer> {
+  if (file !== undefined) return readShared(file);
   const path = join(stateDir, 'handle.key');
   await removeTemporaries(path);
   try {
@@ -171,20 +173,43 @@ async function makeKey(path: string, key: Buffer): Promise<void> {
 }
 
 const MOUNT_ANEW = 'without it a new one is made, and all clients have to mount anew';
+const COPY_AGAIN = 'copy it from the other server';
 
-/** Reads the key at this path. */
-async function read(path: string): Promise<Buffer> {
+/**
+ * Reads the key that is in a file of the user's choice. It is never made here: each server would have a key of its own,
+ * and this would show only when a client moves from one to the other.
+ */
+async function readShared(path: string): Promise<Buffer> {
+  try {
+    return await read(path, COPY_AGAIN, `${COPY_AGAIN} once that one has another key`);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    const make = `make it with "(umask 077; head -c ${KEY_BYTES} /dev/urandom > ${path})"`;
+    const message = `expected the key of file handles in ${path} (nfs.handle-key-file), found no file: ${COPY_AGAIN}, or ${make}`;
+    throw new Error(message, { cause });
+  }
+}
+
+/**
+ * Reads the key at this path.
+ * @param restore What to do if it is damaged.
+ * @param replace What to do if others may know it.
+ */
+async function read(
+  path: string,
+  restore = `restore it from a backup, or remove it; ${MOUNT_ANEW}`,
+  replace = `remove it; ${MOUNT_ANEW}`,
+): Promise<Buffer> {
   await using file = await openOwn(path);
   const found = await file.stat();
   if ((found.mode & OTHERS_ANY) !== 0) {
     throw new Error(
       `users other than its owner have access to ${path} (mode ${octal(found)}), and who knows the key can make file ` +
-        `handles: "chmod 600 ${path}" if nobody has read it, or else remove it; ${MOUNT_ANEW}`,
+        `handles: "chmod 600 ${path}" if nobody has read it, or else ${replace}`,
     );
   }
   if (found.size !== KEY_BYTES) {
-    const expected = `expected a key of ${KEY_BYTES} bytes in ${path}, found ${found.size}`;
-    throw new Error(`${expected}: restore it from a backup, or remove it; ${MOUNT_ANEW}`);
+    throw new Error(`expected a key of ${KEY_BYTES} bytes in ${path}, found ${found.size}: ${restore}`);
   }
   return file.readFile();
 }

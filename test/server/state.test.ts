@@ -1,4 +1,5 @@
 /** The state directory. The key of file handles is made once and stays. */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -36,6 +37,25 @@ t.test('files that are not a key, and paths that are not a directory, are refuse
 
 t.test('a directory that cannot hold the key is refused', async t => {
   await t.rejects(handleKey('/proc/self'), /^cannot make the key of file handles, \/proc\/self\/handle.key: E/);
+});
+
+t.test('servers with the same key file have the same key, and none is made for them', async t => {
+  const [one, two, file] = [join(home, 'one'), join(home, 'two'), join(home, 'shared.key')];
+  for (const dir of [one, two]) await openStateDir(dir);
+  const expected = `expected the key of file handles in ${file} (nfs.handle-key-file), found no file: copy it from the other `;
+  await t.rejects(handleKey(one, file), {
+    message: new RegExp(`^${RegExp.escape(expected)}server, or make it with "`),
+  });
+  t.strictSame(readdirSync(one), [], 'a key would be another one on each server');
+  const [, command] = await handleKey(one, file).catch((error: Error) => /"(.*)"/.exec(error.message)!);
+  execFileSync('sh', ['-c', String(command)]);
+  const key = await handleKey(one, file);
+  t.strictSame(await handleKey(two, file), key, 'the command in the message makes a key');
+  t.equal(statSync(file).mode & 0o777, 0o600);
+  writeFileSync(file, 'short');
+  await t.rejects(handleKey(one, file), {
+    message: `expected a key of 16 bytes in ${file}, found 5: copy it from the other server`,
+  });
 });
 
 t.test('the default state directory', async t => {

@@ -60,6 +60,7 @@ const STANDING: Readonly<Record<string, (path: string, victim: Victim) => void>>
 /** The files of the server, and the function that opens each. */
 const FILES: Readonly<Record<string, { content: Buffer; open: (path: string, dir: string) => Promise<unknown> }>> = {
   'handle.key': { content: KEY, open: (_, dir) => handleKey(dir) },
+  'shared.key': { content: KEY, open: (path, dir) => handleKey(dir, path) },
   lock: { content: Buffer.from(''), open: (_, dir) => StateLock.take(dir, ['/data'], '127.0.0.1:2049') },
   pid: { content: Buffer.from('1'), open: path => PidFile.write(path) },
 };
@@ -93,6 +94,14 @@ for (const mode of [0o644, 0o640, 0o660, 0o666, 0o604]) {
     await t.rejects(handleKey(dir), new RegExp(`mode 0${mode.toString(8)}.*chmod 600 .*remove it`));
     chmodSync(path, 0o600);
     t.ok((await handleKey(dir)).equals(KEY), 'the remedy in the message works');
+
+    chmodSync(path, mode);
+    await t.rejects(
+      handleKey(join(dir, 'state'), path),
+      new RegExp(`mode 0${mode.toString(8)}.*chmod 600 .*or else copy it`),
+    );
+    chmodSync(path, 0o600);
+    t.ok((await handleKey(join(dir, 'state'), path)).equals(KEY));
   });
 }
 

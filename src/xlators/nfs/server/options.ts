@@ -90,6 +90,13 @@ export const OPTIONS = {
       'The file that keeps the list of mounts across restarts. /- stands for no file.',
     ),
   ),
+  'nfs.handle-key-file': atStart(
+    path(
+      { default: undefined, unset: 'the file handle.key in the state directory' },
+      'The file with the secret key of file handles, 16 bytes that only the owner may read. Servers with the same key and ' +
+        'volumes take over from each other: clients keep their handles.',
+    ),
+  ),
   'nfs.server-aux-gids': live(
     bool(
       off,
