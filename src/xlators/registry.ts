@@ -3,6 +3,9 @@ import type { Registry } from '../graph/registry.ts';
 /** The types that a volfile may name; each is loaded when one does. The path is the type. */
 export const XLATORS = {
   'cluster/disperse': async () => (await import('./cluster/disperse/disperse.ts')).Disperse,
+  'cluster/distribute': async () => (await import('./cluster/distribute/distribute.ts')).Distribute,
+  'cluster/nufa': async () => (await import('./cluster/nufa.ts')).Nufa,
+  'cluster/switch': async () => (await import('./cluster/switch.ts')).Switch,
   'debug/delay-gen': async () => (await import('./debug/delay-gen.ts')).DelayGen,
   'debug/error-gen': async () => (await import('./debug/error-gen.ts')).ErrorGen,
   'debug/io-stats': async () => (await import('./debug/io-stats.ts')).IoStats,

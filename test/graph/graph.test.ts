@@ -256,7 +256,7 @@ const bad: [string, string, string[], string | RegExp][] = [
     'an unknown type',
     'volume a\n type storage/posxi\nend-volume',
     [],
-    /^f:2: expected a type that is known \(debug\/delay-gen, .*, or file:PATH\), found "storage\/posxi" \(did you mean "storage\/posix"\?\)$/,
+    /^f:2: expected a type that is known \(cluster\/disperse, .*, or file:PATH\), found "storage\/posxi" \(did you mean "storage\/posix"\?\)$/,
   ],
   ['a type that resembles no other', 'volume a\n type constructor\nend-volume', [], /^f:2: .* found "constructor"$/],
   [

@@ -23,6 +23,9 @@ import { ARGS } from './pass-through.ts';
  */
 const SETTINGS: Readonly<Record<keyof typeof XLATORS, readonly string[] | 'brick' | 'cluster' | 'top'>> = {
   'cluster/disperse': 'cluster',
+  'cluster/distribute': 'cluster',
+  'cluster/nufa': 'cluster',
+  'cluster/switch': 'cluster',
   'debug/delay-gen': ['', 'delay-percentage=100 delay-duration=1'],
   'debug/error-gen': ['', 'failure=100 enable=statfs'],
   'debug/io-stats': ['', 'count-fop-hits=off'],

@@ -15,6 +15,8 @@ export interface BrickHas {
   readonly renameFlags: boolean;
   /** Whether several owners may have a read lock on a name. */
   readonly sharedNameLocks: boolean;
+  /** Whether rename can exchange two objects. GlusterFS's protocol cannot, and so no cluster tries. */
+  readonly exchanges: boolean;
 }
 
 const ALL: BrickHas = {
@@ -24,6 +26,7 @@ const ALL: BrickHas = {
   xdata: true,
   openFiles: true,
   renameFlags: true,
+  exchanges: true,
   sharedNameLocks: true,
 };
 
@@ -38,5 +41,6 @@ export function brickHas(top: Xlator): BrickHas {
   const types = [...new Set(subtree(top).flatMap(({ type, children }) => (children.length === 0 ? [type] : [])))];
   const has = BRICKS[types[0]!];
   if (types.length !== 1 || has === undefined) throw new Error(`it is not known what ${types.join()} has`);
-  return has;
+  const isCluster = subtree(top).some(({ type, children }) => type.startsWith('cluster/') && children.length > 1);
+  return { ...has, exchanges: has.exchanges && !isCluster };
 }

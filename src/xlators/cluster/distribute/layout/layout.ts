@@ -94,6 +94,20 @@ export class Layout {
     return commits.size === 0 ? 0 : commits.size === 1 ? [...commits][0]! : COMMIT_INVALID;
   }
 
+  /**
+   * The child whose range comes first, which stands for the whole directory where one child must: empty ranges come
+   * before others.
+   */
+  get first(): number {
+    let first = -1;
+    let least = Infinity;
+    for (const [child, part] of this.parts.entries()) {
+      const rank = !isRange(part) ? Infinity : isEmpty(part) ? -1 : part.start;
+      if (rank < least) [first, least] = [child, rank];
+    }
+    return Math.max(first, 0);
+  }
+
   get isFixed(): boolean {
     return this.parts.some(part => isRange(part) && part.isFixed);
   }
@@ -116,6 +130,11 @@ export class Layout {
   get isWhole(): boolean {
     const { holes, overlaps } = this.anomalies();
     return holes === 0 && overlaps === 0;
+  }
+
+  /** The same with other parts. */
+  with(change: (part: Part) => Part): Layout {
+    return new Layout(this.parts.map(change));
   }
 
   /** The value of the child's extended attribute; `undefined` if it has none. */

@@ -1,0 +1,61 @@
+/** Finds out what a directory is like on all children, for those whose inode tells nothing or may tell what is past. */
+import type { Found, Xdata } from '../../../../graph/fops.ts';
+import type { Frame } from '../../../../graph/frame.ts';
+import { ROOT_GFID } from '../../../../graph/gfid.ts';
+import type { Inode } from '../../../../graph/inode.ts';
+import { keepNotes } from '../../../../graph/note.ts';
+import { ownFrame } from '../../../../graph/own-frame.ts';
+import type { Core } from '../core.ts';
+import { asking, commitOf } from '../keys.ts';
+import { KnownDir, knownDir } from '../known.ts';
+import { type Answer, askAll, type Directory, directoryFrom, notFound } from './copies.ts';
+import { healLayout, needsLayout } from './heal-layout.ts';
+
+const underWay = new WeakMap<Inode, Promise<KnownDir>>();
+
+/** What is known of a directory, asked for if need be. */
+export function directoryOf(core: Core, frame: Frame, inode: Inode): KnownDir | Promise<KnownDir> {
+  return knownDir(inode, core.slot, core.generation) ?? refresh(core, frame, inode);
+}
+
+/** Asks all children anew, once for all that want it at the same time. */
+export function refresh(core: Core, frame: Frame, inode: Inode): Promise<KnownDir> {
+  const running = underWay.get(inode);
+  if (running !== undefined) return running;
+  const started = askAgain(core, frame, inode).finally(() => underWay.delete(inode));
+  underWay.set(inode, started);
+  return started;
+}
+
+async function askAgain(core: Core, frame: Frame, inode: Inode): Promise<KnownDir> {
+  const { known, found } = await byGfid(core, ownFrame(frame), inode.gfid);
+  keepNotes(inode.slots, found.iatt.notes);
+  return known;
+}
+
+/** Notes the commit hash of the volume, if the answers are of its root. */
+export function noteCommit(core: Core, gfid: Buffer, answers: readonly Answer[]): void {
+  if (!gfid.equals(ROOT_GFID)) return;
+  core.volumeCommit = Math.max(0, ...answers.map(({ found }) => commitOf(found?.xdata)));
+}
+
+/** Finds a directory by its gfid, with its layout put right. */
+async function byGfid(core: Core, frame: Frame, gfid: Buffer, xdata?: Xdata): Promise<Directory> {
+  const ask = asking(xdata, gfid.equals(ROOT_GFID));
+  const answers = await askAll(core, child => child.discover(frame, gfid, undefined, ask));
+  noteCommit(core, gfid, answers);
+  const directory = directoryFrom(core, answers, xdata);
+  if (directory === undefined) throw notFound(answers, 'ESTALE');
+  return healed(core, frame, directory, xdata);
+}
+
+/** The directory with its layout put right, if that is needed and can be done. */
+export async function healed(core: Core, frame: Frame, directory: Directory, xdata?: Xdata): Promise<Directory> {
+  if (!needsLayout(directory)) return directory;
+  const answers = await healLayout(core, frame, directory);
+  const again = answers && directoryFrom(core, answers, xdata);
+  if (again === undefined) return directory;
+  // The answers of the first question have what a lookup by gfid does not tell.
+  const { parent } = directory.found;
+  return { ...again, found: { ...again.found, ...(parent && { parent }) } satisfies Found };
+}

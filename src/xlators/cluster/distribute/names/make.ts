@@ -1,0 +1,133 @@
+/** Makes objects that are on one subvolume: files and all that are no directories. */
+import { errnoOf, FsError } from '../../../../errno.ts';
+import { FopError, type Made, type Xdata } from '../../../../graph/fops.ts';
+import type { Frame } from '../../../../graph/frame.ts';
+import type { Inode } from '../../../../graph/inode.ts';
+import type { Xlator } from '../../../../graph/xlator.ts';
+import { randomGfid } from '../gfid.ts';
+import type { Core } from '../core.ts';
+import { directoryOf, refresh } from '../directories/refresh.ts';
+import { LAYOUT, PREOP_FAILED, PREOP_KEY } from '../keys.ts';
+import { type KnownDir, KnownFile, noting } from '../known.ts';
+import { find } from './find.ts';
+import { dropLinkto, makeLinkto } from './linkto.ts';
+
+/** How often a layout may change under the hands of one call. */
+const TRIES = 5;
+
+/** What makes the object on a child. A gfid is given if it must have that one. */
+export type Making = (child: Xlator, xdata: Xdata | undefined, gfid: Buffer | undefined) => Promise<Made>;
+
+/**
+ * The child that a new name belongs to, in a directory that is known.
+ * @throws {FsError} ENOTCONN: it is down, or the child that has the range is; EIO: no child has it
+ */
+export async function homeOf(
+  core: Core,
+  frame: Frame,
+  parent: Inode,
+  name: string,
+): Promise<{ readonly dir: KnownDir; readonly hashed: number }> {
+  let dir = await directoryOf(core, frame, parent);
+  let hashed = core.hashed(dir.layout, name);
+  if (hashed < 0) {
+    dir = await refresh(core, frame, parent);
+    hashed = core.hashed(dir.layout, name);
+  }
+  if (hashed < 0 && core.isAnyDown) throw core.away('the subvolume for the name is down');
+  if (hashed < 0) throw new FsError('EIO', `EIO: ${core.name}: the layout of the directory has a hole`);
+  core.at(hashed);
+  return { dir, hashed };
+}
+
+/** The xdata with which a child makes a name only if its range of the directory is what this client believes. */
+export function checking({ layout }: KnownDir, hashed: number, xdata: Xdata | undefined): Xdata | undefined {
+  const range = layout.encoded(hashed);
+  if (range === undefined) return xdata;
+  return new Map([...(xdata ?? []), [PREOP_KEY, LAYOUT], [LAYOUT, range]]);
+}
+
+/** Whether the child has refused because its range of the directory is another one. */
+const isOutdated = (error: unknown): boolean =>
+  error instanceof FopError && error.code === 'EIO' && error.xdata?.has(PREOP_FAILED) === true;
+
+/** Runs an attempt until the layout that it was made with is that of the child. */
+export async function withLayout<R>(core: Core, frame: Frame, parent: Inode, attempt: () => Promise<R>): Promise<R> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isOutdated(error) || tries === TRIES) throw error;
+      await refresh(core, frame, parent);
+    }
+  }
+}
+
+/** Makes a new object where its name belongs, or elsewhere if there is no room. */
+export function makeNew(
+  core: Core,
+  frame: Frame,
+  parent: Inode,
+  name: string,
+  making: Making,
+  xdata: Xdata | undefined,
+): Promise<Made> {
+  return withLayout(core, frame, parent, async () => {
+    const { dir, hashed } = await homeOf(core, frame, parent, name);
+    const at = core.placeFor(frame, name, hashed);
+    try {
+      const make = () =>
+        at === hashed
+          ? making(core.children[hashed]!, checking(dir, hashed, xdata), undefined)
+          : makeElsewhere(core, frame, { parent, name, hashed }, at, making, xdata);
+      return shown(core, dir, at, await unlessStale(core, frame, parent, name, make));
+    } catch (error) {
+      throw core.corrected(error, dir);
+    }
+  });
+}
+
+/** If the name is taken, but only by what points nowhere, that is removed and the name made after all. */
+async function unlessStale(
+  core: Core,
+  frame: Frame,
+  parent: Inode,
+  name: string,
+  make: () => Promise<Made>,
+): Promise<Made> {
+  try {
+    return await make();
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    const isThere = await find(core, frame, parent, name, undefined, { everywhere: true }).then(
+      () => true,
+      failure => errnoOf(failure) !== 'ENOENT',
+    );
+    if (isThere) throw error;
+    return make();
+  }
+}
+
+async function makeElsewhere(
+  core: Core,
+  frame: Frame,
+  place: { readonly parent: Inode; readonly name: string; readonly hashed: number },
+  at: number,
+  making: Making,
+  xdata: Xdata | undefined,
+): Promise<Made> {
+  const gfid = randomGfid();
+  const { uid, gid } = frame.identity;
+  await makeLinkto(core, frame, place, at, { gfid, uid, gid });
+  try {
+    return await making(core.at(at), xdata, gfid);
+  } catch (error) {
+    await dropLinkto(core, frame, place, place.hashed);
+    throw error;
+  }
+}
+
+/** The answer for a new object, with a note of where it is. */
+export function shown(core: Core, dir: KnownDir, at: number, made: Made): Made {
+  return { ...made, iatt: noting(made.iatt, core.slot, new KnownFile(at)), parent: dir.wcc(made.parent) };
+}
