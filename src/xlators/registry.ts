@@ -6,6 +6,7 @@ export const XLATORS = {
   'cluster/distribute': async () => (await import('./cluster/distribute/distribute.ts')).Distribute,
   'cluster/nufa': async () => (await import('./cluster/nufa.ts')).Nufa,
   'cluster/switch': async () => (await import('./cluster/switch.ts')).Switch,
+  'cluster/replicate': async () => (await import('./cluster/replicate/replicate.ts')).Replicate,
   'debug/delay-gen': async () => (await import('./debug/delay-gen.ts')).DelayGen,
   'debug/error-gen': async () => (await import('./debug/error-gen.ts')).ErrorGen,
   'debug/io-stats': async () => (await import('./debug/io-stats.ts')).IoStats,

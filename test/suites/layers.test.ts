@@ -26,6 +26,7 @@ const SETTINGS: Readonly<Record<keyof typeof XLATORS, readonly string[] | 'brick
   'cluster/distribute': 'cluster',
   'cluster/nufa': 'cluster',
   'cluster/switch': 'cluster',
+  'cluster/replicate': 'cluster',
   'debug/delay-gen': ['', 'delay-percentage=100 delay-duration=1'],
   'debug/error-gen': ['', 'failure=100 enable=statfs'],
   'debug/io-stats': ['', 'count-fop-hits=off'],

@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { errnoOf } from '../../../errno.ts';
+import type { Made, NewAttr, Xattrs, Xdata } from '../../../graph/fops.ts';
+import type { Frame } from '../../../graph/frame.ts';
+import { FileType } from '../../../graph/iatt.ts';
+import { Inode } from '../../../graph/inode.ts';
+import { keepNotes, type Note } from '../../../graph/note.ts';
+import { ownFrame } from '../../../graph/own-frame.ts';
+import type { Xlator } from '../../../graph/xlator.ts';
+import { type Children, listOf } from './children.ts';
+import { readableOf } from './known.ts';
+import type { Reads } from './reads.ts';
+import { chosen, type Replicas, type Replies } from './replicas.ts';
+import { type Consequences, newOwner, Runner, type Target } from './transaction/runner.ts';
+import type { Call, Kind, Setting } from './transaction/steps.ts';
+
+/** A name in a directory; without a name, all of its names. */
+interface Lockee {
+  readonly inode: Inode;
+  readonly name: string | undefined;
+}
+
+/** A name whose change is recorded in its directory. */
+export interface Place extends Lockee {
+  readonly name: string;
+}
+
+/** A new object. */
+interface New {
+  readonly gfid: Buffer;
+  readonly type: FileType;
+}
+
+/** What of a new object must be healed where it is missing. */
+const kindsOf = (type: FileType): readonly Kind[] =>
+  type === FileType.REG ? ['data', 'metadata'] : type === FileType.DIR ? ['data', 'metadata', 'entry'] : ['metadata'];
+
+/** Changes of names, each in a transaction of its own. */
+export class EntryChanges {
+  readonly #replicas: Replicas;
+  readonly #reads: Reads;
+  readonly #then: Consequences;
+
+  constructor(replicas: Replicas, reads: Reads, then: Consequences) {
+    this.#replicas = replicas;
+    this.#reads = reads;
+    this.#then = then;
+  }
+
+  /** Makes an object, with the same gfid on all children. */
+  async make(
+    frame: Frame,
+    parent: Inode,
+    name: string,
+    { type, attr }: { readonly type: FileType; readonly attr: Pick<NewAttr, 'gfid'> },
+    call: (child: Xlator, gfid: Buffer) => Promise<Made>,
+  ): Promise<Made> {
+    const gfid = attr.gfid ?? Buffer.from(randomUUID().replaceAll('-', ''), 'hex');
+    // As in GlusterFS, a symbolic link is marked when it is healed.
+    const made = type === FileType.LNK ? undefined : { gfid, type };
+    const place = { inode: parent, name };
+    return this.#made(await this.#run(frame, [place], [place], child => call(child, gfid), made));
+  }
+
+  async link(frame: Frame, parent: Inode, name: string, call: (child: Xlator) => Promise<Made>): Promise<Made> {
+    const place = { inode: parent, name };
+    return this.#made(await this.#run(frame, [place], [place], call));
+  }
+
+  /** Removes a name, of a directory perhaps: then no name may be made in it at the same time. */
+  async remove<R>(frame: Frame, place: Place, isDir: boolean, call: (child: Xlator) => Promise<R>): Promise<R> {
+    const directory = isDir ? await this.#directoryAt(frame, place) : undefined;
+    const locks = directory === undefined ? [place] : [place, { inode: directory, name: undefined }];
+    return chosen(this.#replicas, await this.#run(frame, locks, [place], call), place.inode.gfid);
+  }
+
+  async rename<R>(frame: Frame, from: Place, to: Place, call: (child: Xlator) => Promise<R>): Promise<R> {
+    const replaced = await this.#directoryAt(frame, to);
+    const names = from.inode === to.inode && from.name === to.name ? [from] : [from, to];
+    const locks = replaced === undefined ? names : [...names, { inode: replaced, name: undefined }];
+    return chosen(this.#replicas, await this.#run(frame, locks, [from, to], call), from.inode.gfid);
+  }
+
+  /** The directory that has this name, if one has. */
+  async #directoryAt(frame: Frame, { inode, name }: Place): Promise<Inode | undefined> {
+    const own = ownFrame(frame);
+    const iatt = await this.#reads.read(frame, inode, 'data', async child => {
+      try {
+        return (await child.lookup(own, inode, name)).iatt;
+      } catch (error) {
+        if (errnoOf(error) === 'ENOENT') return undefined;
+        throw error;
+      }
+    });
+    if (iatt?.type !== FileType.DIR) return undefined;
+    const directory = new Inode(iatt.gfid, iatt.type, iatt.hint);
+    keepNotes(directory.slots, iatt.notes);
+    return directory;
+  }
+
+  #run<R>(
+    frame: Frame,
+    lockees: readonly Lockee[],
+    places: readonly Place[],
+    call: (child: Xlator) => Promise<R>,
+    made?: New,
+  ): Promise<Replies<R>> {
+    const { children, isQuorum, arbiters } = this.#replicas;
+    const locks = lockees.toSorted(inOrder);
+    const setting: Setting = {
+      kind: 'entry',
+      count: children.length,
+      isQuorum,
+      arbiters,
+      locks: locks.length,
+      single: true,
+      creates: made !== undefined,
+      durable: false,
+    };
+    const target = this.#target(ownFrame(frame, newOwner()), locks, places, made);
+    return new Runner(this.#replicas, setting, target, this.#then).do('durable', call);
+  }
+
+  #target(frame: Frame, locks: readonly Lockee[], places: readonly Place[], made: New | undefined): Target {
+    const domain = this.#replicas.name;
+    let wasMarked = false;
+    const lock = (child: Xlator, id: number, type: 'write' | 'unlock', wait: boolean) =>
+      child.entrylk(frame, domain, locks[id]!.inode, locks[id]!.name, type, wait);
+    return {
+      gfid: places[0]!.inode.gfid,
+      lock: (child, id, wait) => lock(child, id, 'write', wait),
+      unlock: (child, id) => lock(child, id, 'unlock', false),
+      mark: async (child, call) => {
+        if (call.do === 'new-entry') return this.#markNew(frame, child, made!, call.whom);
+        const isFirst = !wasMarked || call.do === 'pre-op';
+        if (call.do === 'pre-op') wasMarked = true;
+        return this.#markParents(frame, child, places, call, isFirst);
+      },
+      sync: () => Promise.resolve(),
+    };
+  }
+
+  #markNew(frame: Frame, child: Xlator, { gfid, type }: New, whom: Children): Promise<Xattrs> {
+    const changes = this.#replicas.changelog.newEntry(kindsOf(type), whom);
+    return child.xattrop(frame, new Inode(gfid, type), 'add32', changes);
+  }
+
+  /** Counts in the directories. The index of names that are to be healed learns of the name with the first count. */
+  async #markParents(
+    frame: Frame,
+    child: Xlator,
+    places: readonly Place[],
+    { do: step, whom, dirty }: Call,
+    isFirst: boolean,
+  ): Promise<Xattrs> {
+    const { changelog, options } = this.#replicas;
+    const changes = changelog.change('entry', whom, step === 'pre-op' ? 1 : dirty);
+    const key = isFirst ? 'glusterfs.xattrop-entry-create' : whom === 0 ? 'glusterfs.xattrop-entry-delete' : undefined;
+    const xdata = (name: string): Xdata | undefined =>
+      options['granular-entry-heal'] && key !== undefined ? new Map([[key, name]]) : undefined;
+    const sums = await Promise.all(
+      places.map(({ inode, name }) => child.xattrop(frame, inode, 'add32', changes, xdata(name))),
+    );
+    return sums[0]!;
+  }
+
+  /** One answer of all children that have made it, with the notes of each. */
+  #made(replies: Replies<Made>): Made {
+    const replicas = this.#replicas;
+    const { from, of } = replies;
+    const { generation } = replicas;
+    const made = chosen(replicas, replies, of[listOf(from)[0]!]!.iatt.gfid);
+    const { iatt } = made;
+    const known = readableOf(replicas, generation, iatt.type, from, { data: 0, metadata: 0, entry: 0 });
+    const notes = {
+      slot: replicas.slot,
+      value: known,
+      next: joined(
+        from,
+        of.map(one => one?.iatt.notes),
+      ),
+    };
+    if (made.opened === undefined) return { ...made, iatt: { ...iatt, notes } };
+    const below = joined(
+      from,
+      of.map(one => one?.opened?.notes),
+    );
+    const opened = { ...made.opened, notes: { slot: replicas.slot, value: from, next: below } };
+    return { ...made, iatt: { ...iatt, notes }, opened };
+  }
+}
+
+/** The notes of these children in one list. */
+export function joined(children: Children, of: readonly (Note | undefined)[]): Note | undefined {
+  let next: Note | undefined;
+  for (const i of listOf(children))
+    for (let note = of[i]; note !== undefined; note = note.next) next = { ...note, next };
+  return next;
+}
+
+/** The order in which all clients take locks: by gfid, then by name, all names before any. */
+function inOrder(a: Lockee, b: Lockee): number {
+  const order = a.inode.gfid.compare(b.inode.gfid);
+  if (order !== 0) return order;
+  if (a.name === undefined || b.name === undefined) return a.name === b.name ? 0 : a.name === undefined ? -1 : 1;
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
