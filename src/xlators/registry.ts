@@ -14,6 +14,7 @@ export const XLATORS = {
   'features/read-only': async () => (await import('./features/read-only.ts')).ReadOnly,
   'features/two-step': async () => (await import('./features/two-step/two-step.ts')).TwoStep,
   'features/utime': async () => (await import('./features/utime.ts')).Utime,
+  'features/shard': async () => (await import('./features/shard/shard.ts')).Shard,
   'nfs/server': async () => (await import('./nfs/server/nfs-server.ts')).NfsServer,
   'storage/posix': async () => (await import('./storage/posix/posix.ts')).Posix,
 } as const satisfies Registry;

@@ -34,9 +34,13 @@ const SETTINGS: Readonly<Record<keyof typeof XLATORS, readonly string[] | 'brick
   'features/read-only': ['', 'read-only=off'],
   'features/two-step': [''],
   'features/utime': ['', 'noatime=off'],
+  'features/shard': ['', 'shard-block-size=4KB'],
   'nfs/server': 'top',
   'storage/posix': 'brick',
 };
+
+/** Layers that ask the brick for more than they are asked. */
+const ADDS_WORDS = new Set(['features/shard']);
 
 /** Whether the layer may fail the fop, because it does so on purpose. */
 const mayFail = (layer: string, fop: Fop, code: string | undefined): boolean =>
@@ -69,10 +73,10 @@ class Noting extends Witness {
   static readonly children = [0, 0] as const;
   readonly note: Note = { slot: this.slot, value: { of: this.name }, next: undefined };
   readonly answers = answersWith(this.note);
-  args: readonly unknown[] = [];
+  readonly calls: (readonly unknown[])[] = [];
 
   protected override wind<F extends Fop>(fop: F, ...args: Parameters<Fops[F]>): ReturnType<Fops[F]> {
-    this.args = args;
+    this.calls.push(args);
     return Promise.resolve(this.answers[fop]) as ReturnType<Fops[F]>;
   }
 }
@@ -168,10 +172,15 @@ for (const [type, settings] of Object.entries(SETTINGS)) {
       const { top, brick } = await between(t, layer);
       let passed = 0;
       for (const fop of ALL_FOPS) {
+        brick.calls.length = 0;
         const answered = await answerOf(layer, top, fop);
         if (answered === undefined) continue;
         passed++;
-        t.equal(brick.args.at(-1), down, `${fop}: down`);
+        const told = brick.calls.map(args => args.at(-1) as Xdata | undefined);
+        const isPassed = ADDS_WORDS.has(type)
+          ? told.some(words => words instanceof Map && words.get('test.asked') === down.get('test.asked'))
+          : told.includes(down);
+        t.ok(isPassed, `${fop}: down`);
         const expected = brick.answers[fop];
         if (typeof expected !== 'object' || !('xdata' in expected)) continue;
         t.equal((answered.answer as { xdata?: Xdata }).xdata, up, `${fop}: up`);

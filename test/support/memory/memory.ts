@@ -125,7 +125,7 @@ export class Memory extends Objects {
   }
 
   override async discard(_frame: Frame, fd: Fd, offset: number, length: number, xdata?: Xdata): Promise<WccReply> {
-    return this.#changed(this.fileOf(fd, O_RDONLY), node => node.data.fill(0, offset, offset + length), xdata);
+    return this.#changed(this.fileOf(fd, O_RDONLY), node => node.data.subarray(offset, offset + length).fill(0), xdata);
   }
 
   override async zerofill(_frame: Frame, fd: Fd, offset: number, length: number, xdata?: Xdata): Promise<WccReply> {
