@@ -1,0 +1,58 @@
+/** TLS as GlusterFS has it: certificates of both sides that one of the listed authorities has signed, whatever their names. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ConnectionOptions, DetailedPeerCertificate } from 'node:tls';
+
+/** Where GlusterFS of Debian looks for the files. */
+export const TLS_FILES = {
+  ownCert: '/usr/lib/ssl/glusterfs.pem',
+  privateKey: '/usr/lib/ssl/glusterfs.key',
+  caList: '/usr/lib/ssl/glusterfs.ca',
+} as const;
+
+export interface TlsSettings {
+  /** The PEM files of this side's certificate and of its private key. */
+  readonly ownCert: string;
+  readonly privateKey: string;
+  /** The PEM file of the certificates that are trusted. */
+  readonly caList: string;
+  /** How many certificates may stand between that of the server and a trusted one. */
+  readonly certDepth: number;
+  readonly cipherList?: string | undefined;
+  /** The directory of the lists of revoked certificates. */
+  readonly crlPath?: string | undefined;
+}
+
+/** What GlusterFS does if nothing is set. */
+export const TLS_DEFAULTS: TlsSettings = { ...TLS_FILES, certDepth: 1 };
+
+/** Reads the files. @throws one of Node's errors: a file cannot be read */
+export async function tlsOptions(settings: TlsSettings): Promise<ConnectionOptions> {
+  const { ownCert, privateKey, caList, certDepth, cipherList, crlPath } = settings;
+  const [cert, key, ca] = await Promise.all([readFile(ownCert), readFile(privateKey), readFile(caList)]);
+  return {
+    cert,
+    key,
+    ca,
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: true,
+    ...(crlPath !== undefined && { crl: await revocationLists(crlPath) }),
+    ...(cipherList !== undefined && { ciphers: cipherList }),
+    checkServerIdentity: (_host, certificate) => depthError(certificate as DetailedPeerCertificate, certDepth),
+  };
+}
+
+async function revocationLists(directory: string): Promise<Buffer[]> {
+  const names = await readdir(directory);
+  const files = await Promise.all(names.map(name => readFile(join(directory, name))));
+  return files.filter(file => file.includes('-----BEGIN X509 CRL-----'));
+}
+
+/** The certificates between the server's and the one that is trusted. */
+function depthError(certificate: DetailedPeerCertificate, certDepth: number): Error | undefined {
+  let between = -1;
+  for (let at = certificate; at.issuerCertificate && at.issuerCertificate !== at; at = at.issuerCertificate) between++;
+  return between > certDepth
+    ? new Error(`${between} certificates stand between the server's and a trusted one`)
+    : undefined;
+}
