@@ -1,6 +1,6 @@
 import { ERRNO, type Errno, FsError } from '../../errno.ts';
 import type { Fop, Fops } from '../../graph/fops.ts';
-import { integer, list, live, option, percent } from '../../graph/options.ts';
+import { type ForeignTable, integer, list, live, option, percent } from '../../graph/options.ts';
 import { ALL_FOPS, Xlator, type XlatorSettings } from '../../graph/xlator.ts';
 import { fopList } from './fop-list.ts';
 import { randomFrom } from './random.ts';
@@ -15,7 +15,9 @@ const options = {
       text => (Object.hasOwn(ERRNO, text.toUpperCase()) ? (text.toUpperCase() as Errno) : undefined),
     ),
   ),
-  enable: live(fopList({ default: ALL_FOPS, unset: 'all fops', aliases: ['fops'] }, 'The fops that may fail.')),
+  enable: live(
+    fopList({ default: ALL_FOPS, unset: 'all fops', aliases: ['fops', 'error-fops'] }, 'The fops that may fail.'),
+  ),
   nth: live(
     list(
       integer({ default: 1, min: 1, max: 2 ** 31 }, 'The number of a call.'),
@@ -29,10 +31,13 @@ const options = {
   ),
 };
 
+const foreign: ForeignTable = { 'random-failure': { unused: 'failures are random unless nth is set' } };
+
 /** debug/error-gen: fails some of the calls instead of passing them on. */
 export class ErrorGen extends Xlator<typeof options> {
   static readonly doc = 'Fails some of the calls, by chance or by number.';
   static readonly options = options;
+  static readonly foreign = foreign;
   #fops: ReadonlySet<Fop> = new Set(this.options.enable);
   #nth: ReadonlySet<number> = new Set(this.options.nth);
   #share: number = this.options.failure / 100;

@@ -1,11 +1,26 @@
 import type { Fop, Fops, ReadReply, Written } from '../../graph/fops.ts';
-import { bool, live } from '../../graph/options.ts';
+import { bool, type ForeignTable, live } from '../../graph/options.ts';
 import { ALL_FOPS, type DumpValues, Xlator, type XlatorSettings } from '../../graph/xlator.ts';
 import { HISTOGRAM_LENGTH, type IoStatsSnapshot } from './io-stats-snapshot.ts';
 
 const options = {
   'latency-measurement': live(bool({ default: true }, 'Measures how long each fop takes.')),
   'count-fop-hits': live(bool({ default: true }, 'Counts fops and their errors.')),
+};
+
+const ownLog = 'the log of the server has options of its own, such as --log-level';
+const ownDump = 'the command status and state dumps show what was counted';
+
+const foreign: ForeignTable = {
+  'dump-fd-stats': { unused: ownDump },
+  'global-threading': { unused: 'the server has threads of its own, see --stages' },
+  'ios-*': { unused: ownDump },
+  'log-*': { unused: ownLog },
+  logger: { unused: ownLog },
+  'sys-log-level': { unused: ownLog },
+  threads: { unused: 'the server has threads of its own, see --stages' },
+  'unique-id': { unused: 'the name of the volume stands for it' },
+  'volume-id': { unused: 'the name of the volume stands for it' },
 };
 
 class Counter {
@@ -31,6 +46,7 @@ class Counter {
 export class IoStats extends Xlator<typeof options> {
   static readonly doc = 'Counts and times fops. The command status shows the numbers.';
   static readonly options = options;
+  static readonly foreign = foreign;
   readonly #counters = new Map<Fop, Counter>(ALL_FOPS.map(fop => [fop, new Counter()]));
   #bytesRead = 0;
   #bytesWritten = 0;

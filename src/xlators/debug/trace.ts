@@ -1,6 +1,6 @@
 import type { Fop, Fops } from '../../graph/fops.ts';
 import type { Frame } from '../../graph/frame.ts';
-import { choice, live, type OptionValues } from '../../graph/options.ts';
+import { choice, type ForeignTable, live, type OptionValues } from '../../graph/options.ts';
 import { ALL_FOPS, Xlator, type XlatorSettings } from '../../graph/xlator.ts';
 import { errnoOf } from '../../errno.ts';
 import { fopList } from './fop-list.ts';
@@ -12,9 +12,9 @@ const levels = Object.keys(LEVELS) as (keyof typeof LEVELS)[];
 
 const options = {
   'include-ops': live(
-    fopList({ default: ALL_FOPS, unset: 'all fops', aliases: ['fops'] }, 'The fops that are logged.'),
+    fopList({ default: ALL_FOPS, unset: 'all fops', aliases: ['fops', 'include'] }, 'The fops that are logged.'),
   ),
-  'exclude-ops': live(fopList({ default: [] }, 'Fops that are not logged.')),
+  'exclude-ops': live(fopList({ default: [], aliases: ['exclude'] }, 'Fops that are not logged.')),
   'force-log-level': live(
     choice(
       levels,
@@ -22,6 +22,12 @@ const options = {
       'The level at which fops are logged. The log has them if --log-level lets this level through.',
     ),
   ),
+};
+
+const foreign: ForeignTable = {
+  'history-size': { unused: 'a log is kept in place of a history' },
+  'log-file': { unused: 'the log has what is traced' },
+  'log-history': { unused: 'a log is kept in place of a history' },
 };
 
 type Values = OptionValues<typeof options>;
@@ -34,6 +40,7 @@ const fopsOf = (values: Values): ReadonlySet<Fop> =>
 export class Trace extends Xlator<typeof options> {
   static readonly doc = 'Logs fops with their arguments, their answers and how long they take.';
   static readonly options = options;
+  static readonly foreign = foreign;
   #level = levelOf(this.options);
   #fops = fopsOf(this.options);
 

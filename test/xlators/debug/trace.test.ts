@@ -46,6 +46,11 @@ t.test('only the fops that are enabled are logged', async t => {
     ['lookup', 'lookup'],
   );
   t.strictSame(
+    (await traced(t, 'include=WRITE,RCHECKSUM,READ')).map(line => line.fop),
+    ['writev'],
+    "GlusterFS's names",
+  );
+  t.strictSame(
     (await traced(t, 'exclude-ops=lookup')).map(line => line.fop),
     ['writev'],
   );
