@@ -22,7 +22,10 @@ export interface Frame {
   readonly signal: AbortSignal;
   /** The owner of the locks that the caller takes: bytes that no other owner at this client has. */
   readonly lkOwner?: Buffer;
-  /** The process at the client, which is named as the holder of a lock. */
+  /**
+   * The process at the client, which is named as the holder of a lock. If there is one, the client has checked what a file
+   * may be opened for; if it is absent, a GlusterFS brick checks the mode at each read and write.
+   */
   readonly pid?: number;
   /**
    * The fop is a layer's own (`own-frame.ts`) and not its caller's: a GlusterFS brick that squashes root does not squash

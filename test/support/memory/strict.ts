@@ -10,8 +10,8 @@ import { Xlator } from '#src/graph/xlator.ts';
 
 type Args<F extends Fop> = Parameters<Fops[F]>;
 
-/** By this pid a brick knows its NFS server. It does not check the mode of READ and WRITE but for pid 0. */
-const NFS_PID = 1;
+/** Whether a brick checks the mode of READ and WRITE, and lets the owner truncate: for an NFS server, which has no process. */
+const isNfs = ({ pid }: Frame): boolean => pid === undefined;
 
 /** Throws if there are attributes that the fop does not take. */
 function only(fop: Fop, attr: SetAttr, ...taken: readonly string[]): void {
@@ -83,25 +83,25 @@ export class Strict extends Xlator {
   override async truncate(...args: Args<'truncate'>): ReturnType<Fops['truncate']> {
     const [frame, inode] = args;
     const { uid } = await this.wind('stat', frame, inode);
-    if (frame.pid !== NFS_PID || uid !== frame.identity.uid) await this.#permitted(frame, inode, Access.WRITE);
+    if (!isNfs(frame) || uid !== frame.identity.uid) await this.#permitted(frame, inode, Access.WRITE);
     return this.wind('truncate', ...args);
   }
 
   override async ftruncate(...args: Args<'ftruncate'>): ReturnType<Fops['ftruncate']> {
     const [frame, { inode }] = args;
-    if ((frame.pid ?? 0) === 0) await this.#permitted(frame, inode, Access.WRITE);
+    if (isNfs(frame)) await this.#permitted(frame, inode, Access.WRITE);
     return this.wind('ftruncate', ...args);
   }
 
   override async readv(...args: Args<'readv'>): ReturnType<Fops['readv']> {
     const [frame, { inode }] = args;
-    if ((frame.pid ?? 0) === 0) await this.#permitted(frame, inode, Access.READ);
+    if (isNfs(frame)) await this.#permitted(frame, inode, Access.READ);
     return this.wind('readv', ...args);
   }
 
   override async writev(...args: Args<'writev'>): ReturnType<Fops['writev']> {
     const [frame, { inode }, , , stable] = args;
-    if ((frame.pid ?? 0) === 0) await this.#permitted(frame, inode, Access.WRITE);
+    if (isNfs(frame)) await this.#permitted(frame, inode, Access.WRITE);
     const written = await this.wind('writev', ...args);
     return { ...written, stable: stable === Stable.UNSTABLE ? stable : written.stable };
   }

@@ -15,7 +15,8 @@ export interface Call {
 
 const success = hex('00000001 00000000 00000000 00000000 00000000');
 /** The reply to a call that was successful. */
-export const answer = ({ xid }: Call, results: Buffer = Buffer.alloc(0)) => mark(Buffer.concat([xid, success, results]));
+export const answer = ({ xid }: Call, results: Buffer = Buffer.alloc(0)) =>
+  mark(Buffer.concat([xid, success, results]));
 /** A server that does with the calls it receives at a time as `take` says. Returns its port. */
 export async function callServer(t: Test, take: (socket: Socket, calls: Call[]) => void) {
   const sockets = new Set<Socket>();

@@ -8,7 +8,6 @@ import type { Inode } from '../../../graph/inode.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
 import { O_CREAT, O_EXCL, O_TRUNC, S_ISGID, S_ISUID } from '../../../sys/constants.ts';
 import { noFile } from './failure.ts';
-import { asOwner } from './owner.ts';
 import { refreshed, transient } from './transient.ts';
 
 /** The modes of new objects for which the caller gives none; RFC 1813, 3.3.8, leaves them to the server. */
@@ -111,7 +110,7 @@ async function existing(
   const truncates = flags !== undefined && (flags & O_TRUNC) !== 0;
   const size = how.mode === 'unchecked' ? (how.attr.size ?? (truncates ? 0 : undefined)) : undefined;
   if (size !== undefined && iatt.type === FileType.REG) {
-    const { after } = await below.truncate(asOwner(frame), inode, size);
+    const { after } = await below.truncate(frame, inode, size);
     iatt = refreshed(iatt, inode, after);
   }
   return { iatt, parent: { before: found.parent, after: found.parent }, ...(opened && { opened }) };
@@ -131,7 +130,7 @@ export async function finished(making: Making, made: Made, attr: NewAttr): Promi
   const inode = transient(made.iatt);
   try {
     let after: Iatt | undefined;
-    if (size !== undefined) ({ after } = await below.truncate(asOwner(frame), inode, size));
+    if (size !== undefined) ({ after } = await below.truncate(frame, inode, size));
     if (rest !== undefined) ({ after } = await setGiven(below, frame, inode, rest));
     return { ...made, iatt: refreshed(made.iatt, inode, after) };
   } catch (error) {

@@ -9,17 +9,14 @@ import type { Iatt } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../graph/inode.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
 
-/**
- * By this pid a GlusterFS brick knows its NFS server: it lets the owner truncate, and does not check the mode for READ and
- * WRITE, as for any pid but 0.
- */
-const NFS_PID = 1;
+/** A process that is no NFS server: a brick does not check the mode for it, as it did when the file was opened. */
+const OPENER_PID = 2;
 
 /** How long it is trusted that a caller has the rights by which a refusal was overruled. */
 const TRUSTED_MS = 1000;
 
-/** The frame of a fop that the brick need not check the mode for, or by which an owner truncates. */
-export const asOwner = (frame: Frame): Frame => ({ ...frame, pid: NFS_PID });
+/** The frame of a fop through an open file, or of a caller that could have had it open: the brick does not check the mode. */
+export const asOpener = (frame: Frame): Frame => ({ ...frame, pid: OPENER_PID });
 
 /** What the slot of an inode holds: the caller that was served although the brick refuses it, and when its right was last seen. */
 class Overrule {
@@ -80,7 +77,7 @@ export class Owners {
     if (asked === 'write') throw error;
     const { granted } = await this.#below.access(frame, inode, Access.EXECUTE);
     if (granted === 0) throw error;
-    return call(asOwner(frame));
+    return call(asOpener(frame));
   }
 
   async #trusting<T>(
@@ -90,7 +87,7 @@ export class Owners {
     call: (frame: Frame) => Promise<T>,
     attributes: (answer: T) => Iatt | undefined,
   ): Promise<T> {
-    const answer = await call(asOwner(frame));
+    const answer = await call(asOpener(frame));
     const uid = attributes(answer)?.uid;
     if (uid === frame.identity.uid) overrule.atMs = Date.now();
     else if (uid !== undefined) inode.slots[this.#slot] = undefined;

@@ -10,7 +10,7 @@ import { S_ISGID, S_ISUID } from '../../../sys/constants.ts';
 import { create, DIR_MODE, FILE_MODE, finished, type Making, modeOnly } from './create.ts';
 import { rejectData, rejectIn } from './failure.ts';
 import { isOwnName, isOwnXattr, withoutOwn, withoutOwnNames } from './own-names.ts';
-import { asOwner, Owners } from './owner.ts';
+import { asOpener, Owners } from './owner.ts';
 import { setattr } from './setattr.ts';
 
 type Reply<F extends fops.Fop> = ReturnType<fops.Fops[F]>;
@@ -157,7 +157,7 @@ export class TwoStep extends Xlator {
   }
 
   override truncate(...[frame, inode, size, xdata]: Args<'truncate'>): Reply<'truncate'> {
-    const cut = this.#below.truncate(asOwner(frame), inode, size, xdata);
+    const cut = this.#below.truncate(frame, inode, size, xdata);
     return cut.catch(error => rejectData(error, inode)).then(wcc => this.#clearSetId(frame, inode, wcc));
   }
 
@@ -263,7 +263,7 @@ const refuseXattr = (): Promise<never> => Promise.reject(new FsError('EPERM', 'a
 
 /** The frame of a call through an fd that was opened, for which the brick need not check the mode again. */
 const opened = (frame: Frame, { anonymous }: Fd): Frame =>
-  anonymous || (frame.pid !== undefined && frame.pid !== 0) ? frame : asOwner(frame);
+  anonymous || frame.pid !== undefined ? frame : asOpener(frame);
 
 /** The part of a listing that callers are shown. */
 function shown(frame: Frame, { inode }: Fd, list: fops.DirList): fops.DirList {

@@ -26,6 +26,12 @@ export interface RemoteSettings {
 const NO_GROUPS: number[] = [];
 const NO_TIMES = { flags: 0, sec: 0, nsec: 0 };
 
+/**
+ * By this pid a brick knows an NFS server, which opens nothing: only then it checks at each READ and WRITE whether the caller
+ * may do that, and lets the owner truncate a file. For other processes their kernel has checked that when they opened it.
+ */
+const NFS_PID = 1;
+
 /** The credential of the frame's caller. One is enough, since it is written before anything else runs. */
 class FrameCredential implements Credential {
   frame: Frame | undefined;
@@ -36,11 +42,11 @@ class FrameCredential implements Credential {
   }
 
   writeTo(to: XdrWriter): void {
-    const { identity, internal, pid = 0, times = NO_TIMES, lkOwner } = this.frame!;
+    const { identity, internal, pid = NFS_PID, times = NO_TIMES, lkOwner } = this.frame!;
     const groups = this.#sendsGroups() ? (identity.groups as number[]) : NO_GROUPS;
     encodeCredential(to, {
-      // Negative pids switch checks of the brick off, so none comes from a caller.
-      pid: internal ? GF_CLIENT_PID_NO_ROOT_SQUASH : Math.max(0, pid | 0),
+      // Negative pids switch all checks of the brick off, so none comes from a caller.
+      pid: internal ? GF_CLIENT_PID_NO_ROOT_SQUASH : pid < 0 ? NFS_PID : pid | 0,
       uid: identity.uid,
       gid: identity.gid,
       flags: times.flags,

@@ -71,12 +71,12 @@ t.test('the credential says whose fop it is', async t => {
   await Promise.all([frame, user, { ...user, pid: -6 }, ownFrame(user)].map(it => remote.call(STATUS, undefined, it)));
   const [plain, full, negative, own] = calls.map(credentialOf);
   const NO_TIMES = { flags: 0, ctime_sec: 0, ctime_nsec: 0 };
-  t.match(plain, { pid: 0, uid: 0, gid: 0, groups: [], lk_owner: Buffer.alloc(4), ...NO_TIMES });
+  t.match(plain, { pid: 1, uid: 0, gid: 0, groups: [], lk_owner: Buffer.alloc(4), ...NO_TIMES });
   t.strictSame(full, {
     pid: 77, uid: 1000, gid: 100, groups: [4, 27], flags: 3, ctime_sec: 1_700_000_000, ctime_nsec: 5,
     lk_owner: Buffer.from('owner'),
   }); // prettier-ignore
-  t.equal(negative!.pid, 0, 'a negative pid, which switches checks off, is never passed on');
+  t.equal(negative!.pid, 1, 'a negative pid, which switches checks off, is never passed on');
   t.match(own, { pid: -4, uid: 0, ...NO_TIMES }, "a layer's own fop");
 });
 

@@ -21,8 +21,6 @@ const NO_GFID = Buffer.alloc(16);
 const TARGET_MAX = 4096;
 /** A flag in the answer of statfs: the file system is mounted read-only. */
 const ST_RDONLY = 1n;
-/** Any process but an NFS server. */
-const SOME_PID = 1;
 /** What a brick does not tell: the greatest link count of ext4, which has the least of those in use. */
 const LINK_MAX = 65_000;
 
@@ -84,8 +82,8 @@ export async function readlink(
 }
 
 /**
- * A brick says whether the whole mask is granted. Only to calls of pid 0, which it takes for those of an NFS server, it
- * would not say even that.
+ * A brick answers an NFS server with the bits that are granted, in place of an errno; and all others, whether the whole mask
+ * is.
  */
 export async function access(
   remote: Remote,
@@ -94,11 +92,11 @@ export async function access(
   mask: number,
   xdata?: fops.Xdata,
 ): Promise<fops.AccessReply> {
-  const asked = frame.pid === undefined || frame.pid === 0 ? { ...frame, pid: SOME_PID } : frame;
-  const reply = await remote.ask(FOPS.ACCESS, { gfid: inode.gfid, mask, xdata }, asked);
+  const reply = await remote.ask(FOPS.ACCESS, { gfid: inode.gfid, mask, xdata }, frame);
   const { op_ret, op_errno } = reply;
   if (op_ret < 0 && op_errno !== ERRNO.EACCES) throw failureOf(byGfid(reply), 'access');
-  return { granted: op_ret < 0 ? 0 : mask, ...withXdata(reply.xdata) };
+  const isNfs = frame.pid === undefined && frame.internal !== true;
+  return { granted: op_ret < 0 ? 0 : isNfs ? op_errno & mask : mask, ...withXdata(reply.xdata) };
 }
 
 export async function statfs(remote: Remote, frame: Frame, inode: Inode, xdata?: fops.Xdata): Promise<fops.Statfs> {

@@ -84,10 +84,18 @@ t.test('stat, fstat and readlink', async t => {
   t.match(calls, [{ args: { gfid: file.gfid } }, { args: { gfid: file.gfid, fd: -2 } }, { args: { size: 4096 } }]);
 });
 
-t.test('access: all of the mask is granted, or nothing', async t => {
-  const { remote } = remoteOf({ ACCESS: ({ mask }) => (mask === 4 ? DONE : refused(mask === 2 ? 13 : 116)) });
-  t.strictSame(await objects.access(remote, frame, file, 4), { granted: 4 });
-  t.strictSame(await objects.access(remote, frame, file, 2), { granted: 0 });
+t.test('access: an NFS server is told the bits, and a process whether all of them are granted', async t => {
+  const { remote } = remoteOf({
+    ACCESS: ({ mask }) => (mask === 1 ? refused(116) : mask === 2 ? refused(13) : { ...DONE, op_errno: 12 }),
+  });
+  t.strictSame(await objects.access(remote, frame, file, 6), { granted: 4 });
+  for (const as of [
+    { ...frame, pid: 5 },
+    { ...frame, internal: true },
+  ]) {
+    t.strictSame(await objects.access(remote, as, file, 6), { granted: 6 });
+    t.strictSame(await objects.access(remote, as, file, 2), { granted: 0 });
+  }
   await t.rejects(objects.access(remote, frame, file, 1), { code: 'ESTALE' });
 });
 
