@@ -23,6 +23,7 @@ const GRANTED_MS = 1000;
 /** A brick then takes the attributes before and after the write in one step with it. */
 const ATOMIC = ['glusterfs.write-update-atomic', 4] as const;
 const O_APPEND = 0o2000;
+const NFS_PID = 1;
 
 /** What a call does to one block. */
 type Change = (frame: Frame, fd: Fd, span: Span) => Promise<WccReply & { count?: number; stable?: Stable }>;
@@ -244,8 +245,8 @@ export class Data {
    * @throws {FsError} EACCES: the caller may not
    */
   async allow(frame: Frame, base: Base, mask: number): Promise<void> {
-    // A brick checks reads and writes of this pid only.
-    if ((frame.pid ?? 0) !== 0) return;
+    // A brick checks reads and writes of its NFS server only, which is every frame without a pid.
+    if (frame.pid !== undefined && frame.pid !== NFS_PID) return;
     const { granted } = base;
     const isKnown = granted?.identity === frame.identity && (granted.mask & mask) === mask;
     if (isKnown && granted.until > performance.now()) return;
