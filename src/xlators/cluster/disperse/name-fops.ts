@@ -1,5 +1,6 @@
 /** The fops of `cluster/disperse` on names: lookups, creation, removal and changes. */
-import type { Fops, Made, NewAttr } from '../../../graph/fops.ts';
+import { FsError } from '../../../errno.ts';
+import { type Fops, type Made, type NewAttr, RenameFlag } from '../../../graph/fops.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
 import { Inode } from '../../../graph/inode.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
@@ -90,7 +91,8 @@ export abstract class NameFops extends DisperseBase {
     return this.names.remove(frame, parent, name, asked, child => child.rmdir(frame, parent, name, asked));
   }
 
-  override rename(...[frame, from, fromName, to, toName, flags, asked]: Args<'rename'>) {
+  override async rename(...[frame, from, fromName, to, toName, flags, asked]: Args<'rename'>) {
+    if (((flags ?? 0) & RenameFlag.EXCHANGE) !== 0) throw new FsError('EINVAL'); // GlusterFS's protocol cannot
     return this.names.rename(frame, from, to, asked, child =>
       child.rename(frame, from, fromName, to, toName, flags, asked),
     );
