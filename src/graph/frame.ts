@@ -23,8 +23,8 @@ export interface Frame {
   /** The owner of the locks that the caller takes: bytes that no other owner at this client has. */
   readonly lkOwner?: Buffer;
   /**
-   * The process at the client, which is named as the holder of a lock. If there is one, the client has checked what a file
-   * may be opened for; if it is absent, a GlusterFS brick checks the mode at each read and write.
+   * The process at the client, which is named as the holder of a lock. Absent for NFS, whose
+   * callers may truncate their own files whatever the mode says.
    */
   readonly pid?: number;
   /**

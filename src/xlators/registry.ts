@@ -16,5 +16,6 @@ export const XLATORS = {
   'features/utime': async () => (await import('./features/utime.ts')).Utime,
   'features/shard': async () => (await import('./features/shard/shard.ts')).Shard,
   'nfs/server': async () => (await import('./nfs/server/nfs-server.ts')).NfsServer,
+  'protocol/client': async () => (await import('./protocol/client/client.ts')).ProtocolClient,
   'storage/posix': async () => (await import('./storage/posix/posix.ts')).Posix,
 } as const satisfies Registry;

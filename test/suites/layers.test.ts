@@ -36,6 +36,7 @@ const SETTINGS: Readonly<Record<keyof typeof XLATORS, readonly string[] | 'brick
   'features/utime': ['', 'noatime=off'],
   'features/shard': ['', 'shard-block-size=4KB'],
   'nfs/server': 'top',
+  'protocol/client': 'brick',
   'storage/posix': 'brick',
 };
 

@@ -3,15 +3,17 @@
  * bug of the layers above.
  */
 import { errnoOf, FsError } from '#src/errno.ts';
-import { Access, type Fop, type Fops, type SetAttr, Stable } from '#src/graph/fops.ts';
+import { Access, type Fop, type Fops, type SetAttr } from '#src/graph/fops.ts';
 import type { Frame } from '#src/graph/frame.ts';
 import type { Inode } from '#src/graph/inode.ts';
 import { Xlator } from '#src/graph/xlator.ts';
 
 type Args<F extends Fop> = Parameters<Fops[F]>;
 
-/** Whether a brick checks the mode of READ and WRITE, and lets the owner truncate: for an NFS server, which has no process. */
+/** Whether a brick lets the owner truncate: for an NFS server, whose callers have no process. */
 const isNfs = ({ pid }: Frame): boolean => pid === undefined;
+
+const SETTABLE = ['mode', 'uid', 'gid', 'atime', 'mtime'];
 
 /** Throws if there are attributes that the fop does not take. */
 function only(fop: Fop, attr: SetAttr, ...taken: readonly string[]): void {
@@ -56,14 +58,14 @@ export class Strict extends Xlator {
     return this.wind('setattr', ...args);
   }
 
-  override async fsetattr(...args: Args<'fsetattr'>): ReturnType<Fops['fsetattr']> {
-    const [frame, fd, attr] = args;
-    await this.#scrutinise(frame, fd.inode, attr);
+  /** Nothing is checked here, nor at reading, writing and truncating through an fd. */
+  override fsetattr(...args: Args<'fsetattr'>): ReturnType<Fops['fsetattr']> {
+    only('fsetattr', args[2], ...SETTABLE);
     return this.wind('fsetattr', ...args);
   }
 
   async #scrutinise(frame: Frame, inode: Inode, attr: SetAttr): Promise<void> {
-    only('setattr', attr, 'mode', 'uid', 'gid', 'atime', 'mtime');
+    only('setattr', attr, ...SETTABLE);
     const { uid: caller } = frame.identity;
     if (caller === 0) return;
     const { uid: owner } = await this.wind('stat', frame, inode);
@@ -85,25 +87,6 @@ export class Strict extends Xlator {
     const { uid } = await this.wind('stat', frame, inode);
     if (!isNfs(frame) || uid !== frame.identity.uid) await this.#permitted(frame, inode, Access.WRITE);
     return this.wind('truncate', ...args);
-  }
-
-  override async ftruncate(...args: Args<'ftruncate'>): ReturnType<Fops['ftruncate']> {
-    const [frame, { inode }] = args;
-    if (isNfs(frame)) await this.#permitted(frame, inode, Access.WRITE);
-    return this.wind('ftruncate', ...args);
-  }
-
-  override async readv(...args: Args<'readv'>): ReturnType<Fops['readv']> {
-    const [frame, { inode }] = args;
-    if (isNfs(frame)) await this.#permitted(frame, inode, Access.READ);
-    return this.wind('readv', ...args);
-  }
-
-  override async writev(...args: Args<'writev'>): ReturnType<Fops['writev']> {
-    const [frame, { inode }, , , stable] = args;
-    if (isNfs(frame)) await this.#permitted(frame, inode, Access.WRITE);
-    const written = await this.wind('writev', ...args);
-    return { ...written, stable: stable === Stable.UNSTABLE ? stable : written.stable };
   }
 
   /** A brick says whether all of the mask is granted, and nothing of the object. */

@@ -8,7 +8,7 @@ import { Memory } from '../../support/memory/memory.ts';
 import { frame, stackOf, volumeOf, xlatorOf } from '../../support/graph.ts';
 import { passThroughSuite } from '../../suites/pass-through.ts';
 import { failure } from '../../suites/xlator/hand.ts';
-import { anna, peopleOf, twoStepSuite } from '../../suites/two-step.ts';
+import { anna, bert, peopleOf, twoStepSuite } from '../../suites/two-step.ts';
 import { xlatorSuite } from '../../suites/xlator.ts';
 
 const STRICT = ['features/two-step', 'test/failing', 'test/strict', 'test/memory'];
@@ -169,4 +169,31 @@ t.test('cookies of more than 32 bits are refused to those who cannot take them',
   });
   t.equal((await failure(top.readdir(narrow, root.fd, 4096, 0n))).code, 'EOVERFLOW');
   t.equal((await top.readdir(frame, root.fd, 4096, 0n)).entries.length, 1);
+});
+
+t.test('a change that another client makes is noticed with the next answer', async t => {
+  const { top, brick, fileOf } = await strict(t);
+  const inode = await fileOf(anna, 'f', 0o600, 'text');
+  const read = () => top.readv(anna, inode.fd, 9, 0);
+  await read();
+  await brick.setattr(frame, inode, { uid: 1002 });
+  await read();
+  t.equal((await failure(read())).code, 'EACCES');
+  await top.access(bert, inode, 6);
+  await top.readv(bert, inode.fd, 9, 0);
+  await brick.setattr(frame, inode, { uid: 1003, mode: 0o640 });
+  await top.readv(bert, inode.fd, 9, 0);
+  t.equal((await failure(top.writev(bert, inode.fd, Buffer.from('x'), 0, 0))).code, 'EACCES');
+});
+
+t.test('the brick is asked once for what a caller may do with a file', async t => {
+  const { top, fileOf, sends } = await strict(t);
+  const inode = await fileOf(anna, 'f', 0o646, 'text');
+  const write = () => top.writev(bert, inode.fd, Buffer.from('x'), 0, 0);
+  await sends(t, write, ['stat', 'access', 'writev']);
+  await sends(t, write, ['writev']);
+  await sends(t, () => top.readv(bert, inode.fd, 9, 0), ['stat', 'access', 'access', 'access', 'readv']);
+  await sends(t, () => top.access(bert, inode, 6), ['stat', 'access']);
+  await sends(t, () => top.readv(bert, inode.fd, 9, 0), ['readv']);
+  await sends(t, write, ['writev'], 'access has told it');
 });

@@ -10,7 +10,7 @@ import { S_ISGID, S_ISUID } from '../../../sys/constants.ts';
 import { create, DIR_MODE, FILE_MODE, finished, type Making, modeOnly } from './create.ts';
 import { rejectData, rejectIn } from './failure.ts';
 import { isOwnName, isOwnXattr, withoutOwn, withoutOwnNames } from './own-names.ts';
-import { asOpener, Owners } from './owner.ts';
+import { RightsOfFiles } from './rights.ts';
 import { setattr } from './setattr.ts';
 
 type Reply<F extends fops.Fop> = ReturnType<fops.Fops[F]>;
@@ -30,30 +30,20 @@ export class TwoStep extends Xlator {
   static readonly doc =
     'Makes fops of NFS of those that a GlusterFS brick has: exclusive creation, attributes of new objects, guards, and the rights of owners.';
   readonly #below: Xlator = this.children[0]!;
-  readonly #owners = new Owners(this.#below, this.slot);
+  readonly #rights = new RightsOfFiles(this.#below, this.slot);
 
   override lookup(...args: Args<'lookup'>): Reply<'lookup'> {
     const [frame, parent, name] = args;
     if (isOwnName(parent, name)) return Promise.reject(new FsError('ENOENT'));
-    return this.#below.lookup(...args).catch(error => rejectIn(this.#below, frame, error, parent));
+    const found = this.#below.lookup(...args);
+    return found.then(
+      answer => (frame.identity.uid === 0 ? answer : { ...answer, iatt: this.#rights.noted(frame, answer.iatt) }),
+      error => rejectIn(this.#below, frame, error, parent),
+    );
   }
 
-  override async access(...[frame, inode, mask, xdata]: Args<'access'>): Reply<'access'> {
-    const seen = this.#below.stat(frame, inode);
-    const asked = this.#below.access(frame, inode, mask, xdata);
-    const [iatt, answer] = await Promise.all([seen, asked]);
-    let { granted } = answer;
-    if (granted === 0 && (mask & (mask - 1)) !== 0) granted = await this.#grantedBits(frame, inode, mask);
-    // A file without any execution bit is no program, for root neither.
-    if (iatt.type === FileType.REG && (iatt.mode & 0o111) === 0) granted &= ~fops.Access.EXECUTE;
-    return { ...answer, granted, iatt };
-  }
-
-  /** Asks for each bit, since a brick may answer to a mask only whether all of it is granted. */
-  async #grantedBits(frame: Frame, inode: Inode, mask: number): Promise<number> {
-    const bits = Object.values(fops.Access).filter(bit => (mask & bit) !== 0);
-    const answers = await Promise.all(bits.map(bit => this.#below.access(frame, inode, bit)));
-    return answers.reduce((all, { granted }) => all | granted, 0);
+  override access(...args: Args<'access'>): Reply<'access'> {
+    return this.#rights.access(...args);
   }
 
   override create(...[frame, parent, name, how, flags, xdata]: Args<'create'>): Reply<'create'> {
@@ -96,7 +86,10 @@ export class TwoStep extends Xlator {
   ): Promise<fops.Made> {
     if (isOwnName(parent, name)) return this.#refuseOwn(frame, parent, name);
     const below = this.#below;
-    return make({ below, frame, parent, name, xdata }).catch(error => rejectIn(below, frame, error, parent));
+    return make({ below, frame, parent, name, xdata }).then(
+      made => (frame.identity.uid === 0 ? made : { ...made, iatt: this.#rights.noted(frame, made.iatt) }),
+      error => rejectIn(below, frame, error, parent),
+    );
   }
 
   override link(...args: Args<'link'>): Reply<'link'> {
@@ -138,13 +131,19 @@ export class TwoStep extends Xlator {
       below,
       frame,
       inode,
-      setattr: (rest: fops.SetAttr) => below.setattr(frame, inode, rest, undefined, xdata),
+      setattr: async (rest: fops.SetAttr) => {
+        const wcc = await below.setattr(frame, inode, rest, undefined, xdata);
+        this.#rights.seen(inode, wcc.after);
+        return wcc;
+      },
       truncate: (size: number) => this.truncate(frame, inode, size, xdata),
     };
     return setattr(target, attr, guard);
   }
 
+  /** A brick checks the caller's rights in setattr only. */
   override fsetattr(...[frame, fd, attr, xdata]: Args<'fsetattr'>): Reply<'fsetattr'> {
+    if (frame.identity.uid !== 0) return this.setattr(frame, fd.inode, attr, undefined, xdata);
     const below = this.#below;
     const target = {
       below,
@@ -162,29 +161,37 @@ export class TwoStep extends Xlator {
   }
 
   override ftruncate(...[frame, fd, size, xdata]: Args<'ftruncate'>): Reply<'ftruncate'> {
-    // The rights of an fd were checked when it was opened.
+    // The rights of an fd were checked when it was opened, and those to truncate an inode are checked by the brick.
     if (fd.anonymous) return this.truncate(frame, fd.inode, size, xdata);
-    const cut = this.#below.ftruncate(opened(frame, fd), fd, size, xdata);
+    const cut = this.#below.ftruncate(frame, fd, size, xdata);
     return cut.catch(error => rejectData(error, fd.inode)).then(wcc => this.#clearSetId(frame, fd.inode, wcc));
   }
 
-  override readv(...[frame, fd, size, offset, xdata]: Args<'readv'>): Reply<'readv'> {
-    const { inode, anonymous } = fd;
-    const call = (as: Frame) => this.#below.readv(as, fd, size, offset, xdata);
-    const reply = anonymous
-      ? this.#owners.call(frame, inode, 'read', call, ({ iatt }) => iatt)
-      : call(opened(frame, fd));
-    return reply.catch(error => rejectData(error, inode));
+  override readv(...args: Args<'readv'>): Reply<'readv'> {
+    const [frame, { inode, anonymous }] = args;
+    const check = anonymous ? this.#rights.mayRead(frame, inode) : undefined;
+    const read = () => {
+      const reply = this.#below.readv(...args);
+      return frame.identity.uid === 0
+        ? reply
+        : reply.then(answer => {
+            this.#rights.seen(inode, answer.iatt);
+            return answer;
+          });
+    };
+    return (check === undefined ? read() : check.then(read)).catch(error => rejectData(error, inode));
   }
 
-  override writev(...[frame, fd, data, offset, stable, xdata]: Args<'writev'>): Reply<'writev'> {
-    const { inode, anonymous } = fd;
-    const call = (as: Frame) => this.#below.writev(as, fd, data, offset, stable, xdata);
-    const reply = anonymous
-      ? this.#owners.call(frame, inode, 'write', call, ({ after }) => after)
-      : call(opened(frame, fd));
-    const written = reply.catch(error => rejectData(error, inode));
-    return frame.identity.uid === 0 ? written : written.then(wcc => this.#clearSetId(frame, inode, wcc));
+  override writev(...args: Args<'writev'>): Reply<'writev'> {
+    const [frame, { inode, anonymous }] = args;
+    const check = anonymous ? this.#rights.mayWrite(frame, inode) : undefined;
+    const write = () => this.#below.writev(...args);
+    const written = (check === undefined ? write() : check.then(write)).catch(error => rejectData(error, inode));
+    if (frame.identity.uid === 0) return written;
+    return written.then(wcc => {
+      this.#rights.seen(inode, wcc.after);
+      return this.#clearSetId(frame, inode, wcc);
+    });
   }
 
   override fallocate(...args: Args<'fallocate'>): Reply<'fallocate'> {
@@ -201,9 +208,15 @@ export class TwoStep extends Xlator {
 
   /** Makes a change that a brick lets everybody make, if the caller may. */
   async #checked(frame: Frame, { inode, anonymous }: Fd, change: () => Promise<fops.WccReply>): Promise<fops.WccReply> {
-    if (anonymous) await this.#owners.mayWrite(frame, inode);
+    if (anonymous) await this.#rights.mayWrite(frame, inode);
     const wcc = await change().catch(error => rejectData(error, inode));
     return this.#clearSetId(frame, inode, wcc);
+  }
+
+  override seek(...args: Args<'seek'>): Reply<'seek'> {
+    const [frame, { inode, anonymous }] = args;
+    const check = anonymous ? this.#rights.mayRead(frame, inode) : undefined;
+    return check === undefined ? this.#below.seek(...args) : check.then(() => this.#below.seek(...args));
   }
 
   /**
@@ -235,8 +248,9 @@ export class TwoStep extends Xlator {
     return name === undefined ? found.then(withoutOwn) : found;
   }
 
+  /** A brick checks the caller's rights to xattrs of an inode only. */
   override fgetxattr(...[frame, fd, name, xdata]: Args<'fgetxattr'>): Reply<'fgetxattr'> {
-    if (name === ANCESTRY_PATH) return this.getxattr(frame, fd.inode, name, xdata);
+    if (name === ANCESTRY_PATH || frame.identity.uid !== 0) return this.getxattr(frame, fd.inode, name, xdata);
     if (name !== undefined && isOwnXattr(name)) return Promise.reject(new FsError('ENODATA'));
     const found = this.#below.fgetxattr(frame, fd, name, xdata);
     return name === undefined ? found.then(withoutOwn) : found;
@@ -247,7 +261,9 @@ export class TwoStep extends Xlator {
   }
 
   override fsetxattr(...args: Args<'fsetxattr'>): Reply<'fsetxattr'> {
-    return [...args[2].keys()].some(isOwnXattr) ? refuseXattr() : this.#below.fsetxattr(...args);
+    const [frame, fd, xattrs, flags, xdata] = args;
+    if (frame.identity.uid !== 0) return this.setxattr(frame, fd.inode, xattrs, flags, xdata);
+    return [...xattrs.keys()].some(isOwnXattr) ? refuseXattr() : this.#below.fsetxattr(...args);
   }
 
   override removexattr(...args: Args<'removexattr'>): Reply<'removexattr'> {
@@ -255,15 +271,13 @@ export class TwoStep extends Xlator {
   }
 
   override fremovexattr(...args: Args<'fremovexattr'>): Reply<'fremovexattr'> {
-    return isOwnXattr(args[2]) ? refuseXattr() : this.#below.fremovexattr(...args);
+    const [frame, fd, name, xdata] = args;
+    if (frame.identity.uid !== 0) return this.removexattr(frame, fd.inode, name, xdata);
+    return isOwnXattr(name) ? refuseXattr() : this.#below.fremovexattr(...args);
   }
 }
 
 const refuseXattr = (): Promise<never> => Promise.reject(new FsError('EPERM', 'an extended attribute of GlusterFS'));
-
-/** The frame of a call through an fd that was opened, for which the brick need not check the mode again. */
-const opened = (frame: Frame, { anonymous }: Fd): Frame =>
-  anonymous || frame.pid !== undefined ? frame : asOpener(frame);
 
 /** The part of a listing that callers are shown. */
 function shown(frame: Frame, { inode }: Fd, list: fops.DirList): fops.DirList {

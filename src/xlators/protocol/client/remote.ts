@@ -27,8 +27,8 @@ const NO_GROUPS: number[] = [];
 const NO_TIMES = { flags: 0, sec: 0, nsec: 0 };
 
 /**
- * By this pid a brick knows an NFS server, which opens nothing: only then it checks at each READ and WRITE whether the caller
- * may do that, and lets the owner truncate a file. For other processes their kernel has checked that when they opened it.
+ * By this pid a brick knows an NFS server: it lets the owner of a file truncate it, whatever the mode says, and answers ACCESS
+ * with the bits that are granted. It checks the mode at no READ or WRITE of any caller.
  */
 const NFS_PID = 1;
 
