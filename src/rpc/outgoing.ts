@@ -35,6 +35,7 @@ export class Outgoing {
   readonly #socket: Socket;
   readonly #share: Share;
   readonly #progress: () => void;
+  readonly #apart: boolean;
   /** The batch in which messages gather now. */
   #batch: Batch | undefined;
   /** Where the message that is being written begins in the batch, and how many payloads stand before it. */
@@ -49,11 +50,15 @@ export class Outgoing {
   #queuedBytes = 0;
   #wroteAt = performance.now();
 
-  /** The memory that messages take counts in `share`; `progress` is called when some have been sent. */
-  constructor(socket: Socket, share: Share, progress: () => void) {
+  /**
+   * The memory that messages take counts in `share`; `progress` is called when some have been sent. With `apart` each
+   * message is a write of its own.
+   */
+  constructor(socket: Socket, share: Share, progress: () => void, apart = false) {
     this.#socket = socket;
     this.#share = share;
     this.#progress = progress;
+    this.#apart = apart;
   }
 
   /** Memory that is taken by messages which have not been sent, in bytes. */
@@ -120,7 +125,7 @@ export class Outgoing {
     to.patchUint32(this.#message, LAST_FRAGMENT + length);
     batch.end = this.#position += length + 4;
     if (sent !== undefined) batch.sent.push(...sent);
-    if (to.at + batch.bytes - batch.slab.bytes.length >= BATCH_BYTES) this.flush();
+    if (this.#apart || to.at + batch.bytes - batch.slab.bytes.length >= BATCH_BYTES) this.flush();
   }
 
   /** Hands what has gathered to the socket, unless it still has something and there is not much yet. */
@@ -128,7 +133,7 @@ export class Outgoing {
     const batch = this.#batch;
     if (batch === undefined || this.#socket.destroyed) return;
     const { to, slab, bytes } = batch;
-    if (this.#queuedBytes > 0 && bytes < BATCH_BYTES && to.at < slab.bytes.length / 2) return;
+    if (this.#queuedBytes > 0 && bytes < BATCH_BYTES && to.at < slab.bytes.length / 2 && !this.#apart) return;
     this.#batch = undefined;
     this.#slabBytes = Math.max(SLAB_BYTES_MIN, to.at);
     if (this.#queuedBytes === 0) this.#wroteAt = performance.now();

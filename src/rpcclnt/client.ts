@@ -3,6 +3,7 @@
  * those of one turn of the event loop go out with one write.
  */
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { call_header, msg_type, NO_AUTH } from '#protocols/rpc.ts';
 import { XdrError, XdrReader } from '#protocols/xdr/stream.ts';
 import { Budget, Share } from '../rpc/budget.ts';
@@ -13,7 +14,7 @@ import { RpcError } from './error.ts';
 import { Incoming } from './incoming.ts';
 import type { CallOptions, RpcClientOptions } from './options.ts';
 import { isSmallIn, PlacedReply, readRefusal, type RemoteReply } from './reply.ts';
-import { openStream, type StreamOptions, targetText, tune } from './socket.ts';
+import { openStream, type StreamOptions, targetText, tune, writeApart } from './socket.ts';
 import { Watch } from './watch.ts';
 
 export type { RemoteProcedure } from './calls.ts';
@@ -68,7 +69,8 @@ export class RpcClient implements AsyncDisposable {
     this.#cred = options.cred === undefined ? NO_CREDENTIAL : fixedCredential(options.cred);
     this.#callsMax = options.callsMax ?? CALLS_MAX;
     this.#incoming = incoming ?? incomingOf(options);
-    this.#out = new Outgoing(socket, new Share(UNLIMITED), () => {});
+    this.#out = new Outgoing(socket, new Share(UNLIMITED), () => {}, socket instanceof TLSSocket);
+    if (socket instanceof TLSSocket) writeApart(socket);
     this.#watch = new Watch(() => options.ping?.ms ?? Infinity, {
       calls: () => this.#calls.size,
       earliest: () => this.#calls.earliest(),

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { connect, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net';
-import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { hostPort } from '../rpc/address.ts';
 import { setUserTimeout } from '../sys/sockets/tcp-options.ts';
 import { RpcError } from './error.ts';
@@ -131,6 +131,15 @@ function begin(target: RpcTarget, options: OpenOptions, localPort: number | unde
 export function tune(socket: Socket, { keepAlive, userTimeoutMs = 0 }: StreamOptions): void {
   socket.setKeepAlive(keepAlive !== undefined, keepAlive?.idleMs, keepAlive?.intervalMs, keepAlive?.probes);
   setUserTimeout(socket, userTimeoutMs);
+}
+
+/**
+ * Has each write of the socket encrypted by itself. GlusterFS takes one message from the TLS records that have come, and
+ * looks for the next one when more comes: a message that shares its record with the one before would not be answered.
+ */
+export function writeApart(socket: TLSSocket): void {
+  // A stream without it passes its writes on one after the other.
+  (socket as { _writev?: unknown })._writev = undefined;
 }
 
 /** What is wrong; a name with several addresses has an error for each, and none that says it all. */

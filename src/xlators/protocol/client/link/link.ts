@@ -138,8 +138,10 @@ export class Link {
         return pingMs();
       },
     };
+    const options = await stream();
+    const { tls } = options;
     const client = await RpcClient.connect({
-      ...(await stream()),
+      ...options,
       target: { host, port },
       timeoutMs: CONNECT_MS,
       signal,
@@ -155,7 +157,8 @@ export class Link {
       failed,
       onCall: (header, from) => takeCallback(header, from, this.#handlers),
       onEnd: why => {
-        if (!signal.aborted) this.#feed(lost(why.message));
+        if (!signal.aborted)
+          this.#feed(lost(why.code === 'BAD_REPLY' ? `${why.message}; ${noGluster(tls)}` : why.message));
       },
     });
     if (signal.aborted) {
@@ -194,3 +197,6 @@ export class Link {
 }
 
 const lost = (why: string): LinkEvent => ({ kind: 'lost', why });
+
+const noGluster = (tls: StreamOptions['tls']): string =>
+  tls === undefined ? 'the brick may expect TLS (transport.socket.ssl-enabled)' : 'this is no GlusterFS brick';
