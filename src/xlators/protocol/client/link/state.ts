@@ -89,7 +89,8 @@ export function next(state: LinkState, event: LinkEvent, fixedPort?: number): St
     case 'start':
       return phase === 'off' ? attempt(state, fixedPort) : [state, []];
     case 'stop':
-      return [{ ...state, phase: 'off' }, phase === 'off' ? [] : [...downFrom(phase), { do: 'disconnect' }]];
+      // Nothing is told: another graph serves by then, and nothing is lost.
+      return [{ ...state, phase: 'off' }, phase === 'off' ? [] : [{ do: 'disconnect' }]];
     case 'time':
       return phase === 'waiting' ? attempt(state, fixedPort) : [state, []];
     case 'port':

@@ -242,7 +242,7 @@ t.test('storage that fails: the connection ends, so that the brick forgets its l
 });
 
 t.test('stopped, whatever is under way, and started once', async t => {
-  t.equal(run('stop -> down, disconnect\n stop ->\n time ->\n lost x ->', UP).phase, 'off');
+  t.equal(run('stop -> disconnect\n stop ->\n time ->\n lost x ->', UP).phase, 'off');
   run('stop -> disconnect\n introduced ->\n restored ->', INTRODUCING);
   run('stop ->');
   run('start -> ask-port\n start ->\n stop -> disconnect\n port 5 ->\n connected ->');
