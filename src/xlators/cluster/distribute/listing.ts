@@ -3,23 +3,33 @@ import { FsError } from '../../../errno.ts';
 import { type Dirent, direntBytes, type DirList, type Xdata } from '../../../graph/fops.ts';
 import { foldCookie, unfoldCookie } from '../../../graph/fops/cookies.ts';
 import type { Frame } from '../../../graph/frame.ts';
-import { FileType } from '../../../graph/iatt.ts';
-import type { Fd } from '../../../graph/inode.ts';
+import { FileType, type Iatt } from '../../../graph/iatt.ts';
+import type { Fd, Inode } from '../../../graph/inode.ts';
 import { type Core, isDown, isGone } from './core.ts';
-import { askingLinkto, isLinkto, LINKTO, looksMigrating, unmarked } from './keys.ts';
+import { askingLinkto, isLinkto, LINKTO, linktoOf, looksMigrating, unmarked } from './keys.ts';
 import { type KnownDir, KnownFile, noting } from './known.ts';
 import { directoryOf } from './directories/refresh.ts';
 import { find } from './names/find.ts';
+import { mend } from './names/mend.ts';
 
 const NARROW_MAX = 0xffff_ffffn;
 /** With less room than this, a page ends: a further child would be asked for next to nothing. */
 const ROOM_MIN = 1024;
+
+/** At most so many names are put right for one page. */
+const MENDED_MAX = 64;
 
 /** A page while it is filled. */
 interface Page {
   readonly entries: Dirent[];
   left: number;
   isFull: boolean;
+  /** Where each file of the page stands in `entries`, and the child that has it. */
+  readonly files: Map<string, { readonly index: number; readonly child: number }>;
+  /** The children that linkto files of these names point to. */
+  readonly linktos: Map<string, number>;
+  /** Names that several children have. */
+  readonly doubled: Set<string>;
 }
 
 /** Where the listing of a child goes on, and where that of the page ends. */
@@ -41,7 +51,14 @@ export async function list(
   const count = core.children.length;
   const at: Position | undefined = cookie === 0n ? { child: 0, position: 0n } : positionOf(core, dir, cookie);
   if (at === undefined) throw new FsError('EINVAL', `EINVAL: ${core.name}: ${cookie} is no cookie of a listing`);
-  const page: Page = { entries: [], left: size, isFull: false };
+  const page: Page = {
+    entries: [],
+    left: size,
+    isFull: false,
+    files: new Map(),
+    linktos: new Map(),
+    doubled: new Set(),
+  };
   const ask = askingLinkto(xdata);
   let iatt: DirList['iatt'] | undefined;
   let last: Position | undefined;
@@ -59,8 +76,8 @@ export async function list(
     }
     iatt ??= answer.iatt;
     for (const dirent of answer.entries) {
-      const taken = take(core, dir, at.child, dirent, xdata, isPlus);
-      if (taken !== undefined && !put(page, core, frame, taken, at.child)) break;
+      const taken = take(core, dir, page, at.child, dirent, xdata, isPlus);
+      if (taken !== undefined && !put(page, core, frame, dir, taken, at.child, dirent.iatt)) break;
       at.position = dirent.cookie;
       if (taken !== undefined) last = { ...at };
     }
@@ -74,6 +91,7 @@ export async function list(
   if (last !== undefined) dir.recent.remember(foldCookie(last.position, last.child, count), last.position);
   if (iatt === undefined) throw core.isAnyDown ? core.away('no subvolume lists the directory') : new FsError('ESTALE');
   const shown = dir.show(iatt);
+  if (cookie === 0n && !page.isFull) await mendPage(core, frame, fd.inode, dir, page);
   return {
     entries: isPlus ? await withDots(core, frame, fd, page.entries, shown) : page.entries,
     eof: !page.isFull,
@@ -91,6 +109,7 @@ function positionOf(core: Core, dir: KnownDir, cookie: bigint): Position | undef
 function take(
   core: Core,
   dir: KnownDir,
+  page: Page,
   child: number,
   { name, ino, cookie, iatt, xdata }: Dirent,
   asked: Xdata | undefined,
@@ -99,7 +118,10 @@ function take(
   const isDot = name === '.' || name === '..';
   if (isDot && child !== core.up.indexOf(true)) return undefined;
   if (iatt !== undefined && !isDot) {
-    if (isLinkto(iatt, xdata)) return undefined;
+    if (isLinkto(iatt, xdata)) {
+      page.linktos.set(name, core.childNamed(linktoOf(xdata)));
+      return undefined;
+    }
     if (iatt.type === FileType.DIR && !showsDirectory(core, dir, child, name)) return undefined;
   }
   if (!isPlus || iatt === undefined) return { name, ino, cookie };
@@ -115,19 +137,52 @@ function showsDirectory(core: Core, { layout }: KnownDir, child: number, name: s
   return hashed >= 0 && core.up[hashed] ? hashed === child : child === core.up.indexOf(true);
 }
 
-/** Adds an entry if there is room for it. */
-function put(page: Page, core: Core, frame: Frame, dirent: Dirent, child: number): boolean {
-  const isDot = dirent.name === '.' || dirent.name === '..';
-  const bytes = direntBytes(dirent.name.length, dirent.iatt !== undefined || isDot);
+/** Adds an entry if there is room for it. A name that is there already stays once: from where it belongs. */
+function put(
+  page: Page,
+  core: Core,
+  frame: Frame,
+  dir: KnownDir,
+  dirent: Dirent,
+  child: number,
+  iatt: Iatt | undefined,
+): boolean {
+  const { name } = dirent;
+  const isFile = iatt !== undefined && iatt.type !== FileType.DIR;
+  const there = isFile ? page.files.get(name) : undefined;
+  if (there !== undefined) {
+    page.doubled.add(name);
+    const { cookie } = page.entries[there.index]!;
+    if (core.hashed(dir.layout, name) === child) page.entries[there.index] = { ...dirent, cookie };
+    return true;
+  }
+  const isDot = name === '.' || name === '..';
+  const bytes = direntBytes(name.length, dirent.iatt !== undefined || isDot);
   if (bytes > page.left && page.entries.length > 0) {
     page.isFull = true;
     return false;
   }
   const cookie = foldCookie(dirent.cookie, child, core.children.length);
   if (frame.narrowCookies === true && cookie > NARROW_MAX) throw new FsError('EOVERFLOW');
+  if (isFile) page.files.set(name, { index: page.entries.length, child });
   page.entries.push({ ...dirent, cookie });
   page.left -= bytes;
   return true;
+}
+
+/**
+ * Puts right names that a vanished client has left where no lookup finds them. A page that is the whole directory shows
+ * them: where they belong there is neither the file nor a linkto file.
+ */
+async function mendPage(core: Core, frame: Frame, parent: Inode, dir: KnownDir, page: Page): Promise<void> {
+  if (core.isAnyDown) return;
+  const broken: { readonly name: string; readonly hashed: number }[] = [];
+  for (const [name, { child }] of page.files) {
+    const hashed = core.hashed(dir.layout, name);
+    const isLost = hashed >= 0 && hashed !== child && page.linktos.get(name) !== child;
+    if (isLost || page.doubled.has(name)) broken.push({ name, hashed });
+  }
+  await Promise.all(broken.slice(0, MENDED_MAX).map(place => mend(core, frame, { parent, ...place })));
 }
 
 /**

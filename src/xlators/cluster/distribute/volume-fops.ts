@@ -53,7 +53,7 @@ export abstract class VolumeFops extends Cluster<typeof options> {
     device: Device,
     xdata?: Xdata,
   ): Promise<Made> {
-    return this.#make(frame, parent, name, xdata, (child, xdata, gfid) =>
+    return this.#make(frame, parent, name, xdata, attr.gfid, (child, xdata, gfid) =>
       child.mknod(frame, parent, name, type, withGfid(attr, gfid), device, xdata),
     );
   }
@@ -66,7 +66,7 @@ export abstract class VolumeFops extends Cluster<typeof options> {
     attr: NewAttr,
     xdata?: Xdata,
   ): Promise<Made> {
-    return this.#make(frame, parent, name, xdata, (child, xdata, gfid) =>
+    return this.#make(frame, parent, name, xdata, attr.gfid, (child, xdata, gfid) =>
       child.symlink(frame, parent, name, target, withGfid(attr, gfid), xdata),
     );
   }
@@ -83,7 +83,7 @@ export abstract class VolumeFops extends Cluster<typeof options> {
     const there = how.mode === 'guarded' ? undefined : await find(this.core, frame, parent, name).catch(notThere);
     const made =
       there === undefined
-        ? await this.#make(frame, parent, name, xdata, (child, xdata, gfid) =>
+        ? await this.#make(frame, parent, name, xdata, chosenOf(how), (child, xdata, gfid) =>
             child.create(frame, parent, name, howWithGfid(how, gfid), flags, xdata),
           )
         : await this.#openExisting(frame, parent, name, how, flags, xdata, there.at, there.found.iatt);
@@ -112,9 +112,16 @@ export abstract class VolumeFops extends Cluster<typeof options> {
     }
   }
 
-  #make(frame: Frame, parent: Inode, name: string, xdata: Xdata | undefined, making: Making): Promise<Made> {
+  #make(
+    frame: Frame,
+    parent: Inode,
+    name: string,
+    xdata: Xdata | undefined,
+    chosen: Buffer | undefined,
+    making: Making,
+  ): Promise<Made> {
     if (parent.type !== FileType.DIR) return Promise.reject(new FsError('ENOTDIR'));
-    return makeNew(this.core, frame, parent, name, making, xdata);
+    return makeNew(this.core, frame, parent, name, making, xdata, chosen);
   }
 
   override mkdir(frame: Frame, parent: Inode, name: string, attr: NewAttr, xdata?: Xdata): Promise<Made> {
@@ -211,6 +218,8 @@ type LeastOf = 'nameMax' | 'linkMax' | 'fileSizeMax';
 
 const withGfid = (attr: NewAttr, gfid: Buffer | undefined): NewAttr =>
   gfid === undefined || attr.gfid !== undefined ? attr : { ...attr, gfid };
+
+const chosenOf = (how: CreateHow): Buffer | undefined => (how.mode === 'exclusive' ? how.gfid : how.attr.gfid);
 
 function howWithGfid(how: CreateHow, gfid: Buffer | undefined): CreateHow {
   if (how.mode !== 'exclusive') return { ...how, attr: withGfid(how.attr, gfid) };

@@ -6,7 +6,7 @@ import { ROOT_GFID } from '../../../../graph/gfid.ts';
 import type { Iatt, Wcc } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
-import { type Core, isGone } from '../core.ts';
+import { type Core, isDown, isGone } from '../core.ts';
 import { LAYOUT, ONLY_LINKTO } from '../keys.ts';
 import type { KnownDir } from '../known.ts';
 import { failure, findNow } from '../names/link.ts';
@@ -43,7 +43,8 @@ export async function rmdir(core: Core, frame: Frame, parent: Inode, name: strin
       }
     }
     if (error !== undefined) {
-      await restore(core, frame, place, found.iatt, directory.known, removal.gone);
+      // A child that has gone down may have removed it. If not, the next lookup makes the other copies.
+      if (!isDown(error)) await restore(core, frame, place, found.iatt, directory.known, removal.gone);
       throw error;
     }
     return { parent: dir.wcc(...wcc), gone: found.iatt.gfid };

@@ -4,16 +4,14 @@ import type { Found, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
-import { ownFrame } from '../../../../graph/own-frame.ts';
 import { answered, type Core, isDown, isGone } from '../core.ts';
 import { type Answer, askAll, type Directory, directoryFrom, notFound } from '../directories/copies.ts';
 import { healCopies } from '../directories/heal.ts';
-import { Locks, type Place } from '../directories/locks.ts';
 import { directoryOf, healed, refresh } from '../directories/refresh.ts';
 import { asking, isLinkto, linktoOf } from '../keys.ts';
 import { foundAt, type KnownDir } from '../known.ts';
-import { judge, type Repair } from './judge.ts';
-import { dropLinkto, makeLinkto } from './linkto.ts';
+import { judge } from './judge.ts';
+import { mend, needsMending } from './mend.ts';
 
 /** How long, in milliseconds, a layout is believed that says where a name would be if it existed. */
 const LAYOUT_TRUSTED = 100;
@@ -144,16 +142,16 @@ async function follow(search: Search, hashed: number, linkto: Found): Promise<Hi
 
 /** Asks all children, and puts right what leads astray. */
 async function findAnywhere(search: Search, hashed: number, first?: Answer): Promise<Hit> {
-  const { core, how } = search;
+  const { core, parent, name, how } = search;
   const answers = await askAll(core, (_, child) => ask(search, child), first && new Map([[hashed, first]]));
   const { verdict, repair } = judge(answers, hashed, name => core.childNamed(name));
-  if (how.isLocked !== true && (repair.lacksLinkto || repair.stale.length > 0)) await mend(search, hashed);
+  if (how.isLocked !== true && needsMending(repair)) await mend(core, search.frame, { parent, name, hashed });
   if (verdict.kind === 'nothing') {
     const isStale = answers.every(({ error }) => errnoOf(error) === 'ESTALE');
     throw leadsAway(core, answers) ?? notFound(answers, isStale ? 'ESTALE' : 'ENOENT');
   }
   if (verdict.kind === 'conflict') {
-    throw new FsError('EIO', `EIO: ${core.name}: ${search.name} is a directory on one subvolume and a file on another`);
+    throw new FsError('EIO', `EIO: ${core.name}: ${name} is a directory on one subvolume and a file on another`);
   }
   if (verdict.kind === 'directory') {
     return directoryAt(search, hashed, new Map(answers.map((answer, child) => [child, answer])));
@@ -191,26 +189,3 @@ async function directoryAt(search: Search, hashed: number, known: ReadonlyMap<nu
 }
 
 const gone = new FsError('ENOENT');
-
-/** Removes stale linkto files and makes the one that is missing, when nothing else is at work on the name. */
-async function mend(search: Search, hashed: number): Promise<void> {
-  const { core, frame, parent, name } = search;
-  if (hashed < 0 || !core.up[hashed]) return;
-  const place: Place = { parent, name, hashed };
-  const own: Search = { ...search, frame: ownFrame(frame), xdata: undefined };
-  try {
-    await using locks = new Locks(core, frame);
-    await locks.name(place);
-    const answers = await askAll(core, (_, child) => ask(own, child));
-    const { verdict, repair } = judge(answers, hashed, one => core.childNamed(one));
-    if (!core.isAnyDown) await dropStale(core, frame, place, repair);
-    if (verdict.kind !== 'file' || !repair.lacksLinkto) return;
-    await makeLinkto(core, frame, place, verdict.at, answers[verdict.at]!.found!.iatt);
-  } catch (error) {
-    core.log.debug({ code: errnoOf(error), err: error, name }, 'a name is not pointed to from where it belongs');
-  }
-}
-
-async function dropStale(core: Core, frame: Frame, place: Place, { stale }: Repair): Promise<void> {
-  await Promise.all(stale.map(child => dropLinkto(core, frame, place, child)));
-}

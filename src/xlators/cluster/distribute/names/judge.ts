@@ -14,6 +14,8 @@ export type Verdict =
 export interface Repair {
   readonly stale: readonly number[];
   readonly lacksLinkto: boolean;
+  /** Children with further files of this name, which no lookup leads to. */
+  readonly shadowed: readonly number[];
 }
 
 interface Linkto {
@@ -41,7 +43,7 @@ export function judge(
     else if (iatt.type === FileType.DIR) directories++;
     else files.push(child);
   }
-  const none: Repair = { stale: [], lacksLinkto: false };
+  const none: Repair = { stale: [], lacksLinkto: false, shadowed: [] };
   if (directories > 0) return { verdict: { kind: files.length > 0 ? 'conflict' : 'directory' }, repair: none };
 
   const gfidAt = (child: number) => answers[child]?.found?.iatt.gfid;
@@ -51,11 +53,13 @@ export function judge(
   const mayBeRight = ({ child, target }: Linkto) => child === hashed && target >= 0 && isUnasked(answers[target]);
   const right = linktos.find(isRight);
   const stale = linktos.filter(one => one !== right && !mayBeRight(one)).map(({ child }) => child);
-  if (files.length === 0) return { verdict: { kind: 'nothing' }, repair: { stale, lacksLinkto: false } };
+  if (files.length === 0) return { verdict: { kind: 'nothing' }, repair: { ...none, stale } };
 
   const at = files.includes(hashed) ? hashed : (right?.target ?? files[0]!);
   const isThere = right !== undefined || linktos.some(mayBeRight);
-  return { verdict: { kind: 'file', at }, repair: { stale, lacksLinkto: hashed >= 0 && at !== hashed && !isThere } };
+  const shadowed = files.filter(child => child !== at);
+  const lacksLinkto = hashed >= 0 && at !== hashed && !isThere;
+  return { verdict: { kind: 'file', at }, repair: { stale, lacksLinkto, shadowed } };
 }
 
 const isUnasked = (answer: Answer | undefined): boolean =>

@@ -4,7 +4,7 @@ import { FopError, type Made, type Removed, type Xdata } from '../../../../graph
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
-import type { Core } from '../core.ts';
+import { type Core, isDown } from '../core.ts';
 import { directoryOf } from '../directories/refresh.ts';
 import { byInode } from '../files/where.ts';
 import { find, type Hit } from './find.ts';
@@ -32,7 +32,8 @@ export function link(
         try {
           return { at, made: await child.link(frame, inode, parent, name, xdata) };
         } catch (error) {
-          await dropLinkto(core, frame, place, hashed);
+          // A child that has gone down may have done it.
+          if (!isDown(error)) await dropLinkto(core, frame, place, hashed);
           throw error;
         }
       });

@@ -5,7 +5,8 @@ import type { Frame } from '../../../../graph/frame.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
 import { randomGfid } from '../gfid.ts';
-import type { Core } from '../core.ts';
+import { type Core, isDown } from '../core.ts';
+import type { Place } from '../directories/locks.ts';
 import { directoryOf, refresh } from '../directories/refresh.ts';
 import { LAYOUT, PREOP_FAILED, PREOP_KEY } from '../keys.ts';
 import { type KnownDir, KnownFile, noting } from '../known.ts';
@@ -71,15 +72,17 @@ export function makeNew(
   name: string,
   making: Making,
   xdata: Xdata | undefined,
+  chosen: Buffer | undefined,
 ): Promise<Made> {
   return withLayout(core, frame, parent, async () => {
     const { dir, hashed } = await homeOf(core, frame, parent, name);
     const at = core.placeFor(frame, name, hashed);
     try {
-      const make = () =>
-        at === hashed
-          ? making(core.children[hashed]!, checking(dir, hashed, xdata), undefined)
-          : makeElsewhere(core, frame, { parent, name, hashed }, at, making, xdata);
+      const make = () => {
+        if (at === hashed) return making(core.children[hashed]!, checking(dir, hashed, xdata), chosen);
+        const gfid = chosen ?? randomGfid();
+        return makeElsewhere(core, frame, { parent, name, hashed }, at, gfid, child => making(child, xdata, gfid));
+      };
       return shown(core, dir, at, await unlessStale(core, frame, parent, name, make));
     } catch (error) {
       throw core.corrected(error, dir);
@@ -111,18 +114,18 @@ async function unlessStale(
 async function makeElsewhere(
   core: Core,
   frame: Frame,
-  place: { readonly parent: Inode; readonly name: string; readonly hashed: number },
+  place: Place,
   at: number,
-  making: Making,
-  xdata: Xdata | undefined,
+  gfid: Buffer,
+  make: (child: Xlator) => Promise<Made>,
 ): Promise<Made> {
-  const gfid = randomGfid();
   const { uid, gid } = frame.identity;
   await makeLinkto(core, frame, place, at, { gfid, uid, gid });
   try {
-    return await making(core.at(at), xdata, gfid);
+    return await make(core.at(at));
   } catch (error) {
-    await dropLinkto(core, frame, place, place.hashed);
+    // A child that has gone down may have done it.
+    if (!isDown(error)) await dropLinkto(core, frame, place, place.hashed);
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import { errnoOf } from '../../../../errno.ts';
 import type { Renamed, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
-import { type Core, isGone } from '../core.ts';
+import { type Core, isDown, isGone } from '../core.ts';
 import { inodeFor } from '../directories/copies.ts';
 import type { Place } from '../directories/locks.ts';
 import type { Hit } from './find.ts';
@@ -74,6 +74,11 @@ class Mover {
     }
   }
 
+  /** Takes a name back, unless a child has gone down that may have done what was to follow. Then both names stay. */
+  async undo(error: unknown, child: number, place: Place): Promise<void> {
+    if (!isDown(error)) await this.remove(child, place);
+  }
+
   drop(child: number, place: Place): Promise<boolean> {
     return dropLinkto(this.core, this.frame, place, child);
   }
@@ -129,11 +134,11 @@ async function moveToFree(mover: Mover): Promise<Renamed> {
       const removed = await mover.unlinkAsCaller();
       return { from: removed.parent, to: made.parent };
     } catch (error) {
-      await mover.remove(at, b);
+      await mover.undo(error, at, b);
       throw error;
     }
   } catch (error) {
-    await mover.drop(b.hashed, b);
+    if (!isDown(error)) await mover.drop(b.hashed, b);
     throw error;
   }
 }
@@ -147,7 +152,7 @@ async function moveOverNeighbour(mover: Mover): Promise<Renamed> {
   try {
     renamed = await mover.renameAt(at);
   } catch (error) {
-    await mover.unprepare();
+    if (!isDown(error)) await mover.unprepare();
     throw error;
   }
   try {
@@ -170,11 +175,11 @@ async function moveOver(mover: Mover): Promise<Renamed> {
     try {
       renamed = await mover.renameAt(b.hashed);
     } catch (error) {
-      await mover.remove(at, b);
+      await mover.undo(error, at, b);
       throw error;
     }
   } catch (error) {
-    await mover.unprepare();
+    if (!isDown(error)) await mover.unprepare();
     throw error;
   }
   await mover.remove(at, a);

@@ -1,0 +1,74 @@
+/** How many calls to the bricks each fop makes: they are what a client waits for. */
+import t from 'tap';
+import type { Fop } from '#src/graph/fops.ts';
+import { Stable } from '#src/graph/fops.ts';
+import { errnoOf } from '#src/errno.ts';
+import { Client, newStore } from './support.ts';
+
+t.test('the usual calls', async t => {
+  const client = await Client.of(t, newStore());
+  const { hand } = client;
+  const { top, frame } = hand;
+  const d = await hand.dir('d');
+  const [name, other] = client.names('/d', 1, 'f', 2) as [string, string];
+  const counted = async (run: () => Promise<unknown>): Promise<Partial<Record<Fop, number>>> => {
+    for (const brick of client.bricks) brick.calls.length = 0;
+    await run().catch(error => {
+      if (errnoOf(error) === undefined) throw error;
+    });
+    const counts: Partial<Record<Fop, number>> = {};
+    for (const { fop } of client.bricks.flatMap(({ calls }) => calls)) counts[fop] = (counts[fop] ?? 0) + 1;
+    return counts;
+  };
+  const inode = await hand.file(name, 'text', d);
+  // A layout is asked for again when a name is missing and the layout is older than a moment.
+  await top.lookup(frame, d, 'nothing').catch(() => {});
+  for (const [what, run, expected] of [
+    ['lookup of a file', () => top.lookup(frame, d, name), { lookup: 1 }],
+    ['stat', () => top.stat(frame, inode), { stat: 1 }],
+    ['access', () => top.access(frame, inode, 4), { access: 1 }],
+    ['read', () => top.readv(frame, inode.fd, 10, 0), { readv: 1 }],
+    ['write', () => top.writev(frame, inode.fd, Buffer.from('x'), 0, Stable.UNSTABLE), { writev: 1 }],
+    ['setattr', () => top.setattr(frame, inode, { mode: 0o600 }), { setattr: 1 }],
+    ['create', () => top.create(frame, d, other, { mode: 'guarded', attr: { mode: 0o600 } }), { create: 1 }],
+    ['unlink', () => top.unlink(frame, d, other), { lookup: 1, unlink: 1 }],
+    ['access of a directory', () => top.access(frame, d, 4), { access: 1 }],
+    ['stat of a directory', () => top.stat(frame, d), { stat: 3 }],
+    ['lookup of a directory', () => top.lookup(frame, hand.root, 'd'), { lookup: 3 }],
+  ] as const) {
+    t.strictSame(await counted(run), expected, what);
+  }
+});
+
+t.test('a page of a listing costs no call for an entry', async t => {
+  const client = await Client.of(t, newStore());
+  const { hand } = client;
+  const d = await hand.dir('d');
+  for (let i = 0; i < 100; i++) await hand.file(`f${i}`, '', d);
+  for (let i = 0; i < 20; i++) await hand.dir(`d${i}`, d);
+  for (const brick of client.bricks) brick.calls.length = 0;
+  const { entries, eof } = await hand.top.readdirp(hand.frame, d.fd, 100_000, 0n);
+  t.ok(eof);
+  t.equal(entries.length, 122);
+  const calls = client.bricks.flatMap(({ calls }) => calls.map(({ fop }) => fop));
+  t.strictSame(calls.filter(fop => fop !== 'lookup').length, 3, 'a page of each brick');
+  t.equal(calls.filter(fop => fop === 'lookup').length, 3, 'the parent');
+});
+
+t.test('over a single brick each fop is one call', async t => {
+  const client = await Client.of(t, newStore(), 1);
+  const { hand } = client;
+  const brick = client.brick(0);
+  const d = await hand.dir('d');
+  await hand.file('f', 'text', d);
+  brick.calls.length = 0;
+  await hand.top.mkdir(hand.frame, d, 'e', { mode: 0o755 });
+  await hand.top.rename(hand.frame, d, 'f', d, 'g');
+  await hand.top.unlink(hand.frame, d, 'g');
+  await hand.top.rmdir(hand.frame, d, 'e');
+  t.strictSame(
+    brick.calls.map(({ fop }) => fop),
+    ['mkdir', 'rename', 'unlink', 'rmdir'],
+  );
+  t.ok(client.layout('/d').isWhole && client.layout('').isWhole, 'directories have their layout');
+});
