@@ -123,7 +123,7 @@ async function crashAt(t: Test, one: Case, child: number, nth: number, when: 'be
   await one.before(client, d);
   const { happened, cancel } = client.brick(child).fail({ nth, when, what: 'down' });
   let vanished = false;
-  happened.then(() => {
+  void happened.then(() => {
     vanished = true;
     client.vanish();
   });

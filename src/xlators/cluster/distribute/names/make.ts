@@ -3,6 +3,7 @@ import { errnoOf, FsError } from '../../../../errno.ts';
 import { FopError, type Made, type Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Inode } from '../../../../graph/inode.ts';
+import { ownFrame } from '../../../../graph/own-frame.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
 import { randomGfid } from '../gfid.ts';
 import { type Core, isDown } from '../core.ts';
@@ -80,8 +81,8 @@ export function makeNew(
     try {
       const make = () => {
         if (at === hashed) return making(core.children[hashed]!, checking(dir, hashed, xdata), chosen);
-        const gfid = chosen ?? randomGfid();
-        return makeElsewhere(core, frame, { parent, name, hashed }, at, gfid, child => making(child, xdata, gfid));
+        const place = { parent, name, hashed };
+        return makeElsewhere(core, frame, place, at, chosen, (child, gfid) => making(child, xdata, gfid));
       };
       return shown(core, dir, at, await unlessStale(core, frame, parent, name, make));
     } catch (error) {
@@ -111,18 +112,34 @@ async function unlessStale(
   }
 }
 
+/**
+ * Makes an object on another child than its name belongs to. First comes the linkto file, which decides whether the name
+ * is free; but whether a gfid that was chosen is free, only the object itself can tell.
+ */
 async function makeElsewhere(
   core: Core,
   frame: Frame,
   place: Place,
   at: number,
-  gfid: Buffer,
-  make: (child: Xlator) => Promise<Made>,
+  chosen: Buffer | undefined,
+  make: (child: Xlator, gfid: Buffer) => Promise<Made>,
 ): Promise<Made> {
   const { uid, gid } = frame.identity;
+  const child = core.at(at);
+  if (chosen !== undefined) {
+    const made = await make(child, chosen);
+    try {
+      await makeLinkto(core, frame, place, at, made.iatt);
+    } catch (error) {
+      await child.unlink(ownFrame(frame), place.parent, place.name);
+      throw error;
+    }
+    return made;
+  }
+  const gfid = randomGfid();
   await makeLinkto(core, frame, place, at, { gfid, uid, gid });
   try {
-    return await make(core.at(at));
+    return await make(child, gfid);
   } catch (error) {
     // A child that has gone down may have done it.
     if (!isDown(error)) await dropLinkto(core, frame, place, place.hashed);
