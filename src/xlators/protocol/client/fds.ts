@@ -33,6 +33,9 @@ export class RemoteFd {
   }
 }
 
+/** Stands in the slot of an fd that was released. */
+const CLOSED = new RemoteFd(Buffer.alloc(0), undefined, ANONYMOUS);
+
 /** How a new connection opens and locks. */
 export interface Reopening {
   /** Returns the fd's new number. */
@@ -62,16 +65,14 @@ export class RemoteFds {
   }
 
   /**
-   * The number of `fd` at the brick. One that could not be opened again yet is used like an anonymous one, unless it has
-   * locks: those would protect nothing.
+   * The number of `fd` at the brick. One that could not be opened again yet is used like an anonymous one, as is one that was
+   * opened at other bricks while this one was down; unless it has locks, which would protect nothing.
    * @throws {FsError} EBADFD
    */
   numberOf(fd: Fd): number {
     const remote = this.#of(fd);
-    if (remote === undefined) {
-      if (fd.anonymous) return ANONYMOUS;
-      throw new FsError('EBADF', 'the file is not open');
-    }
+    if (remote === undefined) return ANONYMOUS;
+    if (remote === CLOSED) throw new FsError('EBADF', 'the file is not open');
     if (!remote.isOpen && this.#locks.has(remote)) throw new FsError('EBADFD', 'the locks of the file were lost');
     return remote.number;
   }
@@ -84,7 +85,7 @@ export class RemoteFds {
   release(fd: Fd): RemoteFd | undefined {
     const remote = this.#of(fd);
     if (remote === undefined || !this.#fds.delete(remote)) return undefined;
-    fd.slots[this.#slot] = undefined;
+    fd.slots[this.#slot] = CLOSED;
     this.#locks.forget(remote);
     return remote.isOpen ? remote : undefined;
   }
