@@ -16,6 +16,7 @@ import type { Accepted } from '../rpcsvc/listener.ts';
 import { ProgramRegistry } from '../rpcsvc/registry.ts';
 import { ReplyCache, type ReplyCacheStats } from '../rpcsvc/duplicates/reply-cache.ts';
 import { PeerLog } from '../peer-log.ts';
+import { within } from '../within.ts';
 import { Stage } from '../rpcsvc/stage.ts';
 import type { NfsHost } from '../xlators/nfs/server/nfs-host.ts';
 import { NfsServer } from '../xlators/nfs/server/nfs-server.ts';
@@ -31,7 +32,7 @@ import type { NewVolfile, ServedProgram, StageStats } from './stage-messages.ts'
 
 const NO_REPLIES: ReplyCacheStats = { kept: 0, bytes: 0, bytesMax: 0, hits: 0 };
 
-/** How long a new volfile's bricks may take to come up before it takes over all the same. */
+/** How long the bricks of a volfile may take to come up before it is served all the same. */
 const UP_MS = 5000;
 
 /** A new volfile's graph that is ready to take over, and its programs. */
@@ -82,14 +83,15 @@ export class ServerStage {
     this.#live = new LiveGraph(graph, { graceMs: config.graceMs, upMs: UP_MS });
   }
 
-  /** @throws {VolfileError} */
+  /** Resolves when the volumes are up, or after a while. @throws {VolfileError} */
   static async start(options: ServerStageOptions): Promise<ServerStage> {
     const { number, config, host, watch, log } = options;
     const env = { log, stateDir: config.stateDir, stage: number, stages: config.stages, watch, host };
     const graph = await Graph.prepare(await planGraph(sourceOf(config, config.text)), env);
     try {
       const stage = new ServerStage(options, graph);
-      void graph.up();
+      const isUp = (await within(UP_MS, graph.up())) !== undefined;
+      if (!isUp) log.warn('a volume is not up yet; its calls are answered "try again later"');
       return stage;
     } catch (error) {
       await graph.stop();

@@ -112,7 +112,7 @@ t.test("an error in glusterd's volfile names the volume and the line", async t =
 });
 
 t.test('volfiles that glusterd wrote for its clients, as files', async t => {
-  for (const name of readdirSync(folder)) {
+  for (const name of readdirSync(folder).filter(file => file.endsWith('.vol'))) {
     const text = captured(name);
     const before = parseVolfile(text, 'f');
     const top = before.at(-1)!.name;

@@ -82,11 +82,11 @@ export const options = {
 export type Settings = OptionValues<typeof options>;
 
 export const foreign: ForeignTable = {
-  'unhashed-sticky-bit': { ignored: 'files are shown with their own modes' },
+  'unhashed-sticky-bit': { unused: 'files are shown with their own modes' },
   'use-readdirp': { unused: 'attributes are always asked for' },
-  'assert-no-child-down': { ignored: 'the server goes on without a subvolume' },
+  'assert-no-child-down': { unused: 'the server goes on without a subvolume' },
   'readdir-optimize': { unused: 'directories are listed where they belong' },
-  'xattr-name': { ignored: 'the attributes have the names that all clients use' },
+  'xattr-name': { unused: 'the attributes have the names that all clients use' },
   'randomize-hash-range-by-gfid': { unused: 'new directories always begin at a subvolume that their gfid chooses' },
   'rebal-throttle': { unused: 'the rebalance daemon moves files' },
   'rebalance-*': { unused: 'the rebalance daemon moves files' },

@@ -92,6 +92,7 @@ const decided = 'it is decided here';
 
 export const CLIENT_FOREIGN: ForeignTable = {
   'client-version': { unused: decided },
+  'client-bind-insecure': { unused: 'bricks take clients at any port' },
   'clnt-lk-version': { unused: decided },
   opversion: { unused: decided },
   'process-name': { unused: decided },
