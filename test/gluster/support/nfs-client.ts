@@ -32,6 +32,7 @@ export class NfsError extends Error {
 const JUKEBOX_MS = 100;
 /** A hard mount would wait for ever; a test says after this time that nothing comes. */
 const CALL_MAX_MS = 120_000;
+const MOUNT_MAX_MS = 20_000;
 const BLOCK = 1024 * 1024;
 
 const named = (values: Readonly<Record<string, number>>, value: number): string =>
@@ -80,12 +81,17 @@ export class NfsClient {
   static async mount(t: Test, address: Address | (() => Address), path: string): Promise<NfsClient> {
     const client = new NfsClient(await RpcLine.open(typeof address === 'function' ? address : () => address));
     t.teardown(() => client.line.close());
+    const until = Date.now() + MOUNT_MAX_MS;
     for (;;) {
       const mnt = record(MOUNT_PROGRAM, MOUNT_V3, MOUNTPROC3.MNT, dirpath, path);
       const answer = await replyOf(client.line, mnt, `MNT ${path}`, mountres3);
-      if (answer.fhs_status === MNT3.OK) client.root = Buffer.from(answer.fhandle);
-      else if (answer.fhs_status !== MNT3.ERR_SERVERFAULT) throw new Error(`MNT ${path}: ${answer.fhs_status}`);
-      if (answer.fhs_status === MNT3.OK) return client;
+      if (answer.fhs_status === MNT3.OK) {
+        client.root = Buffer.from(answer.fhandle);
+        return client;
+      }
+      // So it is while the server connects to the bricks.
+      const isLater = answer.fhs_status === MNT3.ERR_IO || answer.fhs_status === MNT3.ERR_SERVERFAULT;
+      if (!isLater || Date.now() > until) throw new Error(`MNT ${path}: ${named(MNT3, answer.fhs_status)}`);
       await sleep(JUKEBOX_MS);
     }
   }

@@ -110,6 +110,13 @@ export class GlusterVolume {
     return notConnected === null ? listed : [notConnected[0], ...listed];
   }
 
+  /** What the bricks cannot heal since they contradict each other. */
+  async splitBrains(): Promise<readonly string[]> {
+    if (!KINDS[this.kind].words.startsWith('replica')) return [];
+    const info = await sh('gluster', '--mode=script', 'volume', 'heal', this.name, 'info', 'split-brain');
+    return info.split('\n').filter(line => /^(\/|<gfid:)/.test(line));
+  }
+
   /** Has the self-heal daemon begin at once, and waits until nothing is left to heal. */
   async healed(): Promise<void> {
     const until = Date.now() + HEAL_MAX_MS;

@@ -1,5 +1,4 @@
 import type { Time } from '../../../graph/fops.ts';
-import type { Identity } from '../../../graph/frame.ts';
 import type { Iatt } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../graph/inode.ts';
 import { SECTOR } from './layout.ts';
@@ -32,8 +31,6 @@ export class Base {
   settingTime: Promise<unknown> | undefined;
   /** The blocks that were written since the last fsync, without the first one. */
   readonly unsynced = new Set<number>();
-  /** The last caller that a brick has let use the file, for what, and until when. */
-  granted: { readonly identity: Identity; readonly mask: number; readonly until: number } | undefined;
   /** Truncation and deletion are alone, all else is done together. */
   readonly turns = new Turns();
   /** How many calls use it. */

@@ -188,9 +188,7 @@ export class Bases {
   /** What is known of the size of a file no longer holds. */
   doubt(gfid: Buffer): void {
     const base = this.find(gfid);
-    if (base === undefined) return;
-    base.granted = undefined;
-    if (base.blockSize > 0) base.learnedAt = -Infinity;
+    if (base !== undefined && base.blockSize > 0) base.learnedAt = -Infinity;
   }
 
   /** Forgets a file, unless something would be lost by it. */

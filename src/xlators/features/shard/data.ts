@@ -1,14 +1,6 @@
 /** Reading, writing and what else acts on ranges of sharded files. */
 import { errnoOf, FsError } from '../../../errno.ts';
-import {
-  Access,
-  type ReadReply,
-  Stable,
-  type Time,
-  type WccReply,
-  type Written,
-  type Xdata,
-} from '../../../graph/fops.ts';
+import { type ReadReply, Stable, type Time, type WccReply, type Written, type Xdata } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import type { Iatt } from '../../../graph/iatt.ts';
 import type { Fd, Inode } from '../../../graph/inode.ts';
@@ -18,12 +10,9 @@ import type { Bases } from './bases.ts';
 import { asRoot, type Blocks } from './blocks.ts';
 import { SECTOR, type Span, spansOf } from './layout.ts';
 
-/** How long a caller's right to a file is believed. */
-const GRANTED_MS = 1000;
 /** A brick then takes the attributes before and after the write in one step with it. */
 const ATOMIC = ['glusterfs.write-update-atomic', 4] as const;
 const O_APPEND = 0o2000;
-const NFS_PID = 1;
 
 /** What a call does to one block. */
 type Change = (frame: Frame, fd: Fd, span: Span) => Promise<WccReply & { count?: number; stable?: Stable }>;
@@ -56,7 +45,6 @@ export class Data {
         reply.release?.();
         return { ...reply, data, eof, iatt, release: () => {} };
       }
-      if (first === undefined || first.block > 0) await this.allow(frame, base, Access.READ);
       const data = Buffer.alloc(length);
       const fill = async (span: Span) => {
         const into = (reply: ReadReply | undefined) => {
@@ -147,7 +135,6 @@ export class Data {
     { growsFrom, makes = true }: { readonly growsFrom?: number; readonly makes?: boolean },
   ) {
     const before = base.iatt && shown(base, base.iatt);
-    if (spans[0]?.block !== 0) await this.allow(frame, base, Access.WRITE);
     const replies = await Promise.allSettled(
       spans.map(span => {
         if (span.block === 0) return change(frame, fd, span);
@@ -237,23 +224,6 @@ export class Data {
     } finally {
       base.users--;
     }
-  }
-
-  /**
-   * Has a brick check whether the caller may use the file. It is needed where no call to the file itself does so, since
-   * the blocks are root's.
-   * @throws {FsError} EACCES: the caller may not
-   */
-  async allow(frame: Frame, base: Base, mask: number): Promise<void> {
-    // A brick checks reads and writes of its NFS server only, which is every frame without a pid.
-    if (frame.pid !== undefined && frame.pid !== NFS_PID) return;
-    const { granted } = base;
-    const isKnown = granted?.identity === frame.identity && (granted.mask & mask) === mask;
-    if (isKnown && granted.until > performance.now()) return;
-    const reply = await this.#below.access(frame, base.inode, mask);
-    if ((reply.granted & mask) !== mask) throw new FsError('EACCES');
-    const known = granted?.identity === frame.identity && granted.until > performance.now() ? granted.mask : 0;
-    base.granted = { identity: frame.identity, mask: mask | known, until: performance.now() + GRANTED_MS };
   }
 
   /** The attributes of the file with its first block, as they were seen last. */

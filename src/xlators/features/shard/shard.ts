@@ -19,7 +19,6 @@ export class Shard extends ShardNames {
     const base = await this.bases.known(frame, inode);
     const { size, ...others } = attr;
     if (base.blockSize === 0) return this.below.setattr(frame, inode, attr, guard, xdata);
-    base.granted = undefined;
     if (attr.mtime !== undefined) await this.bases.dropTime(base);
     if (size === undefined) return this.#changed(await this.below.setattr(frame, inode, attr, guard, xdata), true);
     // The times that are set are those that the file has in the end.
@@ -37,7 +36,6 @@ export class Shard extends ShardNames {
 
   async #fsetattr(...[frame, fd, attr, xdata]: Args<'fsetattr'>): ReturnType<Fops['fsetattr']> {
     const base = await this.bases.known(frame, fd.inode);
-    base.granted = undefined;
     if (attr.mtime !== undefined) await this.bases.dropTime(base);
     return this.#changed(await this.below.fsetattr(frame, fd, attr, xdata), true);
   }
@@ -111,18 +109,6 @@ export class Shard extends ShardNames {
     return args[2] === undefined && values.has(BLOCK_SIZE_KEY)
       ? new Map([...values].filter(([name]) => name !== BLOCK_SIZE_KEY && name !== FILE_SIZE_KEY))
       : values;
-  }
-
-  override setxattr(...args: Args<'setxattr'>): ReturnType<Fops['setxattr']> {
-    const base = this.bases.find(args[1].gfid);
-    if (base !== undefined) base.granted = undefined; // it may be an ACL
-    return this.below.setxattr(...args);
-  }
-
-  override removexattr(...args: Args<'removexattr'>): ReturnType<Fops['removexattr']> {
-    const base = this.bases.find(args[1].gfid);
-    if (base !== undefined) base.granted = undefined;
-    return this.below.removexattr(...args);
   }
 
   /** The answer to a change of a file, as clients see it. */

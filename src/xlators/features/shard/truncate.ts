@@ -1,7 +1,5 @@
-import type { WccReply, Xdata } from '../../../graph/fops.ts';
-import { Access } from '../../../graph/fops.ts';
+import type { WccReply } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
-import type { Iatt } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../graph/inode.ts';
 import { ownFrame } from '../../../graph/own-frame.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
@@ -30,53 +28,39 @@ export class Truncation {
   }
 
   /**
-   * Cuts a file off or lets it end with a hole. Blocks are removed from the last one on, so that an attempt that fails can be
-   * made again. `first` truncates the file with its first block.
+   * Cuts a file off or lets it end with a hole. `first` truncates the file with its first block: a brick checks then whether
+   * the caller may, so that it comes first. A file that is longer than the first block may have that block in full length.
    */
   truncate(frame: Frame, base: Base, size: number, first: (size: number) => Promise<WccReply>): Promise<WccReply> {
     return this.#data.alone(base, async () => {
       if (base.changes.size > 0 || base.learnedAt === -Infinity) await this.#bases.ask(frame, base.inode);
       const before = base.iatt && shown(base, base.iatt);
       const kept = blocksOf(size, base.blockSize);
-      let xdata: Xdata | undefined;
+      const had = blocksOf(base.size, base.blockSize);
       let sectors = 0;
       const count = ({ before, after }: WccReply) => {
         if (before && after) sectors += Math.round((after.used - before.used) / SECTOR);
       };
-      // A file of one block only is changed as any other. Of a longer one the brick is asked for the caller's right to it.
-      const isFirst = kept === 1;
-      if (!isFirst) await this.#data.allow(frame, base, Access.WRITE);
-      if (size < base.size) {
-        const had = blocksOf(base.size, base.blockSize);
-        await eachOf(0, had - kept, REMOVES, async i => {
-          const freed = await this.removeBlock(frame, base, had - 1 - i);
-          sectors -= freed;
-        });
-        if (!isFirst) {
-          const end = size - (kept - 1) * base.blockSize;
-          const find = () => this.#blocks.find(frame, base, kept - 1);
-          const cut = (block: Inode) => this.#below.truncate(asRoot(frame), block, end);
-          const cutOff = await this.#blocks.use(find, cut, () => this.#blocks.drop(base, kept - 1));
-          if (cutOff) count(cutOff);
-        }
-      }
-      let iatt: Iatt | undefined;
-      if (isFirst) {
-        const reply = await first(size);
-        count(reply);
-        ({ after: iatt, xdata } = reply);
-      } else {
-        // The file itself is not changed, but gets the time of the change.
-        const now = frame.times ?? clock();
-        this.#bases.touch(base, { sec: now.sec, nsec: now.nsec });
+      const reply = await first(Math.min(size, base.blockSize));
+      count(reply);
+      await eachOf(0, had - kept, REMOVES, async i => {
+        const freed = await this.removeBlock(frame, base, had - 1 - i);
+        sectors -= freed;
+      });
+      if (kept > 1 && size < base.size) {
+        const end = size - (kept - 1) * base.blockSize;
+        const find = () => this.#blocks.find(frame, base, kept - 1);
+        const cut = (block: Inode) => this.#below.truncate(asRoot(frame), block, end);
+        const cutOff = await this.#blocks.use(find, cut, () => this.#blocks.drop(base, kept - 1));
+        if (cutOff) count(cutOff);
       }
       await this.#bases.resize(frame, base, size - base.size, sectors);
-      if (iatt !== undefined) {
-        base.iatt = iatt;
-        this.#bases.touched(base, iatt);
+      if (reply.after) {
+        base.iatt = reply.after;
+        this.#bases.touched(base, reply.after);
       }
       const after = shown(base, await this.#data.iattOf(frame, base));
-      return { before, after, ...(xdata && { xdata }) };
+      return { before, after, ...(reply.xdata && { xdata: reply.xdata }) };
     });
   }
 
@@ -96,9 +80,4 @@ export class Truncation {
       throw error;
     }
   }
-}
-
-function clock(): { sec: number; nsec: number } {
-  const ms = Date.now();
-  return { sec: Math.floor(ms / 1000), nsec: (ms % 1000) * 1_000_000 };
 }

@@ -1,0 +1,71 @@
+/** Whether a volume has what was acknowledged: through NFS, through GlusterFS's own client, and on the bricks. */
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { differences, treeOf } from '../support/bricks.ts';
+import type { NfsClient } from '../support/nfs-client.ts';
+import { type GlusterVolume, KINDS } from '../support/volume.ts';
+import type { Worker } from './load.ts';
+
+/** What differs between what a worker knows and what is below a directory, as readable lines. */
+function wrongIn(dir: string, workers: readonly Worker[]): string[] {
+  const wrong: string[] = [];
+  for (const worker of workers) {
+    const home = join(dir, worker.name);
+    for (const folder of worker.dirs.keys()) {
+      const names = readdirSync(join(home, folder)).sort().join();
+      const expected = worker.entriesOf(folder).sort().join();
+      if (names !== expected) wrong.push(`${worker.name}/${folder}: has ${names}, expected ${expected}`);
+    }
+    for (const [name, { data, mode }] of worker.files) {
+      const path = join(home, name);
+      const there = readFileSync(path);
+      if (!there.equals(data)) wrong.push(`${path}: ${there.length} bytes, expected ${data.length} others`);
+      if ((lstatSync(path).mode & 0o7777) !== mode) wrong.push(`${path}: mode ${lstatSync(path).mode.toString(8)}`);
+    }
+    for (const [name, target] of worker.links) {
+      if (readlinkSync(join(home, name)) !== target) wrong.push(`${worker.name}/${name}: another target`);
+    }
+  }
+  return wrong;
+}
+
+/** The same through NFS, by handles and by names. */
+async function wrongThrough(client: NfsClient, workers: readonly Worker[]): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const worker of workers) {
+    for (const [name, { handle, data, mode }] of worker.files) {
+      const byName = await client.walk(`${worker.name}/${name}`);
+      for (const one of [handle, byName]) {
+        if (!(await client.read(one)).equals(data)) wrong.push(`${worker.name}/${name}: other bytes through NFS`);
+      }
+      const attributes = await client.getattr(byName);
+      if (attributes.size !== data.length || (attributes.mode & 0o7777) !== mode)
+        wrong.push(`${worker.name}/${name}: attributes`);
+    }
+  }
+  return wrong;
+}
+
+/** The bricks that must be equal to each other. */
+function replicasOf(volume: GlusterVolume): (readonly number[])[] {
+  const { words } = KINDS[volume.kind];
+  if (!words.startsWith('replica')) return [];
+  return Array.from({ length: volume.bricks.length / 3 }, (_, set) => [0, 1, 2].map(i => set * 3 + i));
+}
+
+/** Asserts that nothing is left to heal, and that all sees what was acknowledged. */
+export async function checkAll(t: Test, volume: GlusterVolume, client: NfsClient, workers: readonly Worker[]) {
+  if (KINDS[volume.kind].words !== '') {
+    await volume.healed();
+    t.strictSame(await volume.splitBrains(), [], 'nothing is in split-brain');
+  }
+  t.strictSame(await wrongThrough(client, workers), [], 'what was acknowledged is seen through NFS');
+  t.strictSame(wrongIn(await volume.mount(t), workers), [], "what was acknowledged is seen through GlusterFS's client");
+  for (const bricks of replicasOf(volume)) {
+    const content = volume.kind !== 'arbiter';
+    const [first, ...others] = bricks.map(i => treeOf(volume.bricks[i]!, { content }));
+    for (const [i, other] of others.entries())
+      t.strictSame(differences(first!, other), [], `brick ${bricks[i + 1]} is equal`);
+  }
+}
