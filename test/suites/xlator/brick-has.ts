@@ -41,6 +41,12 @@ export function brickHas(top: Xlator): BrickHas {
   const types = [...new Set(subtree(top).flatMap(({ type, children }) => (children.length === 0 ? [type] : [])))];
   const has = BRICKS[types[0]!];
   if (types.length !== 1 || has === undefined) throw new Error(`it is not known what ${types.join()} has`);
-  const isCluster = subtree(top).some(({ type, children }) => type.startsWith('cluster/') && children.length > 1);
-  return { ...has, exchanges: has.exchanges && !isCluster };
+  const clusters = subtree(top).filter(({ type, children }) => type.startsWith('cluster/') && children.length > 1);
+  const isDistributed = clusters.some(({ type }) => /distribute|nufa|switch/.test(type));
+  // cluster/distribute has no name replaced, by its locks.
+  return {
+    ...has,
+    renameFlags: has.renameFlags || isDistributed,
+    exchanges: has.exchanges && has.renameFlags && clusters.length === 0,
+  };
 }
