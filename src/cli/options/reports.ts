@@ -4,6 +4,7 @@ import { type Effect, type Option, showOption } from '../../graph/options.ts';
 import { FILE_TYPE, loadUserXlator } from '../../graph/user-xlator.ts';
 import type { XlatorClass } from '../../graph/xlator.ts';
 import { didYouMean } from '../../volfile/did-you-mean.ts';
+import { GLUSTERD_VOLUME, GLUSTERD_VOLUME_DOC, GLUSTERD_VOLUME_OPTIONS } from '../../glusterd/wanted.ts';
 import { XLATORS } from '../../xlators/registry.ts';
 import { FOREIGN_LAYERS } from '../../xlators/foreign.ts';
 import { usageError } from '../failure.ts';
@@ -34,6 +35,9 @@ export interface ForeignReport {
   readonly instead?: string;
 }
 
+/** What a report is made of. */
+type Described = Pick<XlatorClass, 'doc' | 'options' | 'foreign' | 'children'>;
+
 export interface XlatorReport {
   readonly type: string;
   /** What the xlator does; absent for a user's own xlator that does not say. */
@@ -50,9 +54,18 @@ export const FOREIGN_REPORTS: readonly ForeignReport[] = Object.entries(FOREIGN_
   ...rule,
 }));
 
-/** Reports on all xlators of this project, in the order of their types. */
+/** Types that are written out before a graph is made, so that no xlator has them. */
+const WRITTEN_OUT: Readonly<Record<string, () => Promise<Described>>> = {
+  [GLUSTERD_VOLUME]: async () => ({ doc: GLUSTERD_VOLUME_DOC, options: GLUSTERD_VOLUME_OPTIONS, children: [0, 0] }),
+};
+
+const ALL: Readonly<Record<string, () => Promise<Described>>> = Object.fromEntries(
+  Object.entries({ ...XLATORS, ...WRITTEN_OUT }).sort(([a], [b]) => (a < b ? -1 : 1)),
+);
+
+/** Reports on all types of this project, in their order. */
 export function reportAll(): Promise<XlatorReport[]> {
-  return Promise.all(Object.entries(XLATORS).map(async ([type, load]) => reportOf(type, await load())));
+  return Promise.all(Object.entries(ALL).map(async ([type, load]) => reportOf(type, await load())));
 }
 
 /** Reports on one type, which may also be a user's own: `file:PATH`. @throws {CliError} there is no such type */
@@ -61,19 +74,19 @@ export async function reportType(type: string): Promise<XlatorReport> {
     const here = join(process.cwd(), 'volfile'); // the path is relative to the current directory
     return reportOf(type, await loadUserXlator(type, here, dirname(here)));
   }
-  const known = Object.keys(XLATORS);
+  const known = Object.keys(ALL);
   const foreign = FOREIGN_REPORTS.find(({ name }) => name === type);
   if (foreign !== undefined) {
     const doc = `A layer of GlusterFS that is not built here: it ${foreignText(foreign)}.`;
     return { type, doc, subvolumes: { min: 1 }, options: [], foreign: [] };
   }
-  if (!Object.hasOwn(XLATORS, type)) {
+  if (!Object.hasOwn(ALL, type)) {
     throw usageError(`expected a type (${known.join(', ')}, or file:PATH), found "${type}"${didYouMean(type, known)}`);
   }
-  return reportOf(type, await XLATORS[type as keyof typeof XLATORS]());
+  return reportOf(type, await ALL[type]!());
 }
 
-function reportOf(type: string, xlatorClass: XlatorClass): XlatorReport {
+function reportOf(type: string, xlatorClass: Described): XlatorReport {
   const { doc, options = {}, foreign = {}, children: [min, max] = [1, 1] } = xlatorClass;
   return {
     type,
