@@ -75,8 +75,8 @@ export const dict: Codec<ReadonlyMap<string, OldDictValue>> = {
     if (value.size > 0) writePairs(to, value);
     const length = to.at - lengthAt - 4;
     to.patchUint32(lengthAt, length);
-    const pad = padOf(length);
-    to.buf.fill(0, to.reserve(pad), to.at);
+    const padAt = to.reserve(padOf(length)); // it may change the buffer
+    to.buf.fill(0, padAt, to.at);
   },
   decode: from => readPairs(body.decode(from)),
 };

@@ -7,7 +7,7 @@ import type { Xlator } from '#src/graph/xlator.ts';
 import { Fd } from '#src/graph/inode.ts';
 import { frame } from '../support/graph.ts';
 import { enterBed, gluster, sh } from './support/bed.ts';
-import { connectedBrick, oneBrick } from './support/one-brick.ts';
+import { connectedBrick, oneBrick } from '../support/gluster/one-brick.ts';
 import { GlusterVolume } from './support/volume.ts';
 
 enterBed(import.meta.filename);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { frame } from '../support/graph.ts';
 import { BED, enterBed, sh } from './support/bed.ts';
-import { connectedBrick, oneBrick } from './support/one-brick.ts';
+import { connectedBrick, oneBrick } from '../support/gluster/one-brick.ts';
 import { GlusterVolume } from './support/volume.ts';
 
 enterBed(import.meta.filename);

@@ -1,10 +1,12 @@
-/** A graph of the server whose brick is one of real GlusterFS, and what happens to its connection. */
+/** A graph of the server whose brick speaks GlusterFS's protocol, and what happens to its connection. */
 import type { Test } from 'tap';
 import type { GraphEvent } from '#src/graph/event.ts';
 import { Xlator } from '#src/graph/xlator.ts';
 import { ProtocolClient } from '#src/xlators/protocol/client/client.ts';
-import { envOf, keptLog, TEST_XLATORS, volumeOf, xlatorOf } from '../../support/graph.ts';
-import { HOST } from './bed.ts';
+import { envOf, keptLog, TEST_XLATORS, volumeOf, xlatorOf } from '../graph.ts';
+
+/** How a bed calls this machine. */
+const HOST = 'gnode';
 
 /** The layer on top, which keeps the events that come up. */
 class Witness extends Xlator {
