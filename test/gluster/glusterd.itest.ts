@@ -1,5 +1,5 @@
 /** `serve -s` with a real glusterd: fetching, following changes, and what may go wrong. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { bricknfs, type Running, serving } from '../cli/harness.ts';
@@ -158,4 +158,55 @@ t.test('what the groups of volume set write is taken without a warning', async t
     t.equal(count(stderr, /\n/g), 1, 'one line');
     await gluster(`volume reset ${volume.name}`);
   }
+});
+
+t.test('a volume with all of the caches and snapshots switched on is served', async t => {
+  const on = [
+    'read-ahead',
+    'io-cache',
+    'nl-cache',
+    'readdir-ahead',
+    'parallel-readdir',
+    'client-io-threads',
+    'cache-invalidation',
+  ];
+  const volume = await GlusterVolume.for(t, 'replicate', {
+    'features.uss': 'enable',
+    'features.cache-invalidation': 'on',
+    ...Object.fromEntries(on.map(name => [`performance.${name}`, 'on'])),
+  });
+  const server = await serveVolume(t, volume);
+  const nfs = await NfsClient.mount(t, server, `/${volume.name}`);
+  const file = await nfs.create(nfs.root, 'f');
+  await nfs.write(file, Buffer.from('all on'));
+  t.equal((await nfs.read(file)).toString(), 'all on');
+  await volume.set({ 'features.uss': 'disable', 'performance.io-cache': 'off', 'performance.parallel-readdir': 'off' });
+  await reloaded(server, 1);
+  t.equal(count(server.stderr.text, CONNECTED), 3, 'what does nothing here can be switched off in the running graph');
+  t.equal((await nfs.read(file)).toString(), 'all on');
+});
+
+t.test('connections to glusterd and to bricks are encrypted', async t => {
+  const tls = join(BED, 'tls');
+  await sh('cp', '-a', '/usr/lib/ssl', tls);
+  const key = join(tls, 'glusterfs.key');
+  const pem = join(tls, 'glusterfs.pem');
+  const self = ['-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=gnode', '-days', '2'];
+  await sh('openssl', 'req', ...self, '-keyout', key, '-out', pem);
+  await sh('cp', pem, join(tls, 'glusterfs.ca'));
+  await sh('mount', '--bind', tls, '/usr/lib/ssl');
+  t.teardown(() => sh('umount', '-l', '/usr/lib/ssl'));
+  await stopGlusterd();
+  writeFileSync('/var/lib/glusterd/secure-access', '');
+  await sh('glusterd');
+  const volume = await GlusterVolume.for(t, 'plain', { 'client.ssl': 'on', 'server.ssl': 'on' });
+  const server = await serveVolume(t, volume);
+  const nfs = await NfsClient.mount(t, server, `/${volume.name}`);
+  await nfs.create(nfs.root, 'f');
+  t.strictSame(
+    readdirSync(volume.bricks[0]!.path).filter(name => !name.startsWith('.')),
+    ['f'],
+  );
+  await volume.set({ 'network.ping-timeout': '19' });
+  await reloaded(server, 1);
 });
