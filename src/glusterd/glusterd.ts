@@ -53,8 +53,8 @@ export class Glusterd implements AsyncDisposable {
   }
 
   /**
-   * The volfile of a volume. If no server answers, it is the one that was fetched last.
-   * @throws {GlusterdError} there is none; or it cannot be had
+   * The volfile of a volume. If it cannot be had now, it is the one that was fetched last.
+   * @throws {GlusterdError} there is none
    */
   fetch(volume: string): Promise<Fetched> {
     return this.#serial.run(() => this.#fetch(volume));
@@ -75,15 +75,11 @@ export class Glusterd implements AsyncDisposable {
   async #fetch(volume: string): Promise<Fetched> {
     let saidAt = -Infinity;
     for (let tried = 1; ; tried++) {
-      const fetched = await this.#try(volume);
+      const fetched = await this.#try(volume).catch((error: unknown) => this.#knownOr(volume, error));
       if (fetched !== undefined) return this.#keep(volume, fetched);
       if (tried % this.#choice.servers.length !== 0) continue;
-      const known = this.#known.get(volume);
       const error = this.#failures.error(this.#choice.servers);
-      if (known !== undefined) {
-        this.#options.report('warn', `${error.message}; the volfile of ${volume} that was fetched before stays in use`);
-        return known;
-      }
+      if (this.#known.has(volume)) return this.#knownOr(volume, error);
       if (error.code === 'NO_HOST' || !this.#options.waits) throw error;
       if (performance.now() - saidAt > SAID_EVERY_MS) {
         this.#options.report('info', `waiting for the volfile of ${volume}: ${error.message}`);
@@ -91,6 +87,17 @@ export class Glusterd implements AsyncDisposable {
       }
       await sleep(pauseMs(this.#choice), undefined, { signal: this.#stopping.signal });
     }
+  }
+
+  /**
+   * The volfile that was fetched before. What is wrong with one volume must not keep the others from following changes.
+   * @throws what is wrong, if there is none
+   */
+  #knownOr(volume: string, error: unknown): Fetched {
+    const known = this.#known.get(volume);
+    if (known === undefined || !(error instanceof GlusterdError)) throw error;
+    this.#options.report('warn', `${error.message}; the volfile of ${volume} that was fetched before stays in use`);
+    return known;
   }
 
   #keep(volume: string, fetched: Fetched): Fetched {
@@ -127,7 +134,8 @@ export class Glusterd implements AsyncDisposable {
     if (this.#client !== undefined) return this.#client;
     const { family, tls } = this.#options;
     const server = serverOf(this.#choice);
-    const client = await RpcClient.connect({
+    let client: RpcClient | undefined;
+    client = await RpcClient.connect({
       target: server,
       timeoutMs: CONNECT_MS,
       signal: this.#stopping.signal,
@@ -147,8 +155,8 @@ export class Glusterd implements AsyncDisposable {
     return client;
   }
 
-  #ended(client: RpcClient, server: GlusterdAddress, why: RpcError): void {
-    if (client !== this.#client || this.#stopping.signal.aborted) return;
+  #ended(client: RpcClient | undefined, server: GlusterdAddress, why: RpcError): void {
+    if (client === undefined || client !== this.#client || this.#stopping.signal.aborted) return;
     this.#client = undefined;
     if (this.#changed === undefined) return;
     this.#options.report(

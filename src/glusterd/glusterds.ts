@@ -21,8 +21,8 @@ export class Glusterds implements AsyncDisposable {
   }
 
   /**
-   * The volfile of a volume. If no glusterd answers, it is the one that was fetched last.
-   * @throws {GlusterdError} there is none; or it cannot be had
+   * The volfile of a volume. If it cannot be had now, it is the one that was fetched last.
+   * @throws {GlusterdError} there is none
    */
   async fetch({ servers, family, volume }: Wanted): Promise<Fetched> {
     const key = `${servers.map(serverText).join()} ${family}`;

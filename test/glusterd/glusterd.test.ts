@@ -152,7 +152,7 @@ t.test('a lost connection comes back, and what changed meanwhile is noticed', as
 t.test('a volume that is gone when the connection comes back is noticed', async t => {
   const fake = await FakeGlusterd.start(t);
   fake.specs.set('data', SPEC);
-  const { glusterd, watch, changed } = connection(t, [fake.address]);
+  const { glusterd, watch, changed, heard } = connection(t, [fake.address]);
   await glusterd.fetch('data');
   watch();
   await fake.stop();
@@ -160,7 +160,11 @@ t.test('a volume that is gone when the connection comes back is noticed', async 
   const noticed = changed();
   await fake.start();
   await noticed;
-  await t.rejects(glusterd.fetch('data'), { code: 'NO_VOLUME' });
+  t.match(await glusterd.fetch('data'), { text: SPEC }, 'what is known of it stays in use');
+  await heard(
+    /^warn: there is no volume data \(glusterd has no volumes\); the volfile of data that was fetched before/,
+  );
+  await t.rejects(glusterd.fetch('never known'), { code: 'NO_VOLUME' });
 });
 
 t.test('garbage is an error and nothing worse', async t => {
@@ -180,5 +184,7 @@ t.test('garbage is an error and nothing worse', async t => {
   fake.specs.set('data', 'good again');
   t.match(await glusterd.fetch('data'), { text: 'good again' });
   fake.specs.set('data', '');
-  await t.rejects(glusterd.fetch('data'), { code: 'REFUSED', message: /empty/ });
+  t.match(await glusterd.fetch('data'), { text: 'good again' }, 'an empty volfile is none');
+  fake.specs.set('other', '');
+  await t.rejects(glusterd.fetch('other'), { code: 'REFUSED', message: /empty/ });
 });
