@@ -50,3 +50,7 @@ export function brickHas(top: Xlator): BrickHas {
     exchanges: has.exchanges && has.renameFlags && clusters.length === 0,
   };
 }
+
+/** Whether there are several bricks below `top`. */
+export const hasBricks = (top: Xlator): boolean =>
+  subtree(top).filter(({ children }) => children.length === 0).length > 1;
