@@ -77,14 +77,24 @@ export class NfsClient {
     this.line = line;
   }
 
-  /** Mounts an export. `address` is asked anew whenever the connection has ended. */
-  static async mount(t: Test, address: Address | (() => Address), path: string): Promise<NfsClient> {
-    const client = new NfsClient(await RpcLine.open(typeof address === 'function' ? address : () => address));
-    t.teardown(() => client.line.close());
+  /** Mounts an export. `address` is asked anew whenever the connection has ended. MOUNT's port is NFS's unless it is given. */
+  static async mount(
+    t: Test,
+    address: Address | (() => Address),
+    path: string,
+    mountport?: number,
+  ): Promise<NfsClient> {
+    const at = typeof address === 'function' ? address : () => address;
+    const client = new NfsClient(await RpcLine.open(at));
+    const mountd = mountport === undefined ? client.line : await RpcLine.open(() => ({ ...at(), port: mountport }));
+    t.teardown(() => {
+      client.line.close();
+      mountd.close();
+    });
     const until = Date.now() + MOUNT_MAX_MS;
     for (;;) {
       const mnt = record(MOUNT_PROGRAM, MOUNT_V3, MOUNTPROC3.MNT, dirpath, path);
-      const answer = await replyOf(client.line, mnt, `MNT ${path}`, mountres3);
+      const answer = await replyOf(mountd, mnt, `MNT ${path}`, mountres3);
       if (answer.fhs_status === MNT3.OK) {
         client.root = Buffer.from(answer.fhandle);
         return client;

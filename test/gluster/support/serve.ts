@@ -9,7 +9,7 @@ import type { GlusterVolume } from './volume.ts';
 const LOG_MAX = 20_000;
 
 /** Serves volumes as an operator does, with one command line. */
-function serveVolumes(t: Test, volumes: readonly GlusterVolume[], ...more: readonly string[]): Promise<Running> {
+export function serveVolumes(t: Test, volumes: readonly GlusterVolume[], ...more: readonly string[]): Promise<Running> {
   const ids = volumes.map(({ name }) => name).join(',');
   return serving(t, ['-s', HOST, '--volfile-id', ids, '--port', '0', '--insecure', ...more]);
 }
