@@ -1,17 +1,21 @@
 /** The server over volumes of real GlusterFS. */
+import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type Running, serving } from '../../cli/harness.ts';
-import { HOST } from './bed.ts';
+import { BED, HOST } from './bed.ts';
 import { NfsClient } from './nfs-client.ts';
 import type { GlusterVolume } from './volume.ts';
 
 /** How much of a server's log is shown. */
 const LOG_MAX = 20_000;
 
+let servers = 0;
+
 /** Serves volumes as an operator does, with one command line. */
 export function serveVolumes(t: Test, volumes: readonly GlusterVolume[], ...more: readonly string[]): Promise<Running> {
   const ids = volumes.map(({ name }) => name).join(',');
-  return serving(t, ['-s', HOST, '--volfile-id', ids, '--port', '0', '--insecure', ...more]);
+  const stateDir = join(BED, `state-${++servers}`);
+  return serving(t, ['-s', HOST, '--volfile-id', ids, '--port', '0', '--insecure', '--state-dir', stateDir, ...more]);
 }
 
 /** Serves one volume, and mounts it. What the server says is shown if the test fails. */
