@@ -67,6 +67,11 @@ export class Glusterd implements AsyncDisposable {
     if (this.#client === undefined && this.#known.size > 0) void this.#return();
   }
 
+  /** Whether volfiles are known and no server answers, so that no change is noticed. */
+  get isGone(): boolean {
+    return this.#known.size > 0 && this.#client === undefined;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
     await this.#client?.close();

@@ -43,6 +43,14 @@ export class Glusterds implements AsyncDisposable {
     for (const glusterd of this.#all.values()) glusterd.watch(changed);
   }
 
+  /** What the operator should know of now, a line each. */
+  get troubles(): string[] {
+    const gone = [...this.#all].filter(([, glusterd]) => glusterd.isGone);
+    return gone.map(
+      ([key]) => `glusterd on ${key.split(' ')[0]} does not answer, so changes of its volumes are not noticed`,
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#all.values()].map(glusterd => glusterd[Symbol.asyncDispose]()));
   }

@@ -64,6 +64,11 @@ export class GlusterSource implements VolfileSource {
     return printWithOrigins(withTwoStep(served));
   }
 
+  /** What the operator should know of now, a line each. */
+  get troubles(): readonly string[] {
+    return this.#options.glusterds.troubles;
+  }
+
   watch(changed: () => void, report: (level: 'info' | 'warn', message: string) => void): void {
     this.#options.glusterds.watch(changed, report);
   }

@@ -49,6 +49,8 @@ export class Server implements AsyncDisposable {
   readonly ports = new PortTable();
   readonly startedAt = new Date();
   readonly verifiers = new WriteVerifiers();
+  /** What the operator should know of now about where the volfile comes from, a line each. */
+  troubles: () => readonly string[] = () => [];
   readonly #parts: Parts;
   #planned: Planned;
   readonly #peerLog: PeerLog;

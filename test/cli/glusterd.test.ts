@@ -54,6 +54,8 @@ t.test('an option that can change live keeps the graph, another one exchanges it
   fake.specs.set('data', spec('data').replace('storage/posix', 'storage/nonsense'));
   fake.notify();
   await stderr.until(/the volfile was not reloaded, and nothing has changed: glusterd:data:2: expected a type/);
+  const status = await bricknfs(['status', '--state-dir', state]);
+  t.match(status.stdout, /^the volfile was not reloaded, and nothing has changed: glusterd:data:2/m);
   fake.specs.delete('data');
   fake.notify();
   await stderr.until(
@@ -71,6 +73,8 @@ t.test('glusterd goes and comes back, and the volume is served meanwhile', async
   const { stderr, child, exited } = await serveVolume(t, fake);
   await fake.stop();
   await stderr.until(/glusterd on .* is gone .*its volumes are served on/);
+  const status = await bricknfs(['status', '--state-dir', state]);
+  t.match(status.stdout, `\nglusterd on ${fake.address} does not answer, so changes of its volumes are not noticed\n`);
   child.kill('SIGHUP');
   await stderr.until(/the volfile of data that was fetched before stays in use/);
   await stderr.until(/the new volfile has taken over/);

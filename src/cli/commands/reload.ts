@@ -2,41 +2,55 @@
 import type { Log } from '../../log.ts';
 import type { GlusterSource } from '../../glusterd/source.ts';
 import type { Server } from '../../server/server.ts';
-import type { VolfileSource } from '../../volfile/source.ts';
 import { readVolfile } from '../volfile-argument.ts';
 import { warningOf } from './banner.ts';
-
-/** Reloads the volfile. If that fails, nothing has changed, and the log says why. */
-export async function reload(server: Server, source: VolfileSource, log: Log): Promise<void> {
-  await reloading(log, async () => {
-    await server.reload(() => readVolfile(source));
-    const warning = warningOf(server);
-    if (warning !== undefined) log.warn(warning);
-  });
-}
 
 /** glusterd often tells of one change several times, and may be busy with the next. */
 const GATHER_MS = 100;
 
-/** Reloads whenever glusterd has another volfile than the one that is served. */
-export function follow(server: Server, source: GlusterSource, log: Log): void {
-  let timer: NodeJS.Timeout | undefined;
-  const read = () => {
-    timer = undefined; // what changes from here on is read again
-    return readVolfile(source);
-  };
-  const changed = () => {
-    timer ??= setTimeout(() => {
-      void reloading(log, () => server.reload(read, true));
-    }, GATHER_MS).unref();
-  };
-  source.watch(changed, (level, message) => log[level](message));
-}
+export class Reloads {
+  readonly #server: Server;
+  readonly #source: GlusterSource;
+  readonly #log: Log;
+  /** Why the last reload failed. */
+  #failure: string | undefined;
 
-async function reloading(log: Log, run: () => Promise<void>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    log.error({ err: error }, `the volfile was not reloaded, and nothing has changed: ${(error as Error).message}`);
+  constructor(server: Server, source: GlusterSource, log: Log) {
+    this.#server = server;
+    this.#source = source;
+    this.#log = log;
+    server.troubles = () => [...source.troubles, ...(this.#failure === undefined ? [] : [this.#failure])];
+  }
+
+  /** Reloads the volfile. If that fails, nothing has changed, and the log says why. */
+  reload(): Promise<void> {
+    return this.#run(async () => {
+      await this.#server.reload(() => readVolfile(this.#source));
+      const warning = warningOf(this.#server);
+      if (warning !== undefined) this.#log.warn(warning);
+    });
+  }
+
+  /** Reloads whenever glusterd has another volfile than the one that is served. */
+  follow(): void {
+    let timer: NodeJS.Timeout | undefined;
+    const read = () => {
+      timer = undefined; // what changes from here on is read again
+      return readVolfile(this.#source);
+    };
+    const changed = () => {
+      timer ??= setTimeout(() => void this.#run(() => this.#server.reload(read, true)), GATHER_MS).unref();
+    };
+    this.#source.watch(changed, (level, message) => this.#log[level](message));
+  }
+
+  async #run(reload: () => Promise<void>): Promise<void> {
+    try {
+      await reload();
+      this.#failure = undefined;
+    } catch (error) {
+      this.#failure = `the volfile was not reloaded, and nothing has changed: ${(error as Error).message}`;
+      this.#log.error({ err: error }, this.#failure);
+    }
   }
 }

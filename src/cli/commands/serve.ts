@@ -26,7 +26,7 @@ import { type ServeConfig, serveConfig } from './serve-config.ts';
 import { type ServeArguments, SERVE_OPTIONS } from './serve-options.ts';
 import { namesVolfile } from '../volfile-argument.ts';
 import type { VolfileSource } from '../../volfile/source.ts';
-import { follow, reload } from './reload.ts';
+import { Reloads } from './reload.ts';
 import { Signals } from '../signals.ts';
 import { VERSION } from '../version.ts';
 
@@ -115,12 +115,13 @@ async function serveUntilStopped(
   log.info({ address: server.address, version: VERSION, pid: process.pid }, 'serving');
   if (!inBackground()) process.stdout.write(bytesOfText(greeting + readyLine(server)));
   tellParent({ ready: greeting });
+  const reloads = new Reloads(server, source, log);
   signals.handle({
-    hangup: () => void hangup(server, source, file, log),
+    hangup: () => void hangup(reloads, source, file, log),
     dump: dumper(server, log),
     ignored: signal => log.warn({ signal }, `${signal} is ignored`),
   });
-  follow(server, source, log);
+  reloads.follow();
 
   const why = await Promise.race([signals.stop, server.failed.catch((error: Error) => error)]);
   if (why instanceof Error)
@@ -179,7 +180,7 @@ async function finish(server: Server, { graceMs }: ServerConfig, log: Log, exitC
 }
 
 /** Reopens the log file, which may have been renamed, and reloads the volfile, which may have been edited. */
-async function hangup(server: Server, source: VolfileSource, file: LogFile | undefined, log: Log): Promise<void> {
+async function hangup(reloads: Reloads, source: VolfileSource, file: LogFile | undefined, log: Log): Promise<void> {
   log.info({ logFile: file?.path, volfile: source.name }, 'SIGHUP');
   try {
     file?.reopen();
@@ -189,7 +190,7 @@ async function hangup(server: Server, source: VolfileSource, file: LogFile | und
       `cannot reopen the log file ${file!.path}, so the old file stays in use: ${(err as Error).message}`,
     );
   }
-  if (!source.fixed) await reload(server, source, log);
+  if (!source.fixed) await reloads.reload();
 }
 
 /** Writes one dump at a time. A signal that arrives meanwhile is answered by the same dump. */

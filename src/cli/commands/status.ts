@@ -46,6 +46,7 @@ export function statusText(status: StatusReport): string {
       ({ brick, since }) =>
         `the file system of ${brick} has not answered since ${since}: its clients are told to try again later\n`,
     ),
+    ...status.troubles.map(trouble => `${trouble}\n`),
     status.clients.length === 0
       ? 'no client is connected\n'
       : table(

@@ -85,6 +85,8 @@ export interface StatusReport {
   readonly volumes: readonly VolumeReport[];
   /** The bricks whose file systems do not answer, and since when (ISO 8601). */
   readonly hangs: readonly { readonly brick: string; readonly since: string }[];
+  /** What is wrong with the volfile, or with where it comes from. */
+  readonly troubles: readonly string[];
 }
 
 export async function statusReport(server: Server, version: string): Promise<StatusReport> {
@@ -121,6 +123,7 @@ export async function statusReport(server: Server, version: string): Promise<Sta
     clients: stages.flatMap(({ stage, clients }) => clients.map(client => ({ ...client, stage }))),
     volumes: mergeVolumes(stages.map(({ graph }) => graph)).map(volumeReport),
     hangs: server.hangs.map(({ brick, since }) => ({ brick, since: since.toISOString() })),
+    troubles: server.troubles(),
   };
 }
 
