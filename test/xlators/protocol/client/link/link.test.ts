@@ -2,7 +2,10 @@
 import t from 'tap';
 import { CALLBACKS } from '#protocols/gluster/callbacks.ts';
 import { CBK } from '#protocols/gluster/constants.ts';
+import { auth_glusterfs_parms_v3 } from '#protocols/gluster/credentials.ts';
 import { encode } from '#protocols/xdr/codec.ts';
+import { XdrReader } from '#protocols/xdr/stream.ts';
+import type { ClientOptions } from '#src/xlators/protocol/client/options.ts';
 import type { Remote } from '#src/xlators/protocol/client/remote.ts';
 import { frame } from '../../../../support/graph.ts';
 import { FakeBrick, refused, taken, VOLUME_ID } from '../../../../support/gluster/fake-brick.ts';
@@ -171,4 +174,21 @@ t.test('a brick that lets nothing happen after it took the connection', async t 
   const made = await oneBrick(t, PATH, at(brick, { 'ping-timeout': '100ms' }));
   await until(() => made.brick.trouble !== undefined);
   t.match(made.brick.trouble, /no sign of life for 100 ms/);
+});
+
+t.test('settings that change while the brick is used', async t => {
+  const brick = await FakeBrick.start(t);
+  const made = await connectedBrick(t, PATH, at(brick));
+  const { options } = made.brick as unknown as { options: ClientOptions };
+  made.brick.reconfigure({ where: 'v:1', options: { ...options, 'ping-timeout': 0.1, 'send-gids': false } })();
+  const groups: number[][] = [];
+  brick.onFop = ({ rest }) => {
+    const from = new XdrReader(rest);
+    from.uint32();
+    const body = from.opaque(400);
+    if (body.length > 0) groups.push(auth_glusterfs_parms_v3.decode(new XdrReader(body)).groups);
+  };
+  const user = { ...frame, identity: { uid: 1, gid: 1, groups: [2, 3] } };
+  await t.rejects(made.top.stat(user, made.root), { code: 'ENOTCONN', message: /no sign of life for 100 ms/ });
+  t.strictSame(groups, [[]]);
 });
