@@ -11,12 +11,14 @@ import { Serial } from '#src/serial.ts';
 import { BED, enterBed, HOST } from './support/bed.ts';
 import { NfsClient, NfsError, type Status } from './support/nfs-client.ts';
 import type { Address } from './support/rpc-line.ts';
-import { GlusterVolume } from './support/volume.ts';
+import { GlusterVolume, type Kind } from './support/volume.ts';
 
 enterBed(import.meta.filename);
 t.setTimeout(400_000);
 
 const MOVES = Number(process.env['HEAD_MOVES'] ?? 12);
+/** The kinds of volumes, of {@link KINDS}. */
+const WHICH = (process.env['HEAD_KINDS'] ?? 'replicate,distribute,disperse,sharded').split(',') as Kind[];
 const LOADS = 4;
 /** How many files a load keeps. */
 const FILES = 20;
@@ -74,6 +76,12 @@ async function writeDurably(client: NfsClient, file: Buffer, data: Buffer): Prom
   }
 }
 
+function assertSame(read: Buffer, data: Buffer, what: string): void {
+  if (read.equals(data)) return;
+  const at = read.findIndex((byte, i) => byte !== data[i]);
+  assert.fail(`${what}: ${read.length} bytes are read and ${data.length} were written; they differ from ${at} on`);
+}
+
 /** Makes a change that may have been made before a move, and is then sent again to a head that does not know of it. */
 async function unlessDone(client: NfsClient, repeated: Status, change: () => Promise<void>): Promise<void> {
   const { reconnects } = client.line;
@@ -105,7 +113,7 @@ class Load {
     this.#files.set(renamed, { handle, data });
     if (this.#files.size > FILES) await this.#forgetOne();
     const [oldest] = this.#files.values();
-    assert.ok((await this.#client.read(oldest!.handle)).equals(oldest!.data), 'a handle that the other head has made');
+    assertSame(await this.#client.read(oldest!.handle), oldest!.data, 'by a handle that the other head has made');
   }
 
   async #forgetOne(): Promise<void> {
@@ -117,7 +125,7 @@ class Load {
   /** Everything that was done is there, and nothing else. */
   async check(): Promise<void> {
     for (const [name, { handle, data }] of this.#files) {
-      assert.ok((await this.#client.read(handle)).equals(data), name);
+      assertSame(await this.#client.read(handle), data, name);
       assert.ok(
         (await this.#client.lookup(this.#dir, name)).equals(handle),
         `${name} has the same handle at each head`,
@@ -129,7 +137,7 @@ class Load {
   }
 }
 
-for (const kind of ['replicate', 'distribute'] as const) {
+for (const kind of WHICH) {
   t.test(`${kind}: an address moves ${MOVES} times under load`, async t => {
     const volume = await GlusterVolume.for(t, kind);
     const keyFile = join(BED, `${kind}.key`);

@@ -19,6 +19,8 @@ export class Base {
   iatt: Iatt | undefined;
   /** When it was learned, by {@link performance.now}; -Infinity: it no longer holds. */
   learnedAt = -Infinity;
+  /** When a brick last answered what the size was after a change that was made here. */
+  grewAt = -Infinity;
   /** The number of the last change of the size (see `Bases.mark`). */
   lastChange = 0;
   /** The changes of the size that are under way. */

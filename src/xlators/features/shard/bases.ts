@@ -85,6 +85,16 @@ export class Bases {
     return base.blockSize === 0 || base.learnedAt > performance.now() - BELIEVED_MS ? base : this.ask(frame, inode);
   }
 
+  /**
+   * Makes sure of the size before a file grows by what is missing to a new end: what another client has added would be
+   * added again. It may have been the same write, which an NFS client sends again to another server. The size is sure
+   * while it changes here, and for a while after.
+   */
+  async beSure(frame: Frame, base: Base): Promise<void> {
+    if (base.changes.size > 0 || base.grewAt > performance.now() - BELIEVED_MS) return;
+    await this.ask(frame, base.inode);
+  }
+
   /** Asks for the size. Calls that ask at the same time share the answer. */
   async ask(frame: Frame, inode: Inode): Promise<Base> {
     const base = this.#add({ gfid: inode.gfid, type: inode.type }, inode);
@@ -124,6 +134,7 @@ export class Bases {
       base.size = sum.bytes;
       base.sectors = sum.sectors;
       base.learnedAt = performance.now();
+      base.grewAt = base.learnedAt;
     } catch (error) {
       base.changes.delete(ended);
       base.lastChange = ++this.#changes;

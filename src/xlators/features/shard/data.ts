@@ -163,7 +163,9 @@ export class Data {
       if (span.block === 0) first = value;
       else this.#bases.touch(base, timeOf(frame, value.after));
     }
-    const grows = growsFrom === undefined || count === 0 ? 0 : Math.max(0, growsFrom + count - base.size);
+    const end = growsFrom === undefined || count === 0 ? 0 : growsFrom + count;
+    if (end > base.size) await this.#bases.beSure(frame, base);
+    const grows = Math.max(0, end - base.size);
     await this.#bases.resize(frame, base, grows, sectors);
     const failure = replies.find(reply => reply.status === 'rejected');
     if (failure !== undefined && count === 0) throw failure.reason;

@@ -289,6 +289,19 @@ t.test('what another client has changed is seen', async t => {
   t.equal((await top.lookup(frame, root, 'f')).iatt.size, 3 * BLOCK + 10);
 });
 
+t.test('a write that another client has made already does not make the file larger', async t => {
+  const { hand, top, store } = await client(t);
+  const other = await client(t, store);
+  const file = await hand.file('f');
+  const there = await other.hand.lookup(other.root, 'f');
+  // An NFS client sends a call again, to another server, when its answer did not come.
+  await top.writev(frame, file.fd, pattern(100), 0, Stable.UNSTABLE);
+  await other.top.writev(frame, there.fd, pattern(100), 0, Stable.UNSTABLE);
+  t.equal((await other.hand.stat(there)).size, 100);
+  const third = await client(t, store);
+  t.equal((await third.top.lookup(frame, third.root, 'f')).iatt.size, 100);
+});
+
 t.test('a file that was there before remains as it is', async t => {
   const { hand, top, root, brick } = await client(t);
   brick.tree.enter(brick.tree.root, 'old', brick.tree.add(1, 0o644));
