@@ -24,7 +24,8 @@ class Connecting extends ProtocolClient {
 export async function emptied(t: Test, text: string) {
   const registry = { ...TEST_XLATORS, 'protocol/client': async () => Connecting };
   const found = await volumeOf(t, text, { registry, foreign: FOREIGN_LAYERS });
-  await Promise.all(subtree(found.top).map(xlator => xlator instanceof Connecting && xlator.up.promise));
+  const connecting = subtree(found.top).filter(xlator => xlator instanceof Connecting);
+  await Promise.all(connecting.map(({ up }) => up.promise));
   await clear(new Hand(found), found.root);
   return found;
 }
