@@ -47,12 +47,16 @@ export class Attributes {
     const xdata = asked && asking(asked, []);
     const order = this.#volume.order(inode.gfid);
     const call: Call<AccessReply> = child => child.access(frame, inode, mask, xdata);
-    const [values, { xdata: _xdata, ...iatt }] = await Promise.all([
-      agreed(this.#volume, order, call, ({ granted }) => `${granted}`),
-      this.stat(frame, inode),
-    ]);
+    const values = await agreed(this.#volume, order, call, ({ granted }) => `${granted}`);
     const more = answered(values[0]!.value.xdata, asked);
-    return { granted: values[0]!.value.granted, iatt, ...(more && { xdata: more }) };
+    // A fragment's attributes tell no size, and the caller can do without any.
+    const isFile = inode.type === FileType.REG;
+    const iatts = values.flatMap(({ brick, value: { iatt } }) => (iatt && !isFile ? [{ brick, value: iatt }] : []));
+    return {
+      granted: values[0]!.value.granted,
+      ...(iatts.length > 0 && { iatt: mergedIatt(this.#volume, iatts, 0) }),
+      ...(more && { xdata: more }),
+    };
   }
 
   async readlink(frame: Frame, inode: Inode, asked?: Xdata): Promise<ReadlinkReply> {
