@@ -41,7 +41,7 @@ class Arbiter extends Xlator {
 
 const registry: Registry = { ...TEST_XLATORS, 'test/arbiter': async () => Arbiter };
 
-export function volfileOf(count: number, options = ''): string {
+function volfileOf(count: number, options = ''): string {
   const arbiter = options.includes('arbiter-count=1') ? count - 1 : -1;
   const brick = (i: number) =>
     i === arbiter
