@@ -179,8 +179,8 @@ export class Worker {
   async #list(dir: string): Promise<void> {
     const names = (await this.#client.list(this.dirs.get(dir)!)).map(({ name }) => name).sort();
     const expected = ['.', '..', ...this.entriesOf(dir)].sort();
-    const [listed, wanted] = [names.join(), expected.join()];
-    if (listed !== wanted) throw new Error(`${this.name}/${dir} lists ${listed}, expected ${wanted}`);
+    if (names.join() !== expected.join())
+      throw new Error(`${this.name}/${dir} lists ${names.join()}, expected ${expected.join()}`);
   }
 
   /** The names in a directory. */

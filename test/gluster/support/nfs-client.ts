@@ -23,9 +23,12 @@ export type Status = keyof typeof nfsstat3;
 /** A status of the server other than NFS3_OK. */
 export class NfsError extends Error {
   readonly status: Status;
-  constructor(procedure: string, status: Status) {
+  /** Whether the call was sent more than once. */
+  readonly again: boolean;
+  constructor(procedure: string, status: Status, again = false) {
     super(`${procedure}: ${status}`);
     this.status = status;
+    this.again = again;
   }
 }
 
@@ -50,7 +53,7 @@ const attributes = (attr: Partial<Pick<sattr3, 'mode' | 'uid' | 'gid' | 'size'>>
   ...attr,
 });
 
-async function replyOf<R>(line: RpcLine, call: Buffer, what: string, res: Codec<R>): Promise<R> {
+async function replyOf<R>(line: RpcLine, call: Buffer, what: string, res: Codec<R>) {
   const stop = new AbortController();
   const late = sleep(CALL_MAX_MS, undefined, { signal: stop.signal, ref: false }).then(
     () => Promise.reject(new Error(`${what}: no answer after ${CALL_MAX_MS} ms`)),
@@ -58,12 +61,12 @@ async function replyOf<R>(line: RpcLine, call: Buffer, what: string, res: Codec<
   );
   const answer = await Promise.race([line.call(call), late]);
   stop.abort();
-  const from = new XdrReader(answer);
+  const from = new XdrReader(answer.bytes);
   const { reply } = reply_header.decode(from);
   if (!('verf' in reply) || reply.data.stat !== accept_stat.SUCCESS) {
     throw new Error(`${what}: the server refused it: ${JSON.stringify(reply)}`);
   }
-  return res.decode(from);
+  return { result: res.decode(from), again: answer.again };
 }
 
 export class NfsClient {
@@ -71,6 +74,8 @@ export class NfsClient {
   root: Buffer = Buffer.alloc(0);
   /** How often the server said to try again later. */
   jukeboxes = 0;
+  /** How many calls had been done before they were sent again to a server that did not know of it. */
+  repeated = 0;
   readonly line: RpcLine;
 
   private constructor(line: RpcLine) {
@@ -94,7 +99,7 @@ export class NfsClient {
     const until = Date.now() + MOUNT_MAX_MS;
     for (;;) {
       const mnt = record(MOUNT_PROGRAM, MOUNT_V3, MOUNTPROC3.MNT, dirpath, path);
-      const answer = await replyOf(mountd, mnt, `MNT ${path}`, mountres3);
+      const { result: answer } = await replyOf(mountd, mnt, `MNT ${path}`, mountres3);
       if (answer.fhs_status === MNT3.OK) {
         client.root = Buffer.from(answer.fhandle);
         return client;
@@ -110,12 +115,26 @@ export class NfsClient {
     const what = named(NFSPROC3, proc);
     const until = Date.now() + CALL_MAX_MS;
     for (;;) {
-      const answer = await replyOf(this.line, nfsRecord(proc, args, value), what, res);
+      const { result: answer, again } = await replyOf(this.line, nfsRecord(proc, args, value), what, res);
       if (answer.status === nfsstat3.NFS3_OK) return answer as Extract<R, { status: 0 }>;
       const isJukebox = answer.status === nfsstat3.NFS3ERR_JUKEBOX;
-      if (!isJukebox || Date.now() > until) throw new NfsError(what, named(nfsstat3, answer.status) as Status);
+      if (!isJukebox || Date.now() > until) throw new NfsError(what, named(nfsstat3, answer.status) as Status, again);
       this.jukeboxes++;
       await sleep(JUKEBOX_MS);
+    }
+  }
+
+  /**
+   * Makes a call that is not idempotent. Replies to such calls are kept by one server and not by another head of the same
+   * volume: if the call was sent again, `status` says that it had been done before.
+   */
+  async #once<R>(call: Promise<R>, status: Status): Promise<R | undefined> {
+    try {
+      return await call;
+    } catch (error) {
+      if (!(error instanceof NfsError && error.again && error.status === status)) throw error;
+      this.repeated++;
+      return undefined;
     }
   }
 
@@ -152,14 +171,17 @@ export class NfsClient {
 
   async mkdir(dir: Buffer, name: string, mode = 0o755): Promise<Buffer> {
     const value = { where: { dir, name: latin1(name) }, attributes: attributes({ mode }) };
-    const answer = await this.call(NFSPROC3.MKDIR, names.MKDIR3args, value, names.MKDIR3res);
-    return answer.obj === undefined ? this.lookup(dir, name) : Buffer.from(answer.obj);
+    const answer = await this.#once(
+      this.call(NFSPROC3.MKDIR, names.MKDIR3args, value, names.MKDIR3res),
+      'NFS3ERR_EXIST',
+    );
+    return answer?.obj === undefined ? this.lookup(dir, name) : Buffer.from(answer.obj);
   }
 
   async symlink(dir: Buffer, name: string, target: string): Promise<void> {
     const symlink = { symlink_attributes: attributes({ mode: 0o777 }), symlink_data: latin1(target) };
     const value = { where: { dir, name: latin1(name) }, symlink };
-    await this.call(NFSPROC3.SYMLINK, names.SYMLINK3args, value, names.SYMLINK3res);
+    await this.#once(this.call(NFSPROC3.SYMLINK, names.SYMLINK3args, value, names.SYMLINK3res), 'NFS3ERR_EXIST');
   }
 
   async readlink(handle: Buffer): Promise<string> {
@@ -170,22 +192,22 @@ export class NfsClient {
 
   async link(handle: Buffer, dir: Buffer, name: string): Promise<void> {
     const value = { file: handle, link: { dir, name: latin1(name) } };
-    await this.call(NFSPROC3.LINK, names.LINK3args, value, names.LINK3res);
+    await this.#once(this.call(NFSPROC3.LINK, names.LINK3args, value, names.LINK3res), 'NFS3ERR_EXIST');
   }
 
   async remove(dir: Buffer, name: string): Promise<void> {
     const value = { object: { dir, name: latin1(name) } };
-    await this.call(NFSPROC3.REMOVE, names.REMOVE3args, value, names.REMOVE3res);
+    await this.#once(this.call(NFSPROC3.REMOVE, names.REMOVE3args, value, names.REMOVE3res), 'NFS3ERR_NOENT');
   }
 
   async rmdir(dir: Buffer, name: string): Promise<void> {
     const value = { object: { dir, name: latin1(name) } };
-    await this.call(NFSPROC3.RMDIR, names.RMDIR3args, value, names.RMDIR3res);
+    await this.#once(this.call(NFSPROC3.RMDIR, names.RMDIR3args, value, names.RMDIR3res), 'NFS3ERR_NOENT');
   }
 
   async rename(dir: Buffer, name: string, toDir: Buffer, toName: string): Promise<void> {
     const value = { from: { dir, name: latin1(name) }, to: { dir: toDir, name: latin1(toName) } };
-    await this.call(NFSPROC3.RENAME, names.RENAME3args, value, names.RENAME3res);
+    await this.#once(this.call(NFSPROC3.RENAME, names.RENAME3args, value, names.RENAME3res), 'NFS3ERR_NOENT');
   }
 
   /** Writes all of `data` and answers with the write verifier. */

@@ -8,9 +8,16 @@ export interface Address {
   readonly port: number;
 }
 
+export interface Reply {
+  readonly bytes: Buffer;
+  /** Whether the call was sent more than once: the server, or another one, may have done it before. */
+  readonly again: boolean;
+}
+
 interface Pending {
   readonly call: Buffer;
-  readonly resolve: (reply: Buffer) => void;
+  again: boolean;
+  readonly resolve: (reply: Reply) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -52,11 +59,11 @@ export class RpcLine {
   }
 
   /** Sends a call with its record mark, and returns the reply from its header on. */
-  call(call: Buffer): Promise<Buffer> {
+  call(call: Buffer): Promise<Reply> {
     const xid = xids++ >>> 0;
     call.writeUInt32BE(xid, 4);
     return new Promise((resolve, reject) => {
-      this.#pending.set(xid, { call, resolve, reject });
+      this.#pending.set(xid, { call, again: false, resolve, reject });
       this.#socket?.write(call);
     });
   }
@@ -66,7 +73,10 @@ export class RpcLine {
     const socket = connect(port, host);
     this.#socket = socket;
     socket.setNoDelay(true);
-    for (const { call } of this.#pending.values()) socket.write(call);
+    for (const pending of this.#pending.values()) {
+      pending.again = this.reconnects > 0;
+      socket.write(pending.call);
+    }
     const fragments: Buffer[] = [];
     let rest: Buffer = Buffer.alloc(0);
     socket.on('data', (chunk: Buffer) => {
@@ -93,7 +103,8 @@ export class RpcLine {
 
   #answer(reply: Buffer): void {
     const xid = reply.readUInt32BE(0);
-    this.#pending.get(xid)?.resolve(reply);
+    const pending = this.#pending.get(xid);
+    pending?.resolve({ bytes: reply, again: pending.again });
     this.#pending.delete(xid);
   }
 }
