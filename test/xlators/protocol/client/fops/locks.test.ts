@@ -85,12 +85,12 @@ t.test('refusals, and a lock on what is gone', async t => {
   await t.rejects(lk(remote, holder, inode.fd, 'set', write), { code: 'EAGAIN' });
 });
 
-t.test('an fd of another connection is refused before anything is sent', async t => {
-  const { remote, calls } = remoteOf({});
-  const closed = new Fd(inode, 0);
-  await t.rejects(finodelk(remote, holder, 'dom', closed, write, false), { code: 'EBADF' });
-  await t.rejects(fentrylk(remote, holder, 'dom', closed, 'a', 'write', false), { code: 'EBADF' });
-  t.strictSame(calls, []);
+t.test('an fd that was opened while the brick was down is an anonymous one there', async t => {
+  const { remote, calls } = remoteOf({ FINODELK: () => DONE, FENTRYLK: () => DONE });
+  const elsewhere = new Fd(inode, 0);
+  await finodelk(remote, holder, 'dom', elsewhere, write, false);
+  await fentrylk(remote, holder, 'dom', elsewhere, 'a', 'write', false);
+  t.match(calls, [{ args: { gfid, fd: -2 } }, { args: { gfid, fd: -2 } }]);
 });
 
 t.test('a lock that comes when it is not waited for any longer is given back', async t => {
