@@ -24,6 +24,8 @@ export interface New {
   readonly fill?: (node: Node) => void;
   /** Where the object has this gfid already, it gets a further name: so it is with mknod for a layer's own use. */
   readonly mayLink?: boolean;
+  /** Whether the fop checks the parent's layout, which is so with MKDIR and CREATE. */
+  readonly checksParent?: boolean;
 }
 
 /** Makes an object. Values in `xdata` become extended attributes of it. */
@@ -32,11 +34,12 @@ export function make(
   frame: Frame,
   parent: Inode,
   name: string,
-  { type, attr, mode, fill, mayLink = false }: New,
+  { type, attr, mode, fill, mayLink = false, checksParent = false }: New,
   xdata?: Xdata,
 ): Made {
   const directory = tree.directory(parent);
   const before = iattOf(directory);
+  if (!checksParent && xdata?.has(PREOP_KEY)) throw new Error('only MKDIR and CREATE check the layout of the parent');
   const checked = checkParent(directory, xdata);
   if (!checked) throw failed('EIO', before, undefined, new Map([[PREOP_FAILED, 1]]));
   const { gfid } = attr;

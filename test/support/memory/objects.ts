@@ -130,7 +130,14 @@ export abstract class Objects extends Xlator<typeof options> {
   }
 
   override async mkdir(frame: Frame, parent: Inode, name: string, attr: NewAttr, xdata?: Xdata): Promise<Made> {
-    return make(this.tree, frame, parent, name, { type: FileType.DIR, attr, mode: DEFAULT_MODES.dir }, xdata);
+    return make(
+      this.tree,
+      frame,
+      parent,
+      name,
+      { type: FileType.DIR, attr, mode: DEFAULT_MODES.dir, checksParent: true },
+      xdata,
+    );
   }
 
   override async symlink(
@@ -157,18 +164,25 @@ export abstract class Objects extends Xlator<typeof options> {
     const there = directory.entries.get(name)?.node;
     const made =
       there === undefined
-        ? this.#createNew(frame, parent, name, how, xdata)
+        ? this.#createNew(frame, parent, name, how, flags !== undefined, xdata)
         : this.#createExisting(frame, parent, there, how, flags);
     return flags === undefined ? made : { ...made, opened: this.#opened(flags, directory.entries.get(name)!.node) };
   }
 
-  #createNew(frame: Frame, parent: Inode, name: string, how: CreateHow, xdata?: Xdata): Made {
+  #createNew(frame: Frame, parent: Inode, name: string, how: CreateHow, checksParent: boolean, xdata?: Xdata): Made {
     const isExclusive = how.mode === 'exclusive';
     const attr: NewAttr = !isExclusive ? how.attr : how.gfid === undefined ? {} : { gfid: how.gfid };
     const fill = (node: Node) => {
       if (isExclusive) node.verifier = Buffer.from(how.verifier);
     };
-    return make(this.tree, frame, parent, name, { type: FileType.REG, attr, mode: DEFAULT_MODES.file, fill }, xdata);
+    return make(
+      this.tree,
+      frame,
+      parent,
+      name,
+      { type: FileType.REG, attr, mode: DEFAULT_MODES.file, fill, checksParent },
+      xdata,
+    );
   }
 
   #createExisting(frame: Frame, parent: Inode, node: Node, how: CreateHow, flags?: number): Made {

@@ -47,6 +47,8 @@ export class Core {
   generation = 0;
   /** The commit hash of the volume, see `keys.ts`; `undefined` as long as the root was not asked. */
   volumeCommit: number | undefined;
+  /** When it was asked for a lookup, of `performance.now()`. */
+  commitAsked = -Infinity;
   readonly #rooms: (Room | undefined)[];
   #roomsAsked = -Infinity;
 

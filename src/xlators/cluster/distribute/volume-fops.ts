@@ -53,7 +53,7 @@ export abstract class VolumeFops extends Cluster<typeof options> {
     device: Device,
     xdata?: Xdata,
   ): Promise<Made> {
-    return this.#make(frame, parent, name, xdata, attr.gfid, (child, xdata, gfid) =>
+    return this.#make(frame, parent, name, xdata, attr.gfid, false, (child, xdata, gfid) =>
       child.mknod(frame, parent, name, type, withGfid(attr, gfid), device, xdata),
     );
   }
@@ -66,7 +66,7 @@ export abstract class VolumeFops extends Cluster<typeof options> {
     attr: NewAttr,
     xdata?: Xdata,
   ): Promise<Made> {
-    return this.#make(frame, parent, name, xdata, attr.gfid, (child, xdata, gfid) =>
+    return this.#make(frame, parent, name, xdata, attr.gfid, false, (child, xdata, gfid) =>
       child.symlink(frame, parent, name, target, withGfid(attr, gfid), xdata),
     );
   }
@@ -79,11 +79,11 @@ export abstract class VolumeFops extends Cluster<typeof options> {
     flags?: number,
     xdata?: Xdata,
   ): Promise<Made> {
-    // Only if the name is new does it matter where it belongs.
+    // Only if the name is new does it matter where it belongs. Without flags it is MKNOD that protocol/client sends.
     const there = how.mode === 'guarded' ? undefined : await find(this.core, frame, parent, name).catch(notThere);
     const made =
       there === undefined
-        ? await this.#make(frame, parent, name, xdata, chosenOf(how), (child, xdata, gfid) =>
+        ? await this.#make(frame, parent, name, xdata, chosenOf(how), flags !== undefined, (child, xdata, gfid) =>
             child.create(frame, parent, name, howWithGfid(how, gfid), flags, xdata),
           )
         : await this.#openExisting(frame, parent, name, how, flags, xdata, there.at, there.found.iatt);
@@ -118,10 +118,11 @@ export abstract class VolumeFops extends Cluster<typeof options> {
     name: string,
     xdata: Xdata | undefined,
     chosen: Buffer | undefined,
+    isChecked: boolean,
     making: Making,
   ): Promise<Made> {
     if (parent.type !== FileType.DIR) return Promise.reject(new FsError('ENOTDIR'));
-    return makeNew(this.core, frame, parent, name, making, xdata, chosen);
+    return makeNew(this.core, frame, parent, name, making, xdata, chosen, isChecked);
   }
 
   override mkdir(frame: Frame, parent: Inode, name: string, attr: NewAttr, xdata?: Xdata): Promise<Made> {

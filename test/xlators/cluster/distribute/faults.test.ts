@@ -92,9 +92,45 @@ t.test('a layout that another client has written is learnt when a brick refuses 
   const value = (i: number) => new Map([['trusted.glusterfs.dht', old.encoded(i)!]]);
   await client.brick(0).children[0]!.setxattr(frame, d, value(1), 0);
   await client.brick(1).children[0]!.setxattr(frame, d, value(0), 0);
+  // Before that, the daemon has given the volume another commit hash.
+  for (const brick of client.bricks) {
+    const commit = new Map([['trusted.glusterfs.dht.commithash', Buffer.from('77\0')]]);
+    await brick.children[0]!.setxattr(frame, hand.root, commit, 0);
+  }
+  const [opened, dir, plain] = client.names('/d', 0, 'x', 3) as [string, string, string];
+  await top.create(frame, d, opened, { mode: 'guarded', attr: { mode: 0o600 } }, O_RDWR);
+  t.ok(client.contents(0)[`/d/${opened}`], 'it is where the new layout says');
+  await hand.dir(dir, d);
+  await hand.file(plain, 'text', d);
+  t.equal(await hand.content(await hand.lookup(d, plain)), 'text');
+  t.equal((await failure(top.lookup(frame, d, 'nothing'))).code, 'ENOENT');
+});
+
+t.test('a file that is made without a check while the layout changes is found where the new layout says', async t => {
+  const store = newStore();
+  const client = await Client.of(t, store);
+  const { hand } = client;
+  const { top, frame } = hand;
+  const d = await hand.dir('d');
   const name = client.name('/d', 0, 'x');
-  await hand.file(name, 'text', d);
-  t.ok(client.contents(0)[`/d/${name}`], 'it is where the new layout says');
+  for (const brick of client.bricks) {
+    const commit = new Map([['trusted.glusterfs.dht.commithash', Buffer.from('77\0')]]);
+    await brick.children[0]!.setxattr(frame, hand.root, commit, 0);
+  }
+  // The daemon changes the layout between what the client knows and what it makes.
+  const old = client.layout('/d');
+  const { happened, resume } = client.brick(0).fail({ fop: 'create', when: 'before', what: 'hang' });
+  const made = hand.file(name, 'text', d);
+  await happened;
+  const value = (i: number) => new Map([['trusted.glusterfs.dht', old.encoded(i)!]]);
+  await client.brick(0).children[0]!.setxattr(frame, d, value(1), 0);
+  await client.brick(1).children[0]!.setxattr(frame, d, value(0), 0);
+  resume();
+  await made;
+  t.match(client.contents(1)[`/d/${name}`], { mode: 0o1000 }, 'a linkto file tells where it is');
+  const other = await Client.of(t, store);
+  const seen = await other.hand.lookup(other.hand.root, 'd');
+  t.equal(await other.hand.content(await other.hand.lookup(seen, name)), 'text');
   t.equal((await failure(top.lookup(frame, d, 'nothing'))).code, 'ENOENT');
 });
 

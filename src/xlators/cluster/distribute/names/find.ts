@@ -7,14 +7,12 @@ import type { Inode } from '../../../../graph/inode.ts';
 import { answered, type Core, isDown, isGone } from '../core.ts';
 import { type Answer, askAll, type Directory, directoryFrom, notFound } from '../directories/copies.ts';
 import { healCopies } from '../directories/heal.ts';
-import { directoryOf, healed, refresh } from '../directories/refresh.ts';
+import { directoryOf, healed } from '../directories/refresh.ts';
+import { current, isSettled } from '../directories/settled.ts';
 import { asking, isLinkto, linktoOf } from '../keys.ts';
 import { foundAt, type KnownDir } from '../known.ts';
 import { judge } from './judge.ts';
 import { mend, needsMending } from './mend.ts';
-
-/** How long, in milliseconds, a layout is believed that says where a name would be if it existed. */
-const LAYOUT_TRUSTED = 100;
 
 /** What a name leads to. */
 export interface Hit {
@@ -86,30 +84,21 @@ async function findIn(search: Search, dir: KnownDir): Promise<Hit> {
     const code = errnoOf(error);
     if (code === 'ENOTCONN' || code === 'ENODATA' || code === 'ESTALE') return findAnywhere(search, hashed);
     if (code !== 'ENOENT') throw error;
-    if (performance.now() - dir.asked > LAYOUT_TRUSTED) {
-      const now = await refresh(core, frame, parent);
-      if (core.hashed(now.layout, name) !== hashed) return findIn(search, now);
-      return (await mayTrust(search, now)) ? missing(error) : findAnywhere(search, hashed, { error });
-    }
-    return (await mayTrust(search, dir)) ? missing(error) : findAnywhere(search, hashed, { error });
+    const now = await current(core, frame, parent, dir);
+    if (core.hashed(now.layout, name) !== hashed) return findIn(search, now);
+    if (mayTrust(search, now)) throw error;
+    return findAnywhere(search, hashed);
   }
   if (found.iatt.type === FileType.DIR) return directoryAt(search, hashed, new Map([[hashed, { found }]]));
   if (isLinkto(found.iatt, found.xdata)) return follow(search, hashed, found);
   return fileAt(search, found, hashed, hashed);
 }
 
-function missing(error: unknown): never {
-  throw error;
-}
-
 /** Whether a name that is not where it belongs does not exist. */
-async function mayTrust({ core, frame, how }: Search, { layout }: KnownDir): Promise<boolean> {
+function mayTrust({ core, how }: Search, dir: KnownDir): boolean {
   if (how.everywhere === true) return false;
-  if (!core.settings['lookup-optimize']) {
-    return ['off', 'no', 'false', 'disable', '0'].includes(core.settings['lookup-unhashed']);
-  }
-  if (core.volumeCommit === undefined) await refresh(core, frame, core.root);
-  return layout.commit === core.volumeCommit;
+  if (core.settings['lookup-optimize']) return isSettled(core, dir);
+  return ['off', 'no', 'false', 'disable', '0'].includes(core.settings['lookup-unhashed']);
 }
 
 function fileAt({ core, xdata }: Search, found: Found, at: number, hashed: number): Hit {
@@ -141,10 +130,14 @@ async function follow(search: Search, hashed: number, linkto: Found): Promise<Hi
 }
 
 /** Asks all children, and puts right what leads astray. */
-async function findAnywhere(search: Search, hashed: number, first?: Answer): Promise<Hit> {
+async function findAnywhere(search: Search, hashed: number, again = 2): Promise<Hit> {
   const { core, parent, name, how } = search;
-  const answers = await askAll(core, (_, child) => ask(search, child), first && new Map([[hashed, first]]));
+  const answers = await askAll(core, (_, child) => ask(search, child));
   const { verdict, repair } = judge(answers, hashed, name => core.childNamed(name));
+  // A file may have been moved between the answers of its old and its new place.
+  if (verdict.kind === 'nothing' && repair.stale.length > 0 && again > 0) {
+    return findAnywhere(search, hashed, again - 1);
+  }
   if (how.isLocked !== true && needsMending(repair)) await mend(core, search.frame, { parent, name, hashed });
   if (verdict.kind === 'nothing') {
     const isStale = answers.every(({ error }) => errnoOf(error) === 'ESTALE');

@@ -9,10 +9,11 @@ import { randomGfid } from '../gfid.ts';
 import { type Core, isDown } from '../core.ts';
 import type { Place } from '../directories/locks.ts';
 import { directoryOf, refresh } from '../directories/refresh.ts';
+import { current, isSettled } from '../directories/settled.ts';
 import { LAYOUT, PREOP_FAILED, PREOP_KEY } from '../keys.ts';
 import { type KnownDir, KnownFile, noting } from '../known.ts';
 import { find } from './find.ts';
-import { dropLinkto, makeLinkto } from './linkto.ts';
+import { dropLinkto, ensureLinkto, makeLinkto } from './linkto.ts';
 
 /** How often a layout may change under the hands of one call. */
 const TRIES = 5;
@@ -29,8 +30,10 @@ export async function homeOf(
   frame: Frame,
   parent: Inode,
   name: string,
+  isUnchecked = false,
 ): Promise<{ readonly dir: KnownDir; readonly hashed: number }> {
   let dir = await directoryOf(core, frame, parent);
+  if (isUnchecked) dir = await current(core, frame, parent, dir);
   let hashed = core.hashed(dir.layout, name);
   if (hashed < 0) {
     dir = await refresh(core, frame, parent);
@@ -65,7 +68,10 @@ export async function withLayout<R>(core: Core, frame: Frame, parent: Inode, att
   }
 }
 
-/** Makes a new object where its name belongs, or elsewhere if there is no room. */
+/**
+ * Makes a new object where its name belongs, or elsewhere if there is no room. A brick checks what it is told of the
+ * layout (`isChecked`) in CREATE and MKDIR only.
+ */
 export function makeNew(
   core: Core,
   frame: Frame,
@@ -74,21 +80,39 @@ export function makeNew(
   making: Making,
   xdata: Xdata | undefined,
   chosen: Buffer | undefined,
+  isChecked: boolean,
 ): Promise<Made> {
   return withLayout(core, frame, parent, async () => {
-    const { dir, hashed } = await homeOf(core, frame, parent, name);
+    const { dir, hashed } = await homeOf(core, frame, parent, name, !isChecked);
     const at = core.placeFor(frame, name, hashed);
     try {
       const make = () => {
-        if (at === hashed) return making(core.children[hashed]!, checking(dir, hashed, xdata), chosen);
+        if (at === hashed) {
+          const told = isChecked ? checking(dir, hashed, xdata) : xdata;
+          return making(core.children[hashed]!, told, chosen);
+        }
         const place = { parent, name, hashed };
         return makeElsewhere(core, frame, place, at, chosen, (child, gfid) => making(child, xdata, gfid));
       };
-      return shown(core, dir, at, await unlessStale(core, frame, parent, name, make));
+      const isSure = isChecked || isSettled(core, dir);
+      const made = await unlessStale(core, frame, parent, name, make);
+      if (!isSure) await pointFrom(core, frame, { parent, name, hashed }, at, made);
+      return shown(core, dir, at, made);
     } catch (error) {
       throw core.corrected(error, dir);
     }
   });
+}
+
+/**
+ * Where a layout may be about to change, and the brick has not been told to check it: if the new name belongs to another
+ * child by now, a linkto file there tells where it is.
+ */
+async function pointFrom(core: Core, frame: Frame, place: Place, at: number, { iatt }: Made): Promise<void> {
+  const { layout } = await refresh(core, frame, place.parent);
+  const hashed = core.hashed(layout, place.name);
+  if (hashed < 0 || hashed === at || hashed === place.hashed || !core.up[hashed]) return;
+  await ensureLinkto(core, frame, { ...place, hashed }, at, iatt);
 }
 
 /** If the name is taken, but only by what points nowhere, that is removed and the name made after all. */
