@@ -20,8 +20,10 @@ for (const kind of ['plain', 'distribute', 'replicate', 'disperse'] as const) {
     const { server } = await servedVolume(
       t,
       volume,
-      ...['--state-dir', join(BED, `state-${kind}`)],
-      ...['--xlator-option', `nfs-server.nfs3.${volume.name}.export-dir=/a/b`],
+      '--state-dir',
+      join(BED, `state-${kind}`),
+      '--xlator-option',
+      `nfs-server.nfs3.${volume.name}.export-dir=/a/b`,
     );
     const nfs = await NfsClient.mount(t, server, `/${volume.name}/a/b`);
     const c = await nfs.lookup(nfs.root, 'c');
