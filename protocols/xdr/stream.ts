@@ -119,8 +119,12 @@ export class XdrWriter {
 
   /** Writes the bytes that end a record, without length and padding. Long ones are not copied, as in {@link payload}. */
   tail(bytes: Buffer): void {
-    if (bytes.length > PAYLOAD_COPY_MAX) this.splices.push({ at: this.at, bytes });
-    else this.buf.set(bytes, this.reserve(bytes.length));
+    if (bytes.length > PAYLOAD_COPY_MAX) {
+      this.splices.push({ at: this.at, bytes });
+      return;
+    }
+    const at = this.reserve(bytes.length); // which may replace the buffer
+    this.buf.set(bytes, at);
   }
 
   /** Writes a string in which each character stands for one byte (latin1). */

@@ -15,6 +15,13 @@ t.test('a writer that grows keeps what was written', async t => {
   t.equal(from.left, 0);
 });
 
+t.test('the bytes that end a record fit into a writer that must grow for them', async t => {
+  const to = new XdrWriter(Buffer.alloc(8));
+  to.uint32(1);
+  to.tail(Buffer.from('the tail of a record'));
+  t.equal(to.toBuffer().toString('latin1', 4), 'the tail of a record');
+});
+
 t.test('the padding of a writer that is used again is zero', async t => {
   const to = new XdrWriter();
   to.bytes(Buffer.alloc(64, 0xff));
