@@ -168,6 +168,7 @@ export class DataChanges {
         locks: 1,
         single: !options['eager-lock'],
         creates: false,
+        undoes: false,
         durable: options['ensure-durability'],
       },
       this.#target(ownFrame(frame, newOwner()), inode),
@@ -189,6 +190,7 @@ export class DataChanges {
       mark: (child, { do: step, whom, dirty }) =>
         child.xattrop(frame, inode, 'add32', changelog.change('data', whom, step === 'pre-op' ? 1 : dirty)),
       sync: child => child.fsync(frame, inode.fd, false),
+      undo: () => Promise.resolve(),
     };
   }
 

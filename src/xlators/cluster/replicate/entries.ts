@@ -31,6 +31,9 @@ interface New {
   readonly type: FileType;
 }
 
+/** Takes the name away again from a child, with the frame of the layer. */
+type Undo = (child: Xlator, own: Frame) => Promise<unknown>;
+
 /** What of a new object must be healed where it is missing. */
 const kindsOf = (type: FileType): readonly Kind[] =>
   type === FileType.REG ? ['data', 'metadata'] : type === FileType.DIR ? ['data', 'metadata', 'entry'] : ['metadata'];
@@ -52,19 +55,27 @@ export class EntryChanges {
     frame: Frame,
     parent: Inode,
     name: string,
-    { type, attr }: { readonly type: FileType; readonly attr: Pick<NewAttr, 'gfid'> },
+    {
+      type,
+      attr,
+      isNew = true,
+    }: { readonly type: FileType; readonly attr: Pick<NewAttr, 'gfid'>; readonly isNew?: boolean },
     call: (child: Xlator, gfid: Buffer) => Promise<Made>,
   ): Promise<Made> {
     const gfid = attr.gfid ?? Buffer.from(randomUUID().replaceAll('-', ''), 'hex');
     // As in GlusterFS, a symbolic link is marked when it is healed.
     const made = type === FileType.LNK ? undefined : { gfid, type };
     const place = { inode: parent, name };
-    return this.#made(await this.#run(frame, [place], [place], child => call(child, gfid), made));
+    const undo: Undo = (child, own) =>
+      type === FileType.DIR ? child.rmdir(own, parent, name) : child.unlink(own, parent, name);
+    const how = isNew ? { made, undo } : { made };
+    return this.#made(await this.#run(frame, [place], [place], child => call(child, gfid), how));
   }
 
   async link(frame: Frame, parent: Inode, name: string, call: (child: Xlator) => Promise<Made>): Promise<Made> {
     const place = { inode: parent, name };
-    return this.#made(await this.#run(frame, [place], [place], call));
+    const undo: Undo = (child, own) => child.unlink(own, parent, name);
+    return this.#made(await this.#run(frame, [place], [place], call, { undo }));
   }
 
   /** Removes a name, of a directory perhaps: then no name may be made in it at the same time. */
@@ -103,7 +114,7 @@ export class EntryChanges {
     lockees: readonly Lockee[],
     places: readonly Place[],
     call: (child: Xlator) => Promise<R>,
-    made?: New,
+    { made, undo }: { readonly made?: New | undefined; readonly undo?: Undo } = {},
   ): Promise<Replies<R>> {
     const { children, isQuorum, arbiters } = this.#replicas;
     const locks = lockees.toSorted(inOrder);
@@ -115,13 +126,20 @@ export class EntryChanges {
       locks: locks.length,
       single: true,
       creates: made !== undefined,
+      undoes: undo !== undefined,
       durable: false,
     };
-    const target = this.#target(ownFrame(frame, newOwner()), locks, places, made);
+    const target = this.#target(ownFrame(frame, newOwner()), locks, places, made, undo);
     return new Runner(this.#replicas, setting, target, this.#then).do('durable', call);
   }
 
-  #target(frame: Frame, locks: readonly Lockee[], places: readonly Place[], made: New | undefined): Target {
+  #target(
+    frame: Frame,
+    locks: readonly Lockee[],
+    places: readonly Place[],
+    made: New | undefined,
+    undo: Undo | undefined,
+  ): Target {
     const domain = this.#replicas.name;
     let wasMarked = false;
     const lock = (child: Xlator, id: number, type: 'write' | 'unlock', wait: boolean) =>
@@ -137,6 +155,7 @@ export class EntryChanges {
         return this.#markParents(frame, child, places, call, isFirst);
       },
       sync: () => Promise.resolve(),
+      undo: child => Promise.resolve(undo?.(child, frame)),
     };
   }
 

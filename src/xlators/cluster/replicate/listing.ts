@@ -1,6 +1,6 @@
 import { FsError } from '../../../errno.ts';
 import type { DirList, Dirent } from '../../../graph/fops.ts';
-import { foldCookie, unfoldCookie } from '../../../graph/fops/cookies.ts';
+import { foldCookie, RecentCookies, unfoldCookie } from '../../../graph/fops/cookies.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import type { Inode } from '../../../graph/inode.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
@@ -9,6 +9,9 @@ import type { Known } from './known.ts';
 import type { Lookups } from './lookups.ts';
 import type { Reads } from './reads.ts';
 import type { Replicas } from './replicas.ts';
+
+/** For how many directories the ends of pages are remembered. */
+const DIRECTORIES_MAX = 256;
 
 type List = (child: Xlator, i: number, cookie: bigint) => Promise<DirList>;
 
@@ -20,6 +23,8 @@ export class Listing {
   readonly #replicas: Replicas;
   readonly #lookups: Lookups;
   readonly #reads: Reads;
+  /** Where pages ended, by the gfid of the directory: from a large position the cookie lacks some bits. */
+  readonly #recent = new Map<string, RecentCookies>();
 
   constructor(replicas: Replicas, lookups: Lookups, reads: Reads) {
     this.#replicas = replicas;
@@ -56,12 +61,23 @@ export class Listing {
     const call = async (at: number, position: bigint) => {
       const found = await list(children[at]!, at, position);
       const entries = found.entries.map(entry => ({ ...entry, cookie: foldCookie(entry.cookie, at, children.length) }));
+      const last = found.entries.at(-1);
+      if (last !== undefined) this.#recentOf(inode).remember(entries.at(-1)!.cookie, last.cookie);
       return { list: { ...found, entries }, at };
     };
     if (cookie === 0n) return this.#reads.read(frame, inode, 'data', (_, at) => call(at, 0n));
     const from = unfoldCookie(cookie, children.length);
     if (from === undefined) throw new FsError('EINVAL');
     await this.#reads.check(frame, inode, from.child);
-    return call(from.child, from.position);
+    return call(from.child, this.#recentOf(inode).positionOf(cookie) ?? from.position);
+  }
+
+  #recentOf({ gfid }: Inode): RecentCookies {
+    const key = gfid.toString('latin1');
+    const recent = this.#recent.get(key) ?? new RecentCookies();
+    this.#recent.delete(key);
+    this.#recent.set(key, recent);
+    if (this.#recent.size > DIRECTORIES_MAX) this.#recent.delete(this.#recent.keys().next().value!);
+    return recent;
   }
 }

@@ -43,7 +43,7 @@ export class MetadataChanges {
     const setting = { count: children.length, isQuorum, arbiters, locks: 1, durable: false } as const;
     return new Runner(
       this.#replicas,
-      { ...setting, kind: 'metadata', single: true, creates: false },
+      { ...setting, kind: 'metadata', single: true, creates: false, undoes: false },
       {
         gfid: inode.gfid,
         lock: (child, _id, wait) => child.inodelk(own, name, inode, { type: 'write', ...RANGE }, wait),
@@ -51,6 +51,7 @@ export class MetadataChanges {
         mark: (child, { do: step, whom, dirty }) =>
           child.xattrop(own, inode, 'add32', changelog.change('metadata', whom, step === 'pre-op' ? 1 : dirty)),
         sync: () => Promise.resolve(),
+        undo: () => Promise.resolve(),
       },
       this.#then,
     );

@@ -1,5 +1,6 @@
+import { FsError } from '../../../errno.ts';
 import type { GraphEvent } from '../../../graph/event.ts';
-import type { Flock, LockType, Opened } from '../../../graph/fops.ts';
+import { type Flock, type LockType, type Opened, RenameFlag } from '../../../graph/fops.ts';
 import { FileType } from '../../../graph/iatt.ts';
 import { subtree } from '../../../graph/subtree.ts';
 import type { Xlator, XlatorClass, XlatorSettings } from '../../../graph/xlator.ts';
@@ -107,7 +108,9 @@ export class Replicate extends ReplicateReads {
 
   override create(...[frame, parent, name, how, flags, xdata]: Args<'create'>) {
     const attr = how.mode === 'exclusive' ? how : how.attr;
-    return this.#entries.make(frame, parent, name, { type: FileType.REG, attr }, (child, gfid) => {
+    // If it may open a file that exists, it cannot be undone.
+    const made = { type: FileType.REG, attr, isNew: how.mode === 'guarded' };
+    return this.#entries.make(frame, parent, name, made, (child, gfid) => {
       const chosen = how.mode === 'exclusive' ? { ...how, gfid } : { ...how, attr: { ...how.attr, gfid } };
       return child.create(frame, parent, name, chosen, flags, xdata);
     });
@@ -128,6 +131,8 @@ export class Replicate extends ReplicateReads {
   }
 
   override rename(...[frame, from, fromName, to, toName, flags, xdata]: Args<'rename'>) {
+    // The protocol of the bricks has no exchange.
+    if (((flags ?? 0) & RenameFlag.EXCHANGE) !== 0) return Promise.reject(new FsError('EINVAL'));
     return this.#entries.rename(frame, { inode: from, name: fromName }, { inode: to, name: toName }, child =>
       child.rename(frame, from, fromName, to, toName, flags, xdata),
     );

@@ -19,11 +19,12 @@ const DATA: Setting = {
   locks: 1,
   single: false,
   creates: false,
+  undoes: false,
   durable: true,
 };
 const METADATA: Setting = { ...DATA, kind: 'metadata', single: true };
 const ENTRY: Setting = { ...DATA, kind: 'entry', single: true };
-const CREATE: Setting = { ...ENTRY, creates: true };
+const CREATE: Setting = { ...ENTRY, creates: true, undoes: true };
 const RENAME: Setting = { ...ENTRY, locks: 2 };
 const ARBITER: Setting = { ...DATA, arbiters: 0b100 };
 const PAIR: Setting = { ...DATA, count: 2, isQuorum: quorumOf(2, 'none') };
@@ -463,6 +464,18 @@ table(
 );
 
 table(
+  'a write is not done if all that have done it lacked something before',
+  DATA,
+  `
+  request#1 durable          =>
+  up 012                     => lock 012
+  lock 0 1 2                 => pre-op 012
+  pre-op 0:accuses-12 1 2    => fop#1 012
+  fop#1 0:EIO 1 2            => reply#1 ENOTCONN -; unlock 012
+`,
+);
+
+table(
   'a write is refused if the arbiter alone can be trusted',
   ARBITER,
   `
@@ -524,14 +537,41 @@ table(
 );
 
 table(
-  'names: no quorum made the name, so those that did are marked dirty',
-  CREATE,
+  'names: no quorum removed the name, so those that did are marked dirty',
+  ENTRY,
   `
   request#1 durable          =>
   up 012                     => lock 012
   lock 0 1 2                 => fop#1 012
   fop#1 0 1:ENOTCONN 2:ENOTCONN => reply#1 ENOTCONN -; post-op 0 dirty 1
   post-op 0                  => unlock 012
+`,
+);
+
+table(
+  'names: no quorum made the name: it is taken back, and a mark remains, since another child may have it',
+  CREATE,
+  `
+  request#1 durable          =>
+  up 012                     => lock 012
+  lock 0 1 2                 => fop#1 012
+  fop#1 0 1:ENOTCONN 2:ENOTCONN => undo 0
+  undo 0                     => reply#1 ENOTCONN -; post-op 0 dirty 1
+  post-op 0                  => unlock 012
+`,
+);
+
+table(
+  'names: one child has a name that another has not: what was made is taken back',
+  CREATE,
+  `
+  request#1 durable          =>
+  up 02                      => lock 02
+  lock 0 2                   => pre-op 02
+  pre-op 0 2                 => fop#1 02
+  fop#1 0 2:EEXIST           => undo 0
+  undo 0                     => reply#1 EEXIST -; post-op 02 dirty -1
+  post-op 0 2                => unlock 02
 `,
 );
 
@@ -571,6 +611,32 @@ table(
   fop#1 0 1 2:EEXIST         => new-entry 01 whom 2
   new-entry 0 1              => post-op 01 whom 2
   post-op 0 1                => reply#1 ok 01; unlock 012
+`,
+);
+
+table(
+  'names: a child that is blamed is asked after those that are not, and not if they refuse',
+  ENTRY,
+  `
+  request#1 durable          =>
+  up 02                      => lock 02
+  lock 0 2                   => pre-op 02
+  pre-op 0 2:accuses-0       => fop#1 2
+  fop#1 2:ENOENT             => reply#1 ENOENT -; post-op 02 dirty -1
+`,
+);
+
+table(
+  'names: a child that is blamed does what the others have done',
+  ENTRY,
+  `
+  request#1 durable          =>
+  up 02                      => lock 02
+  lock 0 2                   => pre-op 02
+  pre-op 0 2:accuses-0       => fop#1 2
+  fop#1 2                    => fop#1 0
+  fop#1 0                    => post-op 02 whom 1 dirty -1
+  post-op 0 2                => reply#1 ok 02; unlock 02
 `,
 );
 

@@ -15,6 +15,7 @@ export interface Target {
   /** Changes counters; answers with the sums. */
   mark(child: Xlator, call: Call): Promise<Xattrs>;
   sync(child: Xlator): Promise<unknown>;
+  undo(child: Xlator): Promise<unknown>;
 }
 
 /** What becomes of transactions, beyond their answers. */
@@ -136,6 +137,7 @@ export class Runner {
     } else if (call.do === 'lock' || call.do === 'wait') await this.#target.lock(child, call.id, call.do === 'wait');
     else if (call.do === 'unlock') await this.#target.unlock(child, call.id);
     else if (call.do === 'sync') await this.#target.sync(child);
+    else if (call.do === 'undo') await this.#target.undo(child);
     else return this.#replicas.changelog.accused(await this.#target.mark(child, call))[this.#kind];
     return 0;
   }

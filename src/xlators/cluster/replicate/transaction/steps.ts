@@ -18,6 +18,8 @@ export interface Setting {
   readonly single: boolean;
   /** Each fop makes an object, which must be marked on its own for the children that do not get it. */
   readonly creates: boolean;
+  /** What a child has done can be undone while the locks are held, since it made a name that was not there before. */
+  readonly undoes: boolean;
   /** Writes that are not durable are made so before the mark that they were under is taken away. */
   readonly durable: boolean;
 }
@@ -31,12 +33,13 @@ export type Effect = 'durable' | 'unsynced' | 'sync';
  * - `lock` takes a lock without waiting, `wait` waits for it, `unlock` gives it up.
  * - `pre-op` marks the object dirty.
  * - `fop` is the fop itself.
+ * - `undo` takes the fop back where it was done, since too few children have done it.
  * - `new-entry` marks a new object for the children in `whom`, which do not have it.
  * - `blame` records that the children in `whom` lack something.
  * - `sync` makes the writes durable.
  * - `post-op` takes the dirty mark away (`dirty` −1), or sets it where there was no pre-op (1), and blames.
  */
-export type Step = 'lock' | 'wait' | 'unlock' | 'pre-op' | 'fop' | 'new-entry' | 'blame' | 'sync' | 'post-op';
+export type Step = 'lock' | 'wait' | 'unlock' | 'pre-op' | 'fop' | 'undo' | 'new-entry' | 'blame' | 'sync' | 'post-op';
 
 export interface Call {
   readonly do: Step;
@@ -53,6 +56,8 @@ export interface Reply {
   readonly code: Errno | undefined;
   readonly from: Children;
 }
+
+export const replyTo = ({ id, code, from }: Omit<Reply, 'do'>): Reply => ({ do: 'reply', id, code, from });
 
 export type Action =
   | Call

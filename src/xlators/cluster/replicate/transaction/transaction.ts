@@ -4,39 +4,37 @@
  *
  *     lock → pre-op → fop … fop → post-op → unlock
  *
- * The promises that it keeps, whichever child fails at whichever point:
+ * Whichever child fails at whichever point:
  *
- * - A fop is answered as done only if a quorum of children has done it, and if a quorum has recorded which children
- *   have not. So any quorum that is asked later has a member that knows who may be trusted.
- * - A child is blamed only by children that are a quorum, or were one when they were asked to. Two minorities that
- *   blame each other would be a split brain.
- * - If no quorum agrees on what has become of a fop, no child is blamed, and the dirty marks stay: the self-heal daemon
- *   then makes the replicas equal, in one way or the other. The caller gets an error.
- * - A child that goes away in the middle keeps its dirty mark. It is blamed for that, although it may have done
- *   everything that it was asked: with a dirty mark and no blame, the self-heal daemon of GlusterFS takes the child
- *   with the most dirty marks for the source, and that child may have lost what it had not yet written to its disk.
+ * - A fop is answered as done only if a quorum of children has done it, and a quorum has recorded which have not. So any
+ *   quorum that is asked later has a member that knows which children can be trusted.
+ * - Children are blamed by a quorum only. Two minorities that blame each other would be a split brain.
+ * - If no quorum agrees on what has become of a fop, no child is blamed and the dirty marks stay: the self-heal daemon
+ *   makes the replicas equal in one way or the other. The caller gets an error.
+ * - A child that goes away in the middle keeps its dirty mark, and is blamed for that, although it may have done all: with
+ *   a dirty mark and no blame, GlusterFS's daemon takes the child with the most dirty marks for the source, and that
+ *   child may have lost what it had not yet written to its disk.
  */
 import type { Errno } from '../../../../errno.ts';
 import { allOf, type Children, countOf, has, only } from '../children.ts';
-import { Fan, type Request } from './fan.ts';
+import { type Asked, Fan, type Marking, type Request } from './fan.ts';
 import { Locking } from './locking.ts';
-import type { Action, Call, Effect, Event, Setting, Step } from './steps.ts';
+import { type Action, type Call, type Event, replyTo, type Setting, type Step } from './steps.ts';
 import { Standing } from './standing.ts';
-import { verdictOf } from './verdict.ts';
+import { type Answers, verdictOf } from './verdict.ts';
 
 type Phase = 'new' | 'locking' | 'pre-op' | 'open' | 'sync' | 'post-op' | 'unlock' | 'over';
 
 export class Transaction {
   readonly #setting: Setting;
-  readonly #all: Children;
   #phase: Phase = 'new';
-  #locking: Locking;
+  #locking = new Locking(0, 0);
   #unlocks = 0;
   readonly #standing: Standing;
-  /** The marks that are being made: in the phases `pre-op`, `sync` and `post-op`, and of `blame` and `new-entry`. */
-  #marking: { readonly step: Step; readonly fan: Fan; readonly whom: Children } | undefined;
+  #marking: Marking | undefined;
   #isNewMarked = false;
-  readonly #waiting: { readonly id: number; readonly effect: Effect }[] = [];
+  #undoing: Request | undefined;
+  readonly #waiting: Asked[] = [];
   readonly #requests = new Map<number, Request>();
   /** Fops that are answered once the failures have been recorded. */
   #parked: Request[] = [];
@@ -50,21 +48,14 @@ export class Transaction {
 
   constructor(setting: Setting) {
     this.#setting = setting;
-    this.#all = allOf(setting.count);
     this.#standing = new Standing(setting.isQuorum);
-    this.#locking = new Locking(setting.locks, 0);
     this.#isClosing = setting.single;
   }
 
   /** Whether it takes another fop. */
   get isOpen(): boolean {
     if (this.#isBroken || this.#isClosing) return this.#phase === 'new' && this.#waiting.length === 0;
-    return this.#phase === 'new' || this.#phase === 'locking' || this.#phase === 'pre-op' || this.#phase === 'open';
-  }
-
-  /** Whether nothing is to be done until the next fop, or until it is closed. */
-  get isIdle(): boolean {
-    return this.#phase === 'open' && this.#requests.size === 0 && this.#parked.length === 0;
+    return ['new', 'locking', 'pre-op', 'open'].includes(this.#phase);
   }
 
   get members(): Children {
@@ -73,11 +64,11 @@ export class Transaction {
 
   next(event: Event): readonly Action[] {
     this.#out = [];
-    if (event.is === 'start') this.#start(event.up);
+    if (event.is === 'answer') this.#answer(event);
     else if (event.is === 'request') this.#request(event);
+    else if (event.is === 'start') this.#start(event.up);
     else if (event.is === 'down') this.#down(event.child);
-    else if (event.is === 'close') this.#isClosing = true;
-    else this.#answer(event);
+    else this.#isClosing = true;
     while (this.#proceed());
     return this.#out;
   }
@@ -87,7 +78,7 @@ export class Transaction {
     this.#out.push({ do: step, on, id: 0, whom: 0, dirty: 0, ...more });
   }
 
-  #mark(step: 'pre-op' | 'sync' | 'post-op' | 'blame' | 'new-entry', on: Children, more: Partial<Call> = {}): void {
+  #mark(step: Step, on: Children, more: Partial<Call> = {}): void {
     if (step === 'pre-op' || step === 'sync' || step === 'post-op') this.#phase = step;
     this.#marking = { step, fan: new Fan(on), whom: more.whom ?? 0 };
     this.#call(step, on, more);
@@ -103,26 +94,27 @@ export class Transaction {
     for (let lock = 0; lock < this.#setting.locks; lock++) this.#call('lock', up, { id: lock });
   }
 
-  #request({ id, effect }: { readonly id: number; readonly effect: Effect }): void {
+  #request({ id, effect }: Asked): void {
     if (this.#phase !== 'open') {
       this.#waiting.push({ id, effect });
       return;
     }
-    const fan = new Fan(this.#standing.members);
-    this.#requests.set(id, { id, effect, fan, before: this.#unsynced, code: undefined, from: 0 });
-    this.#call('fop', this.#standing.members, { id });
+    const { members, accused } = this.#standing;
+    const later = this.#setting.kind === 'entry' ? members & accused : 0;
+    const fan = new Fan(members & ~later);
+    this.#requests.set(id, { id, effect, fan, later, before: this.#unsynced, code: undefined, from: 0 });
+    this.#call('fop', members & ~later, { id });
   }
 
   #answer({ to, id, child, error, accuses }: Event & { readonly is: 'answer' }): void {
     if (to === 'lock' || to === 'wait') {
-      const calls = this.#locking.answer(to, child, id, error);
-      for (const { step, on, lock } of calls) this.#call(step, on, { id: lock });
+      for (const { step, on, lock } of this.#locking.answer(to, child, id, error)) this.#call(step, on, { id: lock });
     } else if (to === 'unlock') {
       this.#unlocks--; // If it failed, the lock is gone with its connection.
     } else if (to === 'fop') {
       const request = this.#requests.get(id)!;
       request.fan.add(child, error);
-      if (request.fan.isDone) this.#done(request);
+      if (request.fan.isDone && !this.#goOn(request)) this.#done(request);
     } else {
       if (to === 'pre-op') this.#standing.accused |= accuses ?? 0;
       this.#marking!.fan.add(child, error);
@@ -130,11 +122,12 @@ export class Transaction {
   }
 
   /** Takes one more step, if all answers that it needs are there. Returns whether it has. */
-  #proceed(): boolean {
-    const phase = this.#phase;
+  #proceed(phase = this.#phase): boolean {
     if (phase === 'locking' && this.#locking.isDone) this.#locked();
-    else if (phase === 'unlock' && this.#unlocks === 0) this.#over();
-    else if (this.#marking?.fan.isDone) this.#marked(this.#marking);
+    else if (phase === 'unlock' && this.#unlocks === 0) {
+      this.#phase = 'over';
+      this.#out.push({ do: 'over' });
+    } else if (this.#marking?.fan.isDone) this.#marked(this.#marking);
     else if (phase === 'open' && this.#marking === undefined) return this.#whileOpen();
     else return false;
     return true;
@@ -144,17 +137,18 @@ export class Transaction {
     this.#standing.members = this.#locking.locked;
     if (!this.#standing.hasQuorum) {
       this.#giveUp(verdictOf(this.#locking.errors, this.#setting.isQuorum).code ?? 'ENOTCONN');
-    } else if (this.#setting.kind === 'data' || this.#standing.members !== this.#all)
+    } else if (this.#setting.kind === 'data' || this.#standing.members !== allOf(this.#setting.count))
       this.#mark('pre-op', this.#standing.members);
     else this.#phase = 'open';
   }
 
   /** All children that were to make a mark have answered. */
-  #marked({ step, fan, whom }: { readonly step: Step; readonly fan: Fan; readonly whom: Children }): void {
+  #marked({ step, fan, whom }: Marking): void {
     this.#marking = undefined;
     const ok = fan.answers.ok & (step === 'pre-op' || this.#setting.kind === 'data' ? this.#standing.members : ~0);
     const { code = 'ENOTCONN' } = verdictOf(fan.answers, this.#setting.isQuorum);
     if (step === 'pre-op') this.#afterPreOp(ok, code);
+    else if (step === 'undo') this.#undone(this.#undoing!.fan.answers, fan.answers.ok);
     else if (step !== 'new-entry') {
       this.#lose(fan.children & ~ok & this.#standing.members);
       if (step === 'sync' && !this.#isBroken) this.#synced = this.#unsynced;
@@ -162,8 +156,7 @@ export class Transaction {
       const isRecorded = this.#setting.isQuorum(ok);
       if (isRecorded) this.#standing.blamed |= whom;
       else this.#break();
-      if (!isRecorded) this.#answerParked(code);
-      else if (this.#standing.toBlame === 0) this.#answerParked();
+      if (!isRecorded || this.#standing.toBlame === 0) this.#answerParked(isRecorded ? undefined : code);
       if (step !== 'blame') this.#end();
     }
   }
@@ -215,12 +208,7 @@ export class Transaction {
 
   #unlock(): void {
     this.#phase = 'unlock';
-    for (const [lock, on] of this.#locking.held.entries()) if (on !== 0) this.#call('unlock', on, { id: lock });
-  }
-
-  #over(): void {
-    this.#phase = 'over';
-    this.#out.push({ do: 'over' });
+    for (const [id, on] of this.#locking.held.entries()) if (on !== 0) this.#call('unlock', on, { id });
   }
 
   /** The child takes its locks and its part in the transaction with it. */
@@ -241,9 +229,18 @@ export class Transaction {
   }
 
   #break(): void {
-    if (this.#isBroken) return;
+    if (!this.#isBroken && this.#unsynced > this.#synced) this.#out.push({ do: 'data-at-risk' });
     this.#isBroken = true;
-    if (this.#unsynced > this.#synced) this.#out.push({ do: 'data-at-risk' });
+  }
+
+  /** The children that can be trusted have answered. If they have done it, the others are asked for it too. */
+  #goOn(request: Request): boolean {
+    const { id, fan, later } = request;
+    if (later === 0 || fan.answers.ok === 0) return false;
+    request.later = 0;
+    fan.expect(later);
+    this.#call('fop', later, { id });
+    return true;
   }
 
   /** All children have answered a fop. */
@@ -251,20 +248,31 @@ export class Transaction {
     const { answers } = request.fan;
     this.#requests.delete(request.id);
     if (this.#setting.kind === 'data') answers.doubt(~this.#standing.members);
-    const { code, agreed, astray } = verdictOf(answers, this.#setting.isQuorum);
+    const { code, agreed, astray } = verdictOf(answers, this.#setting.isQuorum, this.#standing.accused);
     request.code = code;
     request.from = agreed;
     if (agreed === 0) {
-      this.#reply(request);
-      if (astray !== 0) this.#leaveDirty(answers.ok);
+      this.#undoing = request;
+      // If it stayed, a repetition could make another object of the same name on the other children.
+      if (this.#setting.undoes && answers.ok !== 0) this.#mark('undo', answers.ok);
+      else this.#undone(answers, 0);
       return;
     }
     this.#lose(astray & this.#standing.members);
-    if (code === undefined) this.#standing.lost |= this.#all & ~agreed;
+    if (code === undefined) this.#standing.lost |= allOf(this.#setting.count) & ~agreed;
     if (code === undefined && request.effect === 'unsynced') this.#unsynced++;
     if (code === undefined && request.effect === 'sync') this.#synced = Math.max(this.#synced, request.before);
-    if (this.#standing.toBlame === 0) this.#reply(request);
+    if (this.#standing.toBlame === 0) this.#out.push(replyTo(request));
     else this.#parked.push(request);
+  }
+
+  /** The fop was taken back from these children. If that is all, nothing was done by any. */
+  #undone({ ok, unknown, errors }: Answers, undone: Children): void {
+    const { id } = this.#undoing!;
+    const isUndone = undone === ok && unknown === 0;
+    const [code = 'ENOTCONN'] = isUndone ? errors.keys() : [];
+    this.#out.push(replyTo({ id, code, from: 0 }));
+    if (!isUndone) this.#leaveDirty(ok);
   }
 
   /** What has become of the fop is not known. Dirty marks say so; they are made now if there was no pre-op. */
@@ -276,17 +284,13 @@ export class Transaction {
 
   /** Answers the fops that were parked; with `code` if their failures could not be recorded. */
   #answerParked(code?: Errno): void {
-    for (const request of this.#parked.splice(0))
-      this.#reply(code === undefined ? request : { ...request, code, from: 0 });
-  }
-
-  #reply({ id, code, from }: Pick<Request, 'id' | 'code' | 'from'>): void {
-    this.#out.push({ do: 'reply', id, code, from });
+    for (const one of this.#parked.splice(0))
+      this.#out.push(replyTo(code === undefined ? one : { ...one, code, from: 0 }));
   }
 
   /** No fop is begun. What waits for the transaction fails. */
   #giveUp(code: Errno): void {
-    for (const { id } of this.#waiting.splice(0)) this.#reply({ id, code, from: 0 });
+    for (const { id } of this.#waiting.splice(0)) this.#out.push(replyTo({ id, code, from: 0 }));
     this.#isClosing = true;
     this.#isBroken = true;
     const marked = this.#standing.dirty & this.#standing.members;

@@ -40,12 +40,13 @@ export interface Verdict {
 }
 
 /**
- * A fop is done if a quorum has done it. It has failed if a quorum gives the same error, and then a child that has done it
+ * A fop is done if a quorum has done it, and among them a child that is not `accused`: if all of these lacked something
+ * before, and the others lacked this, no child could be the source of a heal. It has failed if a quorum gives the same error, and then a child that has done it
  * nevertheless is astray. Otherwise it is not known.
  */
-export function verdictOf({ ok, unknown, errors }: Answers, isQuorum: Quorum): Verdict {
+export function verdictOf({ ok, unknown, errors }: Answers, isQuorum: Quorum, accused: Children = 0): Verdict {
   const failed = [...errors.values()].reduce((all, children) => all | children, 0);
-  if (isQuorum(ok)) return { code: undefined, agreed: ok, astray: unknown | failed };
+  if (isQuorum(ok) && (ok & ~accused) !== 0) return { code: undefined, agreed: ok, astray: unknown | failed };
   for (const [code, children] of errors) {
     if (isQuorum(children)) return { code, agreed: children, astray: ok | unknown };
   }
