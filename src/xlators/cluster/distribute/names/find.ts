@@ -130,12 +130,13 @@ async function follow(search: Search, hashed: number, linkto: Found): Promise<Hi
 }
 
 /** Asks all children, and puts right what leads astray. */
-async function findAnywhere(search: Search, hashed: number, again = 2): Promise<Hit> {
+async function findAnywhere(search: Search, hashed: number, again = 1): Promise<Hit> {
   const { core, parent, name, how } = search;
   const answers = await askAll(core, (_, child) => ask(search, child));
   const { verdict, repair } = judge(answers, hashed, name => core.childNamed(name));
   // A file may have been moved between the answers of its old and its new place.
-  if (verdict.kind === 'nothing' && repair.stale.length > 0 && again > 0) {
+  const isAllUp = !answers.some(({ error }) => isDown(error));
+  if (verdict.kind === 'nothing' && isAllUp && again > 0) {
     return findAnywhere(search, hashed, again - 1);
   }
   if (how.isLocked !== true && needsMending(repair)) await mend(core, search.frame, { parent, name, hashed });
