@@ -19,6 +19,8 @@ export async function current(core: Core, frame: Frame, inode: Inode, dir: Known
 
 /**
  * Whether all names of a directory are where its layout says. A rebalance gives the volume another commit hash before it
- * changes any layout, and each directory the same one when all its files are where they belong.
+ * changes any layout, and each directory the same one when all its files are where they belong. While a subvolume is being
+ * emptied that is not relied on.
  */
-export const isSettled = ({ volumeCommit }: Core, { layout }: KnownDir): boolean => layout.commit === volumeCommit;
+export const isSettled = ({ volumeCommit, settings }: Core, { layout }: KnownDir): boolean =>
+  layout.commit === volumeCommit && settings['decommissioned-bricks'].length === 0;
