@@ -36,6 +36,12 @@ t.test('a sharded volume', async t => {
     return existsSync(shard) ? readdirSync(shard).filter(name => name !== '.remove_me') : [];
   };
 
+  await t.test('a small file on a volume without any block is read through FUSE', async t => {
+    const file = await client.create(root, 'first');
+    await client.write(file, Buffer.from('text'));
+    t.equal(readFileSync(join(await volume.mount(t), 'first'), 'utf8'), 'text');
+  });
+
   await t.test('what is written through NFS is read through FUSE', async t => {
     const data = randomBytes(3 * BLOCK + 12_345);
     const file = await client.create(root, 'nfs');

@@ -20,7 +20,10 @@ function wrongIn(dir: string, workers: readonly Worker[]): string[] {
     for (const [name, { data, mode }] of worker.files) {
       const path = join(home, name);
       const there = readFileSync(path);
-      if (!there.equals(data)) wrong.push(`${path}: ${there.length} bytes, expected ${data.length} others`);
+      if (!there.equals(data))
+        wrong.push(
+          `${path}: ${there.length} bytes, expected ${data.length}; they differ at ${there.findIndex((byte, i) => byte !== data[i])}`,
+        );
       if ((lstatSync(path).mode & 0o7777) !== mode) wrong.push(`${path}: mode ${lstatSync(path).mode.toString(8)}`);
     }
     for (const [name, target] of worker.links) {

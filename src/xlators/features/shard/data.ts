@@ -8,7 +8,7 @@ import type { Xlator } from '../../../graph/xlator.ts';
 import { type Base, laterOf, shown } from './base.ts';
 import type { Bases } from './bases.ts';
 import { asRoot, type Blocks } from './blocks.ts';
-import { SECTOR, type Span, spansOf } from './layout.ts';
+import { SECTOR, SHARD_DIR, type Span, spansOf } from './layout.ts';
 
 /** A brick then takes the attributes before and after the write in one step with it. */
 const ATOMIC = ['glusterfs.write-update-atomic', 4] as const;
@@ -135,6 +135,8 @@ export class Data {
     { growsFrom, makes = true }: { readonly growsFrom?: number; readonly makes?: boolean },
   ) {
     const before = base.iatt && shown(base, base.iatt);
+    // GlusterFS's client reads nothing but zeros from a volume that has no such directory.
+    if (makes) await this.#blocks.makeDirectory(frame, SHARD_DIR);
     const replies = await Promise.allSettled(
       spans.map(span => {
         if (span.block === 0) return change(frame, fd, span);
