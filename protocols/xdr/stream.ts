@@ -287,9 +287,7 @@ export class XdrReader {
 
   /** Reads all bytes that are left, as a view. */
   tail(): Buffer {
-    const at = this.#at;
-    this.#at = this.#end;
-    return this.#buf.subarray(at, this.#end);
+    return this.#buf.subarray(this.take(this.left), this.#end);
   }
 
   /** Goes past `count` bytes and returns where they begin. */
