@@ -21,9 +21,23 @@ export interface Fetched {
   readonly stopped: boolean;
 }
 
+/**
+ * The types of the layers that make up a volume for its clients. glusterd is another machine, which may be anyone's: no
+ * text of it names a directory or a module of this machine, or serves something itself.
+ */
+const LAYERS_OF_VOLUMES = /^(?:protocol\/client|meta|(?:cluster|debug|features|performance)\/[\w-]+)$/;
+
+/** @throws {VolfileError} glusterd names a layer that does not belong into a volume */
+function requireLayerOfVolume({ type, typeWhere }: Stanza): void {
+  if (LAYERS_OF_VOLUMES.test(type)) return;
+  throw VolfileError.expected(typeWhere, 'a layer that a volume of GlusterFS has for its clients', shown(type));
+}
+
 /** The layers that stand for one `glusterd/volume`. @throws {VolfileError} */
 export function expandVolume(stanza: Stanza, volume: string, { text, host }: Fetched): Stanza[] {
-  const layers = parseVolfile(text, `glusterd:${volume}`).map(layer => withRemoteHost(layer, host));
+  const written = parseVolfile(text, `glusterd:${volume}`);
+  written.forEach(requireLayerOfVolume);
+  const layers = written.map(layer => withRemoteHost(layer, host));
   const twin = layers.slice(0, -1).find(({ name }) => name === stanza.name);
   if (twin !== undefined) {
     const found = `${shown(stanza.name)}, which a layer of volume ${shown(volume)} is called (${twin.where})`;

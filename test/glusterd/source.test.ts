@@ -103,6 +103,19 @@ t.test('what a stanza must be', async t => {
   );
 });
 
+t.test('glusterd cannot name what is on this machine', async t => {
+  const types = ['file:./evil.ts', 'file:/tmp/evil.ts', 'storage/posix', 'nfs/server', 'glusterd/volume', 'debug/../x'];
+  for (const type of [...types, 'protocol/server', 'mount/fuse']) {
+    const spec = `volume below\n type "${type}"\n option directory /etc\nend-volume\n${captured('rep3.fuse.vol')}`;
+    const { address } = await fakeWith(t, { rep3: spec });
+    await t.rejects(
+      read(t, wanted('rep3', address, 'volume-id rep3') + nfs('rep3')),
+      { name: 'VolfileError', where: 'glusterd:rep3:2', message: /expected a layer that a volume of GlusterFS has/ },
+      type,
+    );
+  }
+});
+
 t.test("an error in glusterd's volfile names the volume and the line", async t => {
   const { address } = await fakeWith(t, { data: 'volume a\n type\nend-volume' });
   await t.rejects(read(t, wanted('data', address, 'volume-id data')), {
