@@ -46,6 +46,10 @@ async function ask(server: GlusterdAddress, brick: string, options: PortOfBrickO
     if (op_ret < 0 || port === 0) return undefined;
     if (port < 1 || port > 65_535) throw new RpcError('BAD_REPLY', `${serverText(server)}: a brick at port ${port}`);
     return port;
+  } catch (error) {
+    // The machine may be gone without having ended the connection. Whoever waits for an answer still does.
+    if (error instanceof RpcError && error.code === 'TIMED_OUT') connection.forget();
+    throw error;
   } finally {
     connection.release();
   }
@@ -79,16 +83,16 @@ class Connection {
       ...(tls !== undefined && { tls }),
       ...(family !== undefined && { family }),
       onCall: () => {}, // nothing that glusterd tells its clients is about the ports of bricks
-      onEnd: () => this.#forget(),
+      onEnd: () => this.forget(),
     });
-    this.client.catch(() => this.#forget());
+    this.client.catch(() => this.forget());
     Connection.#all.set(key, this);
   }
 
   release(): void {
     if (--this.#users > 0) return;
     this.#idle = setTimeout(() => {
-      this.#forget();
+      this.forget();
       void this.client.then(
         client => client.close(),
         () => {},
@@ -96,7 +100,8 @@ class Connection {
     }, IDLE_MS).unref();
   }
 
-  #forget(): void {
+  /** Lets those who ask from now on make another connection. */
+  forget(): void {
     if (Connection.#all.get(this.#key) === this) Connection.#all.delete(this.#key);
   }
 }

@@ -39,3 +39,18 @@ t.test('an answer that nobody wants any more', async t => {
   await t.rejects(asked, { code: 'ABORTED' });
   await t.rejects(portOfBrick(servers, '/b', { timeoutMs: 50 }), { code: 'TIMED_OUT' });
 });
+
+t.test('a server that was silent is asked over another connection', async t => {
+  const fake = await FakeGlusterd.start(t);
+  fake.garbage = Buffer.alloc(0); // never answers
+  fake.bricks.set('/b', 5);
+  const servers = [parseServer(fake.address)!];
+  const patient = portOfBrick(servers, '/b', options); // keeps the connection in use
+  patient.catch(() => {});
+  await t.rejects(portOfBrick(servers, '/b', { timeoutMs: 50 }), { code: 'TIMED_OUT' });
+  fake.garbage = undefined;
+  t.equal(await portOfBrick(servers, '/b', options), 5);
+  t.equal(fake.connections, 2, 'the machine may be gone without having ended the connection');
+  await fake.stop();
+  await t.rejects(patient, { code: 'CLOSED' }, 'whoever waits still does');
+});
