@@ -2,7 +2,7 @@ import type { FopReport, StatusReport, VolumeReport } from '../../server/control
 import { command } from './command.ts';
 import { ask, WHICH_OPTIONS } from '../control-client.ts';
 import { EXIT } from '../failure.ts';
-import { bytes, duration, table } from '../table.ts';
+import { bytes, duration, printable, table } from '../table.ts';
 
 export const status = command({
   options: WHICH_OPTIONS,
@@ -46,7 +46,7 @@ export function statusText(status: StatusReport): string {
       ({ brick, since }) =>
         `the file system of ${brick} has not answered since ${since}: its clients are told to try again later\n`,
     ),
-    ...status.troubles.map(trouble => `${trouble}\n`),
+    ...status.troubles.map(trouble => `${printable(trouble)}\n`),
     status.clients.length === 0
       ? 'no client is connected\n'
       : table(
@@ -64,7 +64,7 @@ function volumeText({ name, up, troubles, inodes, io }: VolumeReport): string {
     const sums = `${xlator}: ${bytes(bytesRead)} read, ${bytes(bytesWritten)} written\n`;
     return fops.length === 0 ? sums : sums + fopTable(fops);
   });
-  return [head, ...troubles.map(trouble => `${trouble}\n`), ...counters].join('');
+  return [head, ...troubles.map(trouble => `${printable(trouble)}\n`), ...counters].join('');
 }
 
 function fopTable(fops: readonly FopReport[]): string {

@@ -98,7 +98,10 @@ export class Link {
         break;
       case 'wait':
         this.#drop();
-        this.#timer = setTimeout(() => this.#feed({ kind: 'time' }), action.ms).unref();
+        this.#timeAfter(action.ms);
+        break;
+      case 'settle':
+        this.#timeAfter(action.ms);
         break;
       case 'up':
         up(this.#client!, action.restarted);
@@ -110,6 +113,10 @@ export class Link {
         log[action.level]({ brick: `${this.#config.host}:${this.#config.subvolume}` }, `${name}: ${action.text}`);
         break;
     }
+  }
+
+  #timeAfter(ms: number): void {
+    this.#timer = setTimeout(() => this.#feed({ kind: 'time' }), ms).unref();
   }
 
   /** Feeds what comes of `doing`, unless the attempt has been given up meanwhile. */

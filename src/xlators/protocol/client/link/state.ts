@@ -22,7 +22,7 @@ export type Phase =
 
 export interface LinkState {
   readonly phase: Phase;
-  /** Attempts that have failed since the brick was last up. */
+  /** Attempts that have failed since the brick was last up for a while. */
   readonly failures: number;
   /** Where the brick last was. */
   readonly port: number | undefined;
@@ -53,13 +53,15 @@ export type LinkEvent =
   | { readonly kind: 'introduced'; readonly answer: Introduction }
   /** The brick says of itself that its storage works again, or has failed (GlusterFS's CHILD_UP and CHILD_DOWN). */
   | { readonly kind: 'storage-up' | 'storage-down' }
-  /** The time of a `wait` is over. */
+  /** The time of a `wait` or `settle` is over. */
   | { readonly kind: 'time' };
 
 export type LinkAction =
   | { readonly do: 'ask-port' | 'introduce' | 'restore' | 'disconnect' }
   | { readonly do: 'connect'; readonly port: number }
   | { readonly do: 'wait'; readonly ms: number }
+  /** The connection counts as one that works when it has lasted so long. */
+  | { readonly do: 'settle'; readonly ms: number }
   /** Calls may be made. `restarted`: the brick may have lost what it had not synced. */
   | { readonly do: 'up'; readonly restarted: boolean }
   | { readonly do: 'down' }
@@ -81,6 +83,8 @@ export const OFF: LinkState = {
 const RETRY_MS = [100, 500, 1000, 2000, 3000] as const;
 /** How long to wait where only an administrator can help. */
 const REFUSED_MS = 30_000;
+/** A brick that comes and goes faster is waited for longer each time, as one that does not come. */
+const SETTLED_MS = 10_000;
 
 /** `fixedPort` is the port of a brick that glusterd is not asked for. */
 export function next(state: LinkState, event: LinkEvent, fixedPort?: number): Step {
@@ -92,6 +96,7 @@ export function next(state: LinkState, event: LinkEvent, fixedPort?: number): St
       // Nothing is told: another graph serves by then, and nothing is lost.
       return [{ ...state, phase: 'off' }, phase === 'off' ? [] : [{ do: 'disconnect' }]];
     case 'time':
+      if (phase === 'up') return [{ ...state, failures: 0 }, []];
       return phase === 'waiting' ? attempt(state, fixedPort) : [state, []];
     case 'port':
       if (phase !== 'asking') return [state, []];
@@ -153,13 +158,14 @@ function introduced(state: LinkState, answer: Introduction): Step {
 }
 
 function isUp(state: LinkState): Step {
-  const { restarted, trouble } = state;
+  const { restarted, trouble, failures } = state;
   const text = trouble === undefined ? 'the brick is connected' : 'the brick is connected again';
   return [
-    { ...state, phase: 'up', failures: 0, restarted: false, trouble: undefined },
+    { ...state, phase: 'up', restarted: false, trouble: undefined },
     [
       { do: 'log', level: 'info', text },
       { do: 'up', restarted },
+      ...(failures > 0 ? [{ do: 'settle', ms: SETTLED_MS } as const] : []),
     ],
   ];
 }

@@ -36,7 +36,7 @@ function eventOf(words: string): LinkEvent {
 
 function actionText(action: LinkAction): string {
   if (action.do === 'connect') return `connect ${action.port}`;
-  if (action.do === 'wait') return `wait ${action.ms}`;
+  if (action.do === 'wait' || action.do === 'settle') return `${action.do} ${action.ms}`;
   if (action.do === 'up') return action.restarted ? 'up restarted' : 'up';
   return action.do === 'log' ? `${action.level}: ${action.text}` : action.do;
 }
@@ -80,11 +80,24 @@ t.test('a brick that is lost and comes back at another port', async t => {
     port 49153      -> connect 49153
     connected       -> introduce
     introduced process=B -> restore
-    restored        -> info: the brick is connected again, up restarted
+    restored        -> info: the brick is connected again, up restarted, settle 10000
+    time            ->
   `,
     UP,
   );
-  t.match(state, { failures: 0, trouble: undefined, restarted: false, process: 'B' });
+  t.match(state, { phase: 'up', failures: 0, trouble: undefined, restarted: false, process: 'B' });
+});
+
+t.test('a brick that comes and goes is waited for longer each time', async t => {
+  const comes = (ms: number) => `lost x      -> down, warn: x, wait ${ms}
+    time        -> ask-port
+    port 49152  -> connect 49152
+    connected   -> introduce
+    introduced  -> restore
+    restored    -> info: the brick is connected again, up, settle 10000`;
+  const state = run([100, 500, 1000, 2000, 3000, 3000].map(comes).join('\n'), UP);
+  t.equal(state.failures, 6);
+  run(`time ->\n${comes(100)}`, state);
 });
 
 t.test('the time between attempts grows to three seconds', async t => {
@@ -120,7 +133,7 @@ t.test('the network was lost and not the brick: nothing is lost', async () => {
     port 49152  -> connect 49152
     connected   -> introduce
     introduced  -> restore
-    restored    -> info: the brick is connected again, up
+    restored    -> info: the brick is connected again, up, settle 10000
   `,
     UP,
   );
@@ -139,7 +152,7 @@ t.test('a brick that was restarted, and is lost again before it is up: it is sti
     port 49153  -> connect 49153
     connected   -> introduce
     introduced process=B -> restore
-    restored    -> info: the brick is connected again, up restarted
+    restored    -> info: the brick is connected again, up restarted, settle 10000
   `,
     UP,
   );
