@@ -10,6 +10,7 @@ import { iattOf } from '../iatt.ts';
 import type { Remote } from '../remote.ts';
 import { requireDone } from '../replies.ts';
 import { known, withXdata } from './answers.ts';
+import { isName } from './name-checks.ts';
 
 /**
  * How a brick counts an entry with a name of usual length: by the bytes that it takes in its memory. It answers as many
@@ -18,6 +19,8 @@ import { known, withXdata } from './answers.ts';
 const BRICK_ENTRY_BYTES = 228;
 const BRICK_BYTES_MAX = 128 * 1024;
 const NAME_BYTES_USUAL = 16;
+/** How much of a name that is none goes into a message. */
+const SHOWN_MAX = 60;
 
 /** How many bytes a brick is asked for, so that a listing of `size` bytes is filled and few entries are left over. */
 function brickBytes(size: number, hasIatt: boolean): number {
@@ -80,9 +83,15 @@ async function list(
   requireDone(own, 'stat');
   const iatt = known(remote, own.stat, 'stat');
   const entries = listed.reply.map(entry => direntOf(entry, withIatt, remote.fsid));
-  const beyond = entries.find(entry => entry.cookie > COOKIE_MAX);
-  if (beyond)
-    throw new FsError('EREMOTEIO', `EREMOTEIO: ${remote.name} answers readdirp with the cookie ${beyond.cookie}`);
+  const last = entries.at(-1);
+  const wrong =
+    entries.find(entry => entry.cookie > COOKIE_MAX || !isName(entry.name)) ??
+    // Whoever goes on from there would never come to an end.
+    (last?.cookie === cookie && listed.op_errno !== ERRNO.ENOENT ? last : undefined);
+  if (wrong !== undefined) {
+    const entry = `${JSON.stringify(wrong.name.slice(0, SHOWN_MAX))} with the cookie ${wrong.cookie}`;
+    throw new FsError('EREMOTEIO', `EREMOTEIO: ${remote.name} answers readdirp with ${entry}`);
+  }
   const fit = fitting(entries, size);
   const eof = fit === entries.length && (entries.length === 0 || listed.op_errno === ERRNO.ENOENT);
   entries.length = fit;

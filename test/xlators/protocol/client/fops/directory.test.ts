@@ -90,6 +90,12 @@ t.test('refusals and what no brick should answer', async t => {
   await t.rejects(listing({ ...refused(2), reply: [] }), { code: 'ESTALE' });
   await t.rejects(listing({ ...refused(13), reply: [] }), { code: 'EACCES' });
   await t.rejects(listing(wrong), { code: 'EREMOTEIO', message: /cookie/ });
+  for (const name of ['', 'a/b', '/', 'a\0', 'x'.repeat(256)]) {
+    const reply = [entry('a', 1n), entry(name, 2n), entry('c', 3n)];
+    await t.rejects(listing({ ...wrong, reply }), { code: 'EREMOTEIO' }, 'no name that a directory can have');
+  }
+  await t.rejects(listing({ ...wrong, reply: [entry('a', 0n)] }), { code: 'EREMOTEIO' }, 'where the listing went on');
+  t.match(await listing({ ...wrong, op_errno: 2, reply: [entry('a', 0n)] }), { eof: true });
   await t.rejects(listing({ ...wrong, reply: [] }, zero), { code: 'EREMOTEIO' });
   const { remote, calls } = remoteOf({});
   await t.rejects(readdirp(remote, { ...frame, narrowCookies: true }, inode.fd, 4096, 0n), { code: 'EOVERFLOW' });
