@@ -22,7 +22,7 @@ export interface Fetched {
 }
 
 /**
- * The types of the layers that make up a volume for its clients. glusterd is another machine, which may be anyone's: no
+ * The types of the layers that make up a volume for its clients. glusterd is another machine, which need not be trusted here: no
  * text of it names a directory or a module of this machine, or serves something itself.
  */
 const LAYERS_OF_VOLUMES = /^(?:protocol\/client|meta|(?:cluster|debug|features|performance)\/[\w-]+)$/;

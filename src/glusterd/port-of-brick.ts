@@ -47,7 +47,7 @@ async function ask(server: GlusterdAddress, brick: string, options: PortOfBrickO
     if (port < 1 || port > 65_535) throw new RpcError('BAD_REPLY', `${serverText(server)}: a brick at port ${port}`);
     return port;
   } catch (error) {
-    // The machine may be gone without having ended the connection. Whoever waits for an answer still does.
+    // The machine may be gone without having ended the connection. Those that wait for an answer still do.
     if (error instanceof RpcError && error.code === 'TIMED_OUT') connection.forget();
     throw error;
   } finally {

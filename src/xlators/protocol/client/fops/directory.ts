@@ -86,7 +86,7 @@ async function list(
   const last = entries.at(-1);
   const wrong =
     entries.find(entry => entry.cookie > COOKIE_MAX || !isName(entry.name)) ??
-    // Whoever goes on from there would never come to an end.
+    // A listing that goes on from there would never come to an end.
     (last?.cookie === cookie && listed.op_errno !== ERRNO.ENOENT ? last : undefined);
   if (wrong !== undefined) {
     const entry = `${JSON.stringify(wrong.name.slice(0, SHOWN_MAX))} with the cookie ${wrong.cookie}`;
