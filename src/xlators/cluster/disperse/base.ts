@@ -7,7 +7,7 @@ import type { DumpValues, Xlator, XlatorClass, XlatorConfig } from '../../../gra
 import { VolfileError } from '../../../volfile/volfile-error.ts';
 import { Cluster } from '../cluster.ts';
 import { Attributes } from './attributes.ts';
-import { brick, countOf } from './bricks.ts';
+import { brick, countOf, indexes } from './bricks.ts';
 import { Data } from './data/data.ts';
 import { Finder } from './find.ts';
 import { Locks } from './lock/locks.ts';
@@ -54,7 +54,17 @@ export abstract class DisperseBase extends Cluster<typeof options> {
         `expected redundancy to be less than half of the subvolumes, and at most 16 more subvolumes than that, found ${redundancy} of ${children.length}`,
       );
     }
-    this.volume = new Volume({ name, children, redundancy, log, settings: () => this.options });
+    this.volume = new Volume({
+      name,
+      children,
+      redundancy,
+      log,
+      settings: () => this.options,
+      missed: bricks => {
+        for (const index of indexes(bricks)) this.listings.healthy.changed(index);
+      },
+      lost: () => super.notify({ kind: 'unstable-lost' }),
+    });
     this.locks = new Locks(this.volume);
     this.finder = new Finder(this.volume, this.locks);
     this.data = new Data(this.volume, this.locks, this.slot);

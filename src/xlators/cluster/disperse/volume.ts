@@ -22,6 +22,10 @@ export interface VolumeConfig {
   readonly redundancy: number;
   readonly log: Log;
   readonly settings: () => OptionValues<typeof options>;
+  /** Called when bricks have missed a change. */
+  readonly missed: (bricks: Bricks) => void;
+  /** Called when writes that were acknowledged are lost unless they are sent again. */
+  readonly lost: () => void;
 }
 
 export class Volume {
@@ -35,12 +39,14 @@ export class Volume {
   readonly config: Buffer;
   readonly log: Log;
   readonly settings: () => OptionValues<typeof options>;
+  readonly missed: (bricks: Bricks) => void;
+  readonly lost: () => void;
   up: Bricks = 0;
   readonly #owner = randomBytes(4);
   #owners = 0;
   #turn = 0;
 
-  constructor({ name, children, redundancy, log, settings }: VolumeConfig) {
+  constructor({ name, children, redundancy, log, settings, missed, lost }: VolumeConfig) {
     this.name = name;
     this.children = children;
     this.n = children.length;
@@ -50,6 +56,8 @@ export class Volume {
     this.config = configBytes(this.n, this.k, CHUNK);
     this.log = log;
     this.settings = settings;
+    this.missed = missed;
+    this.lost = lost;
   }
 
   /** The bytes of a file that are in one chunk of each fragment. */

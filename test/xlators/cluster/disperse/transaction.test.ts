@@ -63,6 +63,7 @@ function shown(action: Action<Op>): string {
     case 'update':
       return `update ${action.bricks} size ${action.size} dirty ${action.dirty.join()} version ${action.version.join()}`;
     case 'timer':
+    case 'lost':
     case 'cancel':
     case 'settled':
     case 'idle':
@@ -148,7 +149,7 @@ const TABLES: Readonly<
       [unlocked, 'wait 0'],
       [{ is: 'granted', brick: 0, code: undefined }, 'wait 1'],
       [{ is: 'granted', brick: 1, code: 'ENOTCONN' }, 'wait 2'],
-      [{ is: 'granted', brick: 2, code: undefined }, 'prepare 5 info dirty 1,1 version 1,1'],
+      [{ is: 'granted', brick: 2, code: undefined }, 'prepare 5 info dirty 1,1 version 0,0'],
     ],
   },
   'a stale brick gets nothing, and what it misses stays marked': {
@@ -173,10 +174,32 @@ const TABLES: Readonly<
     up: 3,
     rows: [
       [entered(write), 'lock 3'],
-      [locked(3), 'prepare 3 info dirty 1,1 version 1,1'],
-      [prepared(3), 'start write'],
+      [locked(3), 'prepare 3 info dirty 1,1 version 0,0'],
+      [prepared(3), 'prepare 3 dirty 0,0 version 1,1'],
+      [prepared(3, undefined), 'start write'],
       [left(write), 'timer'],
       [timeout, 'settled, unlock 3'],
+    ],
+  },
+  'without a brick, and with too few that agree, no version rises': {
+    up: 3,
+    rows: [
+      [entered(write), 'lock 3'],
+      [locked(3), 'prepare 3 info dirty 1,1 version 0,0'],
+      [
+        { is: 'prepared', good: 0, healing: 0, size: undefined, code: 'ENOTCONN' },
+        'fail write ENOTCONN, settled, unlock 3',
+      ],
+    ],
+  },
+  'the size is lost if too few bricks take it': {
+    rows: [
+      [entered(write), 'lock 7'],
+      [locked(7), 'prepare 7 info dirty 1,1 version 0,0'],
+      [prepared(7), 'start write'],
+      [left(write, { end: 300 }), 'timer'],
+      [timeout, 'update 7 size 200 dirty -1,-1 version 1,1'],
+      [updated(1), 'lost, settled, unlock 7'],
     ],
   },
   'a brick fails in a write: the version of the others rises at once': {
@@ -238,7 +261,8 @@ const TABLES: Readonly<
     up: 6,
     rows: [
       [entered(names), 'lock 6'],
-      [locked(6), 'prepare 6 dirty 1,1 version 1,1'],
+      [locked(6), 'prepare 6 info dirty 1,1 version 0,0'],
+      [prepared(6, 0), 'prepare 6 dirty 0,0 version 1,1'],
       [prepared(6, undefined), 'start names'],
       [left(names), 'timer'],
       [timeout, 'settled, unlock 6'],

@@ -1,5 +1,5 @@
 /** What several bricks say together: an answer holds if as many bricks give it as are needed to hold the data. */
-import { type Errno, FsError } from '../../../../errno.ts';
+import { type Errno, errnoOf, FsError } from '../../../../errno.ts';
 import { type Bricks, brick, countOf, has } from '../bricks.ts';
 import type { Answer, Volume } from '../volume.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
@@ -45,12 +45,23 @@ export function majority<R>(
   return undefined;
 }
 
-/** The error if no answer is given by enough bricks: too few are connected, or they contradict each other. */
-export function noMajority({ k, name }: Volume, answers: readonly Answer<unknown>[]): FsError {
+/**
+ * The error if no answer is given by enough bricks: too few are connected, or they contradict each other. While a brick
+ * is away it may be the one that decides between the others, so that the error must not be one for good.
+ */
+export function noMajority({ k, n, name }: Volume, answers: readonly Answer<unknown>[]): FsError {
   const connected = answers.filter(({ code }) => code !== 'ENOTCONN').length;
-  return connected < k
-    ? new FsError('ENOTCONN', `ENOTCONN: only ${connected} of the ${k} bricks that ${name} needs are connected`)
+  if (connected < k)
+    return new FsError('ENOTCONN', `ENOTCONN: only ${connected} of the ${k} bricks that ${name} needs are connected`);
+  return connected < n
+    ? new FsError('ENOTCONN', `ENOTCONN: fewer than ${k} of the connected bricks of ${name} agree`)
     : new FsError('EIO', `EIO: fewer than ${k} bricks of ${name} agree`);
+}
+
+/** The error if too few bricks have answered with a value: the one that enough of them agree on, if there is one. */
+export function refusalOf(volume: Volume, answers: readonly Answer<unknown>[]): Errno {
+  const refusals = answers.filter(({ code }) => code !== undefined);
+  return errnoOf(majority(volume.k, refusals, () => '')?.error) ?? noMajority(volume, answers).code;
 }
 
 /**

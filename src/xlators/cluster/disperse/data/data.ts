@@ -68,11 +68,11 @@ export class Data {
       const { values, missed } = await change(this.#volume, held, 'data', (child, index) =>
         child.writev(frame, fdAt(fd, this.#slot, index), fragments[index]!, from, stable, xdata),
       );
-      const size = Math.max(this.#sizeNow(fd.inode, held), at + data.length);
-      const wcc = mergedWcc(this.#volume, values, held.size, size);
+      const end = at + data.length;
+      const wcc = mergedWcc(this.#volume, values, held.size, Math.max(this.#sizeNow(fd.inode, held), end));
       const stableAs = Math.min(...values.map(({ value }) => value.stable)) as Stable;
       const result = { ...wcc, count: data.length, stable: stableAs, ...more(values, xdata) };
-      return { result, changed: 'data', missed, size };
+      return { result, changed: 'data', missed, end };
     });
     if (stable !== Stable.UNSTABLE) await this.flush(frame, fd.inode);
     return reply;
@@ -97,15 +97,14 @@ export class Data {
     const from = down(size, stripe);
     const end = up(size, stripe);
     return this.#locks.run(frame, fd.inode, writing(from, Infinity), async (held): Promise<Done<WccReply>> => {
+      // What follows the end of the file in its last stripe must be zeros. Nothing is cut if that cannot be read.
+      const last = size < held.size && size < end ? await this.#stripe(frame, fd, held, from) : undefined;
       const cut = await change(this.#volume, held, 'data', (child, index) => call(child, index, end / k));
       let { missed } = cut;
-      if (size < held.size && size < end) {
-        // What follows the end of the file in its last stripe must be zeros.
+      if (last !== undefined) {
         const still = { ...held, good: held.good & ~missed };
-        missed |= await this.#cleared(frame, fd, still, from, size - from).catch((error: unknown) => {
-          throw error instanceof Failed
-            ? new Failed(error.cause, { changed: 'data', missed: missed | error.outcome.missed, size })
-            : error;
+        missed |= await this.#clear(frame, fd, still, from, last, size - from).catch((error: unknown) => {
+          throw after(missed, error, size);
         });
       }
       const wcc = mergedWcc(this.#volume, cut.values, held.size, size);
@@ -131,13 +130,9 @@ export class Data {
         child.fallocate(frame, fdAt(fd, this.#slot, index), mode, from / k, (to - from) / k, xdata),
       );
       const now = this.#sizeNow(fd.inode, held);
-      const size = mode & KEEP_SIZE ? now : Math.max(now, offset + length);
-      return {
-        result: { ...mergedWcc(this.#volume, values, now, size), ...more(values, xdata) },
-        changed: 'data',
-        missed,
-        size,
-      };
+      const end = mode & KEEP_SIZE ? 0 : offset + length;
+      const wcc = mergedWcc(this.#volume, values, now, Math.max(now, end));
+      return { result: { ...wcc, ...more(values, xdata) }, changed: 'data', missed, end };
     });
   }
 
@@ -156,27 +151,31 @@ export class Data {
         missed |= bricks;
         now = { ...now, good: now.good & ~bricks };
       };
+      const also = (error: unknown) => Promise.reject(after(missed, error));
       const ends = [[offset, Math.min(end, from)], ...(to >= from ? [[to, end]] : [])] as const;
-      for (const [first, after] of ends) {
-        const last = Math.min(after!, held.size);
-        if (last > first!)
-          lose(await this.#cleared(frame, fd, now, down(first!, stripe), first! - down(first!, stripe), last - first!));
+      for (const [first, before] of ends) {
+        const last = Math.min(before!, held.size);
+        if (last <= first!) continue;
+        const start = down(first!, stripe);
+        const whole = await this.#stripe(frame, fd, now, start).catch(also);
+        lose(await this.#clear(frame, fd, now, start, whole, first! - start, last - first!).catch(also));
       }
       const fdOf = (index: number) => fdAt(fd, this.#slot, index);
       const calls = (child: Xlator, index: number): Promise<WccReply> =>
         to > from
           ? child.discard(frame, fdOf(index), from / k, (to - from) / k, xdata)
           : child.fstat(frame, fdOf(index)).then(iatt => ({ before: iatt, after: iatt }));
-      const punched = await change(this.#volume, now, 'data', calls);
+      const punched = await change(this.#volume, now, 'data', calls).catch(also);
       lose(punched.missed);
       if (size > held.size) {
         const grown = await change(this.#volume, now, 'data', (child, index) =>
           child.ftruncate(frame, fdOf(index), up(size, stripe) / k),
-        );
+        ).catch(also);
         lose(grown.missed);
       }
       const wcc = mergedWcc(this.#volume, punched.values, held.size, size);
-      return { result: { ...wcc, ...more(punched.values, xdata) }, changed: 'data', missed, size };
+      const result = { ...wcc, ...more(punched.values, xdata) };
+      return { result, changed: 'data', missed, end: extend ? end : 0 };
     });
   }
 
@@ -187,7 +186,8 @@ export class Data {
         child.fsync(frame, fdAt(fd, this.#slot, index), dataOnly, xdata),
       );
       const wcc = mergedWcc(this.#volume, values, held.size, held.size);
-      return { result: { ...wcc, ...more(values, xdata) }, missed };
+      // A brick that fails may have lost what it had before.
+      return { result: { ...wcc, ...more(values, xdata) }, changed: missed === 0 ? 'nothing' : 'data', missed };
     });
   }
 
@@ -254,9 +254,16 @@ export class Data {
     return rest === 0 ? data : Buffer.concat([data, Buffer.alloc(rest)]);
   }
 
-  /** Writes zeros into a part of the stripe at `from`. Returns the bricks that have missed it. */
-  async #cleared(frame: Frame, fd: Fd, held: Held, from: number, start: number, length = Infinity): Promise<number> {
-    const stripe = await this.#stripe(frame, fd, held, from);
+  /** Writes zeros into a part of the `stripe` at `from`. Returns the bricks that have missed it. */
+  async #clear(
+    frame: Frame,
+    fd: Fd,
+    held: Held,
+    from: number,
+    stripe: Buffer,
+    start: number,
+    length = Infinity,
+  ): Promise<number> {
     stripe.fill(0, start, Math.min(stripe.length, start + length));
     const fragments = this.#volume.codec.encode(stripe);
     const own = { ...ownFrame(frame), ...(frame.times && { times: frame.times }) };
@@ -265,6 +272,14 @@ export class Data {
     );
     return missed;
   }
+}
+
+/** The error of a step that came after others, which these bricks have missed. */
+function after(missed: number, error: unknown, size?: number): unknown {
+  if (error instanceof Failed) {
+    return new Failed(error.cause, { ...error.outcome, changed: 'data', missed: missed | error.outcome.missed, size });
+  }
+  return missed === 0 ? error : new Failed(error, { changed: 'data', missed, size });
 }
 
 function requireFile({ type }: Inode): void {

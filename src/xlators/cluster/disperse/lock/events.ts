@@ -26,8 +26,10 @@ export interface Outcome {
   readonly changed: Change;
   /** Bricks of which it is not certain that they have the change. */
   readonly missed: Bricks;
-  /** The size of the file, if the operation has changed it. */
+  /** The size of the file, if the operation has set it. */
   readonly size?: number | undefined;
+  /** Where the file ends at least, if the operation may have made it longer while others did so too. */
+  readonly end?: number | undefined;
 }
 
 /** A pair of counters: of data and of metadata. */
@@ -60,6 +62,8 @@ export type Action<Op> =
   /** Report `timeout` after the time that a lock is kept for, unless `cancel` comes first. */
   | { readonly do: 'timer' }
   | { readonly do: 'cancel' }
+  /** The size that was acknowledged is not on enough bricks, and the lock is gone: unstable writes are lost. */
+  | { readonly do: 'lost' }
   /** What waits for the marks of what was missed can go on. */
   | { readonly do: 'settled' }
   /** Nothing is locked, and nothing waits. */

@@ -4,6 +4,7 @@ import type { Flock, Xattrs } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
+import { refusalOf } from '../answers/majority.ts';
 import { type Bricks, brick } from '../bricks.ts';
 import { type Answer, succeeded, type Volume } from '../volume.ts';
 import { CONFIG, DIRTY, numberBytes, pairBytes, SIZE, VERSION } from '../xattrs.ts';
@@ -73,8 +74,8 @@ export class InodeLock {
     const { good, healing, size } = this.#transaction;
     let outcome: Outcome = { changed: 'nothing', missed: 0 };
     try {
-      const { result, changed = 'nothing', missed = 0, size: newSize } = await body({ good, healing, size: size ?? 0 });
-      outcome = { changed, missed, size: newSize };
+      const { result, changed = 'nothing', missed = 0, ...sizes } = await body({ good, healing, size: size ?? 0 });
+      outcome = { changed, missed, size: sizes.size, end: sizes.end };
       return result;
     } catch (error) {
       if (error instanceof Failed) {
@@ -83,10 +84,12 @@ export class InodeLock {
       }
       throw error;
     } finally {
+      if (outcome.missed !== 0) this.#volume.missed(outcome.missed);
       this.send({ is: 'left', op, outcome });
       if (outcome.changed !== 'nothing' && this.#transaction.unsettled) {
         await new Promise<void>(resolve => this.#settled.push(resolve));
       }
+      if (outcome.missed !== 0) this.#volume.missed(outcome.missed); // What was asked before the marks does not count.
     }
   }
 
@@ -123,6 +126,9 @@ export class InodeLock {
       case 'cancel':
         clearTimeout(this.#timer);
         break;
+      case 'lost':
+        this.#volume.lost();
+        break;
       case 'settled':
         for (const resolve of this.#settled.splice(0)) resolve();
         break;
@@ -146,7 +152,8 @@ export class InodeLock {
       child.inodelk(this.#frame, this.#volume.name, this.#inode, WRITE, false),
     );
     const busy = answers.filter(({ code }) => code === 'EAGAIN').reduce((set, answer) => set | brick(answer.brick), 0);
-    this.send({ is: 'locked', granted: succeeded(answers), busy, code: reasonOf(answers) });
+    const code = busy === 0 && succeeded(answers) !== bricks ? refusalOf(this.#volume, answers) : undefined;
+    this.send({ is: 'locked', granted: succeeded(answers), busy, code });
   }
 
   async #wait(index: number): Promise<void> {
@@ -163,12 +170,13 @@ export class InodeLock {
 
   async #prepare({ bricks, info, dirty, version }: Act<'prepare'>): Promise<void> {
     const additions = new Map<string, Buffer>();
-    if (info) additions.set(SIZE, numberBytes(0)).set(CONFIG, numberBytes(0));
+    const isFile = this.#inode.type === FileType.REG;
+    if (info && isFile) additions.set(SIZE, numberBytes(0)).set(CONFIG, numberBytes(0));
     if (info || !isZero(version)) additions.set(VERSION, pairBytes(version));
     if (!isZero(dirty)) additions.set(DIRTY, pairBytes(dirty));
     const answers = await this.#add(bricks, additions);
     const present: Present = info
-      ? presentIn(this.#volume, answers)
+      ? presentIn(this.#volume, answers, isFile)
       : { good: succeeded(answers), healing: 0, size: undefined, code: undefined };
     if (present.code === 'EIO') this.#refuse(answers);
     this.send({ is: 'prepared', ...present });
@@ -179,8 +187,9 @@ export class InodeLock {
     if (size !== 0) additions.set(SIZE, numberBytes(size));
     if (!isZero(version)) additions.set(VERSION, pairBytes(version));
     if (!isZero(dirty)) additions.set(DIRTY, pairBytes(dirty));
-    const answers = await this.#add(bricks, additions);
-    this.send({ is: 'updated', good: succeeded(answers) });
+    const good = succeeded(await this.#add(bricks, additions));
+    if (good !== bricks) this.#volume.missed(bricks & ~good);
+    this.send({ is: 'updated', good });
   }
 
   #add(bricks: Bricks, additions: Xattrs): Promise<Answer<Xattrs>[]> {
@@ -210,10 +219,4 @@ export class Failed extends Error {
     super('an operation failed', { cause });
     this.outcome = outcome;
   }
-}
-
-/** Why bricks have refused, other than that they are not connected. */
-function reasonOf(answers: readonly Answer<unknown>[]): Errno | undefined {
-  const codes = answers.flatMap(({ code }) => (code === undefined || code === 'EAGAIN' ? [] : [code]));
-  return codes.find(code => code !== 'ENOTCONN') ?? codes[0];
 }

@@ -11,11 +11,12 @@ export interface Additions {
 
 export class Ledger {
   #size: number | undefined;
-  /** What is to be added to the size on the bricks. */
+  /** What is to be added to the size on the bricks, and what they have been told to add but have not yet. */
   #sizeDelta = 0;
-  /** The marks that were set, and whether the version rose with them. */
+  #sizeSent = 0;
+  /** The marks that were set, and how the version rose since a brick took no part. */
   #dirty: Pair = NONE;
-  #risen = false;
+  #risen: Pair = NONE;
   #changed: Change = 'nothing';
   #missed = false;
 
@@ -29,6 +30,16 @@ export class Ledger {
     return this.#missed;
   }
 
+  /** Whether the bricks do not have the size. */
+  get owesSize(): boolean {
+    return this.#sizeDelta !== 0 || this.#sizeSent !== 0;
+  }
+
+  /** Enough bricks have what they were told to add. */
+  updated(): void {
+    this.#sizeSent = 0;
+  }
+
   miss(): void {
     this.#missed = true;
   }
@@ -38,18 +49,24 @@ export class Ledger {
     return minus(larger(this.#dirty, pairOf(change)), this.#dirty);
   }
 
-  marked(dirty: Pair, risen: boolean): void {
+  /** How the version must rise before a change that a brick takes no part in. */
+  risesFor(change: Change): Pair {
+    return minus(larger(this.#risen, pairOf(change)), this.#risen);
+  }
+
+  marked(dirty: Pair, risen: Pair): void {
     this.#dirty = larger(this.#dirty, dirty);
-    this.#risen ||= risen;
+    this.#risen = larger(this.#risen, risen);
   }
 
   found(size: number): void {
     this.#size = size;
   }
 
-  left({ changed, size }: Outcome): void {
+  left({ changed, size: set, end = 0 }: Outcome): void {
     if (changed !== 'nothing' && this.#changed !== 'data') this.#changed = changed;
-    if (size === undefined || this.#size === undefined) return;
+    if (this.#size === undefined) return;
+    const size = Math.max(set ?? this.#size, end);
     this.#sizeDelta += size - this.#size;
     this.#size = size;
   }
@@ -72,7 +89,7 @@ export class Ledger {
   takePartial(): Additions | undefined {
     const size = this.#taken();
     const dirty = this.marksFor(this.#changed);
-    const mustRise = this.#changed !== 'nothing' && (this.#missed || !this.#risen);
+    const mustRise = this.#changed !== 'nothing' && (this.#missed || !isZero(this.risesFor(this.#changed)));
     this.#dirty = NONE;
     if (size === 0 && !mustRise && isZero(dirty)) return undefined;
     return { size, dirty, version: size === 0 ? pairOf(this.#changed) : [1, 1] };
@@ -88,6 +105,7 @@ export class Ledger {
   #taken(): number {
     const size = this.#sizeDelta;
     this.#sizeDelta = 0;
+    this.#sizeSent += size;
     return size;
   }
 }

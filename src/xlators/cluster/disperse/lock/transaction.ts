@@ -44,7 +44,7 @@ export class Transaction<Op extends Wish> {
   #release = false;
   /** A `prepare` or `update` is under way. */
   #busy = false;
-  #preparing: { readonly op: Op; readonly dirty: Pair; readonly risen: boolean } | undefined;
+  #preparing: { readonly op: Op; readonly dirty: Pair; readonly version: Pair } | undefined;
   #timer = false;
   #actions: Action<Op>[] = [];
 
@@ -142,7 +142,9 @@ export class Transaction<Op extends Wish> {
     }
     const { locked, code } = this.#acquisition;
     if (countOf(locked) < this.#k) {
-      for (const op of this.#waiting) this.#actions.push({ do: 'fail', op, code: code ?? 'ENOTCONN' });
+      // Bricks that contradict each other are not known to be right.
+      const why = locked === 0 ? (code ?? 'ENOTCONN') : 'ENOTCONN';
+      for (const op of this.#waiting) this.#actions.push({ do: 'fail', op, code: why });
       this.#waiting = [];
       this.#unlock();
       return;
@@ -182,19 +184,21 @@ export class Transaction<Op extends Wish> {
     const isSafe = this.#good === this.#all && this.#optimistic && !op.marks;
     const dirty = isSafe ? NONE : this.#ledger.marksFor(op.change);
     const isKnown = this.#ledger.size !== undefined;
-    const info = op.info && !isKnown;
-    if (!info && isZero(dirty)) return false;
-    // A brick that takes no part is stale from this change on, and that must be known before the change is.
-    const risen = this.#acquisition.locked !== this.#all && !isZero(dirty);
-    this.#preparing = { op, dirty, risen };
+    const isWhole = this.#acquisition.locked === this.#all;
+    const info = (op.info || (op.change !== 'nothing' && !isWhole)) && !isKnown;
+    // A brick that takes no part is stale from this change on, and that must be known before the change is. Only bricks
+    // that are known to be good may rise: a stale one that rises with too few of them would agree with the one that is away.
+    const version = isWhole || info ? NONE : this.#ledger.risesFor(op.change);
+    if (!info && isZero(dirty) && isZero(version)) return false;
+    this.#preparing = { op, dirty, version };
     const bricks = isKnown ? this.#good | this.#healing : this.#acquisition.locked;
     this.#busy = true;
-    this.#actions.push({ do: 'prepare', bricks, info, dirty, version: risen ? dirty : NONE });
+    this.#actions.push({ do: 'prepare', bricks, info, dirty, version });
     return true;
   }
 
   #prepared(good: Bricks, healing: Bricks, size: number | undefined, code: Errno | undefined): void {
-    const { op, dirty, risen } = this.#preparing!;
+    const { op, dirty, version } = this.#preparing!;
     this.#busy = false;
     this.#good &= good;
     if (size !== undefined) {
@@ -202,14 +206,14 @@ export class Transaction<Op extends Wish> {
       this.#healing = healing & this.#acquisition.locked;
     }
     if (code === undefined && countOf(this.#good) >= this.#k) {
-      this.#ledger.marked(dirty, risen);
+      this.#ledger.marked(dirty, version);
     } else {
       this.#release = true;
       this.#waiting.shift();
       this.#actions.push({
         do: 'fail',
         op,
-        code: code ?? (countOf(this.#acquisition.locked) < this.#k ? 'ENOTCONN' : 'EIO'),
+        code: code ?? (this.#acquisition.locked === this.#all ? 'EIO' : 'ENOTCONN'),
       });
     }
     this.#pump();
@@ -254,6 +258,7 @@ export class Transaction<Op extends Wish> {
     this.#busy = false;
     const failed = this.#good & ~good;
     if (failed !== 0) this.#miss(failed);
+    if (countOf(this.#good) >= this.#k) this.#ledger.updated();
     if (this.#phase !== 'releasing') {
       this.#pump();
       return;
@@ -275,6 +280,7 @@ export class Transaction<Op extends Wish> {
 
   #unlock(): void {
     this.#phase = 'releasing';
+    if (this.#ledger.owesSize) this.#actions.push({ do: 'lost' });
     this.#ledger = new Ledger();
     this.#actions.push({ do: 'settled' });
     if (this.#acquisition.locked === 0) this.#unlocked();
