@@ -5,7 +5,8 @@ import type { Inode } from '../../../graph/inode.ts';
 import { ownFrame } from '../../../graph/own-frame.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
 import { has } from './children.ts';
-import { askAll, chosen, type Replicas, type Replies } from './replicas.ts';
+import type { Reads } from './reads.ts';
+import { askAll, chosen, type Replicas } from './replicas.ts';
 import { type Consequences, newOwner, Runner, type Target } from './transaction/runner.ts';
 import type { Effect } from './transaction/steps.ts';
 
@@ -32,12 +33,14 @@ const DOM_COUNT = 'glusterfs.inodelk-dom-count';
  */
 export class DataChanges {
   readonly #replicas: Replicas;
+  readonly #reads: Reads;
   readonly #then: Consequences;
   readonly #files = new Map<string, File>();
   readonly #counting: Xdata;
 
-  constructor(replicas: Replicas, then: Consequences) {
+  constructor(replicas: Replicas, reads: Reads, then: Consequences) {
     this.#replicas = replicas;
+    this.#reads = reads;
     this.#then = then;
     this.#counting = new Map([[DOM_COUNT, replicas.name]]);
   }
@@ -57,7 +60,7 @@ export class DataChanges {
     const { arbiters } = this.#replicas;
     let isContended = false;
     const effect = stable === Stable.UNSTABLE ? 'unsynced' : 'durable';
-    const replies = await this.change(frame, inode, [offset, offset + data.length], effect, async (child, i) => {
+    const written = await this.change(frame, inode, [offset, offset + data.length], effect, async (child, i) => {
       const sent = has(arbiters, i) ? data.subarray(0, 1) : data;
       const written = await call(child, i, sent, asking);
       if (written.count < sent.length) throw new FsError('EIO', `EIO: ${child.name} took ${written.count} bytes`);
@@ -66,16 +69,16 @@ export class DataChanges {
       return written;
     });
     if (isContended) this.giveUp(inode.gfid);
-    return { ...chosen(this.#replicas, replies, inode.gfid), count: data.length };
+    return { ...written, count: data.length };
   }
 
-  async resize(
+  resize(
     frame: Frame,
     inode: Inode,
     [start, end]: readonly [number, number],
     call: (child: Xlator, i: number) => Promise<WccReply>,
   ): Promise<WccReply> {
-    return chosen(this.#replicas, await this.change(frame, inode, [start, end], 'unsynced', call), inode.gfid);
+    return this.change(frame, inode, [start, end], 'unsynced', call);
   }
 
   /**
@@ -92,25 +95,29 @@ export class DataChanges {
     const failed: unknown[] = [];
     if (this.#files.get(key)?.runner === undefined) {
       replicas.checkQuorum();
+      const trusted = await this.#reads.trusted(frame, inode);
       const { up } = replicas;
       const replies = await askAll(replicas, up, (child, i) =>
         call(child, i).catch(error => Promise.reject((failed[i] = error))),
       );
-      if (replies.from === up) return chosen(replicas, replies, inode.gfid);
+      if (replies.from === up) return chosen(replicas, replies, inode.gfid, trusted);
     }
     // The kernel tells of lost data once, so the failure must not be asked for again.
     const again = (child: Xlator, i: number) => (failed[i] === undefined ? call(child, i) : Promise.reject(failed[i]));
-    return chosen(replicas, await this.change(frame, inode, [0, 0], 'sync', again), inode.gfid);
+    return this.change(frame, inode, [0, 0], 'sync', again);
   }
 
-  /** Makes one change. It waits for those before it that concern the same bytes, so that all children have one order. */
+  /**
+   * Makes one change, and answers as a child that can be trusted. It waits for those before it that concern the same
+   * bytes, so that all children have one order.
+   */
   async change<R>(
     frame: Frame,
     inode: Inode,
     [start, end]: readonly [number, number],
     effect: Effect,
     call: (child: Xlator, i: number) => Promise<R>,
-  ): Promise<Replies<R>> {
+  ): Promise<R> {
     const file = this.#fileOf(inode.gfid);
     const before = [...file.changes].filter(one => one.start < end && start < one.end);
     const { promise: done, resolve } = Promise.withResolvers<void>();
@@ -119,9 +126,11 @@ export class DataChanges {
     clearTimeout(file.timer);
     try {
       if (before.length > 0) await Promise.all(before.map(one => one.done));
+      const trusted = this.#reads.trusted(frame, inode);
+      const trustedNow = typeof trusted === 'number' ? trusted : await trusted;
       while (file.runner !== undefined && !file.runner.isOpen) await file.runner.over;
       file.runner ??= this.#begin(frame, file, inode);
-      return await file.runner.do(effect, call);
+      return chosen(this.#replicas, await file.runner.do(effect, call), inode.gfid, trustedNow);
     } finally {
       file.changes.delete(change);
       resolve();

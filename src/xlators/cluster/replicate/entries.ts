@@ -8,7 +8,7 @@ import { keepNotes, type Note } from '../../../graph/note.ts';
 import { ownFrame } from '../../../graph/own-frame.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
 import { type Children, listOf } from './children.ts';
-import { readableOf } from './known.ts';
+import { type Known, knownOf, readableOf } from './known.ts';
 import type { Reads } from './reads.ts';
 import { chosen, type Replicas, type Replies } from './replicas.ts';
 import { type Consequences, newOwner, Runner, type Target } from './transaction/runner.ts';
@@ -69,27 +69,44 @@ export class EntryChanges {
     const undo: Undo = (child, own) =>
       type === FileType.DIR ? child.rmdir(own, parent, name) : child.unlink(own, parent, name);
     const how = isNew ? { made, undo } : { made };
-    return this.#made(await this.#run(frame, [place], [place], child => call(child, gfid), how));
+    const trusted = await this.#reads.trusted(frame, parent);
+    const replies = await this.#run(frame, [place], [place], child => call(child, gfid), how);
+    const { generation } = this.#replicas;
+    // Of an object that may have been there before, it is not known who can be trusted with it.
+    const known = isNew
+      ? readableOf(this.#replicas, generation, type, replies.from, { data: 0, metadata: 0, entry: 0 })
+      : undefined;
+    return this.#made(replies, trusted, known);
   }
 
-  async link(frame: Frame, parent: Inode, name: string, call: (child: Xlator) => Promise<Made>): Promise<Made> {
+  async link(
+    frame: Frame,
+    inode: Inode,
+    parent: Inode,
+    name: string,
+    call: (child: Xlator) => Promise<Made>,
+  ): Promise<Made> {
     const place = { inode: parent, name };
     const undo: Undo = (child, own) => child.unlink(own, parent, name);
-    return this.#made(await this.#run(frame, [place], [place], call, { undo }));
+    const trusted = await this.#reads.trusted(frame, inode);
+    const replies = await this.#run(frame, [place], [place], call, { undo });
+    return this.#made(replies, trusted, knownOf(this.#replicas, inode));
   }
 
   /** Removes a name, of a directory perhaps: then no name may be made in it at the same time. */
   async remove<R>(frame: Frame, place: Place, isDir: boolean, call: (child: Xlator) => Promise<R>): Promise<R> {
     const directory = isDir ? await this.#directoryAt(frame, place) : undefined;
     const locks = directory === undefined ? [place] : [place, { inode: directory, name: undefined }];
-    return chosen(this.#replicas, await this.#run(frame, locks, [place], call), place.inode.gfid);
+    const trusted = await this.#reads.trusted(frame, place.inode);
+    return chosen(this.#replicas, await this.#run(frame, locks, [place], call), place.inode.gfid, trusted);
   }
 
   async rename<R>(frame: Frame, from: Place, to: Place, call: (child: Xlator) => Promise<R>): Promise<R> {
     const replaced = await this.#directoryAt(frame, to);
     const names = from.inode === to.inode && from.name === to.name ? [from] : [from, to];
     const locks = replaced === undefined ? names : [...names, { inode: replaced, name: undefined }];
-    return chosen(this.#replicas, await this.#run(frame, locks, [from, to], call), from.inode.gfid);
+    const trusted = await this.#reads.trusted(frame, from.inode);
+    return chosen(this.#replicas, await this.#run(frame, locks, [from, to], call), from.inode.gfid, trusted);
   }
 
   /** The directory that has this name, if one has. */
@@ -184,13 +201,11 @@ export class EntryChanges {
   }
 
   /** One answer of all children that have made it, with the notes of each. */
-  #made(replies: Replies<Made>): Made {
+  #made(replies: Replies<Made>, trusted: Children, known: Known | undefined): Made {
     const replicas = this.#replicas;
     const { from, of } = replies;
-    const { generation } = replicas;
-    const made = chosen(replicas, replies, of[listOf(from)[0]!]!.iatt.gfid);
+    const made = chosen(replicas, replies, of[listOf(from)[0]!]!.iatt.gfid, trusted);
     const { iatt } = made;
-    const known = readableOf(replicas, generation, iatt.type, from, { data: 0, metadata: 0, entry: 0 });
     const notes = {
       slot: replicas.slot,
       value: known,

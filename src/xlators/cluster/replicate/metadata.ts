@@ -2,6 +2,7 @@ import type { Frame } from '../../../graph/frame.ts';
 import type { Inode } from '../../../graph/inode.ts';
 import { ownFrame } from '../../../graph/own-frame.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
+import type { Reads } from './reads.ts';
 import { chosen, type Replicas } from './replicas.ts';
 import { type Consequences, newOwner, Runner } from './transaction/runner.ts';
 
@@ -11,12 +12,14 @@ const RANGE = { start: 0x7fff_ffff_ffff_fffen, length: 0n } as const;
 /** Changes of attributes: each in a transaction of its own, one after the other for an object. */
 export class MetadataChanges {
   readonly #replicas: Replicas;
+  readonly #reads: Reads;
   readonly #then: Consequences;
   /** The end of the last transaction of each object. */
   readonly #last = new Map<string, Promise<void>>();
 
-  constructor(replicas: Replicas, then: Consequences) {
+  constructor(replicas: Replicas, reads: Reads, then: Consequences) {
     this.#replicas = replicas;
+    this.#reads = reads;
     this.#then = then;
   }
 
@@ -25,12 +28,15 @@ export class MetadataChanges {
     const before = this.#last.get(key);
     const { promise: turn, resolve } = Promise.withResolvers<void>();
     this.#last.set(key, turn);
+    let runner: Runner | undefined;
     try {
       await before;
-      const runner = this.#begin(frame, inode);
-      void runner.over.then(resolve);
-      return chosen(this.#replicas, await runner.do('durable', call), inode.gfid);
+      const trusted = await this.#reads.trusted(frame, inode);
+      runner = this.#begin(frame, inode);
+      return chosen(this.#replicas, await runner.do('durable', call), inode.gfid, trusted);
     } finally {
+      if (runner === undefined) resolve();
+      else void runner.over.then(resolve);
       void turn.then(() => {
         if (this.#last.get(key) === turn) this.#last.delete(key);
       });

@@ -78,6 +78,24 @@ export class Reads {
     );
   }
 
+  /**
+   * The children whose answers to a change tell how the object is after it, since they lack nothing before. None, if that
+   * cannot be found out: the change itself then fails, or there is no better answer. It is asked before the change, as a
+   * child may be healed between its answer and the question.
+   */
+  trusted(frame: Frame, inode: Inode): Children | Promise<Children> {
+    return this.readable(inode, 'attributes') ?? this.#askTrusted(frame, inode);
+  }
+
+  async #askTrusted(frame: Frame, inode: Inode): Promise<Children> {
+    try {
+      return setOf(await this.#lookups.known(frame, inode), 'attributes');
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      return 0;
+    }
+  }
+
   /** The children that can be read without asking them all first; undefined if that is not known. */
   readable(inode: Inode, what: What): Children | undefined {
     const known = knownOf(this.#replicas, inode);

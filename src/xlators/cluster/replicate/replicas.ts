@@ -128,8 +128,12 @@ export function errorOf(code: FsError['code'], errors: readonly unknown[]): unkn
   return errors.find(error => error !== undefined && errnoOf(error) === code) ?? new FsError(code);
 }
 
-/** The answer of the child that would be read: what a change did elsewhere is the same, but for times and blocks. */
-export function chosen<R>(replicas: Replicas, { from, of }: Replies<R>, gfid: Buffer): R {
+/**
+ * The answer of the child that would be read. A child that lacked something before the change tells of another size, other
+ * attributes, or other sums, so one that is `trusted` answers, if one of them has made the change.
+ */
+export function chosen<R>(replicas: Replicas, { from, of }: Replies<R>, gfid: Buffer, trusted: Children): R {
   const stored = from & ~replicas.arbiters;
-  return of[replicas.preferred(stored === 0 ? from : stored, gfid)]!;
+  const best = stored & trusted;
+  return of[replicas.preferred(best !== 0 ? best : stored !== 0 ? stored : from, gfid)]!;
 }

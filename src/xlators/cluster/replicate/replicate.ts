@@ -27,8 +27,8 @@ export class Replicate extends ReplicateReads {
     dataAtRisk: () => super.notify({ kind: 'unstable-lost' }),
     splitBrain: (gfid: Buffer) => this.lookups.unreadable(gfid, 'data'),
   };
-  readonly #data = new DataChanges(this.replicas, this.#then);
-  readonly #metadata = new MetadataChanges(this.replicas, this.#then);
+  readonly #data = new DataChanges(this.replicas, this.reads, this.#then);
+  readonly #metadata = new MetadataChanges(this.replicas, this.reads, this.#then);
   readonly #entries = new EntryChanges(this.replicas, this.reads, this.#then);
 
   override async init(): Promise<void> {
@@ -117,7 +117,7 @@ export class Replicate extends ReplicateReads {
   }
 
   override link(...[frame, inode, parent, name, xdata]: Args<'link'>) {
-    return this.#entries.link(frame, parent, name, child => child.link(frame, inode, parent, name, xdata));
+    return this.#entries.link(frame, inode, parent, name, child => child.link(frame, inode, parent, name, xdata));
   }
 
   override unlink(...[frame, parent, name, xdata]: Args<'unlink'>) {

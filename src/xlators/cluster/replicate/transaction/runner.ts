@@ -118,6 +118,8 @@ export class Runner {
     let event: Event;
     try {
       event = { ...answer, accuses: await this.#made(child, call) };
+      // What was learnt while the mark was on its way may lack it: the blamed child may have come up meanwhile.
+      if (call.whom !== 0) this.#replicas.blamed(call.whom);
     } catch (error) {
       const fop = call.do === 'fop' ? this.#fops.get(call.id) : undefined;
       if (fop !== undefined) fop.errors[child] = error;
