@@ -74,8 +74,11 @@ export class Remote {
   readonly fds: RemoteFds;
   /** Identifies the volume, for the attributes of its objects. */
   fsid = 0n;
-  /** Whether something was written since the brick's process was last seen to start that it may not have synced. */
-  hasUnsynced = false;
+  /**
+   * Whether something was written since the brick's process was last seen to start that it may not have synced. At first
+   * it may have been, by the graph that this one has taken over from.
+   */
+  hasUnsynced = true;
   readonly #settings: RemoteSettings;
   #client: RpcClient | undefined;
   readonly #timeoutMs: () => number;

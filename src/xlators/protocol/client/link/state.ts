@@ -84,7 +84,7 @@ const RETRY_MS = [100, 500, 1000, 2000, 3000] as const;
 /** How long to wait where only an administrator can help. */
 const REFUSED_MS = 30_000;
 /** A brick that comes and goes faster is waited for longer each time, as one that does not come. */
-const SETTLED_MS = 10_000;
+const SETTLED_MS = 5000;
 
 /** `fixedPort` is the port of a brick that glusterd is not asked for. */
 export function next(state: LinkState, event: LinkEvent, fixedPort?: number): Step {

@@ -51,6 +51,7 @@ t.test('readv refuses an answer that is not what was asked for', async t => {
 t.test('writev sends the flag by which the brick syncs', async t => {
   const { remote, calls } = remoteOf({ WRITE: ({ data }) => ({ ...changed(), op_ret: data.length }) });
   const bytes = Buffer.from('text');
+  remote.hasUnsynced = false;
   t.match(await data.writev(remote, frame, fd, bytes, 5, Stable.FILE_SYNC), { count: 4, stable: Stable.FILE_SYNC });
   t.equal(remote.hasUnsynced, false);
   t.match(await data.writev(remote, frame, fd, bytes, 5, Stable.DATA_SYNC), { stable: Stable.FILE_SYNC });

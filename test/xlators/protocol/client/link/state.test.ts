@@ -80,7 +80,7 @@ t.test('a brick that is lost and comes back at another port', async t => {
     port 49153      -> connect 49153
     connected       -> introduce
     introduced process=B -> restore
-    restored        -> info: the brick is connected again, up restarted, settle 10000
+    restored        -> info: the brick is connected again, up restarted, settle 5000
     time            ->
   `,
     UP,
@@ -94,7 +94,7 @@ t.test('a brick that comes and goes is waited for longer each time', async t => 
     port 49152  -> connect 49152
     connected   -> introduce
     introduced  -> restore
-    restored    -> info: the brick is connected again, up, settle 10000`;
+    restored    -> info: the brick is connected again, up, settle 5000`;
   const state = run([100, 500, 1000, 2000, 3000, 3000].map(comes).join('\n'), UP);
   t.equal(state.failures, 6);
   run(`time ->\n${comes(100)}`, state);
@@ -133,7 +133,7 @@ t.test('the network was lost and not the brick: nothing is lost', async () => {
     port 49152  -> connect 49152
     connected   -> introduce
     introduced  -> restore
-    restored    -> info: the brick is connected again, up, settle 10000
+    restored    -> info: the brick is connected again, up, settle 5000
   `,
     UP,
   );
@@ -152,7 +152,7 @@ t.test('a brick that was restarted, and is lost again before it is up: it is sti
     port 49153  -> connect 49153
     connected   -> introduce
     introduced process=B -> restore
-    restored    -> info: the brick is connected again, up restarted, settle 10000
+    restored    -> info: the brick is connected again, up restarted, settle 5000
   `,
     UP,
   );
