@@ -45,8 +45,8 @@ class FrameCredential implements Credential {
     const { identity, internal, pid = NFS_PID, times = NO_TIMES, lkOwner } = this.frame!;
     const groups = this.#sendsGroups() ? (identity.groups as number[]) : NO_GROUPS;
     encodeCredential(to, {
-      // Negative pids switch all checks of the brick off, so none comes from a caller.
-      pid: internal ? GF_CLIENT_PID_NO_ROOT_SQUASH : pid < 0 ? NFS_PID : pid | 0,
+      // Pids that are negative on the wire switch all checks of the brick off, so none comes from a caller.
+      pid: internal ? GF_CLIENT_PID_NO_ROOT_SQUASH : (pid | 0) < 0 ? NFS_PID : pid | 0,
       uid: identity.uid,
       gid: identity.gid,
       flags: times.flags,

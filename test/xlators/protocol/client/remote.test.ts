@@ -77,6 +77,9 @@ t.test('the credential says whose fop it is', async t => {
     lk_owner: Buffer.from('owner'),
   }); // prettier-ignore
   t.equal(negative!.pid, 1, 'a negative pid, which switches checks off, is never passed on');
+  await Promise.all([0xffff_fffc, 2 ** 31, 2 ** 64].map(pid => remote.call(STATUS, undefined, { ...user, pid })));
+  const large = calls.slice(4).map(credentialOf);
+  t.ok(large.every(({ pid }) => pid >= 0), 'nor one that is negative on the wire only'); // prettier-ignore
   t.match(own, { pid: -4, uid: 0, ...NO_TIMES }, "a layer's own fop");
 });
 
