@@ -24,6 +24,8 @@ export interface PendingCall {
   readonly beganAt: number;
   /** Where the call ends in what is sent (`Outgoing.position`). */
   end: number;
+  /** A payload that stays in the caller's memory is a part of it. */
+  readonly spliced: boolean;
   /** The caller gets the results alone, and not as a reply that it releases. */
   readonly alone: boolean;
   /** The results have no views into what they are decoded from. */

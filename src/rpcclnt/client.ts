@@ -10,6 +10,7 @@ import { Budget, Share } from '../rpc/budget.ts';
 import { Outgoing } from '../rpc/outgoing.ts';
 import { type PendingCall, PendingCalls, type AnyProcedure, type RemoteProcedure, writeCall } from './calls.ts';
 import { type Credential, fixedCredential } from './credential.ts';
+import { EarlyAnswers } from './early-answers.ts';
 import { RpcError } from './error.ts';
 import { Incoming } from './incoming.ts';
 import type { CallOptions, RpcClientOptions } from './options.ts';
@@ -47,6 +48,7 @@ export class RpcClient implements AsyncDisposable {
   readonly #incoming: Incoming;
   readonly #out: Outgoing;
   readonly #calls = new PendingCalls();
+  readonly #early: EarlyAnswers;
   readonly #watch: Watch;
   #flushing = false;
   /** When something was last received, on the clock of `performance.now()`. */
@@ -69,7 +71,8 @@ export class RpcClient implements AsyncDisposable {
     this.#cred = options.cred === undefined ? NO_CREDENTIAL : fixedCredential(options.cred);
     this.#callsMax = options.callsMax ?? CALLS_MAX;
     this.#incoming = incoming ?? incomingOf(options);
-    this.#out = new Outgoing(socket, new Share(UNLIMITED), () => {}, socket instanceof TLSSocket);
+    this.#out = new Outgoing(socket, new Share(UNLIMITED), () => this.#early.sent(), socket instanceof TLSSocket);
+    this.#early = new EarlyAnswers(this.#calls, position => this.#out.hasSent(position));
     if (socket instanceof TLSSocket) writeApart(socket);
     this.#watch = new Watch(() => options.ping?.ms ?? Infinity, {
       calls: () => this.#calls.size,
@@ -148,11 +151,14 @@ export class RpcClient implements AsyncDisposable {
     }
     const xid = this.#calls.nextXid();
     const to = this.#out.begin();
+    const splices = to.splices.length;
+    let spliced = false;
     try {
       writeCall(to, xid, procedure);
       (how.cred ?? this.#cred).writeTo(to);
       NO_CREDENTIAL.writeTo(to); // the verifier
       procedure.args.encode(to, args);
+      spliced = to.splices.length > splices;
     } catch (error) {
       this.#out.undo();
       return Promise.reject(error as Error);
@@ -163,7 +169,9 @@ export class RpcClient implements AsyncDisposable {
     const beganAt = this.#watch.began(timeoutMs, this.#calls.size === 0);
     const end = this.#out.position;
     const viewless = how.viewless === true;
-    this.#calls.add(xid, { procedure, timeoutMs, beganAt, end, alone, viewless, resolve: resolveOf, reject: rejectOf });
+    const resolve = resolveOf;
+    const reject = rejectOf;
+    this.#calls.add(xid, { procedure, timeoutMs, beganAt, end, spliced, alone, viewless, resolve, reject });
     if (!this.#flushing) {
       this.#flushing = true;
       setImmediate(this.#flush);
@@ -223,7 +231,9 @@ export class RpcClient implements AsyncDisposable {
       const isCopied = !viewless && (alone || isSmallIn(to - from, buffer.bytes.length));
       const value = decodeResults(procedure, isCopied);
       this.#options.answered?.(procedure, value, this.#receivedAt - beganAt);
-      call.resolve(alone ? value : new PlacedReply(value, isCopied ? undefined : buffer));
+      const result = alone ? value : new PlacedReply(value, isCopied ? undefined : buffer);
+      if (this.#early.isFor(call)) this.#early.add(xid, call, () => call.resolve(result));
+      else call.resolve(result);
     } catch (cause) {
       // An error that is none of the decoder's is a bug, but the caller must not wait for ever.
       this.#fail(call, new RpcError('BAD_REPLY', `${procedure.name}: ${(cause as Error).message}`, { cause }));
@@ -235,8 +245,7 @@ export class RpcClient implements AsyncDisposable {
       const { procedure, timeoutMs, end } = call;
       const why = new RpcError('TIMED_OUT', `${procedure.name}: no answer from ${this.#there} in ${timeoutMs} ms`);
       this.#fail(call, why);
-      // Its payload belongs to the caller again, so it must not be sent any more.
-      if (!this.#out.hasSent(end)) this.#end(why);
+      if (!this.#out.hasSent(end)) this.#end(why); // the server takes nothing any more
     }
   }
 
@@ -249,9 +258,11 @@ export class RpcClient implements AsyncDisposable {
     return this.#options.errorOf?.(why) ?? why;
   }
 
-  #fail({ procedure, reject }: PendingCall, why: RpcError): void {
-    this.#options.failed?.(procedure);
-    reject(this.#errorOf(why));
+  #fail(call: PendingCall, why: RpcError): void {
+    this.#options.failed?.(call.procedure);
+    call.reject(this.#errorOf(why));
+    // Its payload belongs to the caller again, so it must not be sent any more.
+    if (this.#early.isFor(call)) this.#end(why);
   }
 
   #end(why: RpcError): void {
