@@ -10,7 +10,7 @@ import type { Xlator } from '../../../graph/xlator.ts';
 import type { Log } from '../../../log.ts';
 import { KnownDir, KnownFile } from './known.ts';
 import { hashOf } from './layout/hash.ts';
-import type { Layout } from './layout/layout.ts';
+import { Layout, type Part } from './layout/layout.ts';
 import { Munging } from './layout/munge.ts';
 import { type Spread, spread } from './layout/spread.ts';
 import type { Settings } from './options.ts';
@@ -47,6 +47,8 @@ export class Core {
   generation = 0;
   /** The commit hash of the volume, see `keys.ts`; `undefined` as long as the root was not asked. */
   volumeCommit: number | undefined;
+  /** Since when the root of the volume has been seen to have it, of `performance.now()`; see `directories/settled.ts`. */
+  settledSince = Infinity;
   /** When it was asked for a lookup, of `performance.now()`. */
   commitAsked = -Infinity;
   readonly #rooms: (Room | undefined)[];
@@ -108,6 +110,11 @@ export class Core {
   /** The child that a name belongs to; -1 if the layout has a hole there. */
   hashed(layout: Layout, name: string): number {
     return layout.childFor(hashOf(this.#munging.nameFor(name)));
+  }
+
+  /** Whether the name lies in what a child says of its range. */
+  isInRange(part: Part, name: string): boolean {
+    return this.hashed(new Layout([part]), name) === 0;
   }
 
   /** The layout of a new directory. `takes` tells which children have a copy. */

@@ -98,7 +98,7 @@ export function directoryFrom(
   };
 }
 
-function partOf({ found, error }: Answer): Part {
+export function partOf({ found, error }: Answer): Part {
   if (found === undefined) return isGone(error) ? 'missing' : 'down';
   const value = found.xdata?.get(LAYOUT);
   return (Buffer.isBuffer(value) ? parseRange(value) : undefined) ?? 'bare';

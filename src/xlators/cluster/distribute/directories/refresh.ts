@@ -8,7 +8,8 @@ import { ownFrame } from '../../../../graph/own-frame.ts';
 import type { Core } from '../core.ts';
 import { asking, commitOf } from '../keys.ts';
 import { KnownDir, knownDir } from '../known.ts';
-import { type Answer, askAll, type Directory, directoryFrom, notFound } from './copies.ts';
+import { Layout } from '../layout/layout.ts';
+import { type Answer, askAll, type Directory, directoryFrom, notFound, partOf } from './copies.ts';
 import { healLayout, needsLayout } from './heal-layout.ts';
 
 const underWay = new WeakMap<Inode, Promise<KnownDir>>();
@@ -36,7 +37,10 @@ async function askAgain(core: Core, frame: Frame, inode: Inode): Promise<KnownDi
 /** Notes the commit hash of the volume, if the answers are of its root. */
 export function noteCommit(core: Core, gfid: Buffer, answers: readonly Answer[]): void {
   if (!gfid.equals(ROOT_GFID)) return;
-  core.volumeCommit = Math.max(0, ...answers.map(({ found }) => commitOf(found?.xdata)));
+  const commit = Math.max(0, ...answers.map(({ found }) => commitOf(found?.xdata)));
+  if (new Layout(answers.map(partOf)).commit !== commit) core.settledSince = Infinity;
+  else if (commit !== core.volumeCommit || core.settledSince === Infinity) core.settledSince = performance.now();
+  core.volumeCommit = commit;
 }
 
 /** Finds a directory by its gfid, with its layout put right. */

@@ -9,7 +9,7 @@ import { directoryOf } from '../directories/refresh.ts';
 import { byInode } from '../files/where.ts';
 import { find, type Hit } from './find.ts';
 import { dropLinkto, makeLinkto } from './linkto.ts';
-import { homeOf, shown, withLayout } from './make.ts';
+import { homeOf, pointFrom, shown, withLayout } from './make.ts';
 
 /** Gives a file another name, which stands where its data are. Where the name belongs, a linkto file tells so. */
 export function link(
@@ -21,7 +21,7 @@ export function link(
   xdata?: Xdata,
 ): Promise<Made> {
   return withLayout(core, frame, parent, async () => {
-    const { dir, hashed } = await homeOf(core, frame, parent, name);
+    const { dir, hashed } = await homeOf(core, frame, parent, name, true);
     try {
       const { at, made } = await byInode(core, frame, inode, async (child, at) => {
         if (at === hashed) return { at, made: await child.link(frame, inode, parent, name, xdata) };
@@ -37,6 +37,7 @@ export function link(
           throw error;
         }
       });
+      await pointFrom(core, frame, dir, { parent, name, hashed }, at, made);
       return shown(core, dir, at, made);
     } catch (error) {
       throw core.corrected(error, dir);

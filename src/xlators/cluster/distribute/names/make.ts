@@ -7,10 +7,11 @@ import { ownFrame } from '../../../../graph/own-frame.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
 import { randomGfid } from '../gfid.ts';
 import { type Core, isDown } from '../core.ts';
+import { partOf } from '../directories/copies.ts';
 import type { Place } from '../directories/locks.ts';
 import { directoryOf, refresh } from '../directories/refresh.ts';
 import { current, isSettled } from '../directories/settled.ts';
-import { LAYOUT, PREOP_FAILED, PREOP_KEY } from '../keys.ts';
+import { asking, LAYOUT, PREOP_FAILED, PREOP_KEY } from '../keys.ts';
 import { type KnownDir, KnownFile, noting } from '../known.ts';
 import { find } from './find.ts';
 import { dropLinkto, ensureLinkto, makeLinkto } from './linkto.ts';
@@ -43,6 +44,12 @@ export async function homeOf(
   if (hashed < 0) throw new FsError('EIO', `EIO: ${core.name}: the layout of the directory has a hole`);
   core.at(hashed);
   return { dir, hashed };
+}
+
+/** Whether a child has a name in its range at this moment. Under the lock of the name it stays so. */
+export async function isHome(core: Core, frame: Frame, { parent, name, hashed }: Place): Promise<boolean> {
+  const found = await core.at(hashed).discover(ownFrame(frame), parent.gfid, undefined, asking());
+  return core.isInRange(partOf({ found }), name);
 }
 
 /** The xdata with which a child makes a name only if its range of the directory is what this client believes. */
@@ -94,9 +101,8 @@ export function makeNew(
         const place = { parent, name, hashed };
         return makeElsewhere(core, frame, place, at, chosen, (child, gfid) => making(child, xdata, gfid));
       };
-      const isSure = isChecked || isSettled(core, dir);
       const made = await unlessStale(core, frame, parent, name, make);
-      if (!isSure) await pointFrom(core, frame, { parent, name, hashed }, at, made);
+      if (!isChecked || at !== hashed) await pointFrom(core, frame, dir, { parent, name, hashed }, at, made);
       return shown(core, dir, at, made);
     } catch (error) {
       throw core.corrected(error, dir);
@@ -105,11 +111,19 @@ export function makeNew(
 }
 
 /**
- * Where a layout may be about to change, and the brick has not been told to check it: if the new name belongs to another
- * child by now, a linkto file there tells where it is.
+ * Of a name that was made on a child which has not checked the layout: if it belongs to another child by now, a linkto file
+ * there tells where it is. If the layout changes later, the daemon finds the name.
  */
-async function pointFrom(core: Core, frame: Frame, place: Place, at: number, { iatt }: Made): Promise<void> {
-  const { layout } = await refresh(core, frame, place.parent);
+export async function pointFrom(
+  core: Core,
+  frame: Frame,
+  dir: KnownDir,
+  place: Place,
+  at: number,
+  { iatt }: Made,
+): Promise<void> {
+  const known = await current(core, frame, place.parent, dir);
+  const { layout } = isSettled(core, known) ? known : await refresh(core, frame, place.parent);
   const hashed = core.hashed(layout, place.name);
   if (hashed < 0 || hashed === at || hashed === place.hashed || !core.up[hashed]) return;
   await ensureLinkto(core, frame, { ...place, hashed }, at, iatt);

@@ -7,12 +7,12 @@ import type { Inode } from '../../../../graph/inode.ts';
 import { type Core, isGone } from '../core.ts';
 import { inodeFor } from '../directories/copies.ts';
 import { Locks, type Place } from '../directories/locks.ts';
-import { directoryOf } from '../directories/refresh.ts';
+import { directoryOf, refresh } from '../directories/refresh.ts';
 import { renameDirectory } from '../directories/rename.ts';
 import { Domain } from '../keys.ts';
 import { find, type Hit } from './find.ts';
 import { notThere } from './link.ts';
-import { homeOf } from './make.ts';
+import { homeOf, isHome } from './make.ts';
 import { moveFile } from './move.ts';
 
 /** How often what is renamed may change while its locks are waited for. */
@@ -45,6 +45,7 @@ export async function rename(core: Core, frame: Frame, names: Names, flags: numb
         };
       }
       if (tries === TRIES) throw new FsError('EJUKEBOX', `EJUKEBOX: ${core.name}: the names change all the time`);
+      await Promise.all([refresh(core, frame, from), refresh(core, frame, to)]);
     }
   } catch (error) {
     throw core.corrected(error, fromDir, toDir);
@@ -97,17 +98,35 @@ async function attempt(
   const a: Place = { parent: from, name: fromName, hashed: old.hashed };
   const b: Place = { parent: to, name: toName, hashed: fresh.hashed };
   if (source.directory !== undefined) {
-    return renameDirectory(core, frame, { ...names, a, b, target }, xdata, async () => {
-      const now = await endsOf(core, frame, names, true);
-      return isSame(now.source, source) && isSame(now.target, target);
-    });
+    const isStill = async () => (await endsIfStill(core, frame, names, ends, a, b)) !== undefined;
+    return renameDirectory(core, frame, { ...names, a, b, target }, xdata, isStill);
   }
   await using locks = new Locks(core, frame);
   await lockMigration(core, locks, source, target);
   await locks.names(a, b);
-  const now = await endsOf(core, frame, names, true);
-  if (!isSame(now.source, source) || !isSame(now.target, target)) return undefined;
-  return moveFile(core, frame, { a, b, source: now.source, target: now.target }, xdata);
+  const now = await endsIfStill(core, frame, names, ends, a, b);
+  return now && moveFile(core, frame, { a, b, ...now }, xdata);
+}
+
+/**
+ * What the names lead to after they were locked; `undefined` if that is something else than before, or if one of them
+ * belongs elsewhere by now.
+ */
+async function endsIfStill(
+  core: Core,
+  frame: Frame,
+  names: Names,
+  { source, target }: Ends,
+  a: Place,
+  b: Place,
+): Promise<Ends | undefined> {
+  const [now, ...areHome] = await Promise.all([
+    endsOf(core, frame, names, true),
+    isHome(core, frame, a),
+    isHome(core, frame, b),
+  ]);
+  const isStill = !areHome.includes(false) && isSame(now.source, source) && isSame(now.target, target);
+  return isStill ? now : undefined;
 }
 
 /** Keeps the rebalance daemon from moving either file. Of the one that is replaced this does not matter if it is gone. */
