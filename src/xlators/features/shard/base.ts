@@ -23,6 +23,8 @@ export class Base {
   grewAt = -Infinity;
   /** The number of the last change of the size (see `Bases.mark`). */
   lastChange = 0;
+  /** How many changes of the size have failed: it is not known whether the bricks have them. */
+  failures = 0;
   /** The changes of the size that are under way. */
   readonly changes = new Set<Promise<unknown>>();
   /** What asks for the size at the moment. */

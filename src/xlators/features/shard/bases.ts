@@ -17,6 +17,8 @@ const TIME_LAGS_MS = 1000;
 /** How many files are remembered. */
 const BASES_MAX = 16_384;
 const SETS_CTIME = 1;
+/** How often a size is asked for that always changes meanwhile. */
+const ASKS_MAX = 8;
 
 const keyOf = (gfid: Buffer): string => gfid.toString('latin1');
 
@@ -88,11 +90,34 @@ export class Bases {
   /**
    * Makes sure of the size before a file grows by what is missing to a new end: what another client has added would be
    * added again. It may have been the same write, which an NFS client sends again to another server. The size is sure
-   * while it changes here, and for a while after.
+   * while it changes here, and for a while after, unless a change has failed.
+   * @throws {FsError} EJUKEBOX: it changes without a pause
    */
-  async beSure(frame: Frame, base: Base): Promise<void> {
-    if (base.changes.size > 0 || base.grewAt > performance.now() - BELIEVED_MS) return;
-    await this.ask(frame, base.inode);
+  async #beSure(frame: Frame, base: Base): Promise<void> {
+    const isSure = () => base.learnedAt !== -Infinity;
+    if (isSure() && (base.changes.size > 0 || base.grewAt > performance.now() - BELIEVED_MS)) return;
+    for (let tries = 0; tries < ASKS_MAX; tries++) {
+      await this.ask(frame, base.inode);
+      if (isSure()) return;
+    }
+    throw new FsError('EJUKEBOX');
+  }
+
+  /**
+   * Lets a file that has been written up to `end` end there or later, and answers whether it has grown. It may have been
+   * counted on what others add at the same time: if that fails, the file grows by more.
+   */
+  async grow(frame: Frame, base: Base, end: number, sectors: number): Promise<boolean> {
+    for (let [grew, more] = [false, sectors]; ; more = 0) {
+      if (end > base.size || (end > 0 && base.learnedAt === -Infinity)) await this.#beSure(frame, base);
+      const { failures } = base;
+      const counted = end > 0 && base.changes.size > 0 ? [...base.changes] : [];
+      const grows = Math.max(0, end - base.size);
+      await this.resize(frame, base, grows, more);
+      if (grows > 0) grew = true;
+      if (counted.length > 0) await Promise.all(counted);
+      if (counted.length === 0 || base.failures === failures) return grew;
+    }
   }
 
   /** Asks for the size. Calls that ask at the same time share the answer. */
@@ -112,13 +137,15 @@ export class Bases {
 
   /**
    * Changes the size of a file by so many bytes and sectors. From this call on it is taken to have changed, since others
-   * may write at the same time; it is answered when the bricks have it.
+   * may write at the same time; it is answered when the bricks have it. Changes may be answered in another order than
+   * they were made in, so only the sum of one that was alone is known to be the size.
    */
   async resize(frame: Frame, base: Base, bytes: number, sectors: number): Promise<void> {
     if (bytes === 0 && sectors === 0) return;
     base.size += bytes;
     base.sectors += sectors;
-    base.lastChange = ++this.#changes;
+    const number = (base.lastChange = ++this.#changes);
+    const isFirst = base.changes.size === 0;
     const change = new Map([[FILE_SIZE_KEY, sizeValue(bytes, sectors)]]);
     const made = this.#below.xattrop(ownFrame(frame), base.inode, 'add64', change);
     const ended = made.catch(() => {});
@@ -126,8 +153,9 @@ export class Bases {
     try {
       const sums = await made;
       base.changes.delete(ended);
+      const isAlone = isFirst && base.lastChange === number;
       base.lastChange = ++this.#changes;
-      if (base.changes.size > 0) return;
+      if (!isAlone) return;
       const value = sums.get(FILE_SIZE_KEY);
       if (value === undefined) return;
       const sum = bytesOf(value);
@@ -139,6 +167,7 @@ export class Bases {
       base.changes.delete(ended);
       base.lastChange = ++this.#changes;
       base.learnedAt = -Infinity;
+      base.failures++;
       throw error;
     }
   }

@@ -166,14 +166,12 @@ export class Data {
       else this.#bases.touch(base, timeOf(frame, value.after));
     }
     const end = growsFrom === undefined || count === 0 ? 0 : growsFrom + count;
-    if (end > base.size) await this.#bases.beSure(frame, base);
-    const grows = Math.max(0, end - base.size);
-    await this.#bases.resize(frame, base, grows, sectors);
+    const grew = await this.#bases.grow(frame, base, end, sectors);
     const failure = replies.find(reply => reply.status === 'rejected');
     if (failure !== undefined && count === 0) throw failure.reason;
     if (first?.after) this.#seen(base, first.after);
     const iatt = await this.iattOf(frame, base);
-    return { before, after: shown(base, iatt), count, stable, grew: grows > 0, xdata: first?.xdata, failure };
+    return { before, after: shown(base, iatt), count, stable, grew, xdata: first?.xdata, failure };
   }
 
   /** Answers with the next offset of data or of a hole. */

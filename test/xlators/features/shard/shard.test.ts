@@ -1,6 +1,7 @@
 /** The layer that lets files consist of blocks, over the brick in memory. */
+import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { type Flock, Stable, type Xdata } from '#src/graph/fops.ts';
+import { type Flock, type Fops, Stable, type Xdata } from '#src/graph/fops.ts';
 import { identityOf } from '#src/graph/identity.ts';
 import { frame, stackOf, volumeOf, xlatorOf } from '../../../support/graph.ts';
 import { contentsOf } from '../../../support/memory/contents.ts';
@@ -300,6 +301,38 @@ t.test('a write that another client has made already does not make the file larg
   t.equal((await other.hand.stat(there)).size, 100);
   const third = await client(t, store);
   t.equal((await third.top.lookup(frame, third.root, 'f')).iatt.size, 100);
+});
+
+const changesSize = (...[, , , changes]: Parameters<Fops['xattrop']>): boolean => changes.has(SIZE_KEY);
+
+t.test('the size is right when two writes at the end are answered in another order than they were made in', async t => {
+  const { hand, top, link } = await client(t);
+  const file = await hand.file('f');
+  const first = link.fail({ fop: 'xattrop', of: changesSize, when: 'after', what: 'hang' });
+  const one = top.writev(frame, file.fd, pattern(10), 0, Stable.UNSTABLE);
+  await first.happened;
+  const second = link.fail({ fop: 'xattrop', of: changesSize, when: 'after', what: 'hang' });
+  const two = top.writev(frame, file.fd, pattern(10), 10, Stable.UNSTABLE);
+  await second.happened;
+  second.resume();
+  await setImmediate();
+  first.resume();
+  await Promise.all([one, two]);
+  t.equal((await top.readv(frame, file.fd, 100, 0)).data.length, 20);
+});
+
+t.test('a write is within the file although another one, on which its end was counted, has failed', async t => {
+  const { hand, top, link, store } = await client(t);
+  const file = await hand.file('f');
+  link.fail({ fop: 'xattrop', of: changesSize, when: 'before', what: 'EIO' });
+  const [one, two] = await Promise.allSettled([
+    top.writev(frame, file.fd, pattern(10), 0, Stable.UNSTABLE),
+    top.writev(frame, file.fd, pattern(10), 10, Stable.UNSTABLE),
+  ]);
+  t.same([one.status, two.status], ['rejected', 'fulfilled']);
+  const third = await client(t, store);
+  t.equal((await third.top.lookup(frame, third.root, 'f')).iatt.size, 20);
+  t.equal((await top.readv(frame, file.fd, 100, 0)).data.length, 20);
 });
 
 t.test('a file that was there before remains as it is', async t => {
