@@ -133,7 +133,8 @@ export class Lookups {
       }
     };
     await Promise.all(listOf(up).map(ask));
-    if (looked.having === 0) this.#fail(looked);
+    // A few that have it may be those that others blame.
+    if (looked.having === 0 || !this.#replicas.isQuorum(looked.having | looked.gone)) this.#fail(looked);
     return looked;
   }
 
@@ -214,12 +215,13 @@ export class Lookups {
     return children.reduce((small, i) => (found[i]!.iatt.size < largest ? small | only(i) : small), 0);
   }
 
-  /** If no child has a failure in its index, all of them are clean. */
+  /** If no child has a failure in its index, all of them are clean. If one has, they are not. */
   #notice({ generation, found, having }: Looked): void {
-    const { up, arbiters, isQuorum } = this.#replicas;
+    const { all, up, clean, arbiters, isQuorum } = this.#replicas;
     if (generation !== this.#replicas.generation || having !== up || !isQuorum(up)) return;
     const isEmpty = listOf(up).every(i => Number(found[i]!.xdata?.get(INDEX) ?? 1) === 0);
     if (isEmpty) this.#replicas.clean |= up & ~arbiters;
+    else if (clean === (all & ~arbiters)) this.#replicas.distrust(); // Another client has recorded a failure.
   }
 
   /** The attributes of one child with the size of another, whose data can be trusted. */

@@ -66,6 +66,12 @@ export class Replicas {
     if ((whom & this.up) !== 0) this.generation++; // A child that is down is read by none.
   }
 
+  /** Some child lacks something, and it is not known which. */
+  distrust(): void {
+    this.clean = 0;
+    this.generation++;
+  }
+
   /** @throws {FsError} ENOTCONN: fewer children than a quorum are up */
   checkQuorum(): void {
     if (!this.isQuorum(this.up)) throw new FsError('ENOTCONN', `ENOTCONN: no quorum of ${this.name} is up`);

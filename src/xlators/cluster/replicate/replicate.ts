@@ -6,7 +6,7 @@ import { subtree } from '../../../graph/subtree.ts';
 import type { Xlator, XlatorClass, XlatorSettings } from '../../../graph/xlator.ts';
 import { O_TRUNC } from '../../../sys/constants.ts';
 import { VolfileError } from '../../../volfile/volfile-error.ts';
-import { listOf } from './children.ts';
+import { has, listOf } from './children.ts';
 import { DataChanges } from './data.ts';
 import { EntryChanges, joined } from './entries.ts';
 import { lockAll, unlockAll } from './locks.ts';
@@ -70,6 +70,8 @@ export class Replicate extends ReplicateReads {
   }
 
   protected override childChanged(child: number): void {
+    // A brick that comes up again has dropped the locks of the connection before.
+    if (this.up[child] && has(this.replicas.up, child)) this.replicas.changed(child, false);
     this.replicas.changed(child, this.up[child]!);
     if (this.up[child]) this.#data.childUp(child);
   }
@@ -185,7 +187,7 @@ export class Replicate extends ReplicateReads {
 
   override async flush(...[frame, fd, xdata]: Args<'flush'>) {
     this.#data.giveUp(fd.inode.gfid);
-    await this.#everywhere((child, i) => child.flush(frame, this.fd(fd, i), xdata));
+    await askAll(this.replicas, this.replicas.up, (child, i) => child.flush(frame, this.fd(fd, i), xdata));
   }
 
   override fsync(...[frame, fd, dataOnly, xdata]: Args<'fsync'>) {
@@ -211,7 +213,7 @@ export class Replicate extends ReplicateReads {
   }
 
   override async fsyncdir(...[frame, fd, dataOnly, xdata]: Args<'fsyncdir'>) {
-    await this.#everywhere((child, i) => child.fsyncdir(frame, this.fd(fd, i), dataOnly, xdata));
+    await askAll(this.replicas, this.replicas.up, (child, i) => child.fsyncdir(frame, this.fd(fd, i), dataOnly, xdata));
   }
 
   override setxattr(...[frame, inode, xattrs, flags, xdata]: Args<'setxattr'>) {
@@ -264,11 +266,6 @@ export class Replicate extends ReplicateReads {
     return this.#lock(type, wait, (child, i, type, wait) =>
       child.fentrylk(frame, domain, this.fd(fd, i), name, type, wait, xdata),
     );
-  }
-
-  async #everywhere(call: (child: Xlator, i: number) => Promise<void>): Promise<void> {
-    this.replicas.checkQuorum();
-    await askAll(this.replicas, this.replicas.up, call);
   }
 
   async #lock(

@@ -128,6 +128,7 @@ export class Runner {
         this.#replicas.log.error({ err: error }, `${call.do} failed on a child of ${this.#replicas.name}`);
       event = { ...answer, error: code ?? 'EIO' };
     }
+    if (call.whom !== 0) this.#replicas.blamed(call.whom); // What was learnt while this was on its way does not hold.
     this.#next(event);
   }
 

@@ -12,9 +12,17 @@ export class Standing {
   lost: Children = 0;
   blamed: Children = 0;
   readonly #isQuorum: Quorum;
+  readonly #arbiters: Children;
 
-  constructor(isQuorum: Quorum) {
+  /** @param arbiters those that have not got what is changed */
+  constructor(isQuorum: Quorum, arbiters: Children) {
     this.#isQuorum = isQuorum;
+    this.#arbiters = arbiters;
+  }
+
+  /** The children that could not be the source of a heal. */
+  get noSource(): Children {
+    return this.accused | this.#arbiters;
   }
 
   /** The children that are still to be blamed. */
@@ -27,8 +35,12 @@ export class Standing {
     return (this.dirty & this.members) !== 0;
   }
 
+  /**
+   * Whether the members are a quorum, with a source among them: if those that lacked something before blamed the one that
+   * did not, each child would be blamed by another, and none could be healed.
+   */
   get hasQuorum(): boolean {
-    return this.#isQuorum(this.members);
+    return this.#isQuorum(this.members) && (this.members & ~this.noSource) !== 0;
   }
 
   /** These children lack something that the others have, or may do so. */

@@ -8,7 +8,7 @@
  *
  * - A fop is answered as done only if a quorum of children has done it, and a quorum has recorded which have not. So any
  *   quorum that is asked later has a member that knows which children can be trusted.
- * - Children are blamed by a quorum only. Two minorities that blame each other would be a split brain.
+ * - Children are blamed by a quorum only, in which one is not blamed itself. All others would be a split brain.
  * - If no quorum agrees on what has become of a fop, no child is blamed and the dirty marks stay: the self-heal daemon
  *   makes the replicas equal in one way or the other. The caller gets an error.
  * - A child that goes away in the middle keeps its dirty mark, and is blamed for that, although it may have done all: with
@@ -48,7 +48,7 @@ export class Transaction {
 
   constructor(setting: Setting) {
     this.#setting = setting;
-    this.#standing = new Standing(setting.isQuorum);
+    this.#standing = new Standing(setting.isQuorum, setting.kind === 'data' ? setting.arbiters : 0);
     this.#isClosing = setting.single;
   }
 
@@ -117,7 +117,7 @@ export class Transaction {
       if (request.fan.isDone && !this.#goOn(request)) this.#done(request);
     } else {
       if (to === 'pre-op') this.#standing.accused |= accuses ?? 0;
-      this.#marking!.fan.add(child, error);
+      this.#marking!.fan.add(child, error === 'ENOENT' ? 'ESTALE' : error); // Both say that the object is gone.
     }
   }
 
@@ -146,7 +146,8 @@ export class Transaction {
   #marked({ step, fan, whom }: Marking): void {
     this.#marking = undefined;
     const ok = fan.answers.ok & (step === 'pre-op' || this.#setting.kind === 'data' ? this.#standing.members : ~0);
-    const { code = 'ENOTCONN' } = verdictOf(fan.answers, this.#setting.isQuorum);
+    const { code = 'ENOTCONN', agreed } = verdictOf(fan.answers, this.#setting.isQuorum);
+    if (this.#setting.kind === 'data' && agreed !== 0 && code === 'ESTALE') this.#isBroken = true; // The file is gone.
     if (step === 'pre-op') this.#afterPreOp(ok, code);
     else if (step === 'undo') this.#undone(this.#undoing!.fan.answers, fan.answers.ok);
     else if (step !== 'new-entry') {
@@ -248,7 +249,7 @@ export class Transaction {
     const { answers } = request.fan;
     this.#requests.delete(request.id);
     if (this.#setting.kind === 'data') answers.doubt(~this.#standing.members);
-    const { code, agreed, astray } = verdictOf(answers, this.#setting.isQuorum, this.#standing.accused);
+    const { code, agreed, astray } = verdictOf(answers, this.#setting.isQuorum, this.#standing.noSource);
     request.code = code;
     request.from = agreed;
     if (agreed === 0) {
@@ -262,15 +263,15 @@ export class Transaction {
     if (code === undefined) this.#standing.lost |= allOf(this.#setting.count) & ~agreed;
     if (code === undefined && request.effect === 'unsynced') this.#unsynced++;
     if (code === undefined && request.effect === 'sync') this.#synced = Math.max(this.#synced, request.before);
-    if (this.#standing.toBlame === 0) this.#out.push(replyTo(request));
-    else this.#parked.push(request);
+    if (this.#standing.toBlame === 0 && !(this.#isBroken && code === undefined)) this.#out.push(replyTo(request));
+    else this.#parked.push(request); // Also what no sync will follow, since the transaction is broken.
   }
 
   /** The fop was taken back from these children. If that is all, nothing was done by any. */
   #undone({ ok, unknown, errors }: Answers, undone: Children): void {
-    const { id } = this.#undoing!;
+    const { id, code: failure } = this.#undoing!;
     const isUndone = undone === ok && unknown === 0;
-    const [code = 'ENOTCONN'] = isUndone ? errors.keys() : [];
+    const [code = failure] = isUndone ? errors.keys() : [];
     this.#out.push(replyTo({ id, code, from: 0 }));
     if (!isUndone) this.#leaveDirty(ok);
   }
@@ -291,8 +292,7 @@ export class Transaction {
   /** No fop is begun. What waits for the transaction fails. */
   #giveUp(code: Errno): void {
     for (const { id } of this.#waiting.splice(0)) this.#out.push(replyTo({ id, code, from: 0 }));
-    this.#isClosing = true;
-    this.#isBroken = true;
+    this.#isClosing = this.#isBroken = true;
     const marked = this.#standing.dirty & this.#standing.members;
     if (marked === 0) this.#unlock();
     else this.#mark('post-op', marked, { dirty: -1 }); // Nothing was changed under these marks.

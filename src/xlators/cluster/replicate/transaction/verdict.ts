@@ -8,13 +8,17 @@ export class Answers {
   ok: Children = 0;
   /** The children that may have done it or not, or only a part of it. */
   unknown: Children = 0;
+  /** Those of them whose disk fails. */
+  broken: Children = 0;
   /** The children that have done nothing, by the error that they gave. */
   readonly errors = new Map<Errno, Children>();
 
   add(child: number, error: Errno | undefined): void {
     if (error === undefined) this.ok |= only(child);
-    else if (isUnknown(error)) this.unknown |= only(child);
-    else this.errors.set(error, (this.errors.get(error) ?? 0) | only(child));
+    else if (isUnknown(error)) {
+      this.unknown |= only(child);
+      if (error === 'EIO') this.broken |= only(child);
+    } else this.errors.set(error, (this.errors.get(error) ?? 0) | only(child));
   }
 
   /** What these children did before they went away, or failed at something else, does not count. */
@@ -44,7 +48,7 @@ export interface Verdict {
  * before, and the others lacked this, no child could be the source of a heal. It has failed if a quorum gives the same error, and then a child that has done it
  * nevertheless is astray. Otherwise it is not known.
  */
-export function verdictOf({ ok, unknown, errors }: Answers, isQuorum: Quorum, accused: Children = 0): Verdict {
+export function verdictOf({ ok, unknown, broken, errors }: Answers, isQuorum: Quorum, accused: Children = 0): Verdict {
   const failed = [...errors.values()].reduce((all, children) => all | children, 0);
   if (isQuorum(ok) && (ok & ~accused) !== 0) return { code: undefined, agreed: ok, astray: unknown | failed };
   for (const [code, children] of errors) {
@@ -52,5 +56,6 @@ export function verdictOf({ ok, unknown, errors }: Answers, isQuorum: Quorum, ac
   }
   const [first] = errors.keys();
   const nothingDone = ok === 0 && unknown === 0;
-  return { code: nothingDone && first !== undefined ? first : 'ENOTCONN', agreed: 0, astray: ok | unknown };
+  const code = nothingDone && first !== undefined ? first : isQuorum(broken) ? 'EIO' : 'ENOTCONN';
+  return { code, agreed: 0, astray: ok | unknown };
 }
