@@ -1,11 +1,15 @@
 /** features/two-step over a brick that has no other fops than GlusterFS's, and their checks. */
 import t, { type Test } from 'tap';
-import { type CreateHow, RenameFlag } from '#src/graph/fops.ts';
+import type { FsError } from '#src/errno.ts';
+import { type CreateHow, type Fops, RenameFlag } from '#src/graph/fops.ts';
 import { ANCESTRY_PATH } from '#src/graph/fops/virtual-xattrs.ts';
 import { FileType } from '#src/graph/iatt.ts';
+import { identityOf } from '#src/graph/identity.ts';
+import type { Inode } from '#src/graph/inode.ts';
+import { Xlator } from '#src/graph/xlator.ts';
 import { Failing } from '../../support/memory/failing.ts';
 import { Memory } from '../../support/memory/memory.ts';
-import { frame, stackOf, volumeOf, xlatorOf } from '../../support/graph.ts';
+import { frame, stackOf, TEST_XLATORS, volumeOf, xlatorOf } from '../../support/graph.ts';
 import { passThroughSuite } from '../../suites/pass-through.ts';
 import { failure } from '../../suites/xlator/hand.ts';
 import { anna, bert, peopleOf, twoStepSuite } from '../../suites/two-step.ts';
@@ -27,7 +31,7 @@ passThroughSuite(
   [
     ...(['lookup', 'access', 'mknod', 'mkdir', 'symlink', 'create', 'link', 'unlink', 'rmdir', 'rename'] as const),
     ...(['setattr', 'fsetattr', 'truncate', 'ftruncate', 'readv', 'writev'] as const),
-    ...(['fallocate', 'discard', 'zerofill', 'readdir', 'readdirp'] as const),
+    ...(['fallocate', 'discard', 'zerofill', 'seek', 'readdir', 'readdirp'] as const),
   ],
 );
 
@@ -196,4 +200,46 @@ t.test('the brick is asked once for what a caller may do with a file', async t =
   await sends(t, () => top.access(bert, inode, 6), ['stat', 'access']);
   await sends(t, () => top.readv(bert, inode.fd, 9, 0), ['readv']);
   await sends(t, write, ['writev'], 'access has told it');
+});
+
+/** A brick with `server.root-squash`, which is asked about root as about user 65534. */
+class Squashing extends Xlator {
+  override access(...[asked, ...rest]: Parameters<Fops['access']>): ReturnType<Fops['access']> {
+    const isRoot = asked.identity.uid === 0 && asked.internal !== true;
+    return super.access(isRoot ? { ...asked, identity: identityOf(65_534, 65_534) } : asked, ...rest);
+  }
+}
+
+t.test('root neither reads nor writes what bricks that squash it keep from it', async t => {
+  const registry = { ...TEST_XLATORS, 'test/squash': async () => Squashing };
+  const stack = stackOf('features/two-step', 'test/squash', 'test/strict', 'test/memory');
+  const { top, fileOf } = await peopleOf(await volumeOf(t, stack, { registry }));
+  for (const [name, mode, code] of [
+    ['open', 0o666, undefined],
+    ['closed', 0o600, 'EACCES'],
+    ['open again', 0o666, undefined],
+  ] as const) {
+    for (const who of [frame, anna]) {
+      const { fd } = await fileOf(who, `${name} ${who.identity.uid}`, mode);
+      const calls = [
+        top.readv(frame, fd, 9, 0),
+        top.writev(frame, fd, Buffer.from('x'), 0, 0),
+        top.seek(frame, fd, 0, 'data'),
+      ];
+      const failures = (await Promise.allSettled(calls)).map(one =>
+        one.status === 'rejected' ? (one.reason as FsError).code : undefined,
+      );
+      t.strictSame(failures.slice(0, 2), [code, code], `${name} of ${who.identity.uid}`);
+      if (code !== undefined) t.equal(failures[2], code);
+    }
+  }
+});
+
+t.test('root is asked about once, where it is root to the bricks', async t => {
+  const { top, fileOf, sends } = await strict(t);
+  const [own, users] = [await fileOf(frame, 'own', 0o600), await fileOf(anna, 'users', 0o600)];
+  const write = (inode: Inode) => () => top.writev(frame, inode.fd, Buffer.from('x'), 0, 0);
+  await sends(t, write(own), ['stat', 'access', 'writev']);
+  await sends(t, write(own), ['writev']);
+  await sends(t, write(users), ['writev'], 'it has shown for all files');
 });

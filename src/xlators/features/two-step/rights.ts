@@ -12,6 +12,10 @@ import type { Xlator } from '../../../graph/xlator.ts';
 
 /** How long it is trusted what a file's owner is, and what a caller was granted. The brick of storage/posix has the same time. */
 const TRUSTED_MS = 1000;
+/** How long it is trusted that the bricks take root for root (`server.root-squash`), which they tell in no other way. */
+const ROOT_TRUSTED_MS = 10_000;
+const OTHERS_WRITE = 0o022;
+const ALL = Access.READ | Access.WRITE | Access.EXECUTE;
 
 /** What is known of a file: its owner, and what one caller was granted. It stands in the inode's slot. */
 class Rights {
@@ -37,7 +41,7 @@ class Rights {
   /** Whether the caller may do what needs one of the bits of `mask`. `undefined` if that is not known at present. */
   allows(identity: Identity, mask: number): boolean | undefined {
     const now = Date.now();
-    if (this.uid === identity.uid && now - this.seenMs < TRUSTED_MS) return true;
+    if (this.uid === identity.uid && identity.uid !== 0 && now - this.seenMs < TRUSTED_MS) return true;
     if (this.identity !== identity || now - this.askedMs >= TRUSTED_MS) return undefined;
     return (this.granted & mask) === 0 ? undefined : true;
   }
@@ -46,6 +50,8 @@ class Rights {
 export class RightsOfFiles {
   readonly #below: Xlator;
   readonly #slot: number;
+  /** Until when no mode keeps root out. */
+  #rootUntilMs = 0;
 
   constructor(below: Xlator, slot: number) {
     this.#below = below;
@@ -67,13 +73,21 @@ export class RightsOfFiles {
   }
 
   /** Notes what a caller was granted of what it has asked for. */
-  #keep({ identity }: Frame, inode: Inode, iatt: Iatt, granted: number): void {
-    if (identity.uid === 0 || iatt.type !== FileType.REG) return;
+  #keep({ identity }: Frame, inode: Inode, iatt: Iatt, mask: number, granted: number): void {
+    if (identity.uid === 0) this.#learn(iatt, mask, granted);
+    if (iatt.type !== FileType.REG) return;
     const rights = new Rights(iatt);
     rights.identity = identity;
     rights.granted = granted;
     rights.askedMs = rights.seenMs;
     inode.slots[this.#slot] = rights;
+  }
+
+  /** Learns what root is to the bricks: it is granted what only root is, or it is refused something. */
+  #learn({ uid, mode }: Iatt, mask: number, granted: number): void {
+    const isOnlyRoots = uid === 0 && (mode & OTHERS_WRITE) === 0;
+    if ((mask & ~granted & (Access.READ | Access.WRITE)) !== 0) this.#rootUntilMs = 0;
+    else if (isOnlyRoots && (granted & Access.WRITE) !== 0) this.#rootUntilMs = Date.now() + ROOT_TRUSTED_MS;
   }
 
   /** Resolves if the caller may read the file. @throws {FsError} EACCES */
@@ -89,15 +103,18 @@ export class RightsOfFiles {
   /** `undefined` if the caller may do what needs one of the bits of `mask`, without asking. */
   #check(frame: Frame, inode: Inode, mask: number): Promise<void> | undefined {
     const { identity } = frame;
-    if (identity.uid === 0) return undefined; // no mode keeps root out
+    if (identity.uid === 0 && Date.now() < this.#rootUntilMs) return undefined;
     const rights = inode.slots[this.#slot];
     if (rights instanceof Rights && rights.allows(identity, mask)) return undefined;
     return this.#ask(frame, inode, mask);
   }
 
   async #ask(frame: Frame, inode: Inode, mask: number): Promise<void> {
-    const { granted, iatt } = await this.access(frame, inode, mask);
-    if (granted === 0 && iatt.uid !== frame.identity.uid) throw new FsError('EACCES', 'the mode does not permit it');
+    const { uid } = frame.identity;
+    // What root is granted in all tells whether it is root to the bricks.
+    const { granted, iatt } = await this.access(frame, inode, uid === 0 ? ALL : mask);
+    const isOwner = uid !== 0 && iatt.uid === uid;
+    if ((granted & mask) === 0 && !isOwner) throw new FsError('EACCES', 'the mode does not permit it');
   }
 
   /**
@@ -121,7 +138,7 @@ export class RightsOfFiles {
     }
     // A file without any execution bit is no program, for root neither.
     if (iatt.type === FileType.REG && (iatt.mode & 0o111) === 0) granted &= ~Access.EXECUTE;
-    this.#keep(frame, inode, iatt, granted);
+    this.#keep(frame, inode, iatt, mask, granted);
     return { ...answer, granted, iatt };
   }
 }
