@@ -1,5 +1,5 @@
 /** TLS as GlusterFS has it: certificates of both sides that one of the listed authorities has signed, whatever their names. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConnectionOptions, DetailedPeerCertificate } from 'node:tls';
 
@@ -26,10 +26,23 @@ export interface TlsSettings {
 /** What GlusterFS does if nothing is set. */
 export const TLS_DEFAULTS: TlsSettings = { ...TLS_FILES, certDepth: 1 };
 
+/** The longest file of certificates that is read. */
+const PEM_BYTES_MAX = 4 * 1024 * 1024;
+
+/**
+ * Reads a file that a volfile names, which glusterd may have written: it need not be a file of certificates, nor a file.
+ * @throws one of Node's errors: it cannot be read
+ */
+async function pem(path: string): Promise<Buffer> {
+  const found = await stat(path);
+  if (!found.isFile() || found.size > PEM_BYTES_MAX) throw new Error(`${path} is no file of certificates`);
+  return readFile(path);
+}
+
 /** Reads the files. @throws one of Node's errors: a file cannot be read */
 export async function tlsOptions(settings: TlsSettings): Promise<ConnectionOptions> {
   const { ownCert, privateKey, caList, certDepth, cipherList, crlPath } = settings;
-  const [cert, key, ca] = await Promise.all([readFile(ownCert), readFile(privateKey), readFile(caList)]);
+  const [cert, key, ca] = await Promise.all([ownCert, privateKey, caList].map(pem));
   return {
     cert,
     key,
@@ -44,7 +57,7 @@ export async function tlsOptions(settings: TlsSettings): Promise<ConnectionOptio
 
 async function revocationLists(directory: string): Promise<Buffer[]> {
   const names = await readdir(directory);
-  const files = await Promise.all(names.map(name => readFile(join(directory, name))));
+  const files = await Promise.all(names.map(name => pem(join(directory, name))));
   return files.filter(file => file.includes('-----BEGIN X509 CRL-----'));
 }
 
