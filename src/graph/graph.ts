@@ -28,8 +28,9 @@ function construct(plan: Plan, env: GraphEnv): Map<string, Xlator> {
   for (const [slot, volume] of plan.volumes.entries()) {
     const { name, type, subvolumes } = volume.stanza;
     const children = subvolumes.map(child => xlators.get(child.name)!);
+    const childNames = subvolumes.map(child => child.writtenName ?? child.name);
     try {
-      const config = { name, type, ...settingsOf(volume), children, slot, env };
+      const config = { name, type, ...settingsOf(volume), children, childNames, slot, env };
       xlators.set(name, new volume.xlatorClass(config));
     } catch (error) {
       throw failure(volume, error);

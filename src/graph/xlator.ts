@@ -46,6 +46,8 @@ export interface XlatorConfig<O extends OptionTable = OptionTable> extends Xlato
   readonly name: string;
   readonly type: string;
   readonly children: readonly Xlator[];
+  /** See {@link Xlator.childNames}. */
+  readonly childNames: readonly string[];
   /** The index of this xlator's slot in `Inode.slots` and `Fd.slots`. */
   readonly slot: number;
   readonly env: GraphEnv;
@@ -76,6 +78,8 @@ export interface XlatorClass {
   readonly namesItself?: boolean;
   /** Calls come into the graph here. Every master of a volfile that is a subvolume of no other volume is started. */
   readonly isMaster?: boolean;
+  /** The xlator uses {@link Xlator.childNames}, so that with other names there it is another layer. */
+  readonly usesChildNames?: boolean;
   /** The least and the greatest number of subvolumes; [1, 1] by default. */
   readonly children?: readonly [number, number];
 }
@@ -94,6 +98,11 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
   readonly type: string;
   where: string;
   readonly children: readonly Xlator[];
+  /**
+   * The names that the volfile has for the children. GlusterFS writes names of subvolumes to the bricks, so where a layer
+   * was left out below this one (`options/left-out.ts`), its name counts and not that of the child.
+   */
+  readonly childNames: readonly string[];
   readonly parents: Xlator[] = [];
   /** The layer that refuses every change, if there is one: this one, or one below that every path down leads to. */
   readOnlyBy: Layer | undefined;
@@ -114,6 +123,7 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
     this.options = config.options;
     this.origins = config.origins ?? new Map();
     this.children = config.children;
+    this.childNames = config.childNames;
     this.readOnlyBy = config.readOnlyBy;
     this.slot = config.slot;
     this.env = config.env;

@@ -26,6 +26,8 @@ export interface Setting {
 
 export interface Subvolume {
   readonly name: string;
+  /** What the volfile has in this place, if that is a layer which was left out of the graph. */
+  readonly writtenName?: string;
   readonly where: string;
 }
 

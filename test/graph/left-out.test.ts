@@ -16,12 +16,21 @@ class Cluster extends Xlator {
   };
 }
 
+class Named extends Cluster {
+  static readonly usesChildNames = true;
+}
+
 class Top extends Xlator {
   static readonly isMaster = true;
   static readonly children = [1, 4] as const;
 }
 
-const registry = { ...TEST_XLATORS, 'cluster/test': async () => Cluster, 'test/top': async () => Top };
+const registry = {
+  ...TEST_XLATORS,
+  'cluster/test': async () => Cluster,
+  'cluster/named': async () => Named,
+  'test/top': async () => Top,
+};
 const plan = (text: string) => planGraph({ text, file: 'f', registry, foreign: FOREIGN_LAYERS });
 const shape = async (text: string) =>
   (await plan(text)).volumes.map(({ stanza }) => [stanza.name, ...stanza.subvolumes.map(({ name }) => name)]);
@@ -54,6 +63,24 @@ t.test('layers that do nothing are left out, wherever they stand', async t => {
     'layers that do nothing here: performance/io-threads, performance/readdir-ahead, performance/write-behind ' +
       '(bricknfs options TYPE tells why)',
   );
+});
+
+t.test('a layer knows its children by the names that stand below it in the volfile', async t => {
+  const bricks = [volume('a', 'test/memory'), volume('b', 'test/memory')];
+  const text = [
+    ...bricks,
+    volume('ra', 'performance/readdir-ahead', 'a'),
+    volume('over', 'performance/io-threads', 'ra'),
+    volume('both', 'cluster/named', 'over b'),
+  ].join('');
+  const graph = await graphOf(t, text, { registry, foreign: FOREIGN_LAYERS });
+  t.strictSame(graph.top.childNames, ['over', 'b']);
+  t.strictSame(
+    graph.top.children.map(({ name }) => name),
+    ['a', 'b'],
+  );
+  const without = [...bricks, volume('both', 'cluster/named', 'a b')].join('');
+  t.notOk(differsOnlyLive(await plan(without), await plan(text)), 'names that are written to bricks are not exchanged');
 });
 
 t.test('what only the further subvolumes of such a layer lead to is left out with it', async t => {

@@ -24,10 +24,11 @@ function isSameLayer(one: PlannedVolume, other: PlannedVolume): boolean {
   );
 }
 
-const shapeOf = ({ stanza: { name, type, subvolumes } }: PlannedVolume) => [
+const shapeOf = ({ stanza: { name, type, subvolumes }, xlatorClass }: PlannedVolume) => [
   name,
   type,
   ...subvolumes.map(subvolume => subvolume.name),
+  ...(xlatorClass.usesChildNames === true ? subvolumes.map(({ name, writtenName }) => writtenName ?? name) : []),
 ];
 
 /**

@@ -33,7 +33,7 @@ export interface Remaining {
 
 /**
  * Takes layers that do nothing out of a volfile: what is above such a layer has its first subvolume in its place. What
- * only the others of its subvolumes lead to goes with it. The name of a volume stays, so a layer directly below a master
+ * only the others of its subvolumes lead to goes with it. What is above still knows by which name it is called there. The name of a volume stays, so a layer directly below a master
  * stays, and so does one at the top.
  */
 export function leaveOut(stanzas: readonly Stanza[], classes: ReadonlyMap<string, XlatorClass>): Remaining {
@@ -45,7 +45,10 @@ export function leaveOut(stanzas: readonly Stanza[], classes: ReadonlyMap<string
     subvolumes.length === 0 || volumes.has(name) || name === stanzas.at(-1)!.name;
   const inPlace = new Map<string, string>();
   const rewired = stanzas.flatMap(stanza => {
-    const below = stanza.subvolumes.map(({ name, where }) => ({ name: inPlace.get(name) ?? name, where }));
+    const below = stanza.subvolumes.map(subvolume => {
+      const name = inPlace.get(subvolume.name);
+      return name === undefined ? subvolume : { ...subvolume, name, writtenName: subvolume.name };
+    });
     if (!idle.includes(stanza)) return [{ ...stanza, subvolumes: below }];
     if (stays(stanza)) return [{ ...stanza, subvolumes: below.slice(0, 1) }];
     inPlace.set(stanza.name, below[0]!.name);

@@ -20,7 +20,7 @@ export class Nufa extends Distribute {
 
   constructor(config: XlatorConfig<typeof options>) {
     super(config);
-    this.#local = config.children.findIndex(({ name }) => name === config.options['local-volume-name']);
+    this.#local = this.core.childNamed(config.options['local-volume-name']);
   }
 
   protected override preferred(_name: string, hashed: number): number {

@@ -54,7 +54,9 @@ export class Switch extends Distribute {
     super(config);
     this.#cases = config.options['pattern.switch.case'].map(({ matches, subvolumes }) => ({
       matches,
-      children: config.children.flatMap(({ name }, i) => (subvolumes.includes(name) ? [i] : [])),
+      children: config.children.flatMap((_, i) =>
+        subvolumes.some(name => this.core.childNamed(name) === i) ? [i] : [],
+      ),
     }));
   }
 

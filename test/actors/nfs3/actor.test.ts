@@ -40,7 +40,16 @@ class Answering extends Xlator {
 
   constructor(answer: (fop: Fop) => unknown) {
     const env = { log: silent, stateDir: '/', stage: 0 };
-    super({ name: 'test', type: 'test/answering', where: 'here:1', options: {}, children: [], slot: 0, env });
+    super({
+      name: 'test',
+      type: 'test/answering',
+      where: 'here:1',
+      options: {},
+      children: [],
+      childNames: [],
+      slot: 0,
+      env,
+    });
     this.#answer = answer;
   }
 

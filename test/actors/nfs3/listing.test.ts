@@ -32,7 +32,16 @@ class Names extends Xlator {
 
   constructor(names: readonly string[], batch: number) {
     const env = { log: silent, stateDir: '/', stage: 0 };
-    super({ name: 'names', type: 'test/names', where: 'here:1', options: {}, children: [], slot: 0, env });
+    super({
+      name: 'names',
+      type: 'test/names',
+      where: 'here:1',
+      options: {},
+      children: [],
+      childNames: [],
+      slot: 0,
+      env,
+    });
     this.names = names;
     this.batch = batch;
   }

@@ -34,6 +34,7 @@ export const isDown = (error: unknown): boolean => isAway(errnoOf(error));
 export class Core {
   readonly name: string;
   readonly children: readonly Xlator[];
+  readonly childNames: readonly string[];
   /** Whether each child is up. */
   readonly up: readonly boolean[];
   readonly slot: number;
@@ -55,11 +56,12 @@ export class Core {
   #roomsAsked = -Infinity;
 
   constructor(
-    { name, children }: Pick<Xlator, 'name' | 'children'>,
+    { name, children, childNames }: Pick<Xlator, 'name' | 'children' | 'childNames'>,
     parts: Pick<Core, 'up' | 'slot' | 'log' | 'settings' | 'preferred'>,
   ) {
     this.name = name;
     this.children = children;
+    this.childNames = childNames;
     this.up = parts.up;
     this.slot = parts.slot;
     this.log = parts.log;
@@ -99,9 +101,14 @@ export class Core {
     return this.children[child]!;
   }
 
-  /** The child that a linkto file names; -1 if there is none. */
+  /**
+   * The child that a linkto file or an option names; -1 if there is none. It may have been written when the volume had
+   * other layers below this one.
+   */
   childNamed(name: string | undefined): number {
     if (name === undefined) return -1;
+    const written = this.childNames.indexOf(name);
+    if (written >= 0) return written;
     const found = this.children.findIndex(child => child.name === name);
     const [, number] = READDIR_AHEAD.exec(name) ?? [];
     return found >= 0 || number === undefined || Number(number) >= this.children.length ? found : Number(number);
@@ -123,7 +130,7 @@ export class Core {
     const isWeighted = this.settings['weighted-rebalance'];
     const text = gfid.equals(ROOT_GFID) ? '/' : uuidText(gfid);
     const how: Spread = { seed: hashOf(this.#munging.nameFor(text)), commit, width, isWeighted };
-    const candidates = this.children.map(({ name }, i) => ({
+    const candidates = this.childNames.map((name, i) => ({
       name,
       takes: takes(i) && !this.isDecommissioned(i),
       weight: this.#rooms[i]?.weight ?? 0,
@@ -132,7 +139,7 @@ export class Core {
   }
 
   isDecommissioned(child: number): boolean {
-    return this.settings['decommissioned-bricks'].includes(this.children[child]!.name);
+    return this.settings['decommissioned-bricks'].some(name => this.childNamed(name) === child);
   }
 
   /** The child that gets the data of a new file whose name belongs to `hashed`. */

@@ -27,6 +27,7 @@ const ignore = (): void => {};
 
 export class Distribute extends ObjectFops {
   static readonly doc: string = 'Spreads files over several subvolumes by the hashes of their names.';
+  static readonly usesChildNames = true;
   static readonly options = options;
   static readonly foreign = foreign;
   protected readonly core: Core;

@@ -33,7 +33,7 @@ export abstract class ReplicateReads extends Cluster<typeof options> {
 
   protected pendingNames(): readonly string[] {
     const names = this.options['afr-pending-xattr'];
-    return names.length === 0 ? this.children.map(({ name }) => name) : names;
+    return names.length === 0 ? this.childNames : names;
   }
 
   protected quorumBy(values: ReplicateOptions): Quorum {

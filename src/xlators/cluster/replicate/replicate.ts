@@ -19,6 +19,7 @@ import { type Args, ReplicateReads } from './replicate-reads.ts';
 export class Replicate extends ReplicateReads {
   static readonly doc =
     'Keeps the same files on all of its subvolumes. What a subvolume misses is recorded on the others, and GlusterFS’s self-heal daemon brings it up to date.';
+  static readonly usesChildNames = true;
   static readonly options = options;
   static readonly foreign = foreign;
   static override readonly children: readonly [number, number] = [1, 30];

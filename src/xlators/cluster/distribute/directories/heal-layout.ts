@@ -59,7 +59,7 @@ export async function healLayout(core: Core, frame: Frame, found: Directory): Pr
   }
 }
 
-const nameOf = (core: Core, { child }: { readonly child: number }): string => core.children[child]!.name;
+const nameOf = (core: Core, { child }: { readonly child: number }): string => core.childNames[child]!;
 
 /** The layout that the directory ought to have. */
 function repaired(core: Core, { found, known: { layout }, copies }: Directory): Layout {

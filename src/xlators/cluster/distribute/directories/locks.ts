@@ -52,7 +52,7 @@ export class Locks implements AsyncDisposable {
 
   #isBefore(a: Place, b: Place): boolean {
     const key = ({ parent, name, hashed }: Place) => [
-      this.#core.children[hashed]!.name,
+      this.#core.childNames[hashed]!,
       parent.gfid.toString('hex') + name,
     ];
     const [[childA, placeA], [childB, placeB]] = [key(a), key(b)] as [[string, string], [string, string]];

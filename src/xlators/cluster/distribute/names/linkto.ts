@@ -16,7 +16,7 @@ const NO_DEVICE = { major: 0, minor: 0 };
 /** Makes the linkto file for an object that the child `at` has. One that is there is replaced by it. */
 export function makeLinkto(core: Core, frame: Frame, place: Place, at: number, target: Target): Promise<void> {
   return make(core, frame, place, target, [
-    [LINKTO, core.children[at]!.name],
+    [LINKTO, core.childNames[at]!],
     ['force-replace', 'yes'],
   ]);
 }
@@ -24,7 +24,7 @@ export function makeLinkto(core: Core, frame: Frame, place: Place, at: number, t
 /** The same, unless there is one. */
 export async function ensureLinkto(core: Core, frame: Frame, place: Place, at: number, target: Target): Promise<void> {
   try {
-    await make(core, frame, place, target, [[LINKTO, core.children[at]!.name]]);
+    await make(core, frame, place, target, [[LINKTO, core.childNames[at]!]]);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
   }

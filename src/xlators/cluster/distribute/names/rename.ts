@@ -131,7 +131,7 @@ async function endsIfStill(
 
 /** Keeps the rebalance daemon from moving either file. Of the one that is replaced this does not matter if it is gone. */
 async function lockMigration(core: Core, locks: Locks, source: Hit, target: Hit | undefined): Promise<void> {
-  const key = ({ at, found }: Hit) => `${core.children[at]!.name}/${found.iatt.gfid.toString('hex')}`;
+  const key = ({ at, found }: Hit) => `${core.childNames[at]!}/${found.iatt.gfid.toString('hex')}`;
   const files = [source, ...(target === undefined ? [] : [target])].sort((x, y) => (key(x) < key(y) ? -1 : 1));
   for (const file of files) {
     try {

@@ -84,6 +84,7 @@ export async function startBrick(t: Tap, place: Place, settings: Setting = {}): 
     where: 'test:1',
     options,
     children: [],
+    childNames: [],
     slot: 0,
     env: { log: silent, stateDir: place.stateDir, stage: 0 },
   });
