@@ -170,6 +170,16 @@ const TABLES: Readonly<
       [timeout, 'update 7 size 0 dirty -1,-1 version 0,0'],
     ],
   },
+  'attributes that change while a brick is healed: it has missed them': {
+    rows: [
+      [entered(chmod), 'lock 7'],
+      [locked(7), 'prepare 7 info dirty 0,0 version 0,0'],
+      [prepared(3, 100, 4), 'prepare 7 dirty 0,1 version 0,0'],
+      [{ is: 'prepared', good: 7, healing: 0, size: undefined, code: undefined }, 'start chmod'],
+      [left(chmod), 'update 3 size 0 dirty 0,0 version 0,1'],
+      [updated(3), 'settled, unlock 7'],
+    ],
+  },
   'without a brick the version rises before the change is made': {
     up: 3,
     rows: [

@@ -222,7 +222,9 @@ export class Transaction<Op extends Wish> {
   #leave(op: Op, outcome: Outcome): void {
     this.#active.delete(op);
     this.#ledger.left(outcome);
-    if ((outcome.missed & this.#good) !== 0) this.#miss(outcome.missed);
+    // Bricks that are being healed get changes of the data only.
+    const missed = outcome.missed | (outcome.changed === 'metadata' ? this.#healing : 0);
+    if ((missed & (this.#good | this.#healing)) !== 0) this.#miss(missed);
     this.#pump();
   }
 
