@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { errnoOf } from '../../../errno.ts';
+import { errnoOf, FsError } from '../../../errno.ts';
 import type { Made, NewAttr, Xattrs, Xdata } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType } from '../../../graph/iatt.ts';
@@ -7,7 +7,7 @@ import { Inode } from '../../../graph/inode.ts';
 import { keepNotes, type Note } from '../../../graph/note.ts';
 import { ownFrame } from '../../../graph/own-frame.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
-import { type Children, listOf } from './children.ts';
+import { type Children, has, listOf, only } from './children.ts';
 import { type Known, knownOf, readableOf } from './known.ts';
 import type { Reads } from './reads.ts';
 import { chosen, type Replicas, type Replies } from './replicas.ts';
@@ -106,7 +106,47 @@ export class EntryChanges {
     const names = from.inode === to.inode && from.name === to.name ? [from] : [from, to];
     const locks = replaced === undefined ? names : [...names, { inode: replaced, name: undefined }];
     const trusted = await this.#reads.trusted(frame, from.inode);
-    return chosen(this.#replicas, await this.#run(frame, locks, [from, to], call), from.inode.gfid, trusted);
+    const doubted = await this.#doubted(frame, from.inode);
+    let astray: Promise<Children> | undefined;
+    const checked = async (child: Xlator, i: number) => {
+      astray ??= this.#astray(frame, from, doubted);
+      if (has(await astray, i)) throw new FsError('ESTALE', `ESTALE: ${child.name} has another object of this name`);
+      return call(child);
+    };
+    const replies = await this.#run(frame, locks, [from, to], doubted === 0 ? call : checked);
+    return chosen(this.#replicas, replies, from.inode.gfid, trusted);
+  }
+
+  /** The children that may have other names in a directory than those that can be trusted with it. */
+  async #doubted(frame: Frame, inode: Inode): Promise<Children> {
+    const { all, clean, arbiters } = this.#replicas;
+    const trusted = await this.#reads.trusted(frame, inode, 'data');
+    if (trusted === 0) return 0;
+    // Arbiters are not read, so that it is known of them only if there are no failures at all.
+    const isClean = (all & ~arbiters & ~clean) === 0;
+    return all & ~trusted & ~(isClean ? arbiters : 0);
+  }
+
+  /**
+   * The children on which a name leads to another object, which must not get the new name: all children would have done
+   * the rename, none of them would be blamed, and the daemon heals those names only that are recorded with a blame.
+   */
+  async #astray(frame: Frame, { inode, name }: Place, doubted: Children): Promise<Children> {
+    const { children, up } = this.#replicas;
+    const own = ownFrame(frame);
+    const gfidOn = async (child: Xlator): Promise<Buffer | undefined> => {
+      try {
+        return (await child.lookup(own, inode, name)).iatt.gfid;
+      } catch (error) {
+        if (errnoOf(error) === undefined) throw error;
+        return undefined;
+      }
+    };
+    const expected = await this.#reads.read(own, inode, 'data', gfidOn);
+    if (expected === undefined) return 0;
+    const asked = listOf(doubted & up);
+    const found = await Promise.all(asked.map(i => gfidOn(children[i]!)));
+    return asked.reduce((astray, i, at) => (found[at]?.equals(expected) ? astray : astray | only(i)), 0);
   }
 
   /** The directory that has this name, if one has. */
@@ -130,7 +170,7 @@ export class EntryChanges {
     frame: Frame,
     lockees: readonly Lockee[],
     places: readonly Place[],
-    call: (child: Xlator) => Promise<R>,
+    call: (child: Xlator, i: number) => Promise<R>,
     { made, undo }: { readonly made?: New | undefined; readonly undo?: Undo } = {},
   ): Promise<Replies<R>> {
     const { children, isQuorum, arbiters } = this.#replicas;
@@ -181,7 +221,10 @@ export class EntryChanges {
     return child.xattrop(frame, new Inode(gfid, type), 'add32', changes);
   }
 
-  /** Counts in the directories. The index of names that are to be healed learns of the name with the first count. */
+  /**
+   * Counts in the directories. The index of names that are to be healed learns of the name with the first count, and
+   * keeps it: even if no child has failed this time, one may have failed before.
+   */
   async #markParents(
     frame: Frame,
     child: Xlator,
@@ -191,9 +234,9 @@ export class EntryChanges {
   ): Promise<Xattrs> {
     const { changelog, options } = this.#replicas;
     const changes = changelog.change('entry', whom, step === 'pre-op' ? 1 : dirty);
-    const key = isFirst ? 'glusterfs.xattrop-entry-create' : whom === 0 ? 'glusterfs.xattrop-entry-delete' : undefined;
+    const isNamed = isFirst && options['granular-entry-heal'];
     const xdata = (name: string): Xdata | undefined =>
-      options['granular-entry-heal'] && key !== undefined ? new Map([[key, name]]) : undefined;
+      isNamed ? new Map([['glusterfs.xattrop-entry-create', name]]) : undefined;
     const sums = await Promise.all(
       places.map(({ inode, name }) => child.xattrop(frame, inode, 'add32', changes, xdata(name))),
     );

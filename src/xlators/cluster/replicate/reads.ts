@@ -83,13 +83,13 @@ export class Reads {
    * cannot be found out: the change itself then fails, or there is no better answer. It is asked before the change, as a
    * child may be healed between its answer and the question.
    */
-  trusted(frame: Frame, inode: Inode): Children | Promise<Children> {
-    return this.readable(inode, 'attributes') ?? this.#askTrusted(frame, inode);
+  trusted(frame: Frame, inode: Inode, what: What = 'attributes'): Children | Promise<Children> {
+    return this.readable(inode, what) ?? this.#askTrusted(frame, inode, what);
   }
 
-  async #askTrusted(frame: Frame, inode: Inode): Promise<Children> {
+  async #askTrusted(frame: Frame, inode: Inode, what: What): Promise<Children> {
     try {
-      return setOf(await this.#lookups.known(frame, inode), 'attributes');
+      return setOf(await this.#lookups.known(frame, inode), what);
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
       return 0;

@@ -1,7 +1,7 @@
-/** What a change answers while one of the bricks still lacks what it missed: that brick is the one that is read first. */
+/** What changes answer, and what they do, while one of the bricks still lacks what it missed: that brick is the one that is read first. */
 import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { Stable } from '#src/graph/fops.ts';
+import { Stable, type Xdata } from '#src/graph/fops.ts';
 import type { Inode } from '#src/graph/inode.ts';
 import { type Replicated, replicas } from './bricks.ts';
 
@@ -87,4 +87,45 @@ t.test('a brick that comes up while it is being blamed is not read', async t => 
   for (const { resume } of blames) resume();
   await set;
   t.equal((await top.stat(frame, file)).mode, 0o600);
+});
+
+/** The names that were put into the indices of what is to be healed, or taken out of them. */
+const indexed = ({ connections }: Replicated) =>
+  connections[0]!.calls.flatMap(({ fop, args: [, , , , xdata] }) =>
+    fop === 'xattrop' && xdata !== undefined ? [...(xdata as Xdata)].map(([key, name]) => `${key} ${String(name)}`) : [],
+  );
+
+t.test('what has another name on a brick that is not healed is not renamed there', async t => {
+  const volume = await volumeFor(t);
+  const { top, frame, root, connections, contents, marks } = volume;
+  for (const name of ['old', 'other'])
+    await top.create(frame, root, name, { mode: 'guarded', attr: { mode: name === 'old' ? 0o600 : 0o644 } });
+  connections[STALE]!.disconnect();
+  await top.rename(frame, root, 'other', root, 'old');
+  await settled();
+  connections[STALE]!.connect();
+  await settled();
+  connections[0]!.calls.length = 0;
+  await top.rename(frame, root, 'old', root, 'new');
+  await settled();
+  t.equal(contents()[0]!['/new']!.mode, 0o644);
+  t.notOk('/new' in contents()[STALE]!, 'the daemon makes it');
+  t.strictSame(indexed(volume).sort(), ['glusterfs.xattrop-entry-create new', 'glusterfs.xattrop-entry-create old']);
+  t.strictSame(marks()[0], [`: c-${STALE}=0,0,4`], 'two names twice');
+  // What it has as the others have it is renamed on all.
+  await top.create(frame, root, 'more', { mode: 'guarded', attr: {} });
+  await top.rename(frame, root, 'more', root, 'most');
+  await settled();
+  t.ok('/most' in contents()[STALE]!);
+  t.strictSame(marks()[0], [`: c-${STALE}=0,0,4`]);
+});
+
+t.test('a name that is to be healed stays in the index when a later change of it fails everywhere', async t => {
+  const volume = await volumeFor(t);
+  const { top, frame, root, connections } = volume;
+  connections[STALE]!.disconnect();
+  await top.create(frame, root, 'n', { mode: 'guarded', attr: {} });
+  await t.rejects(top.mkdir(frame, root, 'n', {}), { code: 'EEXIST' });
+  await settled();
+  t.strictSame([...new Set(indexed(volume))], ['glusterfs.xattrop-entry-create n']);
 });
