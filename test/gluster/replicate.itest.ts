@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { BED, enterBed } from './support/bed.ts';
+import { enterBed } from './support/bed.ts';
 import { differences, treeOf, xattrsOf } from './support/bricks.ts';
 import type { NfsClient } from './support/nfs-client.ts';
 import { servedVolume } from './support/serve.ts';
@@ -42,7 +42,7 @@ async function equalAfterHeal(t: Test, volume: GlusterVolume): Promise<void> {
 for (const kind of ['replicate', 'arbiter'] as const satisfies readonly Kind[]) {
   t.test(`${kind}: each brick in turn is away while files are changed`, async t => {
     const volume = await GlusterVolume.for(t, kind);
-    const { client } = await servedVolume(t, volume, '--state-dir', join(BED, `state-${volume.name}`));
+    const { client } = await servedVolume(t, volume);
     const root = await client.walk('/');
     await client.create(root, 'file');
     for (const at of ['0', '1', '2']) {
@@ -69,7 +69,7 @@ for (const kind of ['replicate', 'arbiter'] as const satisfies readonly Kind[]) 
 
 t.test('two writers, one of them GlusterFS’s own client, write to one file', async t => {
   const volume = await GlusterVolume.for(t, 'replicate');
-  const { client } = await servedVolume(t, volume, '--state-dir', join(BED, `state-${volume.name}`));
+  const { client } = await servedVolume(t, volume);
   const dir = await volume.mount(t);
   const root = await client.walk('/');
   const file = await client.create(root, 'shared');

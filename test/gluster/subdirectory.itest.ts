@@ -2,7 +2,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { BED, enterBed } from './support/bed.ts';
+import { enterBed } from './support/bed.ts';
 import { NfsClient } from './support/nfs-client.ts';
 import { servedVolume } from './support/serve.ts';
 import { GlusterVolume } from './support/volume.ts';
@@ -20,8 +20,6 @@ for (const kind of ['plain', 'distribute', 'replicate', 'disperse'] as const) {
     const { server } = await servedVolume(
       t,
       volume,
-      '--state-dir',
-      join(BED, `state-${kind}`),
       '--xlator-option',
       `nfs-server.nfs3.${volume.name}.export-dir=/a/b`,
     );
