@@ -92,7 +92,9 @@ t.test('a brick that comes up while it is being blamed is not read', async t => 
 /** The names that were put into the indices of what is to be healed, or taken out of them. */
 const indexed = ({ connections }: Replicated) =>
   connections[0]!.calls.flatMap(({ fop, args: [, , , , xdata] }) =>
-    fop === 'xattrop' && xdata !== undefined ? [...(xdata as Xdata)].map(([key, name]) => `${key} ${String(name)}`) : [],
+    fop === 'xattrop' && xdata !== undefined
+      ? [...(xdata as Xdata)].map(([key, name]) => `${key} ${String(name)}`)
+      : [],
   );
 
 t.test('what has another name on a brick that is not healed is not renamed there', async t => {
