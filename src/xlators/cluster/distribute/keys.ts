@@ -30,7 +30,7 @@ export const Domain = {
 /** The mode of a linkto file: the sticky bit alone. */
 export const LINKTO_MODE = 0o1000;
 /** The bits that a file has, besides its own, while its data are being copied to another subvolume. */
-const MIGRATING = 0o3000;
+export const MIGRATING = 0o3000;
 
 const ASK: Xdata = new Map([
   [LAYOUT, 16],

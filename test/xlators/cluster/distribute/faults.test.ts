@@ -173,12 +173,17 @@ t.test('a file that is being moved is changed in both places, and then found in 
     [0, 1].map(i => client.contents(i)[`/d/${name}`]?.data),
     ['dur', 'dur'],
   );
+  const modesOf = () => [0, 1].map(i => client.contents(i)[`/d/${name}`]?.mode);
+  t.equal((await top.setattr(frame, inode, { mode: 0o600 })).after!.mode, 0o600);
+  t.strictSame(modesOf(), [0o3600, 0o600], 'the old place is still marked');
 
   // Phase 2: the new place has the data, the old one is a linkto file.
   await to.setattr(frame, inode, { mode: 0o644 });
   await to.removexattr(frame, inode, 'trusted.glusterfs.dht.linkto');
   await from.truncate(frame, inode, 0);
   await from.setattr(frame, inode, { mode: 0o1000 });
+  t.equal((await top.setattr(frame, inode, { mode: 0o640 })).after!.mode, 0o640);
+  t.strictSame(modesOf(), [0o1000, 0o640], 'the old place still points to the new one');
   t.equal((await top.readv(frame, fd, 10, 0)).data.toString(), 'dur');
   await top.writev(frame, fd, Buffer.from('after'), 0, Stable.UNSTABLE);
   t.equal(client.contents(1)[`/d/${name}`]?.data, 'after');

@@ -8,7 +8,7 @@ import type { Fd, Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
 import { type Core, isGone } from '../core.ts';
-import { askingLinkto, linktoOf, looksLikeLinkto, looksMigrating, unmarked } from '../keys.ts';
+import { askingLinkto, LINKTO_MODE, linktoOf, looksLikeLinkto, looksMigrating, MIGRATING, unmarked } from '../keys.ts';
 import type { KnownFile } from '../known.ts';
 import { byFd, byInode, locate, openAt } from './where.ts';
 
@@ -19,6 +19,8 @@ const PLAIN_LASTS = 1000;
 export interface Shape<R> {
   /** Those after the fop. */
   of(answer: R): Iatt | undefined;
+  /** Those before the fop, if the answer has them. */
+  before?(answer: R): Iatt | undefined;
   /** The answer with other attributes. */
   with(answer: R, change: (iatt: Iatt) => Iatt): R;
 }
@@ -37,6 +39,7 @@ interface BeforeAfter {
 
 export const inWcc = <R extends BeforeAfter>(): Shape<R> => ({
   of: ({ after }) => after,
+  before: ({ before }) => before,
   with: (answer, change) => ({
     ...answer,
     before: answer.before && change(answer.before),
@@ -76,8 +79,40 @@ export async function changing<R>(
 ): Promise<R> {
   const answer = await call(core, frame, target, run);
   const iatt = shape.of(answer);
-  if (!looksMigrating(iatt) && !looksLikeLinkto(iatt)) return answer;
-  return settle(core, frame, target, shape, run, answer, true);
+  if (looksMigrating(iatt) || looksLikeLinkto(iatt)) return settle(core, frame, target, shape, run, answer, true);
+  const before = shape.before?.(answer);
+  if (iatt === undefined || before === undefined) return answer;
+  return looksMigrating(before) || looksLikeLinkto(before)
+    ? remark(core, frame, target, shape, run, answer, before, iatt)
+    : answer;
+}
+
+/** A new mode has taken the marks of a migration from the old place: they are put back, since others go by them. */
+async function remark<R>(
+  core: Core,
+  frame: Frame,
+  target: Target,
+  shape: Shape<R>,
+  run: (child: Xlator) => Promise<R>,
+  answer: R,
+  before: Iatt,
+  after: Iatt,
+): Promise<R> {
+  const inode = inodeOf(target);
+  const known = core.knownFile(inode);
+  if (known === undefined) return answer;
+  const { at } = known;
+  const to = await movedTo(core, frame, inode, known);
+  if (to < 0 || known.at !== at) return answer;
+  const isLinkto = looksLikeLinkto(before);
+  const mode = isLinkto ? LINKTO_MODE : after.mode | MIGRATING;
+  await core.at(at).setattr(ownFrame(frame), inode, { mode });
+  if (isLinkto) {
+    const now = await locate(core, frame, inode);
+    return now.at === at ? answer : call(core, frame, target, run);
+  }
+  await repeat(core, frame, target, to, run);
+  return shape.with(answer, unmarked);
 }
 
 async function settle<R>(
