@@ -95,10 +95,7 @@ export class Transaction {
   }
 
   #request({ id, effect }: Asked): void {
-    if (this.#phase !== 'open') {
-      this.#waiting.push({ id, effect });
-      return;
-    }
+    if (this.#phase !== 'open') return void this.#waiting.push({ id, effect });
     const { members, accused } = this.#standing;
     const later = this.#setting.kind === 'entry' ? members & accused : 0;
     const fan = new Fan(members & ~later);
@@ -150,6 +147,7 @@ export class Transaction {
     if (this.#setting.kind === 'data' && agreed !== 0 && code === 'ESTALE') this.#isBroken = true; // The file is gone.
     if (step === 'pre-op') this.#afterPreOp(ok, code);
     else if (step === 'undo') this.#undone(this.#undoing!.fan.answers, fan.answers.ok);
+    else if (step === 'new-entry' && !this.#setting.isQuorum(ok)) this.#break();
     else if (step !== 'new-entry') {
       this.#lose(fan.children & ~ok & this.#standing.members);
       if (step === 'sync' && !this.#isBroken) this.#synced = this.#unsynced;
