@@ -39,7 +39,7 @@ async function pem(path: string): Promise<Buffer> {
   return readFile(path);
 }
 
-/** Reads the files. @throws one of Node's errors: a file cannot be read */
+/** Reads the files. @throws a file cannot be read, or there is no list of revoked certificates where they should be */
 export async function tlsOptions(settings: TlsSettings): Promise<ConnectionOptions> {
   const { ownCert, privateKey, caList, certDepth, cipherList, crlPath } = settings;
   const [cert, key, ca] = await Promise.all([ownCert, privateKey, caList].map(pem));
@@ -58,7 +58,10 @@ export async function tlsOptions(settings: TlsSettings): Promise<ConnectionOptio
 async function revocationLists(directory: string): Promise<Buffer[]> {
   const names = await readdir(directory);
   const files = await Promise.all(names.map(name => pem(join(directory, name))));
-  return files.filter(file => file.includes('-----BEGIN X509 CRL-----'));
+  const lists = files.filter(file => file.includes('-----BEGIN X509 CRL-----'));
+  // Without any, Node.js would not look whether certificates are revoked.
+  if (lists.length === 0) throw new Error(`${directory} has no list of revoked certificates`);
+  return lists;
 }
 
 /** The certificates between the server's and the one that is trusted. */
