@@ -34,8 +34,9 @@ export class FakeGlusterd {
   readonly #sockets = new Set<Socket>();
   #port = 0;
 
-  static async start(t: Test): Promise<FakeGlusterd> {
+  static async start(t: Test, port = 0): Promise<FakeGlusterd> {
     const glusterd = new FakeGlusterd();
+    glusterd.#port = port;
     await glusterd.start();
     t.teardown(() => glusterd.stop());
     return glusterd;

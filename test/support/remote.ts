@@ -7,7 +7,7 @@ import type { RemoteProcedure, RpcClient } from '#src/rpcclnt/client.ts';
 import { Remote } from '#src/xlators/protocol/client/remote.ts';
 
 /** The fops as a brick has them. */
-const FOPS = glusterFops(gfx_iattx, gfx_dict);
+export const FOPS = glusterFops(gfx_iattx, gfx_dict);
 type Fops = typeof FOPS;
 export type FopName = keyof Fops;
 

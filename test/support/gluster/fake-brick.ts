@@ -1,5 +1,6 @@
 /** A brick that answers as it is told to, for what a real one does rarely or never. */
 import type { Socket } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import type { Test } from 'tap';
 import { gf_setvolume_req, gf_setvolume_rsp, SETVOLUME } from '#protocols/gluster/handshake.ts';
 import { CBK, GLUSTER_CBK } from '#protocols/gluster/constants.ts';
@@ -33,12 +34,13 @@ export class FakeBrick {
   port = 0;
   #socket: Socket | undefined;
 
-  static async start(t: Test): Promise<FakeBrick> {
+  static async start(t: Test, tls?: TlsOptions): Promise<FakeBrick> {
     const brick = new FakeBrick();
-    brick.port = await callServer(t, (socket, calls) => {
+    const take = (socket: Socket, calls: readonly Call[]) => {
       brick.#socket = socket;
       for (const call of calls) brick.#take(socket, call);
-    });
+    };
+    brick.port = await callServer(t, take, tls);
     return brick;
   }
 

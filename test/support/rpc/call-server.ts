@@ -1,6 +1,7 @@
 /** A server for tests of clients, which sees calls as bytes and answers as it likes. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Test } from 'tap';
 import { hex } from '../hex.ts';
 import { mark } from './service.ts';
@@ -17,10 +18,10 @@ const success = hex('00000001 00000000 00000000 00000000 00000000');
 /** The reply to a call that was successful. */
 export const answer = ({ xid }: Call, results: Buffer = Buffer.alloc(0)) =>
   mark(Buffer.concat([xid, success, results]));
-/** A server that does with the calls it receives at a time as `take` says. Returns its port. */
-export async function callServer(t: Test, take: (socket: Socket, calls: Call[]) => void) {
+/** A server, with TLS if that is given, that does with the calls it receives at a time as `take` says. Returns its port. */
+export async function callServer(t: Test, take: (socket: Socket, calls: Call[]) => void, tls?: TlsOptions) {
   const sockets = new Set<Socket>();
-  const server = createServer(socket => {
+  const onSocket = (socket: Socket) => {
     sockets.add(socket.on('error', () => {}));
     let bytes = Buffer.alloc(0);
     socket.on('data', chunk => {
@@ -33,7 +34,9 @@ export async function callServer(t: Test, take: (socket: Socket, calls: Call[]) 
       }
       if (calls.length > 0) take(socket, calls);
     });
-  }).listen(0, '127.0.0.1');
+  };
+  const server = tls === undefined ? createServer(onSocket) : createTlsServer(tls, onSocket);
+  server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {
     for (const socket of sockets) socket.destroy();

@@ -12,6 +12,7 @@ import { FakeBrick, refused, taken, VOLUME_ID } from '../../../../support/gluste
 import { connectedBrick, oneBrick } from '../../../../support/gluster/one-brick.ts';
 import { answer } from '../../../../support/rpc/call-server.ts';
 import { hex } from '../../../../support/hex.ts';
+import { DONE, FOPS, iattx, refused as refusedFop } from '../../../../support/remote.ts';
 
 const PATH = '/bricks/b1';
 const at = ({ port }: FakeBrick, options = {}) => ({ 'remote-host': '127.0.0.1', 'remote-port': port, ...options });
@@ -166,6 +167,21 @@ t.test('calls that the brick cannot read fail, and the connection goes on', asyn
   await t.rejects(made.top.stat(frame, made.root), { code: 'EREMOTEIO', message: /could not read the arguments/ });
   t.equal(brick.introductions.length, 1);
   t.match(made.brick.dump(), { phase: 'up', 'stat.failed': 1 });
+});
+
+t.test('the answers of a brick are counted, and those that refuse', async t => {
+  const brick = await FakeBrick.start(t);
+  const made = await connectedBrick(t, PATH, at(brick));
+  const heads = [DONE, DONE, refusedFop(116)];
+  brick.onFop = (call, socket) => {
+    const stat = iattx(made.root.gfid, 0o040755);
+    socket.write(answer(call, encode(FOPS.STAT.res, { ...heads.shift()!, stat })));
+  };
+  for (let i = 0; i < 2; i++) t.equal((await made.top.stat(frame, made.root)).mode, 0o755);
+  await t.rejects(made.top.stat(frame, made.root), { code: 'ESTALE' });
+  const counts = made.brick.dump();
+  t.match(counts, { 'stat.answered': 3, 'stat.refused': 1, 'stat.failed': 0 });
+  t.ok(Number(counts['stat.ms-mean']) > 0 && Number(counts['stat.ms-max']) >= Number(counts['stat.ms-mean']));
 });
 
 t.test('a brick that lets nothing happen after it took the connection', async t => {
