@@ -1,12 +1,15 @@
 /** A dispersed volume over bricks of which some fail: what was acknowledged stays, and what a brick missed is known. */
 import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import type { Errno } from '#src/errno.ts';
 import type { GraphEvent } from '#src/graph/event.ts';
 import { Stable } from '#src/graph/fops.ts';
 import { FileType } from '#src/graph/iatt.ts';
 import { Inode } from '#src/graph/inode.ts';
 import type { Xlator } from '#src/graph/xlator.ts';
-import { frame, volumeOf, xlatorOf } from '../../../support/graph.ts';
+import { silent } from '#src/log.ts';
+import { envOf, frame, keptLog, volumeOf, xlatorOf } from '../../../support/graph.ts';
+import { failure } from '../../../suites/xlator/hand.ts';
 import { Failing } from '../../../support/memory/failing.ts';
 import { bricks } from './bricks.ts';
 
@@ -14,8 +17,8 @@ const STRIPE = 1024;
 const VERSION = 'trusted.ec.version';
 
 /** A volume of 2 + 1 bricks with a file of some bytes, whose lock is given up. */
-async function volume(t: Test, size = 0) {
-  const { top, root } = await volumeOf(t, bricks(3, 1));
+async function volume(t: Test, size = 0, log = silent) {
+  const { top, root } = await volumeOf(t, bricks(3, 1), { env: envOf({ log }) });
   const connections = [0, 1, 2].map(i => xlatorOf(top, `b${i}`, Failing));
   const events: GraphEvent['kind'][] = [];
   top.parents.push({ notify: ({ kind }: GraphEvent) => void events.push(kind) } as Xlator);
@@ -126,4 +129,85 @@ t.test('a directory of which the bricks that are up have different names is not 
   connections[1]!.connect();
   connections[0]!.disconnect();
   await t.rejects(top.readdir(frame, root.fd, 4096, 0n), { code: 'ENOTCONN' });
+});
+
+t.test('a fragment that is shorter than the file: another brick is read in its place', async t => {
+  const { top, file, connections } = await volume(t, 3 * STRIPE);
+  const cut = (index: number) => connections[index]!.children[0]!.truncate(frame, file, STRIPE / 2);
+  const read = () => top.readv(frame, file.fd, 3 * STRIPE, 0);
+  await cut(0);
+  for (let turns = 0; turns < 3; turns++) t.equal((await read()).data.toString(), 'a'.repeat(3 * STRIPE));
+  await cut(1);
+  await t.rejects(read(), { code: 'EIO', message: /fewer than 2 bricks of vol-disperse-0 have the data/ });
+});
+
+t.test('why data cannot be read: what a brick says of the file counts most, then that data are missing', async t => {
+  const { top, file, connections } = await volume(t, STRIPE);
+  const failing = async (...codes: readonly Errno[]) => {
+    const plans = codes.map((what, i) => connections[i]!.fail({ fop: 'readv', nth: 'each', when: 'before', what }));
+    const why = await failure(top.readv(frame, file.fd, 10, 0));
+    for (const plan of plans) plan.cancel();
+    return why.code;
+  };
+  t.equal(await failing('ENOTCONN', 'ENOTCONN'), 'ENOTCONN');
+  t.equal(await failing('EIO', 'ENOTCONN'), 'EIO');
+  t.equal(await failing('EIO', 'ENOTCONN', 'EACCES'), 'EACCES');
+});
+
+t.test('a file of which the bricks contradict each other is not used, and the log says what each has', async t => {
+  const { log, lines } = keptLog();
+  const { top, file, connections, write } = await volume(t, STRIPE, log);
+  for (const [i, version] of ['01', '02', '03'].entries()) {
+    const value = Buffer.from(version.padStart(32, '0'), 'hex');
+    await connections[i]!.children[0]!.setxattr(frame, file, new Map([[VERSION, value]]), 0);
+  }
+  await t.rejects(top.readv(frame, file.fd, 10, 0), { code: 'EIO' });
+  await t.rejects(write(Buffer.alloc(10), 0), { code: 'EIO' });
+  t.match(
+    lines.filter(({ level }) => level === 50),
+    [{ gfid: file.gfid.toString('hex'), states: { b0: /01 /, b1: /02 /, b2: /03 / } }, {}],
+  );
+});
+
+t.test('a lock that another client has is waited for', async t => {
+  const { top, file, connections, write } = await volume(t);
+  const other = { ...frame, lkOwner: Buffer.from('other') };
+  const lock = (type: 'write' | 'unlock') =>
+    connections[0]!.children[0]!.inodelk(other, top.name, file, { type, start: 0n, length: 0n }, false);
+  await lock('write');
+  const waits = connections[0]!.fail({
+    fop: 'inodelk',
+    of: (_frame, _domain, _inode, _lock, isWaiting) => isWaiting,
+    when: 'before',
+    what: 'hang',
+  });
+  const writing = write(Buffer.alloc(10, 'x'), 0);
+  await waits.happened;
+  waits.resume();
+  await lock('unlock');
+  await writing;
+  t.equal((await top.readv(frame, file.fd, 10, 0)).data.toString(), 'x'.repeat(10));
+});
+
+t.test('a volume says which of its bricks are down, and what it does', async t => {
+  const { top, file, connections, write } = await volume(t);
+  t.equal(top.trouble, undefined);
+  t.match(top.dump(), { bricks: 3, enough: 2, up: 3 });
+  connections[1]!.disconnect();
+  await write(Buffer.alloc(10), 0);
+  t.equal(top.trouble, '1 of 3 bricks are down');
+  t.equal(top.dump().up, 2);
+  t.ok(Number(top.dump().locks) > 0, 'the lock on the file is kept for what comes next');
+  top.forget(file);
+  t.match(await top.stat(frame, file), { size: 10 });
+});
+
+t.test('what cannot be a dispersed volume', async t => {
+  await t.rejects(volumeOf(t, bricks(4, 2)), { message: /redundancy to be less than half of the subvolumes/ });
+  await t.rejects(volumeOf(t, bricks(20, 3)), { message: /at most 16 more subvolumes than that, found 3 of 20/ });
+  const posix = t.testdir({ b: {} });
+  const text = bricks(3, 1).replace('type test/memory', `type storage/posix\n option directory ${posix}/b`);
+  await t.rejects(volumeOf(t, text), {
+    message: /bricks that take the gfids chosen for them, found m0 of type storage\/posix/,
+  });
 });
