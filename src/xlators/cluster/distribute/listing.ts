@@ -32,6 +32,15 @@ interface Page {
   readonly doubled: Set<string>;
 }
 
+const emptyPage = (left: number): Page => ({
+  entries: [],
+  left,
+  isFull: false,
+  files: new Map(),
+  linktos: new Map(),
+  doubled: new Set(),
+});
+
 /** Where the listing of a child goes on, and where that of the page ends. */
 interface Position {
   child: number;
@@ -51,14 +60,7 @@ export async function list(
   const count = core.children.length;
   const at: Position | undefined = cookie === 0n ? { child: 0, position: 0n } : positionOf(core, dir, cookie);
   if (at === undefined) throw new FsError('EINVAL', `EINVAL: ${core.name}: ${cookie} is no cookie of a listing`);
-  const page: Page = {
-    entries: [],
-    left: size,
-    isFull: false,
-    files: new Map(),
-    linktos: new Map(),
-    doubled: new Set(),
-  };
+  const page = emptyPage(size);
   const ask = askingLinkto(xdata);
   let iatt: DirList['iatt'] | undefined;
   let last: Position | undefined;
@@ -75,13 +77,14 @@ export async function list(
       continue;
     }
     iatt ??= answer.iatt;
-    for (const dirent of answer.entries) {
+    for (const dirent of await withAttributes(core, frame, fd.inode, at.child, answer.entries, ask)) {
       const taken = take(core, dir, page, at.child, dirent, xdata, isPlus);
       if (taken !== undefined && !put(page, core, frame, dir, taken, at.child, dirent.iatt)) break;
       at.position = dirent.cookie;
       if (taken !== undefined) last = { ...at };
     }
     if (page.isFull) break;
+    at.position = answer.entries.at(-1)?.cookie ?? at.position;
     if (answer.eof || answer.entries.length === 0) {
       at.child++;
       at.position = 0n;
@@ -97,6 +100,33 @@ export async function list(
     eof: !page.isFull,
     iatt: shown,
   };
+}
+
+/**
+ * A child that does not trust the attributes of its entries leaves them out. Without them a directory would be listed by
+ * each child, and a linkto file beside the file, so such entries are looked up. Those
+ * that are gone by then are left out.
+ */
+function withAttributes(
+  core: Core,
+  frame: Frame,
+  parent: Inode,
+  child: number,
+  entries: readonly Dirent[],
+  ask: Xdata,
+): Promise<readonly Dirent[]> | readonly Dirent[] {
+  const isBare = ({ name, iatt }: Dirent) => iatt === undefined && name !== '.' && name !== '..';
+  if (!entries.some(isBare)) return entries;
+  const looked = entries.map(async (dirent): Promise<Dirent[]> => {
+    if (!isBare(dirent)) return [dirent];
+    try {
+      const { iatt, xdata } = await core.at(child).lookup(frame, parent, dirent.name, ask);
+      return [{ ...dirent, iatt, ...(xdata && { xdata }) }];
+    } catch (error) {
+      return isGone(error) ? [] : [dirent];
+    }
+  });
+  return Promise.all(looked).then(lists => lists.flat());
 }
 
 function positionOf(core: Core, dir: KnownDir, cookie: bigint): Position | undefined {
