@@ -272,3 +272,46 @@ t.test('an inode without a note is found', async t => {
   const fd = new Fd(inode, O_RDWR);
   t.equal((await hand.top.readv(hand.frame, fd, 10, 0)).data.toString(), 'text', 'an fd is opened where it is not');
 });
+
+t.test('a directory that one subvolume does not let go is whole again', async t => {
+  const client = await Client.of(t, newStore());
+  const { hand } = client;
+  const { top, frame } = hand;
+  const parent = await hand.dir('parent');
+  const name = client.name('/parent', 0, 'd');
+  const dir = await hand.dir(name, parent);
+  await top.setattr(frame, dir, { uid: 500, gid: 501, mode: 0o750 });
+  const layout = client.layout(`/parent/${name}`);
+  for (const refusing of [0, 2]) {
+    client.brick(refusing).fail({ fop: 'rmdir', when: 'before', what: 'EACCES' });
+    t.equal((await failure(top.rmdir(frame, parent, name))).code, 'EACCES');
+    for (const i of [0, 1, 2]) {
+      const { mode, uid, gid, gfid } = client.contents(i)[`/parent/${name}`]!;
+      t.same([mode & 0o777, uid, gid, gfid], [0o750, 500, 501, dir.gfid.toString('hex')], `on ${i}`);
+    }
+    t.same(client.layout(`/parent/${name}`), layout, 'with the ranges that it had');
+  }
+  await hand.file('f', 'text', dir);
+  t.equal(await hand.content(await hand.lookup(dir, 'f')), 'text');
+});
+
+t.test('a linkto file that cannot be removed keeps its directory', async t => {
+  const client = await Client.of(t, newStore());
+  const { hand } = client;
+  const { top, frame } = hand;
+  const dir = await hand.dir('d');
+  const [from, to] = [client.name('/d', 0, 'x'), client.name('/d', 1, 'y')];
+  await hand.file(from, 'text', dir);
+  await top.rename(frame, dir, from, dir, to);
+  await client.brick(0).children[0]!.unlink(frame, dir, to);
+  t.ok(client.contents(1)[`/d/${to}`], 'the linkto file is left');
+  const refusing = client.brick(1).fail({ fop: 'unlink', nth: 'each', when: 'before', what: 'EACCES' });
+  t.equal((await failure(top.rmdir(frame, hand.root, 'd'))).code, 'ENOTEMPTY');
+  t.ok(client.layout('/d').isWhole);
+  refusing.cancel();
+  await top.rmdir(frame, hand.root, 'd');
+  t.strictSame(
+    [0, 1, 2].map(i => client.contents(i)['/d']),
+    [undefined, undefined, undefined],
+  );
+});
