@@ -1,8 +1,10 @@
+import { mock } from 'node:test';
 import t, { type Test } from 'tap';
 import type { GraphEvent } from '#src/graph/event.ts';
 import type { Xlator } from '#src/graph/xlator.ts';
 import { Cluster } from '#src/xlators/cluster/cluster.ts';
 import { frame, graphOf, TEST_XLATORS } from '../../support/graph.ts';
+import { Memory } from '../../support/memory/memory.ts';
 import { ROOT_GFID } from '#src/graph/gfid.ts';
 
 /** A layer that needs two of its children, and notes what is sent to it and by it. */
@@ -42,8 +44,8 @@ class Above extends Cluster {
   }
 }
 
-async function setup(t: Test) {
-  const bricks = ['a', 'b', 'c'].map(name => `volume ${name}\n type test/memory\nend-volume\n`).join('');
+async function setup(t: Test, type: 'test/memory' | 'test/silent' = 'test/memory') {
+  const bricks = ['a', 'b', 'c'].map(name => `volume ${name}\n type ${type}\nend-volume\n`).join('');
   const text = `${bricks}volume quorum
  type test/quorum
  subvolumes a b c
@@ -53,7 +55,12 @@ volume above
  subvolumes quorum
 end-volume
 `;
-  const registry = { ...TEST_XLATORS, 'test/quorum': async () => Quorum, 'test/above': async () => Above };
+  const registry = {
+    ...TEST_XLATORS,
+    'test/silent': async () => Silent,
+    'test/quorum': async () => Quorum,
+    'test/above': async () => Above,
+  };
   const graph = await graphOf(t, text, { registry });
   const quorum = graph.xlators.get('quorum') as Quorum;
   const { heard } = graph.top as Above;
@@ -66,6 +73,43 @@ t.test('it is up once, when enough children are', async t => {
   const { quorum, heard } = await setup(t);
   t.strictSame(quorum.changed, [0, 1, 2], 'the start');
   t.strictSame(quorum.states, [true, true, true]);
+  t.strictSame(heard, ['child-up']);
+});
+
+/** A brick that says nothing of itself until the test does. */
+class Silent extends Memory {
+  override notify(event: GraphEvent, from?: Xlator): void {
+    if (event.kind !== 'parent-up') super.notify(event, from);
+  }
+}
+
+t.test('at the start each child is waited for until it has said how it is', async t => {
+  const { heard, send } = await setup(t, 'test/silent');
+  send('a', 'child-up');
+  send('b', 'child-up');
+  t.strictSame(heard, [], 'two are enough, but the third may come in a moment');
+  send('c', 'child-down');
+  t.strictSame(heard, ['child-up']);
+});
+
+t.test('it says so if too few children are up at the start', async t => {
+  const { heard, send } = await setup(t, 'test/silent');
+  send('a', 'child-down');
+  send('b', 'child-up');
+  t.strictSame(heard, []);
+  send('c', 'child-down');
+  t.strictSame(heard, ['child-down']);
+});
+
+t.test('a child that says nothing is not waited for any longer than 3 s', async t => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.teardown(() => mock.timers.reset());
+  const { heard, send } = await setup(t, 'test/silent');
+  send('a', 'child-up');
+  send('b', 'child-up');
+  mock.timers.tick(2999);
+  t.strictSame(heard, []);
+  mock.timers.tick(1);
   t.strictSame(heard, ['child-up']);
 });
 

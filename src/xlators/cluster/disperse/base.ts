@@ -85,8 +85,9 @@ export abstract class DisperseBase extends Cluster<typeof options> {
     );
   }
 
-  override fini(): Promise<void> {
-    return this.locks.close();
+  override async fini(): Promise<void> {
+    await super.fini();
+    await this.locks.close();
   }
 
   protected override enough(): boolean {

@@ -31,7 +31,6 @@ export class Distribute extends ObjectFops {
   static readonly options = options;
   static readonly foreign = foreign;
   protected readonly core: Core;
-  readonly #heard = new Set<number>();
   #rootLayout: Promise<void> = Promise.resolve();
 
   constructor(config: XlatorConfig<typeof options>) {
@@ -63,17 +62,13 @@ export class Distribute extends ObjectFops {
     return this.#rootLayout;
   }
 
-  /**
-   * One child is enough, but only when each has told once whether it is up: otherwise files of those that are about to come
-   * up would be out of reach for a moment.
-   */
+  /** The files of the others are out of reach. */
   protected override enough(): boolean {
-    return this.up.includes(true) && this.#heard.size === this.children.length;
+    return this.up.includes(true);
   }
 
   protected override childChanged(child: number): void {
     this.core.generation++;
-    this.#heard.add(child);
     if (!this.up[child]) return;
     if (this.children.length > 1) this.core.askRooms(SELF);
     // The root of a new volume has no layout until a client writes one.

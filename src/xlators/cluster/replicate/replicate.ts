@@ -58,6 +58,7 @@ export class Replicate extends ReplicateReads {
   }
 
   override async fini(): Promise<void> {
+    await super.fini();
     await this.#data.end();
   }
 

@@ -129,7 +129,9 @@ const NO_STORAGE = 'the storage of the brick has failed';
 const isConnected = (phase: Phase): boolean =>
   phase === 'introducing' || phase === 'restoring' || phase === 'up' || phase === 'no-storage';
 
-const downFrom = (phase: Phase): LinkAction[] => (phase === 'up' ? [{ do: 'down' }] : []);
+/** Before the brick was ever up, the layers above are told so once: they wait until each brick has said how it is. */
+const downFrom = ({ phase, failures }: LinkState): LinkAction[] =>
+  phase === 'up' || (failures === 0 && phase !== 'no-storage') ? [{ do: 'down' }] : [];
 
 function attempt(state: LinkState, fixedPort: number | undefined): Step {
   return fixedPort === undefined ? [{ ...state, phase: 'asking' }, [{ do: 'ask-port' }]] : connecting(state, fixedPort);
@@ -154,7 +156,10 @@ function introduced(state: LinkState, answer: Introduction): Step {
   const restarted = state.restarted || (state.process !== undefined && process !== state.process);
   const known = { ...state, volumeId, process, restarted };
   if (hasStorage) return [{ ...known, phase: 'restoring' }, [{ do: 'restore' }]];
-  return [{ ...known, phase: 'no-storage', trouble: NO_STORAGE }, said(state, 'warn', NO_STORAGE)];
+  return [
+    { ...known, phase: 'no-storage', trouble: NO_STORAGE },
+    [...downFrom(state), ...said(state, 'warn', NO_STORAGE)],
+  ];
 }
 
 function isUp(state: LinkState): Step {
@@ -176,7 +181,7 @@ function failed(state: LinkState, trouble: string, actions: readonly LinkAction[
   const ms = RETRY_MS[Math.min(failures, RETRY_MS.length) - 1]!;
   return [
     { ...state, phase: 'waiting', failures, trouble },
-    [...downFrom(state.phase), ...said(state, 'warn', trouble), ...actions, { do: 'wait', ms }],
+    [...downFrom(state), ...said(state, 'warn', trouble), ...actions, { do: 'wait', ms }],
   ];
 }
 
@@ -184,7 +189,7 @@ function failed(state: LinkState, trouble: string, actions: readonly LinkAction[
 function refused(state: LinkState, trouble: string): Step {
   return [
     { ...state, phase: 'waiting', failures: state.failures + 1, trouble },
-    [...said(state, 'error', trouble), { do: 'disconnect' }, { do: 'wait', ms: REFUSED_MS }],
+    [...downFrom(state), ...said(state, 'error', trouble), { do: 'disconnect' }, { do: 'wait', ms: REFUSED_MS }],
   ];
 }
 

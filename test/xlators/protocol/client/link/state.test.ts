@@ -169,7 +169,7 @@ t.test('no glusterd: the brick is tried where it was, if it ever was anywhere', 
   );
   run(`
     start           -> ask-port
-    no-port refused -> warn: refused, wait 100
+    no-port refused -> down, warn: refused, wait 100
     time            -> ask-port
     no-port refused -> wait 500
   `);
@@ -179,7 +179,7 @@ t.test('a port in the volfile: glusterd is never asked', async () => {
   run(
     `
     start     -> connect 24100
-    lost x    -> warn: x, wait 100
+    lost x    -> down, warn: x, wait 100
     time      -> connect 24100
     connected -> introduce
   `,
@@ -196,12 +196,12 @@ const INTRODUCING = run(`
 
 t.test('what a brick refuses with, and what follows', async t => {
   const no = 'the brick refuses this client: no';
-  run(`refused ENOENT -> warn: ${no} (ENOENT), disconnect, wait 100\n time -> ask-port`, INTRODUCING);
-  run(`refused EAGAIN -> warn: ${no} (EAGAIN), disconnect, wait 100\n time -> ask-port`, INTRODUCING);
-  run(`refused ESTALE -> warn: ${no} (ESTALE); the volume has changed, disconnect, wait 100`, INTRODUCING);
+  run(`refused ENOENT -> down, warn: ${no} (ENOENT), disconnect, wait 100\n time -> ask-port`, INTRODUCING);
+  run(`refused EAGAIN -> down, warn: ${no} (EAGAIN), disconnect, wait 100\n time -> ask-port`, INTRODUCING);
+  run(`refused ESTALE -> down, warn: ${no} (ESTALE); the volume has changed, disconnect, wait 100`, INTRODUCING);
   const state = run(
     `
-    refused EACCES -> error: ${no} (EACCES), disconnect, wait 30000
+    refused EACCES -> down, error: ${no} (EACCES), disconnect, wait 30000
     time           -> ask-port
     port 49152     -> connect 49152
     connected      -> introduce
@@ -229,7 +229,7 @@ t.test('a brick of another volume is refused', async t => {
 t.test('a brick without its storage: connected, and up when the storage works', async t => {
   const state = run(
     `
-    introduced storage -> warn: the storage of the brick has failed
+    introduced storage -> down, warn: the storage of the brick has failed
     storage-down ->
     storage-up   -> restore
     restored     -> info: the brick is connected again, up
