@@ -216,9 +216,16 @@ export class EntryChanges {
     };
   }
 
-  #markNew(frame: Frame, child: Xlator, { gfid, type }: New, whom: Children): Promise<Xattrs> {
+  async #markNew(frame: Frame, child: Xlator, { gfid, type }: New, whom: Children): Promise<Xattrs> {
     const changes = this.#replicas.changelog.newEntry(kindsOf(type), whom);
-    return child.xattrop(frame, new Inode(gfid, type), 'add32', changes);
+    try {
+      return await child.xattrop(frame, new Inode(gfid, type), 'add32', changes);
+    } catch (error) {
+      const code = errnoOf(error);
+      // An existing file was opened, and nothing is new.
+      if (code === 'ESTALE' || code === 'ENOENT') return new Map();
+      throw error;
+    }
   }
 
   /**
