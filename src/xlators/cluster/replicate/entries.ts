@@ -216,16 +216,9 @@ export class EntryChanges {
     };
   }
 
-  async #markNew(frame: Frame, child: Xlator, { gfid, type }: New, whom: Children): Promise<Xattrs> {
+  #markNew(frame: Frame, child: Xlator, { gfid, type }: New, whom: Children): Promise<Xattrs> {
     const changes = this.#replicas.changelog.newEntry(kindsOf(type), whom);
-    try {
-      return await child.xattrop(frame, new Inode(gfid, type), 'add32', changes);
-    } catch (error) {
-      const code = errnoOf(error);
-      // An existing file was opened, and nothing is new.
-      if (code === 'ESTALE' || code === 'ENOENT') return new Map();
-      throw error;
-    }
+    return child.xattrop(frame, new Inode(gfid, type), 'add32', changes);
   }
 
   /**

@@ -149,11 +149,3 @@ t.test('the only brick that lacks nothing goes away: it is not blamed by those t
   connections[1]!.connect();
   t.equal(await read(), 'data');
 });
-
-t.test('a new file that too few bricks mark for the one that lacks it is not answered as made', async t => {
-  const { top, root, frame, connections } = await volume(t);
-  connections[2]!.fail({ fop: 'create', when: 'before', what: 'ENOSPC' });
-  for (const one of connections.slice(0, 2))
-    one.fail({ fop: 'xattrop', of: (_frame, inode) => inode.type === FileType.REG, when: 'before', what: 'ENOSPC' });
-  await t.rejects(top.create(frame, root, 'n', { mode: 'guarded', attr: {} }), { code: 'ENOTCONN' });
-});

@@ -147,7 +147,6 @@ export class Transaction {
     if (this.#setting.kind === 'data' && agreed !== 0 && code === 'ESTALE') this.#isBroken = true; // The file is gone.
     if (step === 'pre-op') this.#afterPreOp(ok, code);
     else if (step === 'undo') this.#undone(this.#undoing!.fan.answers, fan.answers.ok);
-    else if (step === 'new-entry' && !this.#setting.isQuorum(ok)) this.#break();
     else if (step !== 'new-entry') {
       this.#lose(fan.children & ~ok & this.#standing.members);
       if (step === 'sync' && !this.#isBroken) this.#synced = this.#unsynced;
