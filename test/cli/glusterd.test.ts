@@ -1,24 +1,28 @@
-/** `serve -s HOST --volfile-id VOLUME` and `check -s`, with a glusterd whose volumes have local bricks. */
+/** `serve -s HOST --volfile-id VOLUME` and `check -s`, with a glusterd and bricks that do as they are told. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { FakeBrick } from '../support/gluster/fake-brick.ts';
 import { FakeGlusterd } from '../support/glusterd.ts';
 import { bricknfs, folders, type Running, serving } from './harness.ts';
 
-const { data, more, state, vol } = folders(t, 'data', 'more', 'state', 'vol');
+const { state, vol } = folders(t, 'state', 'vol');
+const [data, more] = await Promise.all([FakeBrick.start(t), FakeBrick.start(t)]);
 const PASSWORD = '0d804d5b-5e8e-4756-8560-f31c94e140b7';
 
-/** What glusterd would give for a volume, but for the brick. */
+/** What glusterd would give for a volume of one brick, but for the port of the brick. */
 const spec = (name: string, brick = data, options = '', above = '') =>
-  `volume ${name}-posix
-    type storage/posix
-    option directory ${brick}
+  `volume ${name}-client-0
+    type protocol/client
+    option remote-host 127.0.0.1
+    option remote-port ${brick.port}
+    option remote-subvolume /bricks/${name}
 end-volume
 volume ${name}-write-behind
     type performance/write-behind
     option flush-behind on
     option password ${PASSWORD}
-    subvolumes ${name}-posix
+    subvolumes ${name}-client-0
 end-volume
 ${above}volume ${name}
     type debug/io-stats
@@ -51,7 +55,7 @@ t.test('an option that can change live keeps the graph, another one exchanges it
   fake.specs.set('data', spec('data', more));
   fake.notify();
   await stderr.until(/the new volfile has taken over[^]*the new volfile has taken over/);
-  fake.specs.set('data', spec('data').replace('storage/posix', 'storage/nonsense'));
+  fake.specs.set('data', spec('data').replace('protocol/client', 'features/nonsense'));
   fake.notify();
   await stderr.until(/the volfile was not reloaded, and nothing has changed: glusterd:data:2: expected a type/);
   const status = await bricknfs(['status', '--state-dir', state]);
