@@ -180,9 +180,13 @@ t.test('a volume with all of the caches and snapshots switched on is served', as
   const file = await nfs.create(nfs.root, 'f');
   await nfs.write(file, Buffer.from('all on'));
   t.equal((await nfs.read(file)).toString(), 'all on');
-  await volume.set({ 'features.uss': 'disable', 'performance.io-cache': 'off', 'performance.parallel-readdir': 'off' });
+  await volume.set({ 'features.uss': 'disable', 'performance.io-cache': 'off' });
   await reloaded(server, 1);
   t.equal(count(server.stderr.text, CONNECTED), 3, 'what does nothing here can be switched off in the running graph');
+  t.equal((await nfs.read(file)).toString(), 'all on');
+  await volume.set({ 'performance.parallel-readdir': 'off' });
+  await reloaded(server, 2);
+  t.equal(count(server.stderr.text, CONNECTED), 6, 'links name subvolumes, which have other names: a new graph');
   t.equal((await nfs.read(file)).toString(), 'all on');
 });
 
