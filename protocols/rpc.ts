@@ -1,5 +1,5 @@
 /** ONC RPC version 2 (RFC 5531): message headers and their codes. */
-import { enumOf, type Infer, nothing, opaque, struct, uint32, union } from './xdr/codec.ts';
+import { type Codec, enumOf, type Infer, nothing, opaque, struct, uint32, union } from './xdr/codec.ts';
 
 export const RPC_VERSION = 2;
 
@@ -82,3 +82,14 @@ export const reply_header = struct({
   }),
 });
 export type reply_header = Infer<typeof reply_header>;
+
+/** A procedure of a program, as its clients call it. */
+export interface RemoteProcedure<Args, Res> {
+  /** The name in error messages, such as `rpcbind 4 SET`. */
+  readonly name: string;
+  readonly prog: number;
+  readonly vers: number;
+  readonly proc: number;
+  readonly args: Codec<Args>;
+  readonly res: Codec<Res>;
+}

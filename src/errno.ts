@@ -58,3 +58,9 @@ export function errnoOf(error: unknown): Errno | undefined {
   const { errno, syscall } = error as NodeJS.ErrnoException;
   return errno !== undefined && syscall !== undefined ? (CODES.get(-errno) ?? 'EIO') : undefined;
 }
+
+/** Whether an error says that a name or an object is not there: ENOENT or, for what was known before, ESTALE. */
+export function isGone(error: unknown): boolean {
+  const code = errnoOf(error);
+  return code === 'ENOENT' || code === 'ESTALE';
+}

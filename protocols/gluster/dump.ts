@@ -1,9 +1,9 @@
 /** GF-DUMP: tells which programs glusterd or a brick speaks, and answers pings. */
-import { type Infer, list, nothing, string, struct, uint64 } from '../xdr/codec.ts';
-import { GLUSTER_DUMP, WORD_BYTES_MAX } from './constants.ts';
-import { dict } from './old-dict.ts';
-import type { Procedure } from './procedure.ts';
 import { status } from './types.ts';
+import { type Infer, list, nothing, string, struct, uint64 } from '../xdr/codec.ts';
+import { WORD_BYTES_MAX, GLUSTER_DUMP } from './constants.ts';
+import { dict } from './old-dict.ts';
+import type { RemoteProcedure } from '../rpc.ts';
 
 const PROGRAMS_MAX = 256;
 
@@ -19,7 +19,7 @@ export type gf_dump_rsp = Infer<typeof gf_dump_rsp>;
 export const gf_common_rsp = struct({ ...status, xdata: dict });
 export type gf_common_rsp = Infer<typeof gf_common_rsp>;
 
-export const DUMP: Procedure<gf_dump_req, gf_dump_rsp> = {
+export const DUMP: RemoteProcedure<gf_dump_req, gf_dump_rsp> = {
   name: 'GF-DUMP DUMP',
   ...GLUSTER_DUMP,
   proc: 1,
@@ -27,7 +27,7 @@ export const DUMP: Procedure<gf_dump_req, gf_dump_rsp> = {
   res: gf_dump_rsp,
 };
 
-export const PING: Procedure<void, gf_common_rsp> = {
+export const PING: RemoteProcedure<void, gf_common_rsp> = {
   name: 'GF-DUMP PING',
   ...GLUSTER_DUMP,
   proc: 2,

@@ -167,3 +167,9 @@ export interface Fops {
 
 /** The name of a fop. */
 export type Fop = keyof Fops;
+
+/** The arguments of a fop. */
+export type Args<F extends Fop> = Parameters<Fops[F]>;
+
+/** What a fop returns. */
+export type Reply<F extends Fop> = ReturnType<Fops[F]>;

@@ -1,4 +1,5 @@
 /** An inode's attributes, as they pass through the graph. */
+import { S_ISGID, S_ISUID, S_IXGRP } from '../sys/constants.ts';
 import type { Note } from './note.ts';
 
 /** The file types, with the numbers of NFS's ftype3 (RFC 1813, 2.5). */
@@ -69,3 +70,10 @@ export interface Wcc {
   readonly before: Iatt | undefined;
   readonly after: Iatt | undefined;
 }
+
+/** Whether a time, in seconds and nanoseconds, is later than another one. */
+export const isLater = (sec: number, nsec: number, thanSec: number, thanNsec: number): boolean =>
+  sec > thanSec || (sec === thanSec && nsec > thanNsec);
+
+/** The set-id bits of a mode, which a change of the data clears. A setgid bit without execution by the group is none. */
+export const setIdOf = (mode: number): number => mode & (S_ISUID | ((mode & S_IXGRP) === 0 ? 0 : S_ISGID));

@@ -1,19 +1,7 @@
 /** The calls of a connection that have not been answered, and until when each is waited for. */
 import { randomInt } from 'node:crypto';
-import { msg_type, RPC_VERSION } from '#protocols/rpc.ts';
-import type { Codec } from '#protocols/xdr/codec.ts';
+import { msg_type, type RemoteProcedure, RPC_VERSION } from '#protocols/rpc.ts';
 import type { XdrWriter } from '#protocols/xdr/stream.ts';
-
-/** A procedure of another server's program. */
-export interface RemoteProcedure<Args, Res> {
-  /** The name in error messages, such as `rpcbind 4 SET`. */
-  readonly name: string;
-  readonly prog: number;
-  readonly vers: number;
-  readonly proc: number;
-  readonly args: Codec<Args>;
-  readonly res: Codec<Res>;
-}
 
 export type AnyProcedure = RemoteProcedure<any, any>;
 

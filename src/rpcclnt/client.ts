@@ -4,11 +4,11 @@
  */
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { call_header, msg_type, NO_AUTH } from '#protocols/rpc.ts';
+import { call_header, msg_type, NO_AUTH, type RemoteProcedure } from '#protocols/rpc.ts';
 import { XdrError, XdrReader } from '#protocols/xdr/stream.ts';
 import { Budget, Share } from '../rpc/budget.ts';
 import { Outgoing } from '../rpc/outgoing.ts';
-import { type PendingCall, PendingCalls, type AnyProcedure, type RemoteProcedure, writeCall } from './calls.ts';
+import { type PendingCall, PendingCalls, type AnyProcedure, writeCall } from './calls.ts';
 import { type Credential, fixedCredential } from './credential.ts';
 import { EarlyAnswers } from './early-answers.ts';
 import { RpcError } from './error.ts';
@@ -18,7 +18,7 @@ import { isSmallIn, PlacedReply, readRefusal, type RemoteReply } from './reply.t
 import { openStream, type StreamOptions, targetText, tune, writeApart } from './socket.ts';
 import { Watch } from './watch.ts';
 
-export type { RemoteProcedure } from './calls.ts';
+export type { RemoteProcedure } from '#protocols/rpc.ts';
 
 const RECORD_BYTES_MAX = 4 * 1024 * 1024;
 const FRAGMENTS_MAX = 4096;

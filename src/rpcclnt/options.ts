@@ -1,7 +1,7 @@
 /** How a client connects and calls. */
-import type { call_header, opaque_auth } from '#protocols/rpc.ts';
+import type { call_header, opaque_auth, RemoteProcedure } from '#protocols/rpc.ts';
 import type { XdrReader } from '#protocols/xdr/stream.ts';
-import type { AnyProcedure, RemoteProcedure } from './calls.ts';
+import type { AnyProcedure } from './calls.ts';
 import type { Credential } from './credential.ts';
 import type { RpcError } from './error.ts';
 import type { RpcTarget, StreamOptions } from './socket.ts';

@@ -12,14 +12,27 @@ export const AT_SYMLINK_FOLLOW = 0x400;
 export const AT_NO_AUTOMOUNT = 0x800;
 export const AT_EMPTY_PATH = 0x1000;
 
-export const { O_RDONLY, O_RDWR, O_WRONLY, O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } =
-  constants;
+export const {
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+  O_CREAT,
+  O_EXCL,
+  O_TRUNC,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_NOCTTY,
+  O_APPEND,
+  O_DSYNC,
+} = constants;
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
 
 export const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK } = constants;
 export const S_ISUID = 0o4000;
 export const S_ISGID = 0o2000;
+export const { S_IXGRP } = constants;
 
 export const SEEK_SET = 0;
 export const SEEK_DATA = 3;

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { socketServer } from '../support/rpc/call-server.ts';
 import { authsys_parms } from '#protocols/auth-sys.ts';
 import { auth_flavor, auth_stat } from '#protocols/rpc.ts';
 import { encode, nothing, opaque, uint32 } from '#protocols/xdr/codec.ts';
@@ -18,22 +19,6 @@ const NULL = { ...of, name: 'ECHO NULL', proc: 0, args: nothing, res: nothing };
 const PLAIN: RemoteProcedure<Buffer, Buffer> = { ...of, name: 'ECHO', proc: 1, args: bytes, res: bytes };
 const LATER = { ...PLAIN, name: 'LATER', proc: 2 };
 const NEVER = { ...NULL, name: 'NEVER', proc: 5 };
-
-/** A server that does with a connection as it likes. */
-async function serve(t: Test, take: (socket: Socket) => void): Promise<number> {
-  const sockets = new Set<Socket>();
-  const server = createServer(socket => {
-    sockets.add(socket.on('error', () => {}));
-    take(socket);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
-}
 
 type Options = Partial<Parameters<typeof RpcClient.connect>[0]>;
 
@@ -133,11 +118,11 @@ t.test('more calls than may wait: BUSY', async t => {
 });
 
 t.test('closed by the other side, or by this one: calls fail at once, and so do later ones', async t => {
-  const port = await serve(t, socket => socket.once('data', () => socket.destroy()));
+  const port = await socketServer(t, socket => socket.once('data', () => socket.destroy()));
   const client = await connect(t, port);
   await t.rejects(client.ask(NULL, undefined), { code: 'CLOSED' });
   await t.rejects(client.ask(NULL, undefined), { code: 'CLOSED' });
-  const silent = await connect(t, await serve(t, () => {}));
+  const silent = await connect(t, await socketServer(t, () => {}));
   const call = t.rejects(silent.ask(NULL, undefined), { code: 'CLOSED' });
   await silent.close();
   await call;
@@ -146,7 +131,7 @@ t.test('closed by the other side, or by this one: calls fail at once, and so do 
 
 t.test('given up by a signal', async t => {
   const stop = new AbortController();
-  const client = await connect(t, await serve(t, () => {}), { signal: stop.signal });
+  const client = await connect(t, await socketServer(t, () => {}), { signal: stop.signal });
   const call = t.rejects(client.ask(NULL, undefined), { code: 'ABORTED' });
   stop.abort();
   await call;
@@ -172,7 +157,7 @@ const xidOf = (record: Buffer) => record.subarray(4, 8);
 const success = hex('00000001 00000000 00000000 00000000 00000000');
 
 t.test('an answer in fragments, a byte at a time', async t => {
-  const port = await serve(t, socket => {
+  const port = await socketServer(t, socket => {
     socket.once('data', (call: Buffer) => {
       const reply = Buffer.concat([xidOf(call), success, hex('00000003 61626300')]);
       const parts = [mark(reply.subarray(0, 7), false), mark(Buffer.alloc(0), false), mark(reply.subarray(7))];
@@ -190,7 +175,7 @@ t.test('an answer in fragments, a byte at a time', async t => {
 });
 
 const answered = (t: Test, answer: (xid: Buffer) => Buffer, options: Options = {}) =>
-  serve(t, socket => void socket.on('data', (call: Buffer) => socket.write(answer(xidOf(call))))).then(port =>
+  socketServer(t, socket => void socket.on('data', (call: Buffer) => socket.write(answer(xidOf(call))))).then(port =>
     connect(t, port, options),
   );
 

@@ -4,12 +4,20 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Test } from 'tap';
 import { PORTBYBRICK } from '#protocols/gluster/brick-port.ts';
 import { GET_VOLUME, LIST_VOLUME } from '#protocols/gluster/cli.ts';
-import { CBK, GLUSTER_CBK } from '#protocols/gluster/constants.ts';
+import { CBK } from '#protocols/gluster/constants.ts';
 import { GETSPEC } from '#protocols/gluster/handshake.ts';
-import type { Procedure } from '#protocols/gluster/procedure.ts';
-import { accept_stat, call_header, msg_type, NO_AUTH, reply_header, reply_stat, RPC_VERSION } from '#protocols/rpc.ts';
+import {
+  type RemoteProcedure,
+  accept_stat,
+  call_header,
+  msg_type,
+  NO_AUTH,
+  reply_header,
+  reply_stat,
+} from '#protocols/rpc.ts';
 import { encode } from '#protocols/xdr/codec.ts';
 import { XdrReader } from '#protocols/xdr/stream.ts';
+import { callback } from './gluster/callback.ts';
 import { mark } from './rpc/service.ts';
 
 const HOST = '127.0.0.1';
@@ -72,17 +80,8 @@ export class FakeGlusterd {
   }
 
   /** Tells all clients that volfiles may have changed. */
-  notify(proc: number = CBK.FETCHSPEC): void {
-    const header = {
-      xid: 1,
-      mtype: msg_type.CALL,
-      rpcvers: RPC_VERSION,
-      ...GLUSTER_CBK,
-      proc,
-      cred: NO_AUTH,
-      verf: NO_AUTH,
-    };
-    for (const socket of this.#sockets) socket.write(mark(encode(call_header, header)));
+  notify(proc: (typeof CBK)[keyof typeof CBK] = CBK.FETCHSPEC): void {
+    for (const socket of this.#sockets) socket.write(callback(proc));
   }
 
   #take(socket: Socket): void {
@@ -113,7 +112,10 @@ export class FakeGlusterd {
   }
 
   #answersByNumber(): Answers {
-    const on = <A, R>(procedure: Procedure<A, R>, answer: (args: A) => R): [string, (from: XdrReader) => Buffer] => [
+    const on = <A, R>(
+      procedure: RemoteProcedure<A, R>,
+      answer: (args: A) => R,
+    ): [string, (from: XdrReader) => Buffer] => [
       `${procedure.prog} ${procedure.vers} ${procedure.proc}`,
       from => {
         this.calls.push(procedure.name.replace(/^.* /, ''));

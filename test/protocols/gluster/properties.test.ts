@@ -14,7 +14,7 @@ import { xattrFops } from '#protocols/gluster/fops/xattrs.ts';
 import * as handshake from '#protocols/gluster/handshake.ts';
 import * as iatt from '#protocols/gluster/iatt.ts';
 import * as oldDict from '#protocols/gluster/old-dict.ts';
-import type { Procedure } from '#protocols/gluster/procedure.ts';
+import type { RemoteProcedure } from '#protocols/rpc.ts';
 import * as types from '#protocols/gluster/types.ts';
 import { codecProperties } from '../../support/codecs/properties.ts';
 
@@ -29,7 +29,7 @@ const plain = types.commonReplies(iatt.gfx_iattx, dict.gfx_plain_dict);
 const common = new Set<unknown>([...Object.values(exact), ...Object.values(plain)]);
 for (const fops of [objectFops, nameFops, dataFops, directoryFops, xattrFops, lockFops]) {
   const codecs: Record<string, unknown> = {};
-  for (const { name, args, res } of Object.values<Procedure<any, any>>(fops(plain))) {
+  for (const { name, args, res } of Object.values<RemoteProcedure<any, any>>(fops(plain))) {
     codecs[`${name}: arguments`] = args;
     // What several fops answer has been tested.
     if (!common.has(res)) codecs[`${name}: results`] = res;

@@ -1,4 +1,5 @@
 /** Records of a client of GlusterFS 10.3, with what another decoder made of the replies. */
+import { glusterFops } from '#protocols/gluster/fops/fops.ts';
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { PORTBYBRICK } from '#protocols/gluster/brick-port.ts';
@@ -12,11 +13,9 @@ import {
 } from '#protocols/gluster/credentials.ts';
 import { gfx_dict, TypedValue } from '#protocols/gluster/dict.ts';
 import { DUMP, PING } from '#protocols/gluster/dump.ts';
-import { glusterFops } from '#protocols/gluster/fops/fops.ts';
 import { GET_VOLUME_INFO, GETSPEC, SETVOLUME } from '#protocols/gluster/handshake.ts';
 import { gfx_iattx } from '#protocols/gluster/iatt.ts';
-import type { Procedure } from '#protocols/gluster/procedure.ts';
-import { accept_stat, call_header, opaque_auth, reply_header } from '#protocols/rpc.ts';
+import { type RemoteProcedure, accept_stat, call_header, opaque_auth, reply_header } from '#protocols/rpc.ts';
 import { type Codec, decode, encode } from '#protocols/xdr/codec.ts';
 import { XdrReader, XdrWriter } from '#protocols/xdr/stream.ts';
 
@@ -32,7 +31,7 @@ interface Exchange {
 const file = new URL('../../captures/gluster/wire-vectors.json', import.meta.url);
 const { exchanges } = JSON.parse(readFileSync(file, 'utf8')) as { exchanges: Exchange[] };
 
-const procedures = Object.values<Procedure<any, any>>({
+const procedures = Object.values<RemoteProcedure<any, any>>({
   ...glusterFops(gfx_iattx, gfx_dict),
   DUMP,
   PING,
@@ -87,12 +86,12 @@ function expected({ name, fields }: Exchange): unknown {
   return name === 'READ' ? { ...said, data: rest } : said;
 }
 
-function procedureOf({ prog, vers, proc }: Pick<call_header, 'prog' | 'vers' | 'proc'>): Procedure<any, any> {
+function procedureOf({ prog, vers, proc }: Pick<call_header, 'prog' | 'vers' | 'proc'>): RemoteProcedure<any, any> {
   return procedures.find(one => one.prog === prog && one.vers === vers && one.proc === proc)!;
 }
 
 /** Returns the procedure that is called. */
-function testCall(t: Test, record: Buffer): Procedure<any, any> {
+function testCall(t: Test, record: Buffer): RemoteProcedure<any, any> {
   const from = new XdrReader(record);
   const header = call_header.decode(from);
   const procedure = procedureOf(header);
@@ -116,7 +115,7 @@ function testCall(t: Test, record: Buffer): Procedure<any, any> {
   return procedure;
 }
 
-function testReply(t: Test, { res }: Procedure<any, any>, exchange: Exchange): void {
+function testReply(t: Test, { res }: RemoteProcedure<any, any>, exchange: Exchange): void {
   const record = recordOf(t, exchange.reply!);
   const from = new XdrReader(record);
   const header = reply_header.decode(from);

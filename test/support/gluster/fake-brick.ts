@@ -3,13 +3,12 @@ import type { Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import type { Test } from 'tap';
 import { gf_setvolume_req, gf_setvolume_rsp, SETVOLUME } from '#protocols/gluster/handshake.ts';
-import { CBK, GLUSTER_CBK } from '#protocols/gluster/constants.ts';
+import { CBK } from '#protocols/gluster/constants.ts';
 import type { OldDictValue } from '#protocols/gluster/old-dict.ts';
-import { call_header, msg_type, NO_AUTH, RPC_VERSION } from '#protocols/rpc.ts';
 import { encode } from '#protocols/xdr/codec.ts';
 import { XdrReader } from '#protocols/xdr/stream.ts';
+import { callback } from './callback.ts';
 import { answer, type Call, callServer } from '../rpc/call-server.ts';
-import { mark } from '../rpc/service.ts';
 
 type Answer = readonly [op_ret: number, op_errno: number, dict: ReadonlyMap<string, OldDictValue>];
 
@@ -51,16 +50,7 @@ export class FakeBrick {
 
   /** Sends a callback on the last connection. */
   tell(proc: (typeof CBK)[keyof typeof CBK], body: Buffer = Buffer.alloc(0)): void {
-    const header = {
-      xid: 1,
-      mtype: msg_type.CALL,
-      rpcvers: RPC_VERSION,
-      ...GLUSTER_CBK,
-      proc,
-      cred: NO_AUTH,
-      verf: NO_AUTH,
-    };
-    this.send(mark(Buffer.concat([encode(call_header, header), body])));
+    this.send(callback(proc, body));
   }
 
   send(bytes: Buffer): void {

@@ -18,11 +18,26 @@ const success = hex('00000001 00000000 00000000 00000000 00000000');
 /** The reply to a call that was successful. */
 export const answer = ({ xid }: Call, results: Buffer = Buffer.alloc(0)) =>
   mark(Buffer.concat([xid, success, results]));
-/** A server, with TLS if that is given, that does with the calls it receives at a time as `take` says. Returns its port. */
-export async function callServer(t: Test, take: (socket: Socket, calls: Call[]) => void, tls?: TlsOptions) {
+/** A server, with TLS if that is given, that does with each connection as `take` says. Returns its port. */
+export async function socketServer(t: Test, take: (socket: Socket) => void, tls?: TlsOptions): Promise<number> {
   const sockets = new Set<Socket>();
   const onSocket = (socket: Socket) => {
     sockets.add(socket.on('error', () => {}));
+    take(socket);
+  };
+  const server = tls === undefined ? createServer(onSocket) : createTlsServer(tls, onSocket);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A server, with TLS if that is given, that does with the calls it receives at a time as `take` says. Returns its port. */
+export function callServer(t: Test, take: (socket: Socket, calls: Call[]) => void, tls?: TlsOptions): Promise<number> {
+  const onSocket = (socket: Socket) => {
     let bytes = Buffer.alloc(0);
     socket.on('data', chunk => {
       bytes = Buffer.concat([bytes, chunk]);
@@ -35,12 +50,5 @@ export async function callServer(t: Test, take: (socket: Socket, calls: Call[]) 
       if (calls.length > 0) take(socket, calls);
     });
   };
-  const server = tls === undefined ? createServer(onSocket) : createTlsServer(tls, onSocket);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
+  return socketServer(t, onSocket, tls);
 }

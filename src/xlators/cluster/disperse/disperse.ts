@@ -1,5 +1,5 @@
 /** `cluster/disperse`: each brick keeps a fragment of each file, and any `k` of the fragments make the file. */
-import type { DirList, Flock, Fops, Opened, SetAttr, WccReply, Xattrs } from '../../../graph/fops.ts';
+import type { DirList, Flock, Opened, SetAttr, WccReply, Xattrs, Args } from '../../../graph/fops.ts';
 import type { Fd } from '../../../graph/inode.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
 import { O_TRUNC } from '../../../sys/constants.ts';
@@ -10,8 +10,6 @@ import { fdAt, type OpenFile, OURS } from './data/open-files.ts';
 import { giveLock, refusal, takeLock } from './lock/passed-locks.ts';
 import { NameFops } from './name-fops.ts';
 import { answered } from './xattrs.ts';
-
-type Args<F extends keyof Fops> = Parameters<Fops[F]>;
 
 const NOTHING = () => '';
 const unlocked = (lock: Flock): Flock => ({ ...lock, type: 'unlock' });

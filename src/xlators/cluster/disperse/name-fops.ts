@@ -1,14 +1,12 @@
 /** The fops of `cluster/disperse` on names: lookups, creation, removal and changes. */
 import { FsError } from '../../../errno.ts';
-import { type Fops, type Made, type NewAttr, RenameFlag } from '../../../graph/fops.ts';
+import { type Made, type NewAttr, RenameFlag, type Args } from '../../../graph/fops.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
 import { Inode } from '../../../graph/inode.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
 import { O_TRUNC } from '../../../sys/constants.ts';
 import { DisperseBase } from './base.ts';
 import { fdAt, OURS } from './data/open-files.ts';
-
-type Args<F extends keyof Fops> = Parameters<Fops[F]>;
 
 export abstract class NameFops extends DisperseBase {
   override lookup(...[frame, parent, name, asked]: Args<'lookup'>) {

@@ -2,7 +2,7 @@
 import { errnoOf, FsError, type Errno } from '../../../errno.ts';
 import { FopError, type Xdata } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
-import { ROOT_GFID } from '../../../graph/gfid.ts';
+import { ROOT_GFID, gfidText } from '../../../graph/gfid.ts';
 import { FileType } from '../../../graph/iatt.ts';
 import { Inode } from '../../../graph/inode.ts';
 import { ownFrame } from '../../../graph/own-frame.ts';
@@ -23,11 +23,6 @@ const ROOM_LASTS = 30_000;
 const READDIR_AHEAD = /-readdir-ahead-(\d{1,4})$/;
 
 const isAway = (code: Errno | undefined): boolean => code === 'ENOTCONN';
-/** Whether an error says that the object is not there. */
-export const isGone = (error: unknown): boolean => {
-  const code = errnoOf(error);
-  return code === 'ENOENT' || code === 'ESTALE';
-};
 /** Whether an error says that the child cannot be asked. */
 export const isDown = (error: unknown): boolean => isAway(errnoOf(error));
 
@@ -128,7 +123,7 @@ export class Core {
   spread(gfid: Buffer, takes: (child: number) => boolean, commit: number): Layout {
     const width = this.settings['directory-layout-spread'];
     const isWeighted = this.settings['weighted-rebalance'];
-    const text = gfid.equals(ROOT_GFID) ? '/' : uuidText(gfid);
+    const text = gfid.equals(ROOT_GFID) ? '/' : gfidText(gfid);
     const how: Spread = { seed: hashOf(this.#munging.nameFor(text)), commit, width, isWeighted };
     const candidates = this.childNames.map((name, i) => ({
       name,
@@ -177,9 +172,6 @@ export class Core {
 }
 
 const mungingOf = (settings: Settings) => new Munging(settings['rsync-hash-regex'], settings['extra-hash-regex']);
-
-/** A gfid as text: five groups of hexadecimal digits. */
-const uuidText = (gfid: Buffer): string => gfid.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
 /** The xdata of an answer, if the caller has asked for any. */
 export const answered = (asked: Xdata | undefined, xdata: Xdata | undefined): { xdata?: Xdata } =>

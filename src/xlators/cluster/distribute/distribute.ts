@@ -2,6 +2,7 @@
  * cluster/distribute: puts each file on one of several subvolumes, as GlusterFS does. The hash of a file's name tells on
  * which; directories are on all of them. Clients agree by extended attributes (`keys.ts`) and locks.
  */
+import { NEVER } from '../../../graph/own-frame.ts';
 import type { Fop, Flock, LockType, Made, NewAttr, Xattrs, Xdata } from '../../../graph/fops.ts';
 import { ALL_FOPS } from '../../../graph/fops/arity.ts';
 import type { Frame } from '../../../graph/frame.ts';
@@ -18,7 +19,7 @@ import { ObjectFops } from './object-fops.ts';
 import { foreign, options } from './options.ts';
 
 /** For calls that no caller has asked for. */
-const SELF: Frame = { identity: ROOT, client: 'distribute', signal: new AbortController().signal };
+const SELF: Frame = { identity: ROOT, client: 'distribute', signal: NEVER };
 
 /** Over a single subvolume everything passes but this, which gives a directory its layout. */
 const OVER_ONE: readonly Fop[] = ['mkdir'];

@@ -1,7 +1,7 @@
 /** What is remembered of inodes, in their slots. */
 import type { Found } from '../../../graph/fops.ts';
 import { RecentCookies } from '../../../graph/fops/cookies.ts';
-import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
+import { FileType, type Iatt, type Wcc, isLater } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../graph/inode.ts';
 import type { Note } from '../../../graph/note.ts';
 import type { Layout } from './layout/layout.ts';
@@ -64,9 +64,6 @@ export type Known = KnownFile | KnownDir;
 
 /** Each copy of a directory has a size of its own, which changes with the names in it. */
 const DIRECTORY_SIZE = { size: 4096, used: 4096 };
-
-const isLater = (aSec: number, aNsec: number, bSec: number, bNsec: number): boolean =>
-  aSec > bSec || (aSec === bSec && aNsec > bNsec);
 
 function newestOf(a: Newest, b: Newest): Newest {
   const [m, c, x] = [

@@ -1,11 +1,11 @@
 /** Lists a directory: one child after the other, each name once. */
-import { FsError } from '../../../errno.ts';
+import { FsError, isGone } from '../../../errno.ts';
 import { type Dirent, direntBytes, type DirList, type Xdata } from '../../../graph/fops.ts';
 import { foldCookie, unfoldCookie } from '../../../graph/fops/cookies.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
 import type { Fd, Inode } from '../../../graph/inode.ts';
-import { type Core, isDown, isGone } from './core.ts';
+import { type Core, isDown } from './core.ts';
 import { askingLinkto, isLinkto, LINKTO, linktoOf, looksMigrating, unmarked } from './keys.ts';
 import { type KnownDir, KnownFile, noting } from './known.ts';
 import { directoryOf } from './directories/refresh.ts';

@@ -26,7 +26,9 @@ export class Changelog {
     return [...this.#keys, DIRTY].map(key => [key, LENGTH]);
   }
 
-  /** The change that counts a failure of each child in `whom`, and changes the dirty mark. */
+  /**
+   * What is to be added to the counters of an object: one failure for each child in `whom`, and `dirty` for the dirty mark.
+   */
   change(kind: Kind, whom: Children, dirty: number): Xattrs {
     const changes = new Map([[DIRTY, dirty === 0 ? ZERO : counter([kind], dirty)]]);
     for (const [child, key] of this.#keys.entries()) changes.set(key, has(whom, child) ? counter([kind], 1) : ZERO);

@@ -1,3 +1,4 @@
+import { gfidKey } from '../../../graph/gfid.ts';
 import { FsError } from '../../../errno.ts';
 import { Stable, type WccReply, type Written, type Xdata } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
@@ -87,7 +88,7 @@ export class DataChanges {
    */
   async sync(frame: Frame, inode: Inode, call: (child: Xlator, i: number) => Promise<WccReply>): Promise<WccReply> {
     const replicas = this.#replicas;
-    const key = keyOf(inode.gfid);
+    const key = gfidKey(inode.gfid);
     for (let runner = this.#files.get(key)?.runner; runner !== undefined && !runner.isOpen;) {
       await runner.over;
       runner = this.#files.get(key)?.runner;
@@ -140,7 +141,7 @@ export class DataChanges {
 
   /** Another client waits for the lock, or the file is closed: its transaction ends once no fop is under way. */
   giveUp(gfid: Buffer): void {
-    this.#files.get(keyOf(gfid))?.runner?.close();
+    this.#files.get(gfidKey(gfid))?.runner?.close();
   }
 
   /** A child has come up, and must take part in what follows. */
@@ -159,7 +160,7 @@ export class DataChanges {
   }
 
   #fileOf(gfid: Buffer): File {
-    const key = keyOf(gfid);
+    const key = gfidKey(gfid);
     let file = this.#files.get(key);
     if (file === undefined) this.#files.set(key, (file = { changes: new Set(), runner: undefined, timer: undefined }));
     return file;
@@ -215,8 +216,6 @@ export class DataChanges {
 
   #forget(file: File, gfid: Buffer): void {
     clearTimeout(file.timer);
-    if (file.changes.size === 0 && file.runner === undefined) this.#files.delete(keyOf(gfid));
+    if (file.changes.size === 0 && file.runner === undefined) this.#files.delete(gfidKey(gfid));
   }
 }
-
-const keyOf = (gfid: Buffer): string => gfid.toString('latin1');

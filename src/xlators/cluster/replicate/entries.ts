@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomGfid } from '../../../graph/gfid.ts';
 import { errnoOf, FsError } from '../../../errno.ts';
 import type { Made, NewAttr, Xattrs, Xdata } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
@@ -62,7 +62,7 @@ export class EntryChanges {
     }: { readonly type: FileType; readonly attr: Pick<NewAttr, 'gfid'>; readonly isNew?: boolean },
     call: (child: Xlator, gfid: Buffer) => Promise<Made>,
   ): Promise<Made> {
-    const gfid = attr.gfid ?? Buffer.from(randomUUID().replaceAll('-', ''), 'hex');
+    const gfid = attr.gfid ?? randomGfid();
     // As in GlusterFS, a symbolic link is marked when it is healed.
     const made = type === FileType.LNK ? undefined : { gfid, type };
     const place = { inode: parent, name };

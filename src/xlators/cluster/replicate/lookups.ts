@@ -1,4 +1,5 @@
-import { errnoOf, FsError } from '../../../errno.ts';
+import { gfidText } from '../../../graph/gfid.ts';
+import { FsError, isGone } from '../../../errno.ts';
 import type { Found, Xdata } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
@@ -87,7 +88,7 @@ export class Lookups {
   /** The error for an object that no child can be read of. */
   unreadable(gfid: Buffer, what: string): FsError {
     const { all, up, arbiters, log, name } = this.#replicas;
-    const id = gfid.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    const id = gfidText(gfid);
     const isWhole = (all & ~up & ~arbiters) === 0;
     if (!isWhole)
       return new FsError('ENOTCONN', `ENOTCONN: ${name}: no subvolume that is up can be trusted with ${id}`);
@@ -128,8 +129,7 @@ export class Lookups {
         looked.having |= only(i);
       } catch (error) {
         errors[i] = error;
-        const code = errnoOf(error);
-        if (code === 'ENOENT' || code === 'ESTALE') looked.gone |= only(i);
+        if (isGone(error)) looked.gone |= only(i);
       }
     };
     await Promise.all(listOf(up).map(ask));
@@ -155,7 +155,7 @@ export class Lookups {
     const [having, gone] = [looked.having & trusted, looked.gone & trusted];
     const isLocked = looked.found.some(found => Number(found?.xdata?.get(ENTRYLKS) ?? 0) > 0);
     const exists = having !== 0 && (gone === 0 || isQuorum(having) || (!isQuorum(gone) && !isLocked));
-    if (!exists) throw looked.errors.find(error => errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESTALE');
+    if (!exists) throw looked.errors.find(isGone);
     looked.having = having;
   }
 

@@ -1,15 +1,13 @@
-import type { Fops, Statfs } from '../../../graph/fops.ts';
+import type { Statfs, Args } from '../../../graph/fops.ts';
 import type { Fd } from '../../../graph/inode.ts';
 import { Cluster } from '../cluster.ts';
 import { Changelog } from './changelog.ts';
 import { type Children, has, listOf, only, type Quorum, quorumOf } from './children.ts';
 import { Listing } from './listing.ts';
 import { Lookups } from './lookups.ts';
-import { type options, type ReplicateOptions } from './options.ts';
+import type { options, ReplicateOptions } from './options.ts';
 import { Reads } from './reads.ts';
 import { Replicas } from './replicas.ts';
-
-export type Args<F extends keyof Fops> = Parameters<Fops[F]>;
 
 /** What cluster/replicate knows of its children, and the fops that change nothing. */
 export abstract class ReplicateReads extends Cluster<typeof options> {

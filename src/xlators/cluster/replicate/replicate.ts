@@ -1,6 +1,6 @@
 import { FsError } from '../../../errno.ts';
 import type { GraphEvent } from '../../../graph/event.ts';
-import { type Flock, type LockType, type Opened, RenameFlag } from '../../../graph/fops.ts';
+import { type Flock, type LockType, type Opened, RenameFlag, type Args } from '../../../graph/fops.ts';
 import { FileType } from '../../../graph/iatt.ts';
 import { subtree } from '../../../graph/subtree.ts';
 import type { Xlator, XlatorClass, XlatorSettings } from '../../../graph/xlator.ts';
@@ -13,7 +13,7 @@ import { lockAll, unlockAll } from './locks.ts';
 import { MetadataChanges } from './metadata.ts';
 import { foreign, options } from './options.ts';
 import { askAll } from './replicas.ts';
-import { type Args, ReplicateReads } from './replicate-reads.ts';
+import { ReplicateReads } from './replicate-reads.ts';
 
 /** cluster/replicate: keeps the same files on all subvolumes, as GlusterFS's AFR does, and beside its clients. */
 export class Replicate extends ReplicateReads {

@@ -1,5 +1,5 @@
 import type { Time } from '../../../graph/fops.ts';
-import type { Iatt } from '../../../graph/iatt.ts';
+import { isLater, type Iatt } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../graph/inode.ts';
 import { SECTOR } from './layout.ts';
 import { Turns } from './turns.ts';
@@ -51,9 +51,8 @@ export class Base {
   }
 }
 
-const isLater = (a: Time, sec: number, nsec: number): boolean => a.sec > sec || (a.sec === sec && a.nsec > nsec);
-
-export const laterOf = (a: Time, b: Time | undefined): Time => (b !== undefined && isLater(b, a.sec, a.nsec) ? b : a);
+export const laterOf = (a: Time, b: Time | undefined): Time =>
+  b !== undefined && isLater(b.sec, b.nsec, a.sec, a.nsec) ? b : a;
 
 /** The attributes of a sharded file as clients see them. `iatt` are those of the file with its first block. */
 export function shown(base: Base, iatt: Iatt): Iatt {
@@ -61,8 +60,8 @@ export function shown(base: Base, iatt: Iatt): Iatt {
   const used = base.sectors * SECTOR;
   if (mtime === undefined) return { ...iatt, size, used };
   const times = {
-    ...(isLater(mtime, iatt.mtime, iatt.mtimeNsec) && { mtime: mtime.sec, mtimeNsec: mtime.nsec }),
-    ...(isLater(mtime, iatt.ctime, iatt.ctimeNsec) && { ctime: mtime.sec, ctimeNsec: mtime.nsec }),
+    ...(isLater(mtime.sec, mtime.nsec, iatt.mtime, iatt.mtimeNsec) && { mtime: mtime.sec, mtimeNsec: mtime.nsec }),
+    ...(isLater(mtime.sec, mtime.nsec, iatt.ctime, iatt.ctimeNsec) && { ctime: mtime.sec, ctimeNsec: mtime.nsec }),
   };
   return { ...iatt, size, used, ...times };
 }

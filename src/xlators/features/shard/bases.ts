@@ -1,9 +1,10 @@
 /** What is known of files: their sizes, and the changes of them that are under way. */
+import { OWN } from '../../../graph/own-frame.ts';
+import { gfidKey } from '../../../graph/gfid.ts';
 import { FsError } from '../../../errno.ts';
 import type { Time, Xdata } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
-import { ROOT } from '../../../graph/identity.ts';
 import { Inode } from '../../../graph/inode.ts';
 import { ownFrame } from '../../../graph/own-frame.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
@@ -19,8 +20,6 @@ const BASES_MAX = 16_384;
 const SETS_CTIME = 1;
 /** How often a size is asked for that always changes meanwhile. */
 const ASKS_MAX = 8;
-
-const keyOf = (gfid: Buffer): string => gfid.toString('latin1');
 
 export class Bases {
   readonly #below: Xlator;
@@ -39,7 +38,7 @@ export class Bases {
   }
 
   find(gfid: Buffer): Base | undefined {
-    return this.#bases.get(keyOf(gfid));
+    return this.#bases.get(gfidKey(gfid));
   }
 
   /**
@@ -240,7 +239,7 @@ export class Bases {
   }
 
   #add({ gfid, type }: Pick<Iatt, 'gfid' | 'type'>, inode?: Inode): Base {
-    const key = keyOf(gfid);
+    const key = gfidKey(gfid);
     const base = this.#bases.get(key) ?? new Base(key, inode ?? new Inode(Buffer.from(gfid), type));
     if (inode !== undefined) base.inode = inode;
     this.#bases.delete(key);
@@ -258,9 +257,6 @@ export class Bases {
     }
   }
 }
-
-/** Of what is done on behalf of no call. */
-export const OWN: Frame = ownFrame({ identity: ROOT, client: '', signal: new AbortController().signal });
 
 /** The attributes without what is only of one answer. */
 function bare({ notes: _notes, ...iatt }: Iatt & { xdata?: Xdata }): Iatt {

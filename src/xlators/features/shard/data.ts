@@ -1,4 +1,5 @@
 /** Reading, writing and what else acts on ranges of sharded files. */
+import { O_APPEND } from '../../../sys/constants.ts';
 import { errnoOf, FsError } from '../../../errno.ts';
 import { type ReadReply, Stable, type Time, type WccReply, type Written, type Xdata } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
@@ -12,7 +13,6 @@ import { SECTOR, SHARD_DIR, type Span, spansOf } from './layout.ts';
 
 /** A brick then takes the attributes before and after the write in one step with it. */
 const ATOMIC = ['glusterfs.write-update-atomic', 4] as const;
-const O_APPEND = 0o2000;
 
 /** What a call does to one block. */
 type Change = (frame: Frame, fd: Fd, span: Span) => Promise<WccReply & { count?: number; stable?: Stable }>;

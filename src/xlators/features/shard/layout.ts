@@ -1,4 +1,5 @@
 /** How a sharded file lies in a volume: in the file itself and in further files, its blocks, of one size. */
+import { gfidText } from '../../../graph/gfid.ts';
 import { FsError } from '../../../errno.ts';
 import type { Xdata } from '../../../graph/fops.ts';
 
@@ -92,13 +93,6 @@ function safe(value: bigint): number {
 
 /** The name of a block other than the first one. */
 export const blockName = (gfid: Buffer, block: number): string => `${gfidText(gfid)}.${block}`;
-
-export const gfidText = (gfid: Buffer): string =>
-  gfid.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-
-/** The gfid that a name spells; `undefined` if it spells none. */
-export const gfidOfText = (name: string): Buffer | undefined =>
-  /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name) ? Buffer.from(name.replaceAll('-', ''), 'hex') : undefined;
 
 /** The words that ask for a file's size, beside those that are asked already. */
 export function asking(xdata: Xdata | undefined): Xdata {

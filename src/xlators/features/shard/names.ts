@@ -1,6 +1,7 @@
+import { O_TRUNC } from '../../../sys/constants.ts';
 import { FsError } from '../../../errno.ts';
 import type { GraphEvent } from '../../../graph/event.ts';
-import type { CreateHow, Dirent, DirList, Fops, Made, Xdata } from '../../../graph/fops.ts';
+import type { CreateHow, Dirent, DirList, Fops, Made, Xdata, Args } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { ROOT_GFID } from '../../../graph/gfid.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
@@ -37,10 +38,6 @@ const options = {
     ),
   ),
 };
-
-export const O_TRUNC = 0o1000;
-
-type Args<F extends keyof Fops> = Parameters<Fops[F]>;
 
 /** The names of objects and their attributes: the part of features/shard in which the sizes of files are learned. */
 export abstract class ShardNames extends Xlator<typeof options> {

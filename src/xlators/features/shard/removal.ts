@@ -2,16 +2,17 @@
  * How a file with blocks is removed, as GlusterFS does it: a marker with its gfid as name is put into `.shard/.remove_me`,
  * the file is removed, and then the blocks are, by whichever client finds the marker.
  */
+import { gfidOfText, gfidText } from '../../../graph/gfid.ts';
 import { randomBytes } from 'node:crypto';
 import { errnoOf } from '../../../errno.ts';
 import type { Found, LockType, Xdata } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType } from '../../../graph/iatt.ts';
 import { Fd, Inode } from '../../../graph/inode.ts';
-import { ownFrame } from '../../../graph/own-frame.ts';
+import { OWN, ownFrame } from '../../../graph/own-frame.ts';
 import { releaseOf } from '../../../graph/subtree.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
-import { type Bases, OWN } from './bases.ts';
+import type { Bases } from './bases.ts';
 import { type Blocks, inodeOf, isGone, newGfid } from './blocks.ts';
 import {
   asking,
@@ -19,8 +20,6 @@ import {
   blocksOf,
   blockSizeValue,
   FILE_SIZE_KEY,
-  gfidOfText,
-  gfidText,
   REMOVE_ME_DIR,
   sizeOf,
   sizeValue,

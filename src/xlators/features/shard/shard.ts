@@ -1,13 +1,12 @@
-import type { Fops, Opened, WccReply } from '../../../graph/fops.ts';
+import { O_TRUNC } from '../../../sys/constants.ts';
+import type { Fops, Opened, WccReply, Args } from '../../../graph/fops.ts';
 import { FileType, type Wcc } from '../../../graph/iatt.ts';
 import { BLOCK_SIZE_KEY, FILE_SIZE_KEY } from './layout.ts';
-import { O_TRUNC, ShardNames } from './names.ts';
+import { ShardNames } from './names.ts';
 import { eachOf } from './turns.ts';
 
 /** How many blocks are synced at the same time. */
 const SYNCS = 16;
-
-type Args<F extends keyof Fops> = Parameters<Fops[F]>;
 
 /** features/shard: files consist of blocks of one size, which can lie on different subvolumes. */
 export class Shard extends ShardNames {

@@ -2,21 +2,16 @@ import { FsError } from '../../../errno.ts';
 import * as fops from '../../../graph/fops.ts';
 import { ANCESTRY_PATH } from '../../../graph/fops/virtual-xattrs.ts';
 import type { Frame } from '../../../graph/frame.ts';
-import { FileType, type Iatt } from '../../../graph/iatt.ts';
+import { FileType, type Iatt, setIdOf } from '../../../graph/iatt.ts';
 import type { Fd, Inode } from '../../../graph/inode.ts';
 import { ownFrame } from '../../../graph/own-frame.ts';
 import { Xlator } from '../../../graph/xlator.ts';
-import { S_ISGID, S_ISUID } from '../../../sys/constants.ts';
 import { create, DIR_MODE, FILE_MODE, finished, type Making, modeOnly } from './create.ts';
 import { rejectData, rejectIn } from './failure.ts';
 import { isOwnName, isOwnXattr, withoutOwn, withoutOwnNames } from './own-names.ts';
 import { RightsOfFiles } from './rights.ts';
 import { setattr } from './setattr.ts';
 
-type Reply<F extends fops.Fop> = ReturnType<fops.Fops[F]>;
-type Args<F extends fops.Fop> = Parameters<fops.Fops[F]>;
-
-const S_IXGRP = 0o010;
 /** The largest cookie that fits in 32 bits. */
 const NARROW_MAX = 0xffff_ffffn;
 
@@ -32,7 +27,7 @@ export class TwoStep extends Xlator {
   readonly #below: Xlator = this.children[0]!;
   readonly #rights = new RightsOfFiles(this.#below, this.slot);
 
-  override lookup(...args: Args<'lookup'>): Reply<'lookup'> {
+  override lookup(...args: fops.Args<'lookup'>): fops.Reply<'lookup'> {
     const [frame, parent, name] = args;
     if (isOwnName(parent, name)) return Promise.reject(new FsError('ENOENT'));
     const found = this.#below.lookup(...args);
@@ -42,15 +37,15 @@ export class TwoStep extends Xlator {
     );
   }
 
-  override access(...args: Args<'access'>): Reply<'access'> {
+  override access(...args: fops.Args<'access'>): fops.Reply<'access'> {
     return this.#rights.access(...args);
   }
 
-  override create(...[frame, parent, name, how, flags, xdata]: Args<'create'>): Reply<'create'> {
+  override create(...[frame, parent, name, how, flags, xdata]: fops.Args<'create'>): fops.Reply<'create'> {
     return this.#making(frame, parent, name, xdata, making => create(making, how, flags));
   }
 
-  override mknod(...[frame, parent, name, type, attr, device, xdata]: Args<'mknod'>): Reply<'mknod'> {
+  override mknod(...[frame, parent, name, type, attr, device, xdata]: fops.Args<'mknod'>): fops.Reply<'mknod'> {
     // A brick acts as root, so that nothing else keeps callers from making devices.
     if ((type === FileType.BLK || type === FileType.CHR) && frame.identity.uid !== 0) {
       return this.#refuse(frame, parent, 'only root makes devices');
@@ -62,14 +57,14 @@ export class TwoStep extends Xlator {
     });
   }
 
-  override mkdir(...[frame, parent, name, attr, xdata]: Args<'mkdir'>): Reply<'mkdir'> {
+  override mkdir(...[frame, parent, name, attr, xdata]: fops.Args<'mkdir'>): fops.Reply<'mkdir'> {
     return this.#making(frame, parent, name, xdata, async making => {
       const made = await making.below.mkdir(frame, parent, name, modeOnly(attr, DIR_MODE), xdata);
       return finished(making, made, attr);
     });
   }
 
-  override symlink(...[frame, parent, name, target, attr, xdata]: Args<'symlink'>): Reply<'symlink'> {
+  override symlink(...[frame, parent, name, target, attr, xdata]: fops.Args<'symlink'>): fops.Reply<'symlink'> {
     return this.#making(frame, parent, name, xdata, async making => {
       const { gfid } = attr;
       const made = await making.below.symlink(frame, parent, name, target, gfid ? { gfid } : {}, xdata);
@@ -92,25 +87,25 @@ export class TwoStep extends Xlator {
     );
   }
 
-  override link(...args: Args<'link'>): Reply<'link'> {
+  override link(...args: fops.Args<'link'>): fops.Reply<'link'> {
     const [frame, , parent, name] = args;
     if (isOwnName(parent, name)) return this.#refuseOwn(frame, parent, name);
     return this.#below.link(...args).catch(error => rejectIn(this.#below, frame, error, parent));
   }
 
-  override unlink(...args: Args<'unlink'>): Reply<'unlink'> {
+  override unlink(...args: fops.Args<'unlink'>): fops.Reply<'unlink'> {
     const [frame, parent, name] = args;
     if (isOwnName(parent, name)) return this.#refuseOwn(frame, parent, name);
     return this.#below.unlink(...args).catch(error => rejectIn(this.#below, frame, error, parent));
   }
 
-  override rmdir(...args: Args<'rmdir'>): Reply<'rmdir'> {
+  override rmdir(...args: fops.Args<'rmdir'>): fops.Reply<'rmdir'> {
     const [frame, parent, name] = args;
     if (isOwnName(parent, name)) return this.#refuseOwn(frame, parent, name);
     return this.#below.rmdir(...args).catch(error => rejectIn(this.#below, frame, error, parent));
   }
 
-  override rename(...args: Args<'rename'>): Reply<'rename'> {
+  override rename(...args: fops.Args<'rename'>): fops.Reply<'rename'> {
     const [frame, from, fromName, to, toName] = args;
     if (isOwnName(from, fromName)) return this.#refuseOwn(frame, from, fromName);
     if (isOwnName(to, toName)) return this.#refuseOwn(frame, to, toName);
@@ -125,7 +120,7 @@ export class TwoStep extends Xlator {
     return rejectIn(this.#below, frame, new FsError('EPERM', why), parent);
   }
 
-  override setattr(...[frame, inode, attr, guard, xdata]: Args<'setattr'>): Reply<'setattr'> {
+  override setattr(...[frame, inode, attr, guard, xdata]: fops.Args<'setattr'>): fops.Reply<'setattr'> {
     const below = this.#below;
     const target = {
       below,
@@ -142,7 +137,7 @@ export class TwoStep extends Xlator {
   }
 
   /** A brick checks the caller's rights in setattr only. */
-  override fsetattr(...[frame, fd, attr, xdata]: Args<'fsetattr'>): Reply<'fsetattr'> {
+  override fsetattr(...[frame, fd, attr, xdata]: fops.Args<'fsetattr'>): fops.Reply<'fsetattr'> {
     if (frame.identity.uid !== 0) return this.setattr(frame, fd.inode, attr, undefined, xdata);
     const below = this.#below;
     const target = {
@@ -155,19 +150,19 @@ export class TwoStep extends Xlator {
     return setattr(target, attr, undefined);
   }
 
-  override truncate(...[frame, inode, size, xdata]: Args<'truncate'>): Reply<'truncate'> {
+  override truncate(...[frame, inode, size, xdata]: fops.Args<'truncate'>): fops.Reply<'truncate'> {
     const cut = this.#below.truncate(frame, inode, size, xdata);
     return cut.catch(error => rejectData(error, inode)).then(wcc => this.#clearSetId(frame, inode, wcc));
   }
 
-  override ftruncate(...[frame, fd, size, xdata]: Args<'ftruncate'>): Reply<'ftruncate'> {
+  override ftruncate(...[frame, fd, size, xdata]: fops.Args<'ftruncate'>): fops.Reply<'ftruncate'> {
     // The rights of an fd were checked when it was opened, and those to truncate an inode are checked by the brick.
     if (fd.anonymous) return this.truncate(frame, fd.inode, size, xdata);
     const cut = this.#below.ftruncate(frame, fd, size, xdata);
     return cut.catch(error => rejectData(error, fd.inode)).then(wcc => this.#clearSetId(frame, fd.inode, wcc));
   }
 
-  override readv(...args: Args<'readv'>): Reply<'readv'> {
+  override readv(...args: fops.Args<'readv'>): fops.Reply<'readv'> {
     const [frame, { inode, anonymous }] = args;
     const check = anonymous ? this.#rights.mayRead(frame, inode) : undefined;
     const read = () => {
@@ -182,7 +177,7 @@ export class TwoStep extends Xlator {
     return (check === undefined ? read() : check.then(read)).catch(error => rejectData(error, inode));
   }
 
-  override writev(...args: Args<'writev'>): Reply<'writev'> {
+  override writev(...args: fops.Args<'writev'>): fops.Reply<'writev'> {
     const [frame, { inode, anonymous }] = args;
     const check = anonymous ? this.#rights.mayWrite(frame, inode) : undefined;
     const write = () => this.#below.writev(...args);
@@ -194,15 +189,15 @@ export class TwoStep extends Xlator {
     });
   }
 
-  override fallocate(...args: Args<'fallocate'>): Reply<'fallocate'> {
+  override fallocate(...args: fops.Args<'fallocate'>): fops.Reply<'fallocate'> {
     return this.#checked(args[0], args[1], () => this.#below.fallocate(...args));
   }
 
-  override discard(...args: Args<'discard'>): Reply<'discard'> {
+  override discard(...args: fops.Args<'discard'>): fops.Reply<'discard'> {
     return this.#checked(args[0], args[1], () => this.#below.discard(...args));
   }
 
-  override zerofill(...args: Args<'zerofill'>): Reply<'zerofill'> {
+  override zerofill(...args: fops.Args<'zerofill'>): fops.Reply<'zerofill'> {
     return this.#checked(args[0], args[1], () => this.#below.zerofill(...args));
   }
 
@@ -213,34 +208,34 @@ export class TwoStep extends Xlator {
     return this.#clearSetId(frame, inode, wcc);
   }
 
-  override seek(...args: Args<'seek'>): Reply<'seek'> {
+  override seek(...args: fops.Args<'seek'>): fops.Reply<'seek'> {
     const [frame, { inode, anonymous }] = args;
     const check = anonymous ? this.#rights.mayRead(frame, inode) : undefined;
     return check === undefined ? this.#below.seek(...args) : check.then(() => this.#below.seek(...args));
   }
 
   /**
-   * Clears the set-id bits of a file that somebody else than root has changed, as the kernel does on a local disk: a
-   * brick writes as root. A setgid bit without execution is no set-id bit.
+   * Clears the set-id bits of a file whose data a caller other than root has changed. On a local disk the kernel does
+   * so, but a brick writes as root.
    */
   #clearSetId<W extends fops.WccReply>(frame: Frame, inode: Inode, wcc: W): W | Promise<W> {
     const { after } = wcc;
     if (after === undefined || frame.identity.uid === 0) return wcc;
-    const clears = S_ISUID | ((after.mode & S_IXGRP) === 0 ? 0 : S_ISGID);
-    if ((after.mode & clears) === 0) return wcc;
-    const cleared = this.#below.setattr(ownFrame(frame), inode, { mode: after.mode & ~clears });
+    const setId = setIdOf(after.mode);
+    if (setId === 0) return wcc;
+    const cleared = this.#below.setattr(ownFrame(frame), inode, { mode: after.mode & ~setId });
     return cleared.then(({ after: last }) => ({ ...wcc, after: last as Iatt | undefined }));
   }
 
-  override readdir(...args: Args<'readdir'>): Reply<'readdir'> {
+  override readdir(...args: fops.Args<'readdir'>): fops.Reply<'readdir'> {
     return this.#below.readdir(...args).then(list => shown(args[0], args[1], list));
   }
 
-  override readdirp(...args: Args<'readdirp'>): Reply<'readdirp'> {
+  override readdirp(...args: fops.Args<'readdirp'>): fops.Reply<'readdirp'> {
     return this.#below.readdirp(...args).then(list => shown(args[0], args[1], list));
   }
 
-  override getxattr(...[frame, inode, name, xdata]: Args<'getxattr'>): Reply<'getxattr'> {
+  override getxattr(...[frame, inode, name, xdata]: fops.Args<'getxattr'>): fops.Reply<'getxattr'> {
     // Any caller that may use a directory may be told where it is; a brick would want the right to read it.
     const as = name === ANCESTRY_PATH ? ownFrame(frame) : frame;
     if (name !== undefined && name !== ANCESTRY_PATH && isOwnXattr(name)) return Promise.reject(new FsError('ENODATA'));
@@ -249,28 +244,28 @@ export class TwoStep extends Xlator {
   }
 
   /** A brick checks the caller's rights to xattrs of an inode only. */
-  override fgetxattr(...[frame, fd, name, xdata]: Args<'fgetxattr'>): Reply<'fgetxattr'> {
+  override fgetxattr(...[frame, fd, name, xdata]: fops.Args<'fgetxattr'>): fops.Reply<'fgetxattr'> {
     if (name === ANCESTRY_PATH || frame.identity.uid !== 0) return this.getxattr(frame, fd.inode, name, xdata);
     if (name !== undefined && isOwnXattr(name)) return Promise.reject(new FsError('ENODATA'));
     const found = this.#below.fgetxattr(frame, fd, name, xdata);
     return name === undefined ? found.then(withoutOwn) : found;
   }
 
-  override setxattr(...args: Args<'setxattr'>): Reply<'setxattr'> {
+  override setxattr(...args: fops.Args<'setxattr'>): fops.Reply<'setxattr'> {
     return [...args[2].keys()].some(isOwnXattr) ? refuseXattr() : this.#below.setxattr(...args);
   }
 
-  override fsetxattr(...args: Args<'fsetxattr'>): Reply<'fsetxattr'> {
+  override fsetxattr(...args: fops.Args<'fsetxattr'>): fops.Reply<'fsetxattr'> {
     const [frame, fd, xattrs, flags, xdata] = args;
     if (frame.identity.uid !== 0) return this.setxattr(frame, fd.inode, xattrs, flags, xdata);
     return [...xattrs.keys()].some(isOwnXattr) ? refuseXattr() : this.#below.fsetxattr(...args);
   }
 
-  override removexattr(...args: Args<'removexattr'>): Reply<'removexattr'> {
+  override removexattr(...args: fops.Args<'removexattr'>): fops.Reply<'removexattr'> {
     return isOwnXattr(args[2]) ? refuseXattr() : this.#below.removexattr(...args);
   }
 
-  override fremovexattr(...args: Args<'fremovexattr'>): Reply<'fremovexattr'> {
+  override fremovexattr(...args: fops.Args<'fremovexattr'>): fops.Reply<'fremovexattr'> {
     const [frame, fd, name, xdata] = args;
     if (frame.identity.uid !== 0) return this.removexattr(frame, fd.inode, name, xdata);
     return isOwnXattr(name) ? refuseXattr() : this.#below.fremovexattr(...args);

@@ -21,7 +21,7 @@ const MiB = 1024 * 1024;
 /** The most bytes that one READ, WRITE or READDIR carries, whatever is configured. */
 export const IO_BYTES_MAX = MiB;
 const ioSize = { min: 4096, max: IO_BYTES_MAX, default: IO_BYTES_MAX } as const;
-/** The user and group id of the anonymous user where no option sets them. On Linux it is called `nobody`. */
+/** The uid and gid of the anonymous user unless options set them. On Linux they belong to the user `nobody`. */
 export const NOBODY = 65_534;
 const id = { min: 0, max: 0xffff_fffe, default: NOBODY } as const;
 const on = { default: true } as const;

@@ -1,3 +1,4 @@
+import { gfidOfText } from '../../../graph/gfid.ts';
 import { GLUSTERD_PORT } from '#protocols/gluster/constants.ts';
 import type { GraphEvent } from '../../../graph/event.ts';
 import { type DumpValues, Xlator, type XlatorConfig, type XlatorSettings } from '../../../graph/xlator.ts';
@@ -9,7 +10,7 @@ import type { StreamOptions } from '../../../rpcclnt/socket.ts';
 import { tlsOptions } from '../../../rpcclnt/tls.ts';
 import { CallCounters } from './counters.ts';
 import { Link } from './link/link.ts';
-import { type CLIENT_OPTIONS, type ClientOptions } from './options.ts';
+import type { CLIENT_OPTIONS, ClientOptions } from './options.ts';
 import { Remote } from './remote.ts';
 
 const GLUSTERD_MS = 10_000;
@@ -79,7 +80,7 @@ export abstract class ConnectedBrick extends Xlator<typeof CLIENT_OPTIONS> {
   override async volumeId(): Promise<Buffer> {
     const { volumeId } = this.#link.state;
     if (volumeId === undefined) throw new FsError('ENOTCONN', `ENOTCONN: ${this.name} has not been connected yet`);
-    return bytesOf(volumeId);
+    return gfidOfText(volumeId)!; // the introduction has taken nothing else
   }
 
   override get trouble(): string | undefined {
@@ -106,7 +107,7 @@ export abstract class ConnectedBrick extends Xlator<typeof CLIENT_OPTIONS> {
     const { remote } = this;
     const isLost = restarted && remote.hasUnsynced;
     if (restarted) remote.hasUnsynced = false;
-    remote.fsid = bytesOf(this.#link.state.volumeId!).readBigUInt64BE(8);
+    remote.fsid = gfidOfText(this.#link.state.volumeId!)!.readBigUInt64BE(8);
     remote.attach(client);
     if (isLost) this.notify({ kind: 'unstable-lost' });
     this.notify({ kind: 'child-up' });
@@ -118,9 +119,6 @@ export abstract class ConnectedBrick extends Xlator<typeof CLIENT_OPTIONS> {
     this.notify({ kind: 'child-down' });
   }
 }
-
-/** The 16 bytes of a UUID. */
-const bytesOf = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex');
 
 const FAMILIES: Readonly<Record<string, 4 | 6>> = { inet: 4, inet6: 6 };
 

@@ -1,4 +1,5 @@
 /** The locks of clients (fcntl(2)) that a brick has given, so that they can be taken again on another connection. */
+import { NEVER } from '../../../graph/own-frame.ts';
 import type { Flock } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 
@@ -77,8 +78,6 @@ export class HeldLocks<F extends object> {
     return [...this.#held.values()].flat().map(one => [one, one.through] as const);
   }
 }
-
-const NEVER = new AbortController().signal;
 
 const keyOf = ({ client, lkOwner }: Frame, gfid: Buffer): string =>
   `${gfid.toString('latin1')} ${lkOwner?.toString('latin1') ?? ''} ${client}`;

@@ -1,6 +1,6 @@
 /** What changes answer, and what they do, while one of the bricks still lacks what it missed: that brick is the one that is read first. */
-import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { settled } from './settled.ts';
 import { Stable, type Xdata } from '#src/graph/fops.ts';
 import type { Inode } from '#src/graph/inode.ts';
 import { type Replicated, replicas } from './bricks.ts';
@@ -13,10 +13,6 @@ const count = (n: number) => {
   return value;
 };
 
-async function settled(): Promise<void> {
-  for (let turns = 0; turns < 50; turns++) await setImmediate();
-}
-
 /** A file of 10 bytes and mode 0600 whose counter is 5, but on a brick that was away it is empty, of mode 0644, without a counter. */
 async function prepared(volume: Replicated): Promise<Inode> {
   const { top, table, root, frame, connections } = volume;
@@ -26,9 +22,9 @@ async function prepared(volume: Replicated): Promise<Inode> {
   await top.writev(frame, file.fd, Buffer.alloc(10, 'x'), 0, Stable.FILE_SYNC);
   await top.setattr(frame, file, { mode: 0o600 });
   await top.xattrop(frame, file, 'add64', new Map([[COUNTER, count(5)]]));
-  await settled();
+  await settled(50);
   connections[STALE]!.connect();
-  await settled();
+  await settled(50);
   return file;
 }
 
@@ -104,12 +100,12 @@ t.test('what has another name on a brick that is not healed is not renamed there
     await top.create(frame, root, name, { mode: 'guarded', attr: { mode: name === 'old' ? 0o600 : 0o644 } });
   connections[STALE]!.disconnect();
   await top.rename(frame, root, 'other', root, 'old');
-  await settled();
+  await settled(50);
   connections[STALE]!.connect();
-  await settled();
+  await settled(50);
   connections[0]!.calls.length = 0;
   await top.rename(frame, root, 'old', root, 'new');
-  await settled();
+  await settled(50);
   t.equal(contents()[0]!['/new']!.mode, 0o644);
   t.notOk('/new' in contents()[STALE]!, 'the daemon makes it');
   t.strictSame(indexed(volume).sort(), ['glusterfs.xattrop-entry-create new', 'glusterfs.xattrop-entry-create old']);
@@ -117,7 +113,7 @@ t.test('what has another name on a brick that is not healed is not renamed there
   // What it has as the others have it is renamed on all.
   await top.create(frame, root, 'more', { mode: 'guarded', attr: {} });
   await top.rename(frame, root, 'more', root, 'most');
-  await settled();
+  await settled(50);
   t.ok('/most' in contents()[STALE]!);
   t.strictSame(marks()[0], [`: c-${STALE}=0,0,4`]);
 });
@@ -128,6 +124,6 @@ t.test('a name that is to be healed stays in the index when a later change of it
   connections[STALE]!.disconnect();
   await top.create(frame, root, 'n', { mode: 'guarded', attr: {} });
   await t.rejects(top.mkdir(frame, root, 'n', {}), { code: 'EEXIST' });
-  await settled();
+  await settled(50);
   t.strictSame([...new Set(indexed(volume))], ['glusterfs.xattrop-entry-create n']);
 });

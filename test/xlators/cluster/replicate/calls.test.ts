@@ -1,21 +1,17 @@
 /** How many calls each fop makes to three bricks, so that it stays so. What precedes the answer and what follows it counts. */
-import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
+import { settled } from './settled.ts';
 import { Stable } from '#src/graph/fops.ts';
 import { FileType } from '#src/graph/iatt.ts';
 import { replicas } from './bricks.ts';
 
 /** Waits until everything that could end has ended. */
-async function settled(): Promise<void> {
-  for (let turns = 0; turns < 30; turns++) await setImmediate();
-}
-
 t.test('calls to the bricks by fop', async t => {
   const { top, table, root, frame, calls } = await replicas(t, 'post-op-delay-secs=1000');
   const count = async (call: () => Promise<unknown>, expected: string) => {
     calls();
     await call();
-    await settled();
+    await settled(30);
     t.equal(calls(), expected, String(call));
   };
   await count(() => top.lookup(frame, root, '.'), 'lookup×3');
@@ -50,10 +46,10 @@ t.test('an unsynced write is synced before its mark goes', async t => {
   const { top, root, frame, table, calls } = await replicas(t, 'post-op-delay-secs=0');
   const { iatt } = await top.create(frame, root, 'f', { mode: 'guarded', attr: {} });
   const file = table.link(iatt, root, 'f');
-  await settled();
+  await settled(30);
   calls();
   await top.writev(frame, file.fd, Buffer.from('data'), 0, Stable.UNSTABLE);
   await top.flush(frame, file.fd);
-  await settled();
+  await settled(30);
   t.equal(calls(), 'flush×3 fsync×3 inodelk×6 writev×3 xattrop×6');
 });

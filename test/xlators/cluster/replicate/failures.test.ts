@@ -1,6 +1,6 @@
 /** Replicas of which some fail: nothing is read from one that lacks something, and no lock and no alarm is left behind. */
-import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { settled } from './settled.ts';
 import { type Flock, Stable } from '#src/graph/fops.ts';
 import type { GraphEvent } from '#src/graph/event.ts';
 import { FileType } from '#src/graph/iatt.ts';
@@ -9,10 +9,6 @@ import type { Xlator } from '#src/graph/xlator.ts';
 import { replicas } from './bricks.ts';
 
 /** Waits until everything that could end has ended. */
-async function settled(): Promise<void> {
-  for (let turns = 0; turns < 30; turns++) await setImmediate();
-}
-
 /** Three replicas with a file. */
 async function volume(t: Test, options = '') {
   const all = await replicas(t, options);
@@ -26,7 +22,7 @@ async function volume(t: Test, options = '') {
   const read = async () => (await top.readv(frame, file.fd, 100, 0)).data.toString();
   const release = async () => {
     top.notify({ kind: 'upcall', gfid: file.gfid, about: 'contention' });
-    await settled();
+    await settled(30);
   };
   const blame = (by: readonly number[], child: number) => {
     const counts = Buffer.alloc(12);
@@ -34,7 +30,7 @@ async function volume(t: Test, options = '') {
     const change = new Map([[`trusted.afr.c-${child}`, counts]]);
     return Promise.all(by.map(i => all.bricks[i]!.xattrop(frame, file, 'add32', change)));
   };
-  await settled();
+  await settled(30);
   return { ...all, file, events, write, read, release, blame };
 }
 
@@ -52,7 +48,7 @@ t.test('a lookup that only a stale brick has answered', async t => {
   await write('longer');
   await release();
   connections[0]!.connect();
-  await settled();
+  await settled(30);
   for (const one of connections.slice(1)) one.fail({ fop: 'lookup', when: 'before', what: 'ENOTCONN' });
   await t.rejects(top.lookup(frame, root, 'f'), { code: 'ENOTCONN' });
   for (const one of connections.slice(1)) one.fail({ fop: 'discover', when: 'before', what: 'ENOTCONN' });
@@ -83,9 +79,9 @@ t.test('what was learnt while a blame was on its way does not hold', async t => 
   const blames = connections.slice(0, 2).map(one => one.fail({ fop: 'xattrop', when: 'before', what: 'hang' }));
   connections[2]!.fail({ fop: 'writev', when: 'before', what: 'down' });
   const written = write('new');
-  await settled();
+  await settled(30);
   connections[2]!.connect();
-  await settled();
+  await settled(30);
   await top.discover(frame, file.gfid, undefined);
   t.equal(await read(), 'old');
   for (const one of blames) one.resume();

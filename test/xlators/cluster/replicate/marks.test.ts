@@ -1,16 +1,12 @@
 /** What the bricks count when one of them fails at each step of each kind of transaction, and what the caller sees. */
-import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
+import { settled } from './settled.ts';
 import { type Errno, errnoOf } from '#src/errno.ts';
 import { type Fop, Stable } from '#src/graph/fops.ts';
 import { FileType } from '#src/graph/iatt.ts';
 import type { Inode } from '#src/graph/inode.ts';
 import type { Fault } from '../../../support/memory/failing.ts';
 import { type Replicated, replicas } from './bricks.ts';
-
-async function settled(): Promise<void> {
-  for (let turns = 0; turns < 50; turns++) await setImmediate();
-}
 
 /** The objects that the operations below work on. */
 async function prepared({ top, table, root, frame }: Replicated) {
@@ -87,14 +83,14 @@ const BLAME: Readonly<Record<string, readonly string[]>> = {
 
 async function tried(volume: Replicated, name: string, fail: (volume: Replicated) => void) {
   const on = await prepared(volume);
-  await settled();
+  await settled(50);
   fail(volume);
   const { run } = OPERATIONS[name]!;
   const code = await run(volume, on).then(
     () => undefined,
     (error: unknown) => errnoOf(error) as Errno,
   );
-  await settled();
+  await settled(50);
   return code;
 }
 

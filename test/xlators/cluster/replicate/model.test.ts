@@ -2,9 +2,9 @@
  * Random changes to replicas whose bricks fail and come back at any point, compared with what a single brick would keep.
  * What was answered as done is still there when the self-heal daemon has been at work, and it always finds a source.
  */
-import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { settled } from './settled.ts';
 import { errnoOf } from '#src/errno.ts';
 import { Stable } from '#src/graph/fops.ts';
 import type { Inode } from '#src/graph/inode.ts';
@@ -117,10 +117,6 @@ function faultOf({ nth, when, what }: Step & { readonly do: 'fault' }): Fault {
   return { nth, what, fop, when: what === 'EIO' ? when : 'before' };
 }
 
-async function settled(): Promise<void> {
-  for (let turns = 0; turns < 40; turns++) await setImmediate();
-}
-
 /** The volume under test, with the states in which it may be. */
 class Run {
   readonly #volume: Replicated;
@@ -139,7 +135,7 @@ class Run {
     if (step.do === 'up') connections[step.brick]!.connect();
     else if (step.do === 'down') connections[step.brick]!.disconnect();
     else if (step.do === 'fault') this.#plans.add(connections[step.brick]!.fail(faultOf(step)));
-    else if (step.do === 'settle') await settled();
+    else if (step.do === 'settle') await settled(40);
     else if (step.do === 'heal') await this.heal();
     else if (step.do === 'read') await this.#read(step.name);
     else await this.#change(step);
@@ -210,7 +206,7 @@ class Run {
     for (const gfid of bricks.flatMap(({ tree }) => [...tree.store.nodes.values()].map(node => node.gfid))) {
       bricks[0]!.notify({ kind: 'upcall', gfid, about: 'contention' });
     }
-    await settled();
+    await settled(40);
     selfHeal(bricks, this.#isUnsure);
     this.#isUnsure = false;
     // The daemon goes on until its index is empty, and then each client asks again.

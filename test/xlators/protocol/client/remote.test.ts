@@ -5,7 +5,7 @@ import { int32, nothing, struct } from '#protocols/xdr/codec.ts';
 import { XdrReader } from '#protocols/xdr/stream.ts';
 import type { Frame } from '#src/graph/frame.ts';
 import { ownFrame } from '#src/graph/own-frame.ts';
-import type { RemoteProcedure } from '#src/rpcclnt/calls.ts';
+import type { RemoteProcedure } from '#protocols/rpc.ts';
 import { RpcClient } from '#src/rpcclnt/client.ts';
 import { RpcError } from '#src/rpcclnt/error.ts';
 import { fopErrorOf, Remote } from '#src/xlators/protocol/client/remote.ts';

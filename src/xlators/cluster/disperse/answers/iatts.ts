@@ -1,12 +1,9 @@
 /** Makes the attributes of an object of those that bricks answer: of its fragments, with clocks of their own. */
 import { FopError } from '../../../../graph/fops.ts';
-import { FileType, type Iatt, type Wcc } from '../../../../graph/iatt.ts';
+import { FileType, type Iatt, type Wcc, isLater } from '../../../../graph/iatt.ts';
 import type { Note } from '../../../../graph/note.ts';
 import type { Volume } from '../volume.ts';
 import type { Value } from './majority.ts';
-
-const isLater = (sec: number, nsec: number, than: number, thanNsec: number): boolean =>
-  sec > than || (sec === than && nsec > thanNsec);
 
 /**
  * The attributes of the object. Only the bricks that it is read from first count, however many have answered: with the

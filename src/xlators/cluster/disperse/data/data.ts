@@ -1,4 +1,5 @@
 /** Reads and changes the content of files. */
+import { FALLOC_FL_KEEP_SIZE } from '../../../../sys/constants.ts';
 import { FsError } from '../../../../errno.ts';
 import { type ReadReply, Stable, type WccReply, type Written, type Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
@@ -18,9 +19,6 @@ import { answered, asking } from '../xattrs.ts';
 import { readStripes } from './fragments.ts';
 import { appends, fdAt } from './open-files.ts';
 import { down, up } from './ranges.ts';
-
-/** fallocate(2): the size of the file stays. */
-const KEEP_SIZE = 1;
 
 export class Data {
   readonly #volume: Volume;
@@ -120,7 +118,7 @@ export class Data {
     length: number,
     xdata?: Xdata,
   ): Promise<WccReply> {
-    if ((mode & ~KEEP_SIZE) !== 0) throw new FsError('EOPNOTSUPP');
+    if ((mode & ~FALLOC_FL_KEEP_SIZE) !== 0) throw new FsError('EOPNOTSUPP');
     const { stripe, k } = this.#volume;
     requireFile(fd.inode);
     const from = down(offset, stripe);
@@ -130,7 +128,7 @@ export class Data {
         child.fallocate(frame, fdAt(fd, this.#slot, index), mode, from / k, (to - from) / k, xdata),
       );
       const now = this.#sizeNow(fd.inode, held);
-      const end = mode & KEEP_SIZE ? 0 : offset + length;
+      const end = mode & FALLOC_FL_KEEP_SIZE ? 0 : offset + length;
       const wcc = mergedWcc(this.#volume, values, now, Math.max(now, end));
       return { result: { ...wcc, ...more(values, xdata) }, changed: 'data', missed, end };
     });

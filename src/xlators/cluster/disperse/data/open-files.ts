@@ -1,9 +1,8 @@
 /** Which bricks an fd is open on: those that were up at its open. On others its inode's anonymous fd stands in. */
 import type { Fd } from '../../../../graph/inode.ts';
-import { O_TRUNC } from '../../../../sys/constants.ts';
+import { O_TRUNC, O_APPEND } from '../../../../sys/constants.ts';
 import { type Bricks, has } from '../bricks.ts';
 
-const O_APPEND = 0o2000;
 /** Flags of open(2) that bricks are not given: none may truncate a file itself, or choose where a fragment is written. */
 export const OURS = O_TRUNC | O_APPEND;
 

@@ -1,4 +1,5 @@
 /** The locks of a volume that are held or asked for, by gfid. */
+import { gfidKey } from '../../../../graph/gfid.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
@@ -24,7 +25,7 @@ export class Locks {
 
   /** Runs an operation on an inode under its lock. */
   run<T>(frame: Frame, inode: Inode, wish: Wish, body: (held: Held) => Promise<Done<T>>): Promise<T> {
-    const key = keyOf(inode.gfid);
+    const key = gfidKey(inode.gfid);
     let lock = this.#locks.get(key);
     if (lock === undefined) {
       const idle = () => this.#remove(key);
@@ -36,12 +37,12 @@ export class Locks {
 
   /** The size of a file as this process knows it. Undefined if only the bricks know it. */
   sizeOf(gfid: Buffer): number | undefined {
-    return this.#locks.size === 0 ? undefined : this.#locks.get(keyOf(gfid))?.size;
+    return this.#locks.size === 0 ? undefined : this.#locks.get(gfidKey(gfid))?.size;
   }
 
   /** Another client waits for the lock on an object. */
   contention(gfid: Buffer): void {
-    this.#locks.get(keyOf(gfid))?.send({ is: 'contention' });
+    this.#locks.get(gfidKey(gfid))?.send({ is: 'contention' });
   }
 
   /** A brick has come up or gone down. */
@@ -67,5 +68,3 @@ export class Locks {
     if (this.#locks.size === 0) this.#emptied?.();
   }
 }
-
-const keyOf = (gfid: Buffer): string => gfid.toString('latin1');

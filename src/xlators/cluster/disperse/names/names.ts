@@ -1,5 +1,5 @@
 /** Changes the names in directories, on all bricks. */
-import { randomUUID } from 'node:crypto';
+import { randomGfid } from '../../../../graph/gfid.ts';
 import type { Made, NewAttr, Removed, Renamed, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../../graph/iatt.ts';
@@ -32,7 +32,7 @@ export class Names {
 
   /** The attributes of a new object, with the gfid that it has on all bricks. */
   chosen(attr: NewAttr): NewAttr & { gfid: Buffer } {
-    const { gfid = Buffer.from(randomUUID().replaceAll('-', ''), 'hex') } = attr;
+    const { gfid = randomGfid() } = attr;
     return { ...attr, gfid };
   }
 

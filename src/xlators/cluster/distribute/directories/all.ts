@@ -1,12 +1,12 @@
 /** Fops on directories, which are made on all copies. */
-import { errnoOf, FsError } from '../../../../errno.ts';
+import { errnoOf, FsError, isGone } from '../../../../errno.ts';
 import type { SetAttr, StatReply, Time, WccReply, Xattrs, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
-import { answered, type Core, isDown, isGone } from '../core.ts';
+import { type Core, isDown, answered } from '../core.ts';
 import { asking, MDS } from '../keys.ts';
 import { KnownDir, mergedDirectory } from '../known.ts';
 import { keepNotes } from '../../../../graph/note.ts';

@@ -1,11 +1,11 @@
 /** A directory has a copy on each subvolume. Here they are asked for, and made into one. */
-import { FsError } from '../../../../errno.ts';
+import { FsError, isGone } from '../../../../errno.ts';
 import type { Found, Xdata } from '../../../../graph/fops.ts';
 import { FileType, type Iatt } from '../../../../graph/iatt.ts';
 import { Inode } from '../../../../graph/inode.ts';
 import { keepNotes } from '../../../../graph/note.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
-import { answered, type Core, isDown, isGone } from '../core.ts';
+import { answered, type Core, isDown } from '../core.ts';
 import { LAYOUT, MDS } from '../keys.ts';
 import { KnownDir, mergedDirectory, noting } from '../known.ts';
 import { Layout, parseRange, type Part } from '../layout/layout.ts';

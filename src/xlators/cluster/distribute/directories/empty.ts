@@ -1,8 +1,9 @@
 /** Whether a directory has entries, which must be asked of each copy. */
+import { isGone } from '../../../../errno.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
-import { type Core, isGone } from '../core.ts';
+import type { Core } from '../core.ts';
 import { askingLinkto, isLinkto } from '../keys.ts';
 
 const PAGE_BYTES = 65_536;

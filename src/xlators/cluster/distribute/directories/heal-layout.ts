@@ -1,9 +1,9 @@
 /** Writes the layout of a directory that has none, or one with holes. */
-import { errnoOf } from '../../../../errno.ts';
+import { errnoOf, isGone } from '../../../../errno.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
-import { type Core, isGone } from '../core.ts';
+import type { Core } from '../core.ts';
 import { asking, Domain, LAYOUT } from '../keys.ts';
 import { COMMIT_INVALID, encodeRange, type Layout, rangeOf } from '../layout/layout.ts';
 import { type Answer, askAll, type Directory, directoryFrom, inodeFor } from './copies.ts';

@@ -1,5 +1,5 @@
 /** Makes the copies of a directory that are missing. */
-import { errnoOf } from '../../../../errno.ts';
+import { errnoOf, isGone } from '../../../../errno.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { ROOT_GFID } from '../../../../graph/gfid.ts';
 import { FileType, type Iatt } from '../../../../graph/iatt.ts';
@@ -7,7 +7,7 @@ import { Inode } from '../../../../graph/inode.ts';
 import { ANCESTRY_PATH } from '../../../../graph/fops/virtual-xattrs.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
-import { type Core, isGone } from '../core.ts';
+import type { Core } from '../core.ts';
 import { asking } from '../keys.ts';
 import { type Answer, askAll, type Directory, directoryFrom, inodeFor } from './copies.ts';
 import { Locks, type Place } from './locks.ts';

@@ -6,7 +6,7 @@ import type { Inode } from '../../../../graph/inode.ts';
 import type { Iatt, Wcc } from '../../../../graph/iatt.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
 import type { Core } from '../core.ts';
-import { randomGfid } from '../gfid.ts';
+import { randomGfid } from '../../../../graph/gfid.ts';
 import { asking, Domain, LAYOUT, MDS } from '../keys.ts';
 import { KnownDir, mergedDirectory, noting } from '../known.ts';
 import { Layout } from '../layout/layout.ts';

@@ -1,11 +1,11 @@
 /** Renames a directory: on the child that the new name belongs to first, then on the others, and back if one cannot. */
-import { errnoOf, FsError } from '../../../../errno.ts';
+import { errnoOf, FsError, isGone } from '../../../../errno.ts';
 import type { Renamed, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Iatt, Wcc } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
-import { type Core, isGone } from '../core.ts';
+import type { Core } from '../core.ts';
 import { inodeFor } from './copies.ts';
 import { remainsOf } from './empty.ts';
 import { Locks, type Place } from './locks.ts';

@@ -1,12 +1,12 @@
 /** Removes a directory: from where its name belongs last, so that it exists until then. */
-import { FsError, errnoOf } from '../../../../errno.ts';
+import { FsError, errnoOf, isGone } from '../../../../errno.ts';
 import type { Removed, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { ROOT_GFID } from '../../../../graph/gfid.ts';
 import type { Iatt, Wcc } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
-import { type Core, isDown, isGone } from '../core.ts';
+import { type Core, isDown } from '../core.ts';
 import { LAYOUT, ONLY_LINKTO } from '../keys.ts';
 import type { KnownDir } from '../known.ts';
 import { failure, findNow } from '../names/link.ts';

@@ -2,12 +2,13 @@
  * What happens to a file while the rebalance daemon moves it. First (phase 1) it has two more bits in its mode and an
  * attribute that names the new place: changes are made in both places. Then (phase 2) the old place is a linkto file.
  */
+import { isGone } from '../../../../errno.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Iatt } from '../../../../graph/iatt.ts';
 import type { Fd, Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
-import { type Core, isGone } from '../core.ts';
+import type { Core } from '../core.ts';
 import { askingLinkto, LINKTO_MODE, linktoOf, looksLikeLinkto, looksMigrating, MIGRATING, unmarked } from '../keys.ts';
 import type { KnownFile } from '../known.ts';
 import { byFd, byInode, locate, openAt } from './where.ts';

@@ -1,5 +1,5 @@
 /** Sends the fops of a file to the child that has it, wherever the rebalance daemon has moved it. */
-import { FsError } from '../../../../errno.ts';
+import { FsError, isGone } from '../../../../errno.ts';
 import type { Found, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
@@ -8,7 +8,7 @@ import { keepNotes, type Note } from '../../../../graph/note.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
 import { O_CREAT, O_EXCL, O_TRUNC } from '../../../../sys/constants.ts';
-import { answered, type Core, isGone } from '../core.ts';
+import { type Core, answered } from '../core.ts';
 import { askAll, directoryFrom, notFound } from '../directories/copies.ts';
 import { healed, noteCommit } from '../directories/refresh.ts';
 import { asking, isLinkto, looksMigrating, linktoOf, unmarked } from '../keys.ts';

@@ -1,10 +1,10 @@
 /** Finds a name: usually with one question, to the child that it belongs to. */
-import { errnoOf, FsError } from '../../../../errno.ts';
+import { errnoOf, FsError, isGone } from '../../../../errno.ts';
 import type { Found, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
-import { answered, type Core, isDown, isGone } from '../core.ts';
+import { type Core, isDown, answered } from '../core.ts';
 import { type Answer, askAll, type Directory, directoryFrom, notFound } from '../directories/copies.ts';
 import { healCopies } from '../directories/heal.ts';
 import { directoryOf, healed } from '../directories/refresh.ts';

@@ -1,9 +1,9 @@
 /** Linkto files: on the subvolume that a name belongs to, they name the one that has the data. */
-import { errnoOf } from '../../../../errno.ts';
+import { errnoOf, isGone } from '../../../../errno.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../../graph/iatt.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
-import { type Core, isGone } from '../core.ts';
+import type { Core } from '../core.ts';
 import { INTERNAL_FOP, LINKTO, LINKTO_MODE, ONLY_LINKTO } from '../keys.ts';
 import { inodeFor } from '../directories/copies.ts';
 import type { Place } from '../directories/locks.ts';

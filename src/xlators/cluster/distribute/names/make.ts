@@ -5,7 +5,7 @@ import type { Frame } from '../../../../graph/frame.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
-import { randomGfid } from '../gfid.ts';
+import { randomGfid } from '../../../../graph/gfid.ts';
 import { type Core, isDown } from '../core.ts';
 import { partOf } from '../directories/copies.ts';
 import type { Place } from '../directories/locks.ts';

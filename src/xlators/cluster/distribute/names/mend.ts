@@ -1,8 +1,8 @@
 /** Puts right what a client that vanished in the middle of something has left under a name. */
-import { errnoOf } from '../../../../errno.ts';
+import { errnoOf, isGone } from '../../../../errno.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
-import { type Core, isGone } from '../core.ts';
+import type { Core } from '../core.ts';
 import { type Answer, askAll } from '../directories/copies.ts';
 import { Locks, type Place } from '../directories/locks.ts';
 import { asking } from '../keys.ts';
@@ -36,7 +36,10 @@ export async function mend(core: Core, frame: Frame, place: Place): Promise<void
   }
 }
 
-/** Removes a name that no lookup leads to if its file has another name. If it has none, it may be somebody's data. */
+/**
+ * Removes a name of a file on a subvolume where no lookup finds it, but only if the file has another name too. The last
+ * name of a file is kept, since what it has may be all that is left of a user's data.
+ */
 async function dropShadowed(
   core: Core,
   own: Frame,

@@ -3,11 +3,11 @@
  * file where the new name belongs. At each moment one of the two names leads to the data, and a client that vanishes in
  * the middle leaves at most a linkto file that points nowhere, or both names.
  */
-import { errnoOf } from '../../../../errno.ts';
+import { errnoOf, isGone } from '../../../../errno.ts';
 import type { Renamed, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
-import { type Core, isDown, isGone } from '../core.ts';
+import { type Core, isDown } from '../core.ts';
 import { inodeFor } from '../directories/copies.ts';
 import type { Place } from '../directories/locks.ts';
 import type { Hit } from './find.ts';

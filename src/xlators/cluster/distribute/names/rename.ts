@@ -1,10 +1,10 @@
 /** Renames. */
-import { errnoOf, FsError, type Errno } from '../../../../errno.ts';
+import { errnoOf, FsError, type Errno, isGone } from '../../../../errno.ts';
 import { FopError, RenameFlag, type Renamed, type Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
-import { type Core, isGone } from '../core.ts';
+import type { Core } from '../core.ts';
 import { inodeFor } from '../directories/copies.ts';
 import { Locks, type Place } from '../directories/locks.ts';
 import { directoryOf, refresh } from '../directories/refresh.ts';

@@ -34,8 +34,8 @@ export type Effect = 'durable' | 'unsynced' | 'sync';
  * - `pre-op` marks the object dirty.
  * - `fop` is the fop itself.
  * - `undo` takes the fop back where it was done, since too few children have done it.
- * - `new-entry` marks a new object for the children in `whom`, which do not have it.
- * - `blame` records that the children in `whom` lack something.
+ * - `new-entry` records in a new object that the children in `whom` do not have it.
+ * - `blame` records in the changed object that the children in `whom` have missed a change.
  * - `sync` makes the writes durable.
  * - `post-op` takes the dirty mark away (`dirty` −1), or sets it where there was no pre-op (1), and blames.
  */

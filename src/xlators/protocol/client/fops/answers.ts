@@ -25,7 +25,7 @@ export const withXdata = (xdata: Xdata | undefined): { readonly xdata?: Xdata } 
   xdata === undefined ? {} : { xdata };
 
 /** A reply with the attributes of an object before and after it was changed. */
-interface Changed {
+export interface Changed {
   readonly op_ret: number;
   readonly op_errno: number;
   readonly xdata: Xdata | undefined;

@@ -1,28 +1,25 @@
 /** Fops on the bytes of a file, and on open files. */
+import { OWN } from '../../../../graph/own-frame.ts';
 import { GF_LK, GF_LK_TYPE, GF_SEEK } from '#protocols/gluster/constants.ts';
 import { ERRNO, FsError } from '../../../../errno.ts';
 import * as fops from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
-import { ROOT } from '../../../../graph/identity.ts';
 import type { Fd, Inode } from '../../../../graph/inode.ts';
-import { O_CREAT, O_EXCL, O_TRUNC } from '../../../../sys/constants.ts';
+import {
+  O_CREAT,
+  O_EXCL,
+  O_TRUNC,
+  O_DSYNC,
+  FALLOC_FL_PUNCH_HOLE,
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_ZERO_RANGE,
+} from '../../../../sys/constants.ts';
 import type { Reopening } from '../fds.ts';
 import { FOPS } from '../fops.ts';
 import type { Remote } from '../remote.ts';
 import { requireDone } from '../replies.ts';
-import { changed, known, wccOf, withXdata } from './answers.ts';
-
-/** The flag of a WRITE that is answered when the data are on the disk. A brick syncs attributes with it as well. */
-const O_DSYNC = 0o10000;
-
-/** The modes of fallocate(2). */
-const KEEP_SIZE = 1;
-const PUNCH_HOLE = 2;
-const ZERO_RANGE = 0x10;
-
-/** The frame of what this layer does by itself. */
-const OWN: Frame = { identity: ROOT, client: '', signal: new AbortController().signal, internal: true };
+import { changed, known, withXdata, wccOf } from './answers.ts';
 
 function checkFile({ type }: Inode): void {
   if (type === FileType.DIR) throw new FsError('EISDIR', 'EISDIR: a directory has no data');
@@ -178,35 +175,29 @@ export async function fallocate(
   length: number,
   xdata?: fops.Xdata,
 ): Promise<fops.WccReply> {
-  if (mode === (PUNCH_HOLE | KEEP_SIZE)) return discard(remote, frame, fd, offset, length, xdata);
-  if (mode === ZERO_RANGE) return zerofill(remote, frame, fd, offset, length, xdata);
-  if (mode !== 0 && mode !== KEEP_SIZE) throw new FsError('EOPNOTSUPP', `EOPNOTSUPP: fallocate of mode ${mode}`);
+  if (mode === (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)) return discard(remote, frame, fd, offset, length, xdata);
+  if (mode === FALLOC_FL_ZERO_RANGE) return zerofill(remote, frame, fd, offset, length, xdata);
+  if (mode !== 0 && mode !== FALLOC_FL_KEEP_SIZE)
+    throw new FsError('EOPNOTSUPP', `EOPNOTSUPP: fallocate of mode ${mode}`);
   const reply = await remote.ask(FOPS.FALLOCATE, { ...rangeOf(remote, fd, offset, length, xdata), flags: mode }, frame);
   return changed(remote, reply, 'fallocate');
 }
 
-export async function discard(
-  remote: Remote,
-  frame: Frame,
-  fd: Fd,
-  offset: number,
-  length: number,
-  xdata?: fops.Xdata,
-): Promise<fops.WccReply> {
-  const reply = await remote.ask(FOPS.DISCARD, rangeOf(remote, fd, offset, length, xdata), frame);
-  return changed(remote, reply, 'discard');
-}
+export const discard = onRange('DISCARD', 'discard');
+export const zerofill = onRange('ZEROFILL', 'zerofill');
 
-export async function zerofill(
-  remote: Remote,
-  frame: Frame,
-  fd: Fd,
-  offset: number,
-  length: number,
-  xdata?: fops.Xdata,
-): Promise<fops.WccReply> {
-  const reply = await remote.ask(FOPS.ZEROFILL, rangeOf(remote, fd, offset, length, xdata), frame);
-  return changed(remote, reply, 'zerofill');
+function onRange(procedure: 'DISCARD' | 'ZEROFILL', what: string) {
+  return async (
+    remote: Remote,
+    frame: Frame,
+    fd: Fd,
+    offset: number,
+    length: number,
+    xdata?: fops.Xdata,
+  ): Promise<fops.WccReply> => {
+    const reply = await remote.ask(FOPS[procedure], rangeOf(remote, fd, offset, length, xdata), frame);
+    return changed(remote, reply, what);
+  };
 }
 
 function rangeOf(remote: Remote, fd: Fd, offset: number, size: number, xdata: fops.Xdata | undefined) {

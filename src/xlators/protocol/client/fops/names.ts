@@ -1,19 +1,18 @@
 /** Fops that make, remove and move names. */
-import { randomBytes } from 'node:crypto';
 import { GF_DATA_TYPE } from '#protocols/gluster/constants.ts';
 import { type DictValue, TypedValue } from '#protocols/gluster/dict.ts';
 import { FsError } from '../../../../errno.ts';
 import type * as fops from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
-import { ROOT_GFID } from '../../../../graph/gfid.ts';
+import { ROOT_GFID, randomGfid } from '../../../../graph/gfid.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { O_CREAT, O_EXCL } from '../../../../sys/constants.ts';
 import { FOPS } from '../fops.ts';
 import type { RemoteIatt } from '../iatt.ts';
 import type { Remote } from '../remote.ts';
 import { byGfid, failureOf } from '../replies.ts';
-import { known, wccOf, withXdata } from './answers.ts';
+import { type Changed, known, wccOf, withXdata } from './answers.ts';
 import { checkNewName, checkRemovedName } from './name-checks.ts';
 
 const PERMISSIONS = 0o7777;
@@ -33,14 +32,6 @@ const TYPE_BITS: Readonly<Record<FileType, number>> = {
   [FileType.SOCK]: 0o140000,
   [FileType.FIFO]: 0o010000,
 };
-
-/** A random UUID (RFC 9562, 5.4), by which a brick names a new object. */
-function randomGfid(): Buffer {
-  const gfid = randomBytes(16);
-  gfid[6] = (gfid[6]! & 0x0f) | 0x40;
-  gfid[8] = (gfid[8]! & 0x3f) | 0x80;
-  return gfid;
-}
 
 const GFID_BYTES = 16;
 const isZero = (gfid: Buffer): boolean => gfid.every(byte => byte === 0);
@@ -198,8 +189,7 @@ export async function unlink(
 ): Promise<fops.Removed> {
   checkRemovedName(name);
   const reply = await remote.ask(FOPS.UNLINK, { pargfid: parent.gfid, bname: name, xflags: 0, xdata }, frame);
-  if (reply.op_ret < 0) throw failureOf(reply, 'unlink');
-  return { parent: wccOf(remote, reply.prestat, reply.poststat), ...withXdata(reply.xdata) };
+  return removed(remote, reply, 'unlink');
 }
 
 export async function rmdir(
@@ -211,7 +201,11 @@ export async function rmdir(
 ): Promise<fops.Removed> {
   checkRemovedName(name);
   const reply = await remote.ask(FOPS.RMDIR, { pargfid: parent.gfid, xflags: 0, bname: name, xdata }, frame);
-  if (reply.op_ret < 0) throw failureOf(reply, 'rmdir');
+  return removed(remote, reply, 'rmdir');
+}
+
+function removed(remote: Remote, reply: Changed, what: string): fops.Removed {
+  if (reply.op_ret < 0) throw failureOf(reply, what);
   return { parent: wccOf(remote, reply.prestat, reply.poststat), ...withXdata(reply.xdata) };
 }
 

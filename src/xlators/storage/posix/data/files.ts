@@ -1,16 +1,7 @@
 /** Regular files, open for input and output. Each inode has one descriptor, which serves all callers. */
 import { errnoOf } from '../../../../errno.ts';
-import type { Iatt } from '../../../../graph/iatt.ts';
-import {
-  AT_FDCWD,
-  O_CLOEXEC,
-  O_NOCTTY,
-  O_NONBLOCK,
-  O_RDONLY,
-  O_RDWR,
-  S_ISGID,
-  S_ISUID,
-} from '../../../../sys/constants.ts';
+import { setIdOf, type Iatt } from '../../../../graph/iatt.ts';
+import { AT_FDCWD, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR } from '../../../../sys/constants.ts';
 import { setMode } from '../../../../sys/files/attributes.ts';
 import { procFd } from '../../../../sys/files/names.ts';
 import { statFd } from '../../../../sys/files/statx.ts';
@@ -81,7 +72,7 @@ function withOwnersRights(from: number, open: () => number, error: unknown): num
  * is not root changes data itself, the kernel does so.
  */
 export function clearSetId(fd: number, identity: Identity, { mode }: Iatt): void {
-  const setId = mode & (S_ISUID | ((mode & 0o10) !== 0 ? S_ISGID : 0));
+  const setId = setIdOf(mode);
   if (setId === 0 || uidOf(identity) === 0) return;
   asRoot();
   setMode(fd, mode & ~setId);
