@@ -53,8 +53,7 @@ async function run(argv: readonly string[], loadParts: LoadParts): Promise<numbe
         return withOptions(y, one, command);
       },
       async ({ _: words, ...options }) => {
-        const { argument } = one;
-        const given = argument === undefined ? [] : [options[argument.name] ?? []].flat();
+        const given = (one.arguments ?? []).flatMap(({ name }) => options[name] ?? []);
         const afterDashes = words.slice(1); // the first word is the command's name
         exitCode = await command!.run(options as never, [...given, ...afterDashes].map(String), loadParts);
       },
@@ -77,10 +76,14 @@ function withOptionalValues(argv: readonly string[]): string[] {
   return argv.map((word, i) => (MAY_LACK_VALUE.has(word) && !/^\d+$/.test(argv[i + 1] ?? '') ? `${word}=` : word));
 }
 
-function withOptions(y: Argv, { usage, describe, argument }: CommandEntry, { options, examples }: Command): Argv {
+function withOptions(
+  y: Argv,
+  { usage, describe, arguments: positionals = [] }: CommandEntry,
+  { options, examples }: Command,
+): Argv {
   y.usage(`bricknfs ${usage}\n\n${describe}`).options(options);
-  if (argument !== undefined) {
-    y.positional(argument.name, { type: 'string', array: usage.includes('..'), describe: argument.describe });
+  for (const { name, describe: what } of positionals) {
+    y.positional(name, { type: 'string', array: usage.includes('..'), describe: what });
   }
   for (const [line, what] of examples) y.example(line, what);
   return y;

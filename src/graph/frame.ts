@@ -32,6 +32,11 @@ export interface Frame {
    * it.
    */
   readonly internal?: boolean;
+  /**
+   * Nothing waits for the answer, so that a call to a brick may wait for the next one to be sent with it, for some milliseconds
+   * (`Xlator.hurry`).
+   */
+  readonly unhurried?: boolean;
   /** Set by features/utime. Absent: the brick's own times hold. */
   readonly times?: FopTimes;
   /** The cookies of listings must fit in 32 bits instead of 63; a brick that cannot do this answers EOVERFLOW. */

@@ -13,3 +13,8 @@ export interface Note {
 export function keepNotes(slots: unknown[], first: Note | undefined): void {
   for (let note = first; note !== undefined; note = note.next) slots[note.slot] = note.value;
 }
+
+/** Puts a note in front of those of an object that belongs to the caller. `note.next` must be what is there already. */
+export function addNote(to: { notes?: Note }, note: Note): void {
+  to.notes = note;
+}

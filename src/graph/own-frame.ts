@@ -16,5 +16,8 @@ export const ownFrame = ({ client }: Pick<Frame, 'client'>, lkOwner?: Buffer): F
   ...(lkOwner && { lkOwner }),
 });
 
+/** The frame of the same fops, when nothing waits for their answers. */
+export const unhurried = (frame: Frame): Frame => ({ ...frame, unhurried: true });
+
 /** The frame of what a layer does by itself, without any caller. */
 export const OWN: Frame = ownFrame({ client: '' });

@@ -1,4 +1,5 @@
-import type { Fd, Inode } from './inode.ts';
+import type { Opened } from './fops.ts';
+import { Fd, type Inode } from './inode.ts';
 import { Xlator } from './xlator.ts';
 
 /** Lists `top` and all xlators below it, each once, parents before their children. */
@@ -33,4 +34,9 @@ export function releaseOf(top: Xlator): (fd: Fd) => void {
   return fd => {
     for (const holder of holders) holder.release(fd);
   };
+}
+
+/** Closes what a child has opened for a fop that has failed as a whole, of which no fd is made. */
+export function releaseUnused(child: Xlator, inode: Inode, { notes }: Opened): void {
+  releaseOf(child)(new Fd(inode, 0, notes));
 }

@@ -191,6 +191,24 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
     return this.#first === undefined ? Promise.resolve(Buffer.alloc(16)) : this.#first.volumeId();
   }
 
+  /**
+   * How many of the lowest bits of cookies in listings are no part of a position, but say which child it is of. A layer
+   * above that needs room in a cookie leaves them as they are.
+   */
+  get cookieBits(): number {
+    return this.children.reduce((most, child) => Math.max(most, child.cookieBits), 0);
+  }
+
+  /** Whether what is below is on this machine, as far as is known while it is up. */
+  get isLocal(): boolean {
+    return this.#first?.isLocal ?? true;
+  }
+
+  /** Whether a brick below is another process, so that other work can be done while it is asked. */
+  get isRemote(): boolean {
+    return this.children.some(child => child.isRemote);
+  }
+
   /** One line for `bricknfs status` about trouble that the operator should know of now. */
   get trouble(): string | undefined {
     return undefined;
@@ -207,6 +225,11 @@ export abstract class Xlator<O extends OptionTable = OptionTable> {
    * not be passed on. The anonymous fd of an inode is never released.
    */
   release(_fd: Fd): void {}
+
+  /** Something waits now for fops whose frames are {@link Frame.unhurried}: they are sent to the bricks at once. */
+  hurry(): void {
+    for (const child of this.children) child.hurry();
+  }
 
   /** The values that a state dump shows of this xlator, by name. Must be cheap and never wait for a disk. */
   dump(): DumpValues {

@@ -41,7 +41,8 @@ export abstract class Master<O extends OptionTable = OptionTable> extends Xlator
     const { host } = this;
     for (const child of this.children) {
       // The first that fails, in the volfile's order.
-      const subvolume = await Subvolume.of(child, { host, log: this.log, inodes: this.inodes });
+      const { stages = 1 } = this.env;
+      const subvolume = await Subvolume.of(child, { host, log: this.log, inodes: this.inodes, stages });
       this.subvolumes.set(child.name, subvolume);
     }
   }

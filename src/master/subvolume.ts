@@ -5,6 +5,9 @@ import type { Layer, Xlator } from '../graph/xlator.ts';
 import { InodeTable } from '../inode/table.ts';
 import type { Log } from '../log.ts';
 import type { Host } from './host.ts';
+import { type ChangeListener, Listeners } from './listeners.ts';
+import { ReaddirAhead } from './readdir-ahead/readdir-ahead.ts';
+import { TellingTop } from './telling-top.ts';
 import type { Volume } from './volume.ts';
 import type { WriteVerifier } from './write-verifiers.ts';
 
@@ -13,6 +16,8 @@ export interface SubvolumeOptions {
   readonly log: Log;
   /** How many unused inodes its inode table remembers. */
   readonly inodes: number;
+  /** How many stages serve it. */
+  readonly stages: number;
 }
 
 const known = new WeakMap<Xlator, Promise<Subvolume>>();
@@ -24,10 +29,16 @@ const known = new WeakMap<Xlator, Promise<Subvolume>>();
 export class Subvolume {
   readonly name: string;
   readonly top: Xlator;
+  /** Those who are told of what is changed in it. */
+  readonly listeners = new Listeners();
+  /** Whether it has several masters, which are told of each other's changes. */
+  readonly #isShared: boolean;
   readonly #log: Log;
   readonly #inodes: number;
+  readonly #stages: number;
   readonly #verifier: WriteVerifier;
   readonly #firstUp = Promise.withResolvers<void>();
+  #ahead: ReaddirAhead | undefined;
   #volume: Volume;
   #up = false;
   /** How often the child has gone down. */
@@ -36,11 +47,13 @@ export class Subvolume {
   #asking = 0;
   #last: GraphEvent | undefined;
 
-  private constructor(top: Xlator, tree: Buffer | undefined, { host, log, inodes }: SubvolumeOptions) {
+  private constructor(top: Xlator, tree: Buffer | undefined, { host, log, inodes, stages }: SubvolumeOptions) {
     this.name = top.name;
     this.top = top;
+    this.#isShared = top.parents.length > 1;
     this.#log = log;
     this.#inodes = inodes;
+    this.#stages = stages;
     this.#verifier = host.verifiers.of(top.name);
     this.#volume = this.#volumeOf(tree);
   }
@@ -75,6 +88,11 @@ export class Subvolume {
     return this.#volume.tree === undefined && (this.#asking > 0 || this.#hangs);
   }
 
+  /** Where a master's fops go, which has a listener of its own. */
+  topFor(by: ChangeListener): Xlator {
+    return this.#isShared ? this.#telling(by, this.#volume.table) : this.top;
+  }
+
   /** Resolves when it has come up, or at once if a brick below is known to hang. */
   ready(): Promise<void> {
     return this.#hangs ? Promise.resolve() : this.#firstUp.promise;
@@ -94,6 +112,12 @@ export class Subvolume {
   notify(event: GraphEvent): void {
     if (event === this.#last) return;
     this.#last = event;
+    if (event.kind === 'upcall') {
+      if (event.about === 'changed') this.listeners.tell(undefined, one => one.objectChanged(event.gfid, true));
+      else this.#volume.ahead.changed(event.gfid);
+      return;
+    }
+    this.listeners.tell(undefined, one => one.everythingChanged());
     if (event.kind === 'child-up') {
       if (this.#volume.tree !== undefined) this.#isUp();
       else this.#up = false;
@@ -135,7 +159,17 @@ export class Subvolume {
   #volumeOf(tree: Buffer | undefined): Volume {
     const { name, top } = this;
     const table = new InodeTable({ limit: this.#inodes, forget: forgetOf(top) });
-    return { name, top, tree, table, verifier: this.#verifier };
+    const ahead = new ReaddirAhead(top, table, this.#stages);
+    if (this.#ahead !== undefined) this.listeners.remove(this.#ahead);
+    this.#ahead = ahead;
+    this.listeners.add(ahead);
+    const served = this.#isShared ? this.#telling(ahead, table) : top;
+    return { name, top: served, tree, table, verifier: this.#verifier, ahead };
+  }
+
+  #telling(by: ChangeListener, table: InodeTable): TellingTop {
+    const { top: child, listeners } = this;
+    return new TellingTop({ child, table, listeners, by }, { log: this.#log, stateDir: '', stage: 0 });
   }
 }
 

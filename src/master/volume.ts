@@ -1,5 +1,6 @@
 import type { Xlator } from '../graph/xlator.ts';
 import type { InodeTable } from '../inode/table.ts';
+import type { ReaddirAhead } from './readdir-ahead/readdir-ahead.ts';
 import type { WriteVerifier } from './write-verifiers.ts';
 
 /** A subvolume of a master together with the tree that its bricks serve. Another tree is another volume. */
@@ -11,4 +12,6 @@ export interface Volume {
   readonly tree: Buffer | undefined;
   readonly table: InodeTable;
   readonly verifier: WriteVerifier;
+  /** Lists its directories, and is told of changes. */
+  readonly ahead: ReaddirAhead;
 }

@@ -13,7 +13,7 @@ export function gated(program: Program, gate: Gate): Program {
     contextOf(call: Call) {
       if (!gate.enter()) throw new FsError('EJUKEBOX', 'the graph of this call is being taken down');
       call.afterSend(leave);
-      return program.contextOf(call);
+      return program.contextOf(call, gate.ending);
     },
   };
 }

@@ -25,6 +25,7 @@ import { XLATORS } from '../xlators/registry.ts';
 import type { ServerConfig } from './config.ts';
 import { gated } from './gated.ts';
 import { clientLimits } from './limits.ts';
+import { mountAll, mountsOf } from './local-mounts.ts';
 import { objectAt, type ObjectQuestion, type ObjectReport } from './control/object.ts';
 import { type DumpSection, stageDump } from './control/stage-dump.ts';
 import { graphStats } from './control/stats.ts';
@@ -92,6 +93,7 @@ export class ServerStage {
       const stage = new ServerStage(options, graph);
       const isUp = (await within(UP_MS, graph.up())) !== undefined;
       if (!isUp) log.warn('a volume is not up yet; its calls are answered "try again later"');
+      if (number === 0) await mountAll(graph, config);
       return stage;
     } catch (error) {
       await graph.stop();
@@ -144,11 +146,20 @@ export class ServerStage {
     const watch = { ...this.graph.env.watch!, bricks };
     const next = await this.#live.prepare(sourceOf(this.#config, text), { watch });
     try {
+      this.#refuseExchange(next.graph);
       this.#prepared = { next, programs: programsOf(next.graph) };
     } catch (error) {
       await next.drop();
       throw error;
     }
+  }
+
+  /** A mount stays with the graph that it began with. @throws {Error} */
+  #refuseExchange(next: Graph): void {
+    const [mount] = next === this.graph ? [] : [...mountsOf(this.graph), ...mountsOf(next)];
+    if (mount === undefined) return;
+    const why = `${mount.mountpoint} (${mount.where}) is mounted from it`;
+    throw new Error(`expected other values of live options only, since ${why}; other changes take a restart`);
   }
 
   /** Makes the prepared graph serve. The calls in the old one finish in the background. */
@@ -171,6 +182,7 @@ export class ServerStage {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.drop();
+    this.graph.gate.hurry();
     await this.#stage.stop(this.#config.graceMs);
     await this.#live.stop();
   }

@@ -1,10 +1,11 @@
 /** The state directory, which keeps the key of file handles, the rmtab file and the bricks' indexes across restarts. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync, type Stats } from 'node:fs';
 import { link, lstat, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { openOwn, removeTemporaries, temporaryName, writeNew } from '../sys/files/own-files.ts';
+import { bytesOfText } from '../wire-text.ts';
 
 const KEY_BYTES = 16;
 /** The bits of a mode that let users other than the owner write, and those that give them any access. */
@@ -43,6 +44,17 @@ function homeDir(): string {
 /** The directory of a server without --state-dir. Each port has its own, so that one user can run several servers. */
 export function defaultStateDir(port: number, env: NodeJS.ProcessEnv = process.env): string {
   return port === USUAL_PORT ? baseDir(env) : join(baseDir(env), `port-${port}`);
+}
+
+/** The longest name of a mount's directory; longer paths become a hash. */
+const MOUNT_NAME_MAX = 200;
+
+/** The directory of a mount without --state-dir. Each mountpoint, which is an absolute path, has its own. */
+export function mountStateDir(mountpoint: string, env: NodeJS.ProcessEnv = process.env): string {
+  const name = bytesOfText(mountpoint).toString('latin1').slice(1).replaceAll('-', '--').replaceAll('/', '-');
+  const isShort = name.length <= MOUNT_NAME_MAX && /^[\x21-\x7e]+$/.test(name);
+  const known = isShort ? name : createHash('sha256').update(mountpoint).digest('hex');
+  return join(baseDir(env), `mount-${known}`);
 }
 
 /** All existing directories that {@link defaultStateDir} may return, and the base directory itself. */

@@ -8,12 +8,13 @@ import type { Accepted } from '../rpcsvc/listener.ts';
 import type { MountEntry } from '../xlators/nfs/server/mount/mount-entry.ts';
 import type { MountTable } from '../xlators/nfs/server/mount/mount-table.ts';
 import type { HostParts } from '../master/host.ts';
+import type { FuseHostParts } from '../xlators/mount/fuse/fuse-host.ts';
 import { WriteVerifiers } from '../master/write-verifiers.ts';
-import { NfsHost } from '../xlators/nfs/server/nfs-host.ts';
 import type { ServerConfig } from './config.ts';
 import { ThreadCalls } from './thread-calls.ts';
 import type { ObjectQuestion } from './control/object.ts';
 import type { DumpSection } from './control/stage-dump.ts';
+import { NfsHost, type NfsHostParts } from '../xlators/nfs/server/nfs-host.ts';
 import { ServerStage } from './stage.ts';
 import type { NewVolfile, Started } from './stage-messages.ts';
 
@@ -31,8 +32,21 @@ export interface Datagram {
   readonly from: Sender;
 }
 
+/** What the stages have in common and give to the masters of their graphs, of whatever kind these are. */
+class ServerHost extends NfsHost implements FuseHostParts {
+  readonly fuseActors: FuseHostParts['fuseActors'];
+
+  constructor(parts: NfsHostParts & FuseHostParts) {
+    super(parts);
+    this.fuseActors = parts.fuseActors;
+  }
+}
+
 /** Runs this thread as a stage, until the main thread stops it. */
-export async function runWorker(programsOf: HostParts['programsOf']): Promise<void> {
+export async function runWorker(
+  programsOf: HostParts['programsOf'],
+  fuseActors: FuseHostParts['fuseActors'],
+): Promise<void> {
   const { stage: number, config, handleKey, verifiers, watch } = workerData as WorkerInput;
   const log = makeLog(config.log).child({ stage: number });
   const started = Promise.withResolvers<ServerStage>();
@@ -66,11 +80,12 @@ export async function runWorker(programsOf: HostParts['programsOf']): Promise<vo
     removeHost: (host, overUdp) => calls.tell('mountRemoveHost', { host, overUdp }),
     list: () => calls.call<readonly MountEntry[]>('mountList'),
   };
-  const host = new NfsHost({
+  const host = new ServerHost({
     handleKey: Buffer.from(handleKey),
     verifiers: new WriteVerifiers(verifiers),
     mounts,
     programsOf,
+    fuseActors,
   });
   const left = (address: string) => calls.tell('left', address);
   ServerStage.start({ number, config, host, left, watch, log }).then(started.resolve, started.reject);

@@ -25,7 +25,11 @@ export const {
   O_NOCTTY,
   O_APPEND,
   O_DSYNC,
+  O_SYNC,
+  O_DIRECT,
 } = constants;
+/** A flag of the kernel's own: a file is opened in order to be executed. */
+export const FMODE_EXEC = 0x20;
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
 

@@ -79,6 +79,9 @@ export const preadv2 = declare<[fd: number, iovec: Ptr, count: number, offset: n
 export const pwrite = declare<[fd: number, from: Ptr, count: number, offset: number]>(
   'int64_t pwrite(int, const void *, size_t, int64_t)',
 );
+/** `into` and `from` are addresses. */
+export const readAt = declare<[fd: number, into: number, count: number]>('int64_t read(int, uintptr_t, size_t)');
+export const writeAt = declare<[fd: number, from: number, count: number]>('int64_t write(int, uintptr_t, size_t)');
 export const lseek = declare<[fd: number, offset: number | bigint, whence: number]>('int64_t lseek(int, int64_t, int)');
 
 export const getxattr = declare<[path: Ptr, name: Ptr, into: Ptr | null, size: number]>(
@@ -105,7 +108,7 @@ export const prlimit = declare<[pid: number, resource: number, set: null, into: 
 export const ioctl = declare<[fd: number, request: number, into: Ptr]>('int ioctl(int, unsigned long, void *)');
 
 /** Declares a call that runs in the thread pool, with the server's own identity and without blocking the event loop. */
-const pooled = <A extends readonly unknown[]>(definition: string) => {
+export const pooled = <A extends readonly unknown[]>(definition: string) => {
   const call = libc.func(definition);
   return (...args: A): Promise<{ result: number; errno: number }> =>
     new Promise((resolve, reject) => {

@@ -18,6 +18,7 @@ import {
 import { encode } from '#protocols/xdr/codec.ts';
 import { XdrReader } from '#protocols/xdr/stream.ts';
 import { callback } from './gluster/callback.ts';
+import { Records } from './rpc/records.ts';
 import { mark } from './rpc/service.ts';
 
 const HOST = '127.0.0.1';
@@ -86,17 +87,12 @@ export class FakeGlusterd {
 
   #take(socket: Socket): void {
     this.#sockets.add(socket);
-    let bytes = Buffer.alloc(0);
+    const records = new Records();
     socket
       .on('error', () => {})
       .on('close', () => this.#sockets.delete(socket))
       .on('data', chunk => {
-        bytes = Buffer.concat([bytes, chunk]);
-        while (bytes.length >= 4 && bytes.length >= 4 + (bytes.readUInt32BE() & 0x7fff_ffff)) {
-          const length = bytes.readUInt32BE() & 0x7fff_ffff;
-          this.#answer(socket, bytes.subarray(4, 4 + length));
-          bytes = bytes.subarray(4 + length);
-        }
+        for (const record of records.take(chunk)) this.#answer(socket, record);
       });
   }
 

@@ -4,6 +4,7 @@ import { mount1 } from '#actors/mount1/program.ts';
 import { mount2 } from '#actors/mount2/program.ts';
 import { mount3 } from '#actors/mount3/program.ts';
 import { FsError } from '#src/errno.ts';
+import { NEVER } from '#src/graph/own-frame.ts';
 import { type Log, silent } from '#src/log.ts';
 import type { Call } from '#src/rpcsvc/actor.ts';
 import type { ExportEntry, Mounted } from '#src/xlators/nfs/server/mount/mount-call.ts';
@@ -25,8 +26,9 @@ export interface MountOptions {
 
 export async function serveMount(t: Test, { paths = {}, exports = [], log = silent }: MountOptions = {}) {
   const mounts = await MountList.open({ log, rmtab: '/-' });
-  const contextOf = (call: Call) => ({
+  const contextOf = (call: Call, ending = NEVER) => ({
     call,
+    ending,
     log,
     mounts,
     async mount(path: string) {

@@ -1,13 +1,13 @@
 /** A brick that fops are made at, without a connection: it answers the arguments of each call with results. */
 import { gfx_dict } from '#protocols/gluster/dict.ts';
-import { glusterFops } from '#protocols/gluster/fops/fops.ts';
+import { entryplusOf, glusterFops } from '#protocols/gluster/fops/fops.ts';
 import { gfx_iattx } from '#protocols/gluster/iatt.ts';
 import { decode, encode, type Infer } from '#protocols/xdr/codec.ts';
 import type { RemoteProcedure, RpcClient } from '#src/rpcclnt/client.ts';
 import { Remote } from '#src/xlators/protocol/client/remote.ts';
 
 /** The fops as a brick has them. */
-export const FOPS = glusterFops(gfx_iattx, gfx_dict);
+export const FOPS = glusterFops(gfx_iattx, gfx_dict, entryplusOf(gfx_iattx, gfx_dict));
 type Fops = typeof FOPS;
 export type FopName = keyof Fops;
 

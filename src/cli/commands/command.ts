@@ -1,8 +1,15 @@
 import type { InferredOptionTypes, Options } from 'yargs';
 import type { Parts } from '../../server/server.ts';
+import type { FuseActors } from '../../xlators/mount/fuse/fuse-actor.ts';
+
+/** What only commands that serve need, over RPC or through FUSE. */
+export interface ServingParts extends Parts {
+  /** Loads the actors of FUSE. */
+  fuseActors(): Promise<FuseActors>;
+}
 
 /** Loads the RPC programs, which only a server needs. */
-export type LoadParts = () => Promise<Parts>;
+export type LoadParts = () => Promise<ServingParts>;
 
 export type OptionsTable = Readonly<Record<string, Options>>;
 

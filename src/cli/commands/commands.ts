@@ -5,8 +5,8 @@ export interface CommandEntry {
   /** The command in the notation of yargs, with its positional arguments: `serve [dirs..]`. */
   readonly usage: string;
   readonly describe: string;
-  /** The positional argument in `usage`. */
-  readonly argument?: { readonly name: string; readonly describe: string };
+  /** The positional arguments in `usage`, in their order. */
+  readonly arguments?: readonly { readonly name: string; readonly describe: string }[];
   load(): Promise<Command>;
 }
 
@@ -16,8 +16,19 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe:
       'Serves directories, or what a volfile describes, until SIGTERM or SIGINT. SIGHUP reloads the volfile and ' +
       'reopens the log file, SIGUSR1 writes a state dump into the state directory.',
-    argument: { name: 'dirs', describe: 'the directories to serve' },
+    arguments: [{ name: 'dirs', describe: 'the directories to serve' }],
     load: async () => (await import('./serve.ts')).serve,
+  },
+  {
+    usage: 'mount [source] [mountpoint]',
+    describe:
+      'Mounts a directory, what a volfile describes, or a GlusterFS volume through FUSE. The command returns when the ' +
+      'mount can be used; umount, or SIGTERM to the process in the background, ends it.',
+    arguments: [
+      { name: 'source', describe: 'a directory, a volfile, or HOST:/VOLUME' },
+      { name: 'mountpoint', describe: 'the directory to mount on' },
+    ],
+    load: async () => (await import('./mount/mount.ts')).mount,
   },
   {
     usage: 'check',
@@ -55,7 +66,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe:
       'Prints the options that a volfile may set: what each does, its values, its default, and when a change takes ' +
       'effect.',
-    argument: { name: 'type', describe: 'a type of volfiles, such as nfs/server; all types if there is none' },
+    arguments: [{ name: 'type', describe: 'a type of volfiles, such as nfs/server; all types if there is none' }],
     load: async () => (await import('./options.ts')).options,
   },
 ];

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LogFile } from '../log-file.ts';
-import type { ServerConfig } from '../../server/config.ts';
+import type { LogOptions } from '../../log.ts';
 import { openStateDir } from '../../server/state.ts';
 import { bytesOfText } from '../../wire-text.ts';
 import { ARGUMENTS, exactArguments } from '../exact-arguments.ts';
@@ -18,8 +18,17 @@ export const inBackground = (): boolean => process.send !== undefined && process
 /** The message that the process in the background sends to the one that started it. */
 type Told = { readonly ready: string } | { readonly failure: { readonly message: string; readonly exitCode: number } };
 
-/** Starts the process in the background. Returns the exit code: 0 when that serves, otherwise that of its failure. */
-export async function daemonParent(config: ServerConfig): Promise<number> {
+/** What is started in the background. */
+export interface InBackground {
+  readonly log: LogOptions;
+  readonly stateDir: string;
+}
+
+/**
+ * Starts the process in the background. Returns the exit code: 0 when that serves, otherwise that of its failure. If the
+ * process has something to tell about what it serves, the command prints it.
+ */
+export async function daemonParent(config: InBackground): Promise<number> {
   const file = await logFileOf(config);
   const output = openLog(file);
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
@@ -33,7 +42,7 @@ export async function daemonParent(config: ServerConfig): Promise<number> {
     child.disconnect();
     child.unref();
     const serving = `bricknfs is serving in the background as process ${child.pid}; its log is ${file}\n`;
-    process.stdout.write(bytesOfText(told.ready + serving));
+    if (told.ready !== '') process.stdout.write(bytesOfText(told.ready + serving));
     return EXIT.OK;
   }
   if (typeof told === 'object' && told !== null) {
@@ -51,7 +60,7 @@ export function tellParent(told: Told): void {
 }
 
 /** The path of the log file of a server in the background. The file is its standard error from the start. */
-export async function logFileOf({ log, stateDir }: ServerConfig): Promise<string> {
+export async function logFileOf({ log, stateDir }: InBackground): Promise<string> {
   return log.file === undefined ? join(await openStateDir(stateDir), 'bricknfs.log') : resolve(log.file);
 }
 

@@ -1,5 +1,6 @@
 /** Reloads of the volfile: when a signal asks for one, and when glusterd has another volfile for a volume. */
 import type { Log } from '../../log.ts';
+import { Pace } from '../../glusterd/pace.ts';
 import type { GlusterSource } from '../../glusterd/source.ts';
 import type { Server } from '../../server/server.ts';
 import { readVolfile } from '../volfile-argument.ts';
@@ -38,8 +39,11 @@ export class Reloads {
       timer = undefined; // what changes from here on is read again
       return readVolfile(this.#source);
     };
+    const pace = new Pace();
     const changed = () => {
-      timer ??= setTimeout(() => void this.#run(() => this.#server.reload(read, true)), GATHER_MS).unref();
+      if (timer !== undefined) return;
+      const wait = Math.max(GATHER_MS, pace.wait(performance.now()));
+      timer = setTimeout(() => void this.#run(() => this.#server.reload(read, true)), wait).unref();
     };
     this.#source.watch(changed, (level, message) => this.#log[level](message));
   }

@@ -48,18 +48,19 @@ export async function serveConfig(args: ServeArguments, dirs: readonly string[])
     const isOwn = base instanceof VolfileFile && !source.serverMade; // the user has written the server's stanza
     if (isOwn) refuseFlags(args);
     checkStarted(args, source);
+    const mounts = parseVolfile(text, source.name).some(({ type }) => type === 'mount/fuse');
     const graceMs = (args.grace ?? 10) * 1000;
     const config = {
       text,
       file: source.name,
       overrides: isOwn ? overridesOf(args, text, source.name) : (args['xlator-option'] ?? []),
       log: logOptions(args),
-      stages: args.stages ?? (source.hasClients ? 1 : Math.min(STAGES_MAX, availableParallelism())),
+      stages: args.stages ?? (source.hasClients || mounts ? 1 : Math.min(STAGES_MAX, availableParallelism())),
       graceMs: Math.max(0, graceMs - STOP_RESERVE_MS),
       limits: LIMITS,
       portmapperPort: args.portmapper,
     };
-    return { config, source, base, notes: notesOn(config.stages, source) };
+    return { config, source, base, notes: notesOn(config.stages, mounts, source) };
   } catch (error) {
     await source[Symbol.asyncDispose]();
     throw error;
@@ -117,10 +118,16 @@ function checkStarted(args: ServeArguments, { stopped }: GlusterSource): void {
   throw new CliError(`${are} stopped; start it with "gluster volume start ${stopped[0]}"`);
 }
 
-function notesOn(stages: number, { hasClients, stopped }: GlusterSource): string[] {
+function notesOn(stages: number, mounts: boolean, { hasClients, stopped }: GlusterSource): string[] {
   const own = `each of the ${stages} stages is a client of the bricks of its own, and they wait for the locks of each other`;
   return [
     ...(hasClients && stages > 1 ? [`${own}; without --stages there is one`] : []),
+    ...(mounts && stages > 1
+      ? [
+          `the first of the ${stages} stages serves the mounts, and the kernel learns what NFS clients of the others change ` +
+            'after entry-timeout and attribute-timeout only; without --stages there is one',
+        ]
+      : []),
     ...stopped.map(
       name => `volume ${name} is stopped; its clients wait until it is started with "gluster volume start ${name}"`,
     ),
@@ -129,7 +136,8 @@ function notesOn(stages: number, { hasClients, stopped }: GlusterSource): string
 
 /** The overrides for a volfile that the user wrote, with those that stand for other flags. */
 function overridesOf(args: ServeArguments, text: string, file: string): string[] {
-  const top = parseVolfile(text, file).at(-1)!.name;
+  const stanzas = parseVolfile(text, file);
+  const top = (stanzas.findLast(({ type }) => type === 'nfs/server') ?? stanzas.at(-1)!).name;
   const overrides = [...(args['xlator-option'] ?? [])];
   if (args.host !== undefined) overrides.push(`${top}.nfs.bind-address=${args.host}`);
   if (args.port !== undefined) overrides.push(`${top}.nfs.port=${args.port}`);

@@ -89,7 +89,10 @@ export interface Written extends WccReply {
   readonly stable: Stable;
 }
 
-/** An entry of a directory. */
+/**
+ * An entry of a directory. It belongs to who has asked for the listing, as its attributes do: the layers above write
+ * their own cookies and notes into it, since a listing has hundreds of entries.
+ */
 export interface Dirent {
   readonly name: string;
   readonly ino: bigint;
@@ -97,7 +100,7 @@ export interface Dirent {
    * The position from which a listing continues after this entry: 63 bits, stable across restarts and changes of the
    * directory.
    */
-  readonly cookie: bigint;
+  cookie: bigint;
   /** Set by readdirp if the entry could still be read. Absent for `..` of the volume's root. */
   readonly iatt?: Iatt;
   readonly xdata?: Xdata;

@@ -5,6 +5,17 @@ export class Gate {
   #inside = 0;
   #closed = false;
   #empty: PromiseWithResolvers<void> | undefined;
+  readonly #ending = new AbortController();
+
+  /** Aborted when calls inside that wait for something should end: the gate is closed, or will be soon. */
+  get ending(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  /** Tells calls inside that wait for something to end. */
+  hurry(): void {
+    this.#ending.abort();
+  }
 
   /** The number of calls inside. */
   get inside(): number {
@@ -29,6 +40,7 @@ export class Gate {
    */
   async close(graceMs: number): Promise<number> {
     this.#closed = true;
+    this.hurry();
     if (this.#inside === 0) return 0;
     this.#empty ??= Promise.withResolvers();
     await within(graceMs, this.#empty.promise);

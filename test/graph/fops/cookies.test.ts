@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { foldCookie, RecentCookies, unfoldCookie } from '#src/graph/fops/cookies.ts';
+import { cookieBits, foldCookie, RecentCookies, unfoldCookie } from '#src/graph/fops/cookies.ts';
 
 const MAX = 2n ** 63n - 1n;
 const positions = fc.oneof(fc.bigInt(0n, MAX), fc.bigInt(0n, 2n ** 33n), fc.constantFrom(0n, 1n, MAX - 1n, MAX));
@@ -19,6 +19,34 @@ t.test('a cookie leads to the child it is of, and to no later position', async (
       return found.child === child && found.position <= position && position - found.position < 2n ** 10n;
     }),
   );
+});
+
+t.test('a cookie that is folded again still leads to both children', async () => {
+  const below = fc.record({ children: fc.constant(12_000), child: fc.nat(11_999), position: positions });
+  fc.assert(
+    fc.property(places, below, ({ child, children }, inner) => {
+      const kept = cookieBits(inner.children, 0);
+      const cookie = foldCookie(foldCookie(inner.position, inner.child, inner.children), child, children, kept);
+      if (cookie < 0n || cookie > MAX) return false;
+      const outside = unfoldCookie(cookie, children, kept)!;
+      const inside = unfoldCookie(outside.position, inner.children)!;
+      const isNear = inside.position <= inner.position && inner.position - inside.position < 2n ** 26n;
+      return outside.child === child && inside.child === inner.child && isNear;
+    }),
+  );
+});
+
+t.test('a cookie of many children of children leads to both numbers', async t => {
+  // 20 bits for the children, and 16 for the children of each: more than a half of the cookie.
+  const kept = cookieBits(2 ** 16, 0);
+  for (const position of [0n, 1n, 2n ** 40n, MAX]) {
+    const cookie = foldCookie(foldCookie(position, 65_535, 2 ** 16), 1_000_000, 2 ** 20, kept);
+    const outside = unfoldCookie(cookie, 2 ** 20, kept)!;
+    t.equal(outside.child, 1_000_000);
+    const inside = unfoldCookie(outside.position, 2 ** 16)!;
+    t.equal(inside.child, 65_535);
+    t.ok(inside.position <= position && position - inside.position < 2n ** 38n);
+  }
 });
 
 t.test('positions that leave room for the number are kept exactly, as are those of an only child', async t => {

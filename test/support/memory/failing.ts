@@ -49,15 +49,28 @@ export class Failing extends Xlator<typeof options> {
   readonly calls: { readonly fop: Fop; readonly args: readonly any[] }[] = [];
   #plans: Plan[] = [];
   #isUp = this.options.up;
+  /** How often the connection has broken. A call that came over one that has broken is not done any more. */
+  #breaks = 0;
   /** Whether the brick below has said that it is up. */
   #childUp = false;
+  /** Whether the brick is on this machine. Those above ask when they are told that it is up. */
+  local = true;
   readonly #pending = new Set<(error: FsError) => void>();
   #frozen: PromiseWithResolvers<void> | undefined;
+
+  override get isLocal(): boolean {
+    return this.local;
+  }
+
+  override get isRemote(): boolean {
+    return true;
+  }
 
   /** Breaks the connection: calls under way fail, the brick drops this client's locks, and parents are told. */
   disconnect(): void {
     if (!this.#isUp) return;
     this.#isUp = false;
+    this.#breaks++;
     this.#memory.disconnect();
     const pending = [...this.#pending];
     this.#pending.clear();
@@ -120,9 +133,10 @@ export class Failing extends Xlator<typeof options> {
   }
 
   async #run(plan: Plan | undefined, call: () => Promise<unknown>): Promise<unknown> {
+    const breaks = this.#breaks;
     if (this.#frozen !== undefined) await this.#frozen.promise;
     if (plan?.when === 'before') await this.#happen(plan);
-    if (!this.#isUp) throw new FsError('ENOTCONN');
+    if (!this.#isUp || breaks !== this.#breaks) throw new FsError('ENOTCONN');
     if (plan?.when !== 'after') return call();
     const answer = await Promise.allSettled([call()]);
     await this.#happen(plan);

@@ -27,7 +27,7 @@ import type { Connection } from './cluster-locks.ts';
 import { iattOf, type Node } from './node.ts';
 import { Objects } from './objects.ts';
 import { failed, resize } from './tree.ts';
-import { addCounters, getXattrs, setXattrs } from './xattrs.ts';
+import { addCounters, getXattrs, protect, setXattrs } from './xattrs.ts';
 
 const UNLOCK_ALL = { type: 'unlock', start: 0n, length: 0n } as const;
 
@@ -91,6 +91,7 @@ export class Memory extends Objects {
     xdata?: Xdata,
   ): Promise<Written> {
     const node = this.fileOf(fd, O_RDONLY);
+    protect(node, xdata);
     const append = Number(offset >= node.data.length);
     const wcc = this.tree.change(node, () => {
       if (offset + data.length > node.data.length) resize(node, offset + data.length);
@@ -214,7 +215,7 @@ export class Memory extends Objects {
   }
 
   override async inodelk(frame: Frame, domain: string, inode: Inode, lock: Flock, wait: boolean): Promise<void> {
-    await this.tree.of(inode).locks.lockRange(this.#connection, frame, domain, lock, wait);
+    await this.tree.lockable(inode).locks.lockRange(this.#connection, frame, domain, lock, wait);
   }
 
   override finodelk(frame: Frame, domain: string, fd: Fd, lock: Flock, wait: boolean): Promise<void> {

@@ -1,19 +1,28 @@
 /** The objects of the brick in memory, and the functions that change them. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { type Errno, FsError } from '#src/errno.ts';
 import { type Dirent, FopError, type SetAttr, type Time, type Xdata } from '#src/graph/fops.ts';
+import { COOKIE_MAX } from '#src/graph/fops/cookies.ts';
 import { FileType, type Iatt, type Wcc } from '#src/graph/iatt.ts';
 import type { Inode } from '#src/graph/inode.ts';
 import { ROOT_GFID } from '#src/graph/gfid.ts';
 import type { Connection } from './cluster-locks.ts';
 import { type Entry, iattOf, Node } from './node.ts';
 
+/** A position of 63 bits for a name. */
+const hashOf = (seed: string, name: string): bigint =>
+  createHash('sha256').update(`${seed}/${name}`).digest().readBigUInt64BE(0) >> 1n;
+
 /** What a brick keeps. Several xlators may be clients of one brick. */
 export class Store {
   /** The id of the tree, which exists once as long as it is in memory. */
   readonly id = randomBytes(16);
   readonly nodes = new Map<string, Node>();
+  /** Objects that are gone and still locked: a brick keeps them in memory for those who have the locks, or wait for them. */
+  readonly locked = new Map<string, Node>();
   cookies = 2n;
+  /** Set: names are listed in the order of a hash that this goes into, as ext4 does, so that each brick has its own. */
+  seed: string | undefined;
   nanoseconds = 0;
   readonly root: Node;
 
@@ -116,19 +125,26 @@ export class Tree {
     directory.mtime = directory.ctime = node.ctime = this.now();
     if (node.type === FileType.DIR) directory.nlink--;
     node.nlink -= node.type === FileType.DIR && !moved ? 2 : 1;
-    if (node.nlink === 0) this.store.nodes.delete(node.gfid.toString('hex'));
+    if (node.nlink > 0) return;
+    const gfid = node.gfid.toString('hex');
+    this.store.nodes.delete(gfid);
+    if (node.locks.rangeCount() > 0) this.store.locked.set(gfid, node);
+  }
+
+  /** The object for a lock on it, which may be gone if it is locked already. */
+  lockable(inode: Inode): Node {
+    const gfid = inode.gfid.toString('hex');
+    const gone = this.store.locked.get(gfid);
+    if (gone !== undefined && gone.locks.rangeCount() > 0) return gone;
+    this.store.locked.delete(gfid);
+    return this.of(inode);
   }
 
   list(directory: Node, size: number, cookie: bigint): { nodes: (Dirent & { node: Node })[]; eof: boolean } {
-    const all: [string, Entry][] = [
-      ['.', { node: directory, cookie: 1n }],
-      ['..', { node: directory.parent, cookie: 2n }],
-      ...directory.entries,
-    ];
-    const rest = all.filter(([, entry]) => entry.cookie > cookie);
+    const rest = this.#positions(directory).filter(({ begin }) => begin >= cookie);
     const nodes: (Dirent & { node: Node })[] = [];
     let left = size;
-    for (const [name, { node, cookie: next }] of rest) {
+    for (const { name, node, cookie: next } of rest) {
       left -= name.length + 24;
       if (left < 0 && nodes.length > 0) break;
       nodes.push({ name, ino: node.ino, cookie: next, node });
@@ -136,9 +152,23 @@ export class Tree {
     return { nodes, eof: nodes.length === rest.length };
   }
 
+  /** All entries in the order of listings: where each begins, and the cookie from which the listing goes on behind it. */
+  #positions(directory: Node): { name: string; node: Node; begin: bigint; cookie: bigint }[] {
+    const all: [string, Entry][] = [
+      ['.', { node: directory, cookie: 1n }],
+      ['..', { node: directory.parent, cookie: 2n }],
+      ...directory.entries,
+    ];
+    const { seed } = this.store;
+    if (seed === undefined) return all.map(([name, { node, cookie }]) => ({ name, node, begin: cookie - 1n, cookie }));
+    const hashed = all.map(([name, { node }]) => ({ name, node, begin: hashOf(seed, name) }));
+    hashed.sort((a, b) => (a.begin < b.begin ? -1 : 1));
+    return hashed.map((entry, i) => ({ ...entry, cookie: hashed[i + 1]?.begin ?? COOKIE_MAX }));
+  }
+
   /** Gives up the locks of a connection that has ended, on every object. */
   drop(connection: Connection): void {
-    for (const { locks } of this.store.nodes.values()) locks.drop(connection);
+    for (const { locks } of [...this.store.nodes.values(), ...this.store.locked.values()]) locks.drop(connection);
   }
 
   change(node: Node, change: (node: Node) => void): Wcc {

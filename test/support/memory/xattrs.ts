@@ -1,6 +1,6 @@
 /** The extended attributes of an object in memory. */
 import { FsError } from '#src/errno.ts';
-import type { Xattrs } from '#src/graph/fops.ts';
+import type { Xattrs, Xdata } from '#src/graph/fops.ts';
 import type { Node } from './node.ts';
 
 export function getXattrs({ xattrs }: Node, name?: string): Xattrs {
@@ -35,4 +35,12 @@ export function addCounters({ xattrs }: Node, op: 'add32' | 'add64', changes: Xa
     sums.set(name, sum);
   }
   return sums;
+}
+
+const PROTECT = 'trusted.glusterfs.protect.writes';
+
+/** A write of a client that protects the file from the rebalance daemon, or one of the daemon, which is refused from then on. */
+export function protect({ xattrs }: Node, xdata?: Xdata): void {
+  if (xdata?.has(PROTECT)) xattrs.set(PROTECT, Buffer.from('1\0'));
+  else if (xdata?.has('glusterfs.avoid.overwrite') && xattrs.has(PROTECT)) throw new FsError('EBUSY');
 }

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Test } from 'tap';
 import { hex } from '../hex.ts';
+import { Records } from './records.ts';
 import { mark } from './service.ts';
 
 /** A call as the server receives it. */
@@ -38,15 +39,13 @@ export async function socketServer(t: Test, take: (socket: Socket) => void, tls?
 /** A server, with TLS if that is given, that does with the calls it receives at a time as `take` says. Returns its port. */
 export function callServer(t: Test, take: (socket: Socket, calls: Call[]) => void, tls?: TlsOptions): Promise<number> {
   const onSocket = (socket: Socket) => {
-    let bytes = Buffer.alloc(0);
+    const records = new Records();
     socket.on('data', chunk => {
-      bytes = Buffer.concat([bytes, chunk]);
-      const calls: Call[] = [];
-      while (bytes.length >= 4 && bytes.length >= 4 + (bytes.readUInt32BE() & 0x7fff_ffff)) {
-        const record = bytes.subarray(4, 4 + (bytes.readUInt32BE() & 0x7fff_ffff));
-        bytes = bytes.subarray(4 + record.length);
-        calls.push({ xid: record.subarray(0, 4), proc: record.readUInt32BE(20), rest: record.subarray(24) });
-      }
+      const calls = records.take(chunk).map(record => ({
+        xid: record.subarray(0, 4),
+        proc: record.readUInt32BE(20),
+        rest: record.subarray(24),
+      }));
       if (calls.length > 0) take(socket, calls);
     });
   };

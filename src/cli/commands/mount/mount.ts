@@ -1,0 +1,183 @@
+/** `bricknfs mount`: mounts through FUSE, and serves the mount until it is unmounted or a signal comes. */
+import { resolve } from 'node:path';
+import type { InferredOptionTypes } from 'yargs';
+import { Graph } from '../../../graph/graph.ts';
+import { type Plan, planGraph } from '../../../graph/plan.ts';
+import { type Log, type LogOptions, makeLog } from '../../../log.ts';
+import { WriteVerifiers } from '../../../master/write-verifiers.ts';
+import { brickDirectories } from '../../../server/local-mounts.ts';
+import { mountStateDir, openStateDir } from '../../../server/state.ts';
+import { StateLock } from '../../../server/state-lock.ts';
+import { dropReserve } from '../../../sys/process/capabilities.ts';
+import { exitNow } from '../../../sys/process/exit.ts';
+import { asServer } from '../../../sys/process/identity.ts';
+import { within } from '../../../within.ts';
+import { FuseHost } from '../../../xlators/mount/fuse/fuse-host.ts';
+import { MountFuse } from '../../../xlators/mount/fuse/mount-fuse.ts';
+import { checkMountpoint } from '../../../xlators/mount/fuse/mountpoint.ts';
+import { FOREIGN_LAYERS } from '../../../xlators/foreign.ts';
+import { XLATORS } from '../../../xlators/registry.ts';
+import { command, type ServingParts } from '../command.ts';
+import { daemonParent, inBackground, logFileOf, tellParent } from '../daemon.ts';
+import { CliError, EXIT, failureOf, reasonOf, usageError } from '../../failure.ts';
+import { textOf, textsOf } from '../../flag-values.ts';
+import { LogFile } from '../../log-file.ts';
+import { LOG_OPTIONS, logOptions } from '../../log-options.ts';
+import { Signals } from '../../signals.ts';
+import { readVolfile } from '../../volfile-argument.ts';
+import { mountVolfile } from './volfile.ts';
+import { mountWords } from './words.ts';
+
+const STDERR = 2;
+/** How long bricks may take to come up before the mount is made all the same. */
+const UP_MS = 5000;
+/** How long programs may go on using a mount that a signal has ended. */
+const LEAVE_MS = 2000;
+
+const OPTIONS = {
+  options: {
+    type: 'string',
+    alias: 'o',
+    array: true,
+    coerce: textsOf('--options'),
+    describe: 'words as mount(8) and mount.glusterfs have them, separated by commas; may be repeated',
+  },
+  'no-daemon': { type: 'boolean', default: false, alias: 'N', describe: 'serve in the foreground' },
+  'state-dir': {
+    type: 'string',
+    coerce: textOf('--state-dir'),
+    describe:
+      'the directory for the log and other state [one for each mountpoint in /var/lib/bricknfs, or below the home directory]',
+  },
+  ...LOG_OPTIONS,
+} as const;
+
+interface Wanted {
+  readonly plan: Plan;
+  readonly stateDir: string;
+  readonly log: LogOptions;
+}
+
+export const mount = command({
+  options: OPTIONS,
+  examples: [
+    ['bricknfs mount /srv/data /mnt', 'mounts a directory on another'],
+    ['bricknfs mount gnode:/data /mnt', 'mounts the GlusterFS volume "data", which glusterd on host gnode knows'],
+    ['bricknfs mount -o ro,entry-timeout=10 bricknfs.vol /mnt', 'mounts what a volfile describes, read-only'],
+    ['bricknfs mount -N -o log-level=debug /srv/data /mnt', 'stays in the foreground and logs to standard error'],
+    ['umount /mnt', 'ends a mount; users other than root: fusermount3 -u /mnt'],
+  ],
+
+  async run(args, words, loadParts) {
+    const [source, mountpoint] = words;
+    if (source === undefined || mountpoint === undefined || words.length > 2) {
+      throw usageError(`expected a source and a mountpoint, found ${words.length === 0 ? 'neither' : words.join(' ')}`);
+    }
+    dropReserve(); // first, since the threads of the pool keep the capabilities that the process has when they start
+    const forks = !args['no-daemon'] && !inBackground();
+    const signals = forks ? undefined : new Signals();
+    const wanted = await plan(args, source, mountpoint);
+    if (signals === undefined) return daemonParent(wanted);
+    try {
+      return await serve(wanted, await loadParts(), signals);
+    } catch (error) {
+      tellParent({ failure: failureOf(error) });
+      throw error;
+    }
+  },
+});
+
+/** Finds out what is to be mounted, and whether that can be. Nothing is started or changed. */
+async function plan(args: InferredOptionTypes<typeof OPTIONS>, source: string, given: string): Promise<Wanted> {
+  const words = mountWords(args.options ?? []);
+  const stateDir = resolve(args['state-dir'] ?? mountStateDir(resolve(given)));
+  const logFile = args['log-file'] ?? words.logFile;
+  const level = args['log-level'] ?? (words.logLevel && LOG_OPTIONS['log-level'].coerce(words.logLevel));
+  const log = logOptions({ ...args, 'log-level': level, 'log-file': logFile && resolve(logFile) });
+  await using volfile = await mountVolfile({ ...words, source, mountpoint: resolve(given) });
+  const text = await readVolfile(volfile);
+  const planned = await planGraph({
+    text,
+    file: volfile.name,
+    overrides: words.overrides,
+    registry: XLATORS,
+    foreign: FOREIGN_LAYERS,
+  });
+  const bricks = brickDirectories(planned);
+  const own = [stateDir, ...(log.file === undefined ? [] : [log.file])];
+  await checkMountpoint(resolve(given), { bricks, own });
+  return { plan: planned, stateDir, log };
+}
+
+async function serve(wanted: Wanted, parts: ServingParts, signals: Signals): Promise<number> {
+  const file = await openLogFile(wanted);
+  const log = makeLog(file === undefined ? wanted.log : { ...wanted.log, file: file.path, fd: file.fd });
+  process.on('uncaughtException', err => {
+    log.fatal({ err }, 'the mount ends because of a bug');
+    exitNow(EXIT.BUG);
+  });
+  for (const warning of wanted.plan.warnings) log.warn(warning);
+  const stateDir = await openStateDir(wanted.stateDir);
+  process.chdir('/'); // the present directory may be below the mountpoint
+  await using running = new AsyncDisposableStack();
+  running.use(await StateLock.take(stateDir, [], wanted.plan.tops.at(-1)!.stanza.name));
+  const host = new FuseHost({
+    verifiers: new WriteVerifiers(),
+    programsOf: () => [],
+    fuseActors: () => parts.fuseActors(),
+  });
+  const graph = await Graph.prepare(wanted.plan, { log, stateDir, stage: 0, host });
+  running.use(graph);
+  if ((await within(UP_MS, graph.up())) === undefined) log.warn('the volume is not up yet; calls fail until it is');
+  const top = graph.top as MountFuse;
+  await top.mount();
+  log.info({ mountpoint: top.mountpoint, pid: process.pid }, 'mounted');
+  tellParent({ ready: '' });
+  signals.handle({
+    hangup: () => reopen(file, log),
+    dump: () => log.info(graph.top.dump(), 'SIGUSR1'),
+    ignored: signal => log.warn({ signal }, `${signal} is ignored`),
+  });
+  const why = await Promise.race([signals.stop, top.ended.catch((error: Error) => error)]);
+  return finish(top, why, log);
+}
+
+/** Opens the log file anew, which may have been renamed. */
+function reopen(file: LogFile | undefined, log: Log): void {
+  asServer(); // this thread may have a caller's rights
+  try {
+    file?.reopen();
+  } catch (err) {
+    log.error({ err }, `the log file cannot be opened anew, so the old file stays in use: ${reasonOf(err)}`);
+  }
+}
+
+/** The mount has ended, or is to end because of a signal. */
+async function finish(top: MountFuse, why: NodeJS.Signals | Error | void, log: Log): Promise<number> {
+  if (why instanceof Error) {
+    log.error({ err: why }, 'the mount was ended by the kernel');
+    return EXIT.FAILED;
+  }
+  if (why !== undefined) {
+    log.info({ signal: why }, 'unmounting');
+    await top.unmount().catch((err: unknown) => log.error({ err }, 'the mount cannot be removed'));
+    const ended = await within(
+      LEAVE_MS,
+      top.ended.then(() => true),
+    );
+    if (ended === undefined) log.warn('programs still use the mount; their calls fail from now on');
+  }
+  log.info('unmounted');
+  return EXIT.OK;
+}
+
+async function openLogFile(wanted: Wanted): Promise<LogFile | undefined> {
+  const { file } = wanted.log;
+  try {
+    if (inBackground()) return LogFile.of(await logFileOf(wanted), STDERR);
+    return file === undefined ? undefined : LogFile.open(file);
+  } catch (cause) {
+    const message = `cannot write the log file ${file}: ${reasonOf(cause)}; choose another with --log-file`;
+    throw new CliError(message, EXIT.FAILED, { cause });
+  }
+}

@@ -1,0 +1,200 @@
+/** A mount's connection with the kernel: its beginning (INIT), and the requests that follow. */
+import { FuseMessageError } from '#protocols/fuse/codec.ts';
+import { InitFlag, KERNEL_VERSION, MINOR_MIN, Opcode } from '#protocols/fuse/constants.ts';
+import { fuse_in_header, fuse_init_in, fuse_init_out } from '#protocols/fuse/header.ts';
+import { type Errno, ERRNO, errnoOf, FsError } from '../../../errno.ts';
+import type { Log } from '../../../log.ts';
+import type { Subvolume } from '../../../master/subvolume.ts';
+import { Callers } from './callers.ts';
+import { Device, IO_BYTES_MAX } from './device.ts';
+import type { FuseActor, FuseActors } from './fuse-actor.ts';
+import { FuseCall, type Serving } from './fuse-call.ts';
+import { Invalidations } from './invalidations.ts';
+import { Nodes } from './nodes.ts';
+import { OpenFiles } from './open-files.ts';
+import type { FuseOptions } from './options.ts';
+
+const PAGE_BYTES = 4096;
+/** Of requests whose arguments are views, those with more bytes than this keep their buffer; what is shorter is copied. */
+const COPIED_MAX = 32 * 1024;
+/** How long the graph may take to answer a caller that was interrupted. */
+const INTERRUPTED_MS = 1000;
+
+export interface SessionOptions {
+  readonly fd: number;
+  readonly subvolume: Subvolume;
+  /** See {@link Nodes}. */
+  readonly slot: number;
+  readonly options: FuseOptions;
+  /** Whether locks are the graph's part; otherwise the kernel keeps those that are taken through this mount. */
+  readonly locks: boolean;
+  readonly actors: FuseActors;
+  readonly log: Log;
+}
+
+/** The errors that Linux knows but no program; the kernel refuses numbers of 512 and above. */
+const KNOWN_AS: Partial<Record<Errno, Errno>> = {
+  EJUKEBOX: 'EAGAIN',
+  ENOTSUPP: 'EOPNOTSUPP',
+  EBADHANDLE: 'ESTALE',
+};
+
+export class Session {
+  readonly serving: Serving;
+  /** Resolves when the kernel has been told how to speak. Rejects if it speaks no version that is known here. */
+  readonly begun: Promise<void>;
+  /** Resolves when the mount is gone. */
+  readonly ended: Promise<void>;
+  readonly #session: SessionOptions;
+  readonly #begun = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<void>();
+
+  constructor(session: SessionOptions) {
+    this.#session = session;
+    this.begun = this.#begun.promise;
+    this.ended = this.#ended.promise;
+    this.begun.catch(() => {});
+    this.ended.catch(() => {});
+    const { volume } = session.subvolume;
+    const device = new Device(session.fd, {
+      request: (header, bytes, length) => this.#take(header, bytes, length),
+      ended: error => this.#end(error),
+    });
+    const { options, subvolume } = session;
+    // A brick tells of an object that another client has changed, and not of its name.
+    const nodes = new Nodes(volume.table, session.slot, subvolume.top.isRemote);
+    const invalidations = new Invalidations(device, volume.table, nodes, options);
+    subvolume.listeners.add(invalidations);
+    const served = { ...volume, top: subvolume.topFor(invalidations) };
+    this.serving = {
+      volume: served,
+      nodes,
+      files: new OpenFiles(served),
+      invalidations,
+      callers: new Callers(),
+      device,
+      options,
+      active: new Map(),
+      interrupt: unique => this.#interrupt(unique),
+    };
+    device.start();
+  }
+
+  /** Ends the connection without an unmount: from then on callers get ENOTCONN. */
+  async close(): Promise<void> {
+    this.#end();
+    await this.serving.device.close();
+  }
+
+  #end(error?: Error): void {
+    const { files, nodes, active, invalidations } = this.serving;
+    this.#session.subvolume.listeners.remove(invalidations);
+    invalidations.clear();
+    for (const call of active.values()) {
+      call.interrupt();
+      call.answerNothing(ERRNO.ENOTCONN);
+    }
+    files.clear();
+    nodes.clear();
+    this.#begun.reject(error ?? new Error('it was unmounted at once'));
+    if (error === undefined) this.#ended.resolve();
+    else this.#ended.reject(error);
+  }
+
+  #take(header: fuse_in_header, bytes: Buffer, length: number): void {
+    const { opcode, unique } = header;
+    if (opcode === Opcode.INIT) {
+      this.#init(header, bytes, length);
+      return;
+    }
+    const call = new FuseCall(this.serving, header);
+    const actor = this.#session.actors[opcode];
+    if (actor === undefined) {
+      call.answerNothing(ERRNO.ENOSYS);
+      return;
+    }
+    if (actor.silent !== true) this.serving.active.set(unique, call);
+    this.#run(actor, call, bytes, length);
+  }
+
+  #run(actor: FuseActor, call: FuseCall, bytes: Buffer, length: number): void {
+    const { size } = fuse_in_header;
+    let done: Promise<void> | void;
+    try {
+      if (call.header.len !== length)
+        throw new FuseMessageError(`${length} bytes where ${call.header.len} are announced`);
+      if (actor.silent !== true && !this.#session.subvolume.up) throw new FsError('ENOTCONN', 'the volume is down');
+      const views = actor.args.views;
+      const kept = views && length <= COPIED_MAX ? Buffer.from(bytes.subarray(size, length)) : undefined;
+      const args: unknown =
+        kept === undefined ? actor.args.decode(bytes, size, length) : actor.args.decode(kept, 0, kept.length);
+      done = actor.run(call, args);
+      if (done === undefined) return;
+      const back = views && kept === undefined ? this.serving.device.lend() : undefined;
+      done.then(back, (error: unknown) => {
+        back?.();
+        this.#fail(actor, call, error);
+      });
+    } catch (error) {
+      this.#fail(actor, call, error);
+    }
+  }
+
+  #fail({ name, silent }: FuseActor, call: FuseCall, error: unknown): void {
+    const { unique, pid } = call.header;
+    const code = error instanceof FuseMessageError ? 'EINVAL' : errnoOf(error);
+    if (code === undefined) {
+      this.#session.log.error({ err: error, operation: name, unique, pid }, 'a bug: the caller gets EIO');
+    }
+    if (silent !== true) call.answerNothing(ERRNO[(code && KNOWN_AS[code]) ?? code ?? 'EIO']);
+  }
+
+  /** The caller of a request was interrupted. What changes nothing ends soon, whatever the graph does. */
+  #interrupt(unique: number): void {
+    const { active } = this.serving;
+    const call = active.get(unique);
+    if (call === undefined) return;
+    call.interrupt();
+    if (this.#session.actors[call.header.opcode]?.changes === true) return;
+    setTimeout(() => {
+      if (active.get(unique) === call) call.answerNothing(ERRNO.EINTR);
+    }, INTERRUPTED_MS).unref();
+  }
+
+  #init({ unique, len }: fuse_in_header, bytes: Buffer, length: number): void {
+    const { device } = this.serving;
+    const { options, locks } = this.#session;
+    const { major, minor, max_readahead, flags } = fuse_init_in.decode(bytes, fuse_in_header.size, length);
+    if (len !== length || major < KERNEL_VERSION.major || (major === KERNEL_VERSION.major && minor < MINOR_MIN)) {
+      device.answerNothing(unique, ERRNO.EPROTO);
+      const needed = `${KERNEL_VERSION.major}.${MINOR_MIN} (Linux 5.4)`;
+      this.#begun.reject(new FsError('EPROTO', `the kernel speaks FUSE ${major}.${minor}, and ${needed} is needed`));
+      return;
+    }
+    const wanted =
+      InitFlag.ASYNC_READ |
+      InitFlag.BIG_WRITES |
+      InitFlag.AUTO_INVAL_DATA |
+      InitFlag.PARALLEL_DIROPS |
+      InitFlag.MAX_PAGES |
+      InitFlag.HANDLE_KILLPRIV_V2 |
+      (options['use-readdirp'] ? InitFlag.DO_READDIRPLUS | InitFlag.READDIRPLUS_AUTO : 0) |
+      (options.acl ? InitFlag.POSIX_ACL | InitFlag.DONT_MASK : 0) |
+      (locks ? InitFlag.POSIX_LOCKS | InitFlag.FLOCK_LOCKS : 0);
+    const begins = device.answer(unique, fuse_init_out, {
+      major: KERNEL_VERSION.major,
+      minor: major > KERNEL_VERSION.major ? KERNEL_VERSION.minor : Math.min(minor, KERNEL_VERSION.minor),
+      max_readahead,
+      flags: (flags & wanted) >>> 0,
+      max_background: options['background-qlen'],
+      congestion_threshold: options['congestion-threshold'],
+      max_write: IO_BYTES_MAX,
+      time_gran: 1,
+      max_pages: IO_BYTES_MAX / PAGE_BYTES,
+      map_alignment: 0,
+      flags2: 0,
+    });
+    // A kernel of a newer major version asks again, in this one.
+    if (begins && major === KERNEL_VERSION.major) this.#begun.resolve();
+  }
+}
