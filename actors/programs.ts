@@ -16,7 +16,7 @@ import { rpcbind3, rpcbind4 } from './portmap/rpcbind.ts';
 /** The programs that serve the exports of `nfs/server`. */
 export function programsOf(server: Xlator): Program[] {
   if (!(server instanceof NfsServer)) return [];
-  const mountCall = (call: Call) => new ServedMountCall(server, call);
+  const mountCall = (call: Call, ending?: AbortSignal) => new ServedMountCall(server, call, ending);
   const mounts = [mount3(mountCall), mount2(mountCall), mount1(mountCall)];
   const programs = [nfs3Program(call => new ServedNfsCall(server, call)), ...mounts];
   return server.settings['nfs.nlm'] ? [...programs, nlm4(server.peerLog)] : programs;

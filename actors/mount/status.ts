@@ -5,7 +5,7 @@ import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 
 export type MountFailure = Exclude<mountstat3, typeof MNT3.OK>;
 
-/** RFC 1813, 5.1.5. MOUNT has no status for "try again later": an errno that is not listed is an input/output error. */
+/** RFC 1813, 5.1.5. MOUNT has no status for "try again later" (see mount.ts): an errno that is not listed is an input/output error. */
 const STATUS: Partial<Record<Errno, MountFailure>> = {
   EPERM: MNT3.ERR_PERM,
   ENOENT: MNT3.ERR_NOENT,

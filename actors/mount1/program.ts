@@ -1,6 +1,6 @@
 import { MOUNT_PROGRAM, MOUNT_V1, MOUNTPROC } from '#protocols/mount.ts';
 import { auth_flavor } from '#protocols/rpc.ts';
-import type { Actor, Call, Program } from '#src/rpcsvc/actor.ts';
+import type { Actor, Program } from '#src/rpcsvc/actor.ts';
 import type { MountCall } from '#src/xlators/nfs/server/mount/mount-call.ts';
 import { dump } from '../mount/dump.ts';
 import { exportActor } from '../mount/export.ts';
@@ -10,7 +10,7 @@ import { nullActor } from '../null.ts';
 import { mnt } from './mnt.ts';
 
 /** MOUNT, version 1 (RFC 1094, A.5). Only MNT differs from version 3. */
-export const mount1 = (contextOf: (call: Call) => MountCall): Program<MountCall> => ({
+export const mount1 = (contextOf: Program<MountCall>['contextOf']): Program<MountCall> => ({
   name: 'MOUNT1',
   number: MOUNT_PROGRAM,
   version: MOUNT_V1,

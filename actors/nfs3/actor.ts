@@ -20,8 +20,8 @@ export interface Nfs3Actor<Args, Res> {
   readonly minAuth?: number;
   /** See {@link Actor.replyBytes}. */
   readonly replyBytes?: (args: Args) => number;
-  /** The call changes the object of the handle, so a read-only export refuses it. */
-  readonly changes: boolean;
+  /** The call changes the object of the handle, so a read-only export refuses it. `only`: it changes nothing else. */
+  readonly changes: boolean | 'only';
   /** The call is about a name in the directory of the handle: see {@link confine}. */
   readonly names?: boolean;
   /** The handle that the call is about. */
@@ -73,11 +73,19 @@ function runAt<Args, Res>(actor: Nfs3Actor<Args, Res>, nfs: NfsCall, at: Resolve
   const result = confined ? confine(nfs, at).then(() => actor.run(nfs, at, args)) : actor.run(nfs, at, args);
   return result.then(
     res => {
+      noteChange(actor, at);
       volume.table.unref(inode);
       return res;
     },
-    error => failure(actor, nfs, at, args, error).finally(() => volume.table.unref(inode)),
+    error => {
+      noteChange(actor, at); // a part of it may have been done
+      return failure(actor, nfs, at, args, error).finally(() => volume.table.unref(inode));
+    },
   );
+}
+
+function noteChange<Args, Res>({ changes }: Nfs3Actor<Args, Res>, { volume, inode }: Resolved): void {
+  if (changes) volume.ahead.changed(changes === 'only' ? inode.gfid : undefined);
 }
 
 async function repeats<Args, Res>(

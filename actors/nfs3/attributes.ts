@@ -1,5 +1,6 @@
 /** Translates attributes between the graph (`Iatt`, `SetAttr`) and the wire (`fattr3`, `sattr3`). */
 import { time_how } from '#protocols/nfs3/constants.ts';
+import { secondsOf } from '#protocols/nfs3/directory.ts';
 import type { fattr3, nfstime3, post_op_attr, sattr3, set_time } from '#protocols/nfs3/types.ts';
 import { FopError, type SetAttr, type Time } from '#src/graph/fops.ts';
 import type { Iatt } from '#src/graph/iatt.ts';
@@ -9,10 +10,7 @@ import { UnaskedError } from './unasked.ts';
 const UINT32_MAX = 0xffff_ffff;
 const LOW_32 = 0xffff_ffffn;
 
-/** Converts a time. An nfstime3 reaches from 1970 to 2106; a time outside of that becomes the nearest end. */
-export function toTime3(sec: number, nsec: number): nfstime3 {
-  return { seconds: sec < 0 ? 0 : sec > UINT32_MAX ? UINT32_MAX : sec, nseconds: nsec };
-}
+export const toTime3 = (sec: number, nsec: number): nfstime3 => ({ seconds: secondsOf(sec), nseconds: nsec });
 
 /** Returns the file id of an inode number: all of it, or folded to 32 bits if nfs.enable-ino32 is on. */
 export function fileidOf(nfs: NfsCall, ino: bigint): bigint {

@@ -19,6 +19,8 @@ const NARROW_MAX = 0xffff_ffffn;
  */
 export const COOKIEVERF = Buffer.alloc(8);
 
+type Fop = 'readdir' | 'readdirp';
+
 export interface Page<Entry> {
   readonly dir: Iatt;
   readonly entries: Entry[];
@@ -33,7 +35,7 @@ export interface Page<Entry> {
 export async function pageOf<Entry>(
   nfs: NfsCall,
   at: Resolved,
-  fop: 'readdir' | 'readdirp',
+  fop: Fop,
   cookie: bigint,
   bytes: { asked: number; room: number },
   take: (entry: Dirent, dir: Iatt) => Entry | undefined,
@@ -44,7 +46,7 @@ export async function pageOf<Entry>(
   if (bytes.room < LIST_BYTES) throw tooSmall(bytes.room);
   let list: DirList;
   try {
-    list = await at.volume.top[fop](at.frame, at.inode.fd, bytes.asked, cookie);
+    list = await listedBy(nfs, at, fop, bytes.asked, cookie);
   } catch (error) {
     if (errnoOf(error) === 'EOVERFLOW') throw tooWide(nfs, at, String(error));
     // The brick's file system has no such position, so the cookie did not come from this server.
@@ -64,6 +66,12 @@ export async function pageOf<Entry>(
   // Given neither an entry nor the end, the client would repeat the call for ever.
   if (entries.length === 0 && !list.eof) throw new FsError('EIO', 'the listing has neither an entry nor an end');
   return { dir: list.iatt, entries, eof: list.eof };
+}
+
+function listedBy(nfs: NfsCall, { volume, frame, inode }: Resolved, fop: Fop, size: number, cookie: bigint) {
+  return nfs.options.readdirAhead
+    ? volume.ahead.list(frame, inode, fop, size, cookie)
+    : volume.top[fop](frame, inode.fd, size, cookie);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Listing a directory (RFC 1813, 3.3.16 and 3.3.17), and how many bytes a listing takes. */
 import { bool, type Infer, list, struct, uint32, uint64 } from '../xdr/codec.ts';
-import { padOf } from '../xdr/stream.ts';
+import { padOf, type XdrWriter } from '../xdr/stream.ts';
 import { ENTRIES_MAX } from './constants.ts';
 import { cookieverf3, filename3, nfs_fh3, post_op_attr, post_op_fh3, result3 } from './types.ts';
 
@@ -59,4 +59,83 @@ export const entry3Bytes = (name: string): number => UNIT + 8 + UNIT + name.leng
 export function entryplus3Bytes(name: string, handleBytes: number): number {
   const more = handleBytes === 0 ? UNIT + UNIT : ATTR_BYTES + UNIT + UNIT + handleBytes + padOf(handleBytes);
   return entry3Bytes(name) + more;
+}
+
+/** The attributes of a listed object without its file id. Times are in seconds from 1970 and nanoseconds. */
+export interface ListedAttributes {
+  readonly type: number;
+  readonly mode: number;
+  readonly nlink: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly used: number;
+  readonly rdevMajor: number;
+  readonly rdevMinor: number;
+  readonly fsid: bigint;
+  readonly atime: number;
+  readonly atimeNsec: number;
+  readonly mtime: number;
+  readonly mtimeNsec: number;
+  readonly ctime: number;
+  readonly ctimeNsec: number;
+}
+
+const TWO_32 = 0x1_0000_0000;
+const UINT32_MAX = 0xffff_ffff;
+
+/** An nfstime3 reaches from 1970 to 2106; a time outside of that becomes the nearest end. */
+export const secondsOf = (time: number): number => (time < 0 ? 0 : time > UINT32_MAX ? UINT32_MAX : time);
+
+/** Writes an entry with attributes and a handle, and the TRUE before it. */
+export function writeEntryplus3(
+  to: XdrWriter,
+  name: string,
+  fileid: bigint,
+  cookie: bigint,
+  of: ListedAttributes,
+  handle: Buffer,
+): void {
+  writeEntry3(to, name, fileid, cookie);
+  const at = to.reserve(ATTR_BYTES);
+  const { view } = to;
+  view.setUint32(at, 1);
+  view.setUint32(at + 4, of.type);
+  view.setUint32(at + 8, of.mode);
+  view.setUint32(at + 12, of.nlink);
+  view.setUint32(at + 16, of.uid);
+  view.setUint32(at + 20, of.gid);
+  const { size, used } = of;
+  const sizeHigh = Math.floor(size / TWO_32);
+  const usedHigh = Math.floor(used / TWO_32);
+  view.setUint32(at + 24, sizeHigh);
+  view.setUint32(at + 28, size - sizeHigh * TWO_32);
+  view.setUint32(at + 32, usedHigh);
+  view.setUint32(at + 36, used - usedHigh * TWO_32);
+  view.setUint32(at + 40, of.rdevMajor);
+  view.setUint32(at + 44, of.rdevMinor);
+  view.setBigUint64(at + 48, of.fsid);
+  view.setBigUint64(at + 56, fileid);
+  view.setUint32(at + 64, secondsOf(of.atime));
+  view.setUint32(at + 68, of.atimeNsec);
+  view.setUint32(at + 72, secondsOf(of.mtime));
+  view.setUint32(at + 76, of.mtimeNsec);
+  view.setUint32(at + 80, secondsOf(of.ctime));
+  view.setUint32(at + 84, of.ctimeNsec);
+  to.uint32(1);
+  to.opaque(handle);
+}
+
+/** Writes an entry that has neither attributes nor a handle. */
+export function writeBareEntryplus3(to: XdrWriter, name: string, fileid: bigint, cookie: bigint): void {
+  writeEntry3(to, name, fileid, cookie);
+  to.uint32(0);
+  to.uint32(0);
+}
+
+function writeEntry3(to: XdrWriter, name: string, fileid: bigint, cookie: bigint): void {
+  to.uint32(1);
+  to.uint64(fileid);
+  to.string(name);
+  to.uint64(cookie);
 }

@@ -5,8 +5,7 @@
 import type { Socket } from 'node:net';
 import { XdrWriter } from '#protocols/xdr/stream.ts';
 import type { Share } from './budget.ts';
-import type { Pooled } from '../sys/process/buffer-pool.ts';
-import { buffers } from './buffers.ts';
+import { buffers, type Slab } from './buffers.ts';
 
 const LAST_FRAGMENT = 0x8000_0000;
 /**
@@ -19,7 +18,7 @@ const BATCH_BYTES = 256 * 1024;
 /** Messages that are sent together. */
 interface Batch {
   readonly to: XdrWriter;
-  readonly slab: Pooled;
+  readonly slab: Slab;
   /** The bytes of memory that the batch takes. */
   bytes: number;
   readonly sent: (() => void)[];
@@ -162,7 +161,7 @@ export class Outgoing {
     const slab = buffers.take(this.#slabBytes);
     const { length } = slab.bytes;
     this.#share.take(length);
-    const to = new XdrWriter(slab.bytes);
+    const to = new XdrWriter(slab.bytes, slab.view);
     return { to, slab, bytes: length, sent: [], end: this.#position, waited: false, over: false };
   }
 

@@ -5,7 +5,7 @@
  * beginning of a large one). Calls that are still under way hold the buffer that their arguments are views into.
  */
 import type { Share } from './budget.ts';
-import { buffers } from './buffers.ts';
+import { buffers, type Slab } from './buffers.ts';
 
 /** The stream is no stream of records, or a record is over the limit: the connection cannot go on. */
 export class RecordError extends Error {
@@ -21,16 +21,23 @@ const RECORDS_PER_BUFFER = 4;
 /** A buffer that records stand in, given back to the pool when the reader and all calls have let it go. */
 export class RecordBuffer {
   readonly bytes: Buffer;
-  readonly #pooled;
+  readonly #pooled: Slab | undefined;
   readonly #share: Share | undefined;
   #holds = 1;
 
-  /** Takes a buffer of at least `size` bytes from the pool. Its bytes count in `share` until it is let go. */
-  constructor(size: number, share?: Share) {
-    this.#pooled = buffers.take(size);
-    this.bytes = this.#pooled.bytes;
+  /**
+   * Takes a buffer of at least so many bytes from the pool, which count in `share` until it is let go. Or it is lent: then
+   * records stand in it only until all that have come were looked at, and nothing may hold it.
+   */
+  constructor(size: number | Buffer, share?: Share) {
+    this.#pooled = typeof size === 'number' ? buffers.take(size) : undefined;
+    this.bytes = typeof size === 'number' ? this.#pooled!.bytes : size;
     this.#share = share;
     share?.take(this.bytes.length);
+  }
+
+  get isLent(): boolean {
+    return this.#pooled === undefined;
   }
 
   get shared(): boolean {
@@ -42,7 +49,7 @@ export class RecordBuffer {
   }
 
   letGo(): void {
-    if (--this.#holds > 0) return;
+    if (this.#pooled === undefined || --this.#holds > 0) return;
     const { length } = this.bytes;
     buffers.give(this.#pooled);
     this.#share?.give(length);
@@ -132,6 +139,14 @@ export class RecordReader {
     this.#fill += bytes.length;
   }
 
+  /** The stream goes on with the first `count` bytes of `lent`, while no record is {@link partial}. */
+  look(lent: RecordBuffer, count: number): void {
+    this.#buffer?.letGo();
+    this.#buffer = lent;
+    this.#at = this.#from = this.#to = 0;
+    this.#fill = count;
+  }
+
   /** Whether a whole record has come; it then stands at {@link buffer}, {@link from} and {@link to}. */
   next(): boolean {
     if (this.#buffer === undefined) return false;
@@ -166,10 +181,12 @@ export class RecordReader {
   }
 
   /**
-   * Must be called when {@link next} has found no further record. Lets the buffer go if it holds no unprocessed bytes.
+   * Must be called when {@link next} has found no further record. Lets the buffer go if it holds no unprocessed bytes, and
+   * copies them if it was lent.
    */
   rest(): void {
     if (!this.partial) this.close();
+    else if (this.#buffer!.isLent) this.#move(this.#kept() + this.#missing());
   }
 
   /** Lets the buffer go and drops its content. */

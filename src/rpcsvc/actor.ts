@@ -66,6 +66,6 @@ export interface Program<Context = any> {
   readonly udp?: boolean;
   /** Indexed by procedure number. */
   readonly actors: Readonly<Record<number, Actor<Context>>>;
-  /** Makes what the actors are given of a call. */
-  contextOf(call: Call): Context;
+  /** Makes what the actors are given of a call. A call that waits for something should end when `ending` is aborted. */
+  contextOf(call: Call, ending?: AbortSignal): Context;
 }

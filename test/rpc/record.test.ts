@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
 import { Budget, Share } from '#src/rpc/budget.ts';
-import { RecordError, type RecordLimits, RecordReader } from '#src/rpc/record.ts';
+import { RecordBuffer, RecordError, type RecordLimits, RecordReader } from '#src/rpc/record.ts';
 import { hex } from '../support/hex.ts';
 import { mark } from '../support/rpc/service.ts';
 
@@ -10,8 +10,14 @@ const LIMITS: RecordLimits = { recordBytesMax: 300_000, fragmentsMax: 8 };
 
 const landing = Buffer.alloc(1000);
 
-/** Feeds the pieces as a connection does: the beginning of a record is copied, and the rest is read in place. */
-function feed(reader: RecordReader, pieces: Iterable<Buffer>): Buffer[] {
+/** Feeds the pieces as a server's connection does: the beginning of a record is copied, and the rest is read in place. */
+const copying = (reader: RecordReader, count: number) => reader.take(landing.subarray(0, count));
+
+const lent = new RecordBuffer(landing);
+/** Feeds the pieces as a client does: records that have come as a whole are not copied. */
+const lending = (reader: RecordReader, count: number) => reader.look(lent, count);
+
+function feed(reader: RecordReader, pieces: Iterable<Buffer>, take = copying): Buffer[] {
   const records: Buffer[] = [];
   for (const piece of pieces) {
     for (let at = 0; at < piece.length;) {
@@ -20,10 +26,11 @@ function feed(reader: RecordReader, pieces: Iterable<Buffer>): Buffer[] {
       assert(count > 0, 'there is room');
       piece.copy(room, 0, at, at + count);
       at += count;
-      if (room === landing) reader.take(landing.subarray(0, count));
+      if (room === landing) take(reader, count);
       else reader.filled(count);
       while (reader.next()) records.push(Buffer.from(reader.buffer.bytes.subarray(reader.from, reader.to)));
       reader.rest();
+      landing.fill(0xee); // It belongs to others now.
     }
   }
   return records;
@@ -54,11 +61,10 @@ t.test('records come out whole, however they are fragmented and the stream is cu
   fc.assert(
     fc.property(records, fc.array(fc.nat(), { maxLength: 12 }), (records, cuts) => {
       const stream = Buffer.concat(records.map(([bytes, at]) => fragments(bytes, at)));
-      const got = feed(new RecordReader(LIMITS), cut(stream, cuts));
-      assert.deepEqual(
-        got,
-        records.map(([bytes]) => bytes),
-      );
+      const expected = records.map(([bytes]) => bytes);
+      for (const take of [copying, lending]) {
+        assert.deepEqual(feed(new RecordReader(LIMITS), cut(stream, cuts), take), expected);
+      }
     }),
   );
 });

@@ -9,7 +9,7 @@ export const commit = nfs3Actor({
   args: COMMIT3args,
   res: COMMIT3res,
   idempotent: true,
-  changes: true,
+  changes: 'only',
   handle: args => args.file,
 
   /** Flushes the whole file, as fsync(2) does. RFC 1813, 3.3.21 lets a server flush more than the client asks for. */

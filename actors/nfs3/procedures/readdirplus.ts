@@ -1,13 +1,22 @@
 import { nfsstat3 } from '#protocols/nfs3/constants.ts';
-import { entry3Bytes, type entryplus3, entryplus3Bytes, LIST_BYTES } from '#protocols/nfs3/directory.ts';
-import { READDIRPLUS3args, READDIRPLUS3res } from '#protocols/nfs3/directory.ts';
+import {
+  dirlistplus3,
+  entry3Bytes,
+  entryplus3Bytes,
+  LIST_BYTES,
+  READDIRPLUS3args,
+  writeBareEntryplus3,
+  writeEntryplus3,
+} from '#protocols/nfs3/directory.ts';
+import { cookieverf3, post_op_attr, result3 } from '#protocols/nfs3/types.ts';
+import { type Codec, struct } from '#protocols/xdr/codec.ts';
+import type { XdrWriter } from '#protocols/xdr/stream.ts';
 import { type Dirent, direntBytes } from '#src/graph/fops.ts';
-import type { Iatt } from '#src/graph/iatt.ts';
 import type { NfsCall, Resolved } from '#src/xlators/nfs/server/nfs-call.ts';
 import { IO_BYTES_MAX } from '#src/xlators/nfs/server/options.ts';
 import { nfs3Actor } from '../actor.ts';
 import { fileidOf, postOpAfter, toFattr3 } from '../attributes.ts';
-import { COOKIEVERF, listedFileid, pageOf } from '../listing.ts';
+import { COOKIEVERF, listedFileid, type Page, pageOf } from '../listing.ts';
 import { UnaskedError } from '../unasked.ts';
 
 /**
@@ -16,45 +25,87 @@ import { UnaskedError } from '../unasked.ts';
  */
 const BYTES_PER_DIR_BYTE = direntBytes(1, true) / entry3Bytes('x');
 /**
- * The bytes of attributes that the brick returns for `..` in the top directory of an export, and clients do not get.
+ * The bytes of attributes that the brick returns for `..` in the top directory of an export, and clients do not get. It is
+ * among the first entries of a directory.
  */
 const UNSHOWN_BYTES = direntBytes(2, true) - direntBytes(2, false);
 
 /**
- * Makes an entry of the reply. The object is not entered in the inode table: its handle finds it anyway, and most
+ * The entries of the reply. The objects are not entered in the inode table: their handles find them anyway, and most
  * listed objects are never used.
  */
-function entryOf(nfs: NfsCall, at: Resolved, dirent: Dirent, dir: Iatt): entryplus3 {
-  const { name, cookie, iatt } = dirent;
-  if (iatt === undefined || (name === '..' && at.place !== 'below')) {
-    return nameOnly(name, cookie, listedFileid(nfs, at, dirent, dir));
+class Entries {
+  readonly #nfs: NfsCall;
+  readonly #at: Resolved;
+  /** The handle of each entry that is shown with its attributes. */
+  readonly handles: (Buffer | undefined)[] = [];
+  #list: Page<Dirent> | undefined;
+
+  constructor(nfs: NfsCall, at: Resolved) {
+    this.#nfs = nfs;
+    this.#at = at;
   }
-  const name_attributes = toFattr3(nfs, iatt);
-  return { fileid: name_attributes.fileid, name, cookie, name_attributes, name_handle: nfs.handleOf(at, iatt) };
+
+  /** Adds the handle of the next entry, if it is shown with its attributes. Returns how many bytes the entry takes. */
+  add({ name, iatt }: Dirent): number {
+    const isShown = iatt !== undefined && (name !== '..' || this.#at.place === 'below');
+    const handle = isShown ? this.#nfs.handleOf(this.#at, iatt) : undefined;
+    this.handles.push(handle);
+    return entryplus3Bytes(name, handle === undefined ? 0 : handle.length);
+  }
+
+  /** Sets what is written: as many entries as are in the page, without those that had no room. */
+  of(list: Page<Dirent>): this {
+    this.#list = list;
+    return this;
+  }
+
+  write(to: XdrWriter): void {
+    const nfs = this.#nfs;
+    const { entries, dir, eof } = this.#list!;
+    for (let i = 0; i < entries.length; i++) {
+      const dirent = entries[i]!;
+      const { name, cookie, iatt } = dirent;
+      const handle = this.handles[i];
+      if (handle === undefined) writeBareEntryplus3(to, name, listedFileid(nfs, this.#at, dirent, dir), cookie);
+      else writeEntryplus3(to, name, fileidOf(nfs, iatt!.ino), cookie, iatt!, handle);
+    }
+    to.bool(false);
+    to.bool(eof);
+  }
 }
 
-const nameOnly = (name: string, cookie: bigint, fileid: bigint): entryplus3 => ({
-  fileid,
-  name,
-  cookie,
-  name_attributes: undefined,
-  name_handle: undefined,
-});
+/** A dirlistplus3 that is written entry by entry: for hundreds of entries, objects would take longer than their bytes. */
+const written: Codec<Entries> = {
+  shape: dirlistplus3.shape,
+  encode: (to, entries) => entries.write(to),
+  decode() {
+    throw new TypeError('clients read a READDIRPLUS3res');
+  },
+};
+
+/** The bytes are those of a READDIRPLUS3res. */
+const results = result3(
+  struct({ dir_attributes: post_op_attr, cookieverf: cookieverf3, reply: written }),
+  struct({ dir_attributes: post_op_attr }),
+);
 
 /**
  * Removes the attributes and the handle of `..` if the directory was moved while it was listed, and `..` now leads out
  * of the export.
  */
-async function hideOutsideParent(nfs: NfsCall, at: Resolved, entries: entryplus3[], up: Dirent | undefined, dir: Iatt) {
-  if (up?.iatt === undefined || (await nfs.holds(at, up.iatt))) return;
+async function hideOutsideParent(nfs: NfsCall, at: Resolved, { handles }: Entries, { entries, dir }: Page<Dirent>) {
   const found = entries.findIndex(({ name }) => name === '..');
-  if (found >= 0) entries[found] = nameOnly('..', up.cookie, fileidOf(nfs, dir.ino));
+  const up = entries[found];
+  if (up?.iatt === undefined || (await nfs.holds(at, up.iatt))) return;
+  entries[found] = { name: '..', ino: dir.ino, cookie: up.cookie };
+  handles[found] = undefined;
 }
 
 export const readdirplus = nfs3Actor({
   name: 'READDIRPLUS',
   args: READDIRPLUS3args,
-  res: READDIRPLUS3res,
+  res: results,
   idempotent: true,
   changes: false,
   handle: args => args.dir,
@@ -69,30 +120,28 @@ export const readdirplus = nfs3Actor({
     const isPart = at.exportId !== 0;
     // A directory that was moved out of the export still lists names, but no attributes or handles of its entries.
     const fop = isPart && (await nfs.locate(at)) === 'outside' ? 'readdir' : 'readdirp';
-    let up: Dirent | undefined;
+    const reply = new Entries(nfs, at);
 
-    function take(dirent: Dirent, dir: Iatt): entryplus3 | undefined {
-      const { name } = dirent;
-      const bytes = entry3Bytes(name);
+    function take(dirent: Dirent): Dirent | undefined {
+      const bytes = entry3Bytes(dirent.name);
       dirLeft -= bytes;
       // `dircount` is a hint, which knfsd ignores. It ends a page here, but a page always has room for one entry.
       if ((dirLeft < 0 && !isFirst) || left < bytes) return undefined;
       isFirst = false;
-      if (name === '..') up = dirent;
-      const entry = entryOf(nfs, at, dirent, dir);
-      left -= entryplus3Bytes(name, entry.name_handle?.length ?? 0);
-      return left < 0 ? undefined : entry;
+      left -= reply.add(dirent);
+      return left < 0 ? undefined : dirent;
     }
 
     // In the bytes that the brick counts: enough to fill the reply, or to reach `dircount`.
-    const asked = Math.min(room - LIST_BYTES + UNSHOWN_BYTES, Math.ceil(dircount * BYTES_PER_DIR_BYTE));
-    const { dir, entries, eof } = await pageOf(nfs, at, fop, cookie, { asked, room }, take);
-    if (isPart) await hideOutsideParent(nfs, at, entries, up, dir);
+    const shown = room - LIST_BYTES + (cookie === 0n ? UNSHOWN_BYTES : 0);
+    const asked = Math.min(shown, Math.ceil(dircount * BYTES_PER_DIR_BYTE));
+    const page = await pageOf(nfs, at, fop, cookie, { asked, room }, take);
+    if (isPart) await hideOutsideParent(nfs, at, reply, page);
     return {
       status: nfsstat3.NFS3_OK,
-      dir_attributes: toFattr3(nfs, dir),
+      dir_attributes: toFattr3(nfs, page.dir),
       cookieverf: COOKIEVERF,
-      reply: { entries, eof },
+      reply: reply.of(page),
     };
   },
 

@@ -12,7 +12,7 @@ export const setattr = nfs3Actor({
   res: SETATTR3res,
   // The first call changes the ctime, so the guard would refuse a repeated call.
   idempotent: false,
-  changes: true,
+  changes: 'only',
   handle: args => args.object,
 
   async run(nfs, at, { new_attributes, guard }) {

@@ -12,7 +12,7 @@ export const write = nfs3Actor({
   res: WRITE3res,
   // A repeated call could overwrite newer data of another call.
   idempotent: false,
-  changes: true,
+  changes: 'only',
   handle: args => args.file,
 
   async run(nfs, at, { offset, count, stable, data }) {

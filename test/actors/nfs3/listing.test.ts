@@ -6,7 +6,7 @@ import { nfs3Program } from '#actors/nfs3/program.ts';
 import { NFSPROC3, nfsstat3 } from '#protocols/nfs3/constants.ts';
 import { entry3Bytes, entryplus3Bytes, LIST_BYTES } from '#protocols/nfs3/directory.ts';
 import { READDIR3res, READDIRPLUS3res } from '#protocols/nfs3/directory.ts';
-import { encode } from '#protocols/xdr/codec.ts';
+import { type Codec, decode, encode } from '#protocols/xdr/codec.ts';
 import type { Fd } from '#src/graph/inode.ts';
 import type { DirList, Dirent } from '#src/graph/fops.ts';
 import type { Frame } from '#src/graph/frame.ts';
@@ -72,7 +72,13 @@ interface Options {
   readonly readdirplus?: boolean;
 }
 
-/** Returns a function that calls a procedure of NFS3 on one directory. */
+/** As clients read them. */
+const RESULTS: Readonly<Record<number, Codec<any>>> = {
+  [NFSPROC3.READDIR]: READDIR3res,
+  [NFSPROC3.READDIRPLUS]: READDIRPLUS3res,
+};
+
+/** Returns a function that calls a procedure of NFS3 on one directory, and reads its reply. */
 function serve(brick: Xlator, { readdirSize = 65_536, readdirplus = true }: Options = {}, as = frame) {
   const volume = volumeOver(brick);
   const at: Resolved = {
@@ -86,7 +92,7 @@ function serve(brick: Xlator, { readdirSize = 65_536, readdirplus = true }: Opti
   };
   const contextOf = (call: Call): NfsCall => ({
     call,
-    options: { readSize: 65_536, writeSize: 65_536, readdirSize, ino32: false, readdirplus },
+    options: { readSize: 65_536, writeSize: 65_536, readdirSize, readdirAhead: true, ino32: false, readdirplus },
     log: silent,
     resolve: () => at,
     resolveForChange: () => at,
@@ -96,8 +102,11 @@ function serve(brick: Xlator, { readdirSize = 65_536, readdirplus = true }: Opti
     link: (parent, name, iatt) => volume.table.link(iatt, parent.inode, name),
   });
   const program = nfs3Program(contextOf);
-  return (procedure: number, args: object) =>
-    program.actors[procedure]!.run(contextOf({ xid: 1, peer, credentials, afterSend() {} }), args);
+  return async (procedure: number, args: object): Promise<any> => {
+    const actor = program.actors[procedure]!;
+    const results: unknown = await actor.run(contextOf({ xid: 1, peer, credentials, afterSend() {} }), args);
+    return decode<unknown>(RESULTS[procedure]!, encode<unknown>(actor.res, results));
+  };
 }
 
 const dir = Buffer.from('handle');

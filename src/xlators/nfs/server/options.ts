@@ -149,6 +149,13 @@ export const OPTIONS = {
   'nfs3.read-size': live(size(ioSize, 'The most bytes that one READ returns.')),
   'nfs3.write-size': live(size(ioSize, 'The most bytes that one WRITE takes.')),
   'nfs3.readdir-size': live(size(ioSize, 'The most bytes that one READDIR or READDIRPLUS returns.')),
+  'nfs3.readdir-ahead': live(
+    bool(
+      on,
+      'Reads listings ahead: while a client gets a part of a directory of a GlusterFS volume, the bricks are asked for the ' +
+        'next part. What other clients of the bricks change may be seen a second later. Nothing is read ahead with several stages.',
+    ),
+  ),
   'nfs3.export-volumes': live(limiting(bool(on, 'Exports each volume as a whole, as /VOLUME.'))),
   'nfs3.export-dirs': live(limiting(bool(on, 'Allows clients to mount directories in a volume, as /VOLUME/DIR.'))),
   'nfs3.*.export-dir': live(
@@ -273,6 +280,8 @@ export interface NfsOptions {
   readonly readSize: number;
   readonly writeSize: number;
   readonly readdirSize: number;
+  /** Whether listings are read ahead. */
+  readonly readdirAhead: boolean;
   /** Whether clients get file ids of 32 bits. For cookies of 32 bits see `Frame.narrowCookies`. */
   readonly ino32: boolean;
   /** Whether READDIRPLUS is answered. If not, it fails with NFS3ERR_NOTSUPP. */
@@ -284,6 +293,7 @@ export function actorOptions(values: NfsOptionValues): NfsOptions {
     readSize: values['nfs3.read-size'],
     writeSize: values['nfs3.write-size'],
     readdirSize: values['nfs3.readdir-size'],
+    readdirAhead: values['nfs3.readdir-ahead'],
     ino32: values['nfs.enable-ino32'],
     readdirplus: values['nfs.rdirplus'],
   };

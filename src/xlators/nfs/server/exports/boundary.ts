@@ -16,7 +16,8 @@ export async function placeIn(volume: Volume, on: Export, frame: Frame, inode: I
   volume.table.ref(inode);
   try {
     const values = await volume.top.getxattr(frame, inode, ANCESTRY_PATH);
-    const path = values.get(ANCESTRY_PATH)!.toString('latin1');
+    const path = values.get(ANCESTRY_PATH)?.toString('latin1');
+    if (path === undefined) return 'unknown'; // A brick may answer something else than what it was asked for.
     if (!path.startsWith(on.path)) return 'outside';
     if (path.length === on.path.length) return 'top';
     return path[on.path.length] === '/' ? 'below' : 'outside';

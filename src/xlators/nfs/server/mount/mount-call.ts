@@ -23,6 +23,8 @@ export interface Mounted {
 /** The context of MOUNT's actors, one for each call. */
 export interface MountCall {
   readonly call: Call;
+  /** Aborted when a call that waits for something should end, since its graph is to be taken down. */
+  readonly ending: AbortSignal;
   readonly log: PeerLogger;
   readonly mounts: MountTable;
   /**

@@ -4,6 +4,7 @@ import type { Statfs } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
+import { NEVER } from '../../../../graph/own-frame.ts';
 import type { PeerLogger } from '../../../../peer-log.ts';
 import type { Call } from '../../../../rpcsvc/actor.ts';
 import { frameFor, verdict } from '../exports/access.ts';
@@ -27,11 +28,13 @@ interface Found {
 /** A call of MOUNT, made by {@link NfsServer} for its actors. */
 export class ServedMountCall implements MountCall {
   readonly call: Call;
+  readonly ending: AbortSignal;
   readonly #server: NfsServer;
 
-  constructor(server: NfsServer, call: Call) {
+  constructor(server: NfsServer, call: Call, ending = NEVER) {
     this.#server = server;
     this.call = call;
+    this.ending = ending;
   }
 
   get log(): PeerLogger {
