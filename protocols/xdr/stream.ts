@@ -18,6 +18,8 @@ const TWO_32 = 0x1_0000_0000;
 /** Returns how many bytes pad an opaque of `length` bytes to whole units. */
 export const padOf = (length: number): number => -length & 3;
 
+export const viewOf = (buf: Buffer): DataView => new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
+
 /** A payload to send behind the first `at` bytes of the writer. Its padding is in the writer. */
 export interface Splice {
   readonly at: number;
@@ -32,9 +34,10 @@ export class XdrWriter {
   splices: Splice[] = [];
   #view: DataView;
 
-  constructor(buf: Buffer = Buffer.allocUnsafeSlow(512)) {
+  /** `view` is one of all of `buf`, if there is one already. */
+  constructor(buf: Buffer = Buffer.allocUnsafeSlow(512), view = viewOf(buf)) {
     this.buf = buf;
-    this.#view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
+    this.#view = view;
   }
 
   /** Makes room for `count` more bytes and returns where they begin. */
@@ -179,7 +182,7 @@ export class XdrWriter {
     const bigger = Buffer.allocUnsafeSlow(Math.max(size, this.buf.length * 2));
     this.buf.copy(bigger, 0, 0, this.at);
     this.buf = bigger;
-    this.#view = new DataView(bigger.buffer, bigger.byteOffset, bigger.byteLength);
+    this.#view = viewOf(bigger);
   }
 }
 
@@ -192,17 +195,14 @@ export class XdrReader {
 
   constructor(buf: Buffer, at = 0, end = buf.length) {
     this.#buf = buf;
-    this.#view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
+    this.#view = viewOf(buf);
     this.#at = at;
     this.#end = end;
   }
 
   /** Starts to read the bytes from `at` to `end` of `buf`. A new DataView is made only for another buffer. */
   reset(buf: Buffer, at: number, end: number): this {
-    if (buf !== this.#buf) {
-      this.#buf = buf;
-      this.#view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
-    }
+    if (buf !== this.#buf) this.#view = viewOf((this.#buf = buf));
     this.#at = at;
     this.#end = end;
     return this;

@@ -10,7 +10,8 @@ import { GLUSTERD_VOLUME } from './wanted.ts';
 
 const CLIENT = 'protocol/client';
 const TWO_STEP = 'features/two-step';
-const MASTER = 'nfs/server';
+/** Where calls come into a graph. */
+const MASTERS: ReadonlySet<string> = new Set(['nfs/server', 'mount/fuse']);
 
 /** What glusterd gave for a volume. */
 export interface Fetched {
@@ -104,7 +105,7 @@ export function withVolumes(stanzas: readonly Stanza[], layersOf: (stanza: Stanz
  */
 export function withTwoStep(stanzas: readonly Stanza[]): Stanza[] {
   const byName = new Map(stanzas.map(stanza => [stanza.name, stanza]));
-  const masters = stanzas.filter(({ type }) => type === MASTER);
+  const masters = stanzas.filter(({ type }) => MASTERS.has(type));
   const served = new Set(masters.flatMap(({ subvolumes }) => subvolumes.map(({ name }) => name)));
   const bare = (stanza: Stanza) => reaches(stanza, CLIENT, byName) && !reaches(stanza, TWO_STEP, byName);
   return stanzas.flatMap(stanza =>
@@ -119,7 +120,7 @@ export function withTwoStep(stanzas: readonly Stanza[]): Stanza[] {
 export function volumeWithoutServer(stanzas: readonly Stanza[]): string | undefined {
   const byName = new Map(stanzas.map(stanza => [stanza.name, stanza]));
   const top = stanzas.at(-1)!;
-  const hasMaster = stanzas.some(({ type }) => type === MASTER || type.startsWith('file:'));
+  const hasMaster = stanzas.some(({ type }) => MASTERS.has(type) || type.startsWith('file:'));
   return !hasMaster && reaches(top, CLIENT, byName) ? top.name : undefined;
 }
 

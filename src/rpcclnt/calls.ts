@@ -6,6 +6,7 @@ import type { XdrWriter } from '#protocols/xdr/stream.ts';
 export type AnyProcedure = RemoteProcedure<any, any>;
 
 export interface PendingCall {
+  readonly xid: number;
   readonly procedure: AnyProcedure;
   readonly timeoutMs: number;
   /** When it began, on the clock of `performance.now()`. */
@@ -25,57 +26,80 @@ export interface PendingCall {
 /** Positive numbers of 31 bits, which V8 keeps without an allocation. */
 const XIDS = 0x7fff_ffff;
 
+/** How many places there are at first: a power of two. */
+const PLACES_MIN = 64;
+
+/**
+ * Each call has the place that the lowest bits of its xid tell. A `Map` to which a key is added for each one that is deleted
+ * copies itself again and again.
+ */
 export class PendingCalls {
-  readonly #calls = new Map<number, PendingCall>();
+  #places: (PendingCall | undefined)[] = placesFor(PLACES_MIN);
+  #size = 0;
   #xid = randomInt(XIDS);
 
   get size(): number {
-    return this.#calls.size;
+    return this.#size;
   }
 
-  /** An xid that no call has which is waiting for an answer. */
+  /** An xid that no call has which is waiting for an answer, and whose place is free. */
   nextXid(): number {
     do this.#xid = this.#xid === XIDS ? 0 : this.#xid + 1;
-    while (this.#calls.has(this.#xid));
+    while (this.#places[this.#xid & (this.#places.length - 1)] !== undefined);
     return this.#xid;
   }
 
-  add(xid: number, call: PendingCall): void {
-    this.#calls.set(xid, call);
+  /** Adds a call whose xid is from {@link nextXid}, or which was taken in the same step. */
+  add(call: PendingCall): void {
+    this.#places[call.xid & (this.#places.length - 1)] = call;
+    if (++this.#size > this.#places.length / 2) this.#grow();
   }
 
   /** The call with this xid, which is then no longer pending. */
   take(xid: number): PendingCall | undefined {
-    const call = this.#calls.get(xid);
-    if (call !== undefined) this.#calls.delete(xid);
+    const place = xid & (this.#places.length - 1);
+    const call = this.#places[place];
+    if (call?.xid !== xid) return undefined;
+    this.#places[place] = undefined;
+    this.#size--;
     return call;
   }
 
   /** Takes the calls whose deadline is over at `now`. */
   takeOverdue(now: number): PendingCall[] {
-    const overdue: PendingCall[] = [];
-    for (const [xid, call] of this.#calls) {
-      if (call.beganAt + call.timeoutMs > now) continue;
-      this.#calls.delete(xid);
-      overdue.push(call);
-    }
+    const overdue = this.#all().filter(({ beganAt, timeoutMs }) => beganAt + timeoutMs <= now);
+    for (const { xid } of overdue) this.take(xid);
     return overdue;
   }
 
   /** The earliest time at which the time of a call is over; `Infinity` if there is none. */
   earliest(): number {
     let earliest = Infinity;
-    for (const { beganAt, timeoutMs } of this.#calls.values()) earliest = Math.min(earliest, beganAt + timeoutMs);
+    for (const { beganAt, timeoutMs } of this.#all()) earliest = Math.min(earliest, beganAt + timeoutMs);
     return earliest;
   }
 
   /** Takes all calls. */
   takeAll(): PendingCall[] {
-    const calls = [...this.#calls.values()];
-    this.#calls.clear();
+    const calls = this.#all();
+    this.#places = placesFor(PLACES_MIN);
+    this.#size = 0;
     return calls;
   }
+
+  #all(): PendingCall[] {
+    return this.#places.filter(call => call !== undefined);
+  }
+
+  /** No two calls come to the same place, since they have not before. */
+  #grow(): void {
+    const calls = this.#all();
+    this.#places = placesFor(2 * this.#places.length);
+    for (const call of calls) this.#places[call.xid & (this.#places.length - 1)] = call;
+  }
 }
+
+const placesFor = (count: number): undefined[] => Array.from({ length: count }, () => undefined);
 
 /** Writes the header of a call (RFC 5531, 9) up to its credential. */
 export function writeCall(to: XdrWriter, xid: number, { prog, vers, proc }: AnyProcedure): void {

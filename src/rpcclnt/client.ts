@@ -10,12 +10,13 @@ import { Budget, Share } from '../rpc/budget.ts';
 import { Outgoing } from '../rpc/outgoing.ts';
 import { type PendingCall, PendingCalls, type AnyProcedure, writeCall } from './calls.ts';
 import { type Credential, fixedCredential } from './credential.ts';
+import { Departures } from './departures.ts';
 import { EarlyAnswers } from './early-answers.ts';
 import { RpcError } from './error.ts';
 import { Incoming } from './incoming.ts';
 import type { CallOptions, RpcClientOptions } from './options.ts';
 import { isSmallIn, PlacedReply, readRefusal, type RemoteReply } from './reply.ts';
-import { openStream, type StreamOptions, targetText, tune, writeApart } from './socket.ts';
+import { isLocal, openStream, type StreamOptions, targetText, tune, writeApart } from './socket.ts';
 import { Watch } from './watch.ts';
 
 export type { RemoteProcedure } from '#protocols/rpc.ts';
@@ -49,8 +50,8 @@ export class RpcClient implements AsyncDisposable {
   readonly #out: Outgoing;
   readonly #calls = new PendingCalls();
   readonly #early: EarlyAnswers;
+  readonly #departures: Departures;
   readonly #watch: Watch;
-  #flushing = false;
   /** When something was last received, on the clock of `performance.now()`. */
   #receivedAt = 0;
   /** Why no more calls are taken. */
@@ -72,6 +73,7 @@ export class RpcClient implements AsyncDisposable {
     this.#callsMax = options.callsMax ?? CALLS_MAX;
     this.#incoming = incoming ?? incomingOf(options);
     this.#out = new Outgoing(socket, new Share(UNLIMITED), () => this.#early.sent(), socket instanceof TLSSocket);
+    this.#departures = new Departures(this.#out);
     this.#early = new EarlyAnswers(this.#calls, position => this.#out.hasSent(position));
     if (socket instanceof TLSSocket) writeApart(socket);
     this.#watch = new Watch(() => options.ping?.ms ?? Infinity, {
@@ -94,6 +96,11 @@ export class RpcClient implements AsyncDisposable {
     this.#incoming.start(() => this.#received());
     if (incoming === undefined) this.#incoming.listen(socket);
     if (options.signal?.aborted) abort();
+  }
+
+  /** Whether the server is on this machine. */
+  get isLocal(): boolean {
+    return isLocal(this.#socket);
   }
 
   /** Why the connection has ended; `undefined` while it takes calls. */
@@ -127,6 +134,11 @@ export class RpcClient implements AsyncDisposable {
   /** Changes how the kernel watches the connection. */
   tune(options: Pick<StreamOptions, 'keepAlive' | 'userTimeoutMs'>): void {
     tune(this.#socket, options);
+  }
+
+  /** Sends the calls that are {@link CallOptions.unhurried}. */
+  hurry(): void {
+    this.#departures.soon();
   }
 
   /** Closes the connection; calls under way fail with CLOSED. Safe to call twice. */
@@ -171,19 +183,11 @@ export class RpcClient implements AsyncDisposable {
     const viewless = how.viewless === true;
     const resolve = resolveOf;
     const reject = rejectOf;
-    this.#calls.add(xid, { procedure, timeoutMs, beganAt, end, spliced, alone, viewless, resolve, reject });
-    if (!this.#flushing) {
-      this.#flushing = true;
-      setImmediate(this.#flush);
-    }
+    this.#calls.add({ xid, procedure, timeoutMs, beganAt, end, spliced, alone, viewless, resolve, reject });
+    if (how.unhurried === true) this.#departures.later();
+    else this.#departures.soon();
     return promise;
   }
-
-  /** Sends what was gathered in this turn of the event loop. */
-  readonly #flush = (): void => {
-    this.#flushing = false;
-    this.#out.flush();
-  };
 
   #received(): void {
     this.#receivedAt = this.#watch.received();
@@ -228,11 +232,11 @@ export class RpcClient implements AsyncDisposable {
     }
     try {
       const { buffer, from, to } = this.#incoming.records;
-      const isCopied = !viewless && (alone || isSmallIn(to - from, buffer.bytes.length));
+      const isCopied = !viewless && (alone || buffer.isLent || isSmallIn(to - from, buffer.bytes.length));
       const value = decodeResults(procedure, isCopied);
       this.#options.answered?.(procedure, value, this.#receivedAt - beganAt);
       const result = alone ? value : new PlacedReply(value, isCopied ? undefined : buffer);
-      if (this.#early.isFor(call)) this.#early.add(xid, call, () => call.resolve(result));
+      if (this.#early.isFor(call)) this.#early.add(call, () => call.resolve(result));
       else call.resolve(result);
     } catch (cause) {
       // An error that is none of the decoder's is a bug, but the caller must not wait for ever.

@@ -21,10 +21,11 @@ export class EarlyAnswers {
   }
 
   /** Lets the call pend until it is sent. `settle` gives the caller its answer then. @throws {XdrError} it has one */
-  add(xid: number, call: PendingCall, settle: () => void): void {
+  add(call: PendingCall, settle: () => void): void {
+    const { xid } = call;
     if (this.#early.has(xid)) throw new XdrError('a call is answered twice, and has not been sent');
     this.#early.set(xid, { call, settle });
-    this.#calls.add(xid, call);
+    this.#calls.add(call);
   }
 
   /** Gives the answers to the calls that have been sent by now. */

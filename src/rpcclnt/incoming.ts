@@ -1,6 +1,6 @@
 /** The receiving side of a client's connection: chooses the buffer for each read. */
 import type { Socket } from 'node:net';
-import { type RecordLimits, RecordReader } from '../rpc/record.ts';
+import { RecordBuffer, type RecordLimits, RecordReader } from '../rpc/record.ts';
 
 const LANDING_BYTES = 32 * 1024;
 /**
@@ -8,6 +8,9 @@ const LANDING_BYTES = 32 * 1024;
  * is received. What comes of a large record after its beginning is read to where it will stand.
  */
 const landing = Buffer.allocUnsafeSlow(LANDING_BYTES);
+/** Few bytes are looked at where they have landed; the results in them that are kept are copied one by one. */
+const LOOKED_AT_BYTES_MAX = 2048;
+const lent = new RecordBuffer(landing);
 
 export class Incoming {
   readonly records: RecordReader;
@@ -23,8 +26,10 @@ export class Incoming {
   readonly onread = {
     buffer: (): Buffer => (this.#offered = this.#room),
     callback: (count: number): boolean => {
-      if (this.#offered === landing) this.records.take(landing.subarray(0, count));
-      else this.records.filled(count);
+      const { records } = this;
+      if (this.#offered !== landing) records.filled(count);
+      else if (count <= LOOKED_AT_BYTES_MAX && !records.partial) records.look(lent, count);
+      else records.take(landing.subarray(0, count));
       this.#take();
       return true;
     },

@@ -42,6 +42,8 @@ export interface CallOptions {
   readonly cred?: Credential;
   /** `Infinity`: the call is waited for as long as the connection lasts. */
   readonly timeoutMs?: number;
+  /** Nothing waits for the answer: the call is sent with the next one, and after some milliseconds if there is none. */
+  readonly unhurried?: boolean;
   /** For `ask`: the codec of the results copies all that it decodes, so that no copy of the record is needed. */
   readonly viewless?: boolean;
 }

@@ -142,6 +142,13 @@ export function writeApart(socket: TLSSocket): void {
   (socket as { _writev?: unknown })._writev = undefined;
 }
 
+/**
+ * Whether the peer is on this machine: its address is one of this machine's, since the kernel connects from the address
+ * that it connects to, but from 127.0.0.1 to all of 127.0.0.0/8. Unix sockets have none.
+ */
+export const isLocal = ({ localAddress, remoteAddress }: Pick<Socket, 'localAddress' | 'remoteAddress'>): boolean =>
+  localAddress === remoteAddress || remoteAddress?.startsWith('127.') === true;
+
 /** What is wrong; a name with several addresses has an error for each, and none that says it all. */
 function textOf(error: Error): string {
   if (!(error instanceof AggregateError)) return error.message;

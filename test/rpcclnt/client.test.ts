@@ -37,6 +37,19 @@ t.test('calls are answered, many at once and out of order', async t => {
   t.same(got, sent);
 });
 
+t.test('calls find their answers while others wait for long', async t => {
+  const { port } = await servePrograms(t, [echo]);
+  const client = await connect(t, port);
+  const never = client.ask(NEVER, undefined).catch(() => 'ended');
+  for (let i = 0; i < 3; i++) {
+    const sent = Array.from({ length: 200 }, (_, j) => Buffer.from(`${i} ${j}`));
+    t.same(await Promise.all(sent.map(value => client.ask(PLAIN, value))), sent);
+  }
+  t.equal(client.pending, 1);
+  await client.close();
+  t.equal(await never, 'ended');
+});
+
 t.test('large arguments and results pass', async t => {
   const { port } = await servePrograms(t, [echo]);
   const client = await connect(t, port);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import t, { type Test } from 'tap';
-import { openStream, targetText, tune } from '#src/rpcclnt/socket.ts';
+import { isLocal, openStream, targetText, tune } from '#src/rpcclnt/socket.ts';
 import { getsockopt } from '#src/sys/sockets/sockets.ts';
 
 /** The numbers of tcp(7). */
@@ -23,6 +23,15 @@ async function listen(t: Test) {
   t.teardown(() => server.close());
   return { server, target: { host: '127.0.0.1', port: (server.address() as AddressInfo).port, reservedPort: true } };
 }
+
+t.test('a server at an address of this machine is local', async t => {
+  const { target } = await listen(t);
+  const socket = await openStream({ ...target, reservedPort: false }, 1000);
+  t.equal(isLocal(socket), true);
+  t.equal(isLocal({ localAddress: '127.0.0.1', remoteAddress: '127.0.1.1' }), true);
+  t.equal(isLocal({ localAddress: '10.0.0.1', remoteAddress: '10.0.0.2' }), false);
+  socket.destroy();
+});
 
 t.test('root calls from a reserved port, each time from another', { skip: process.getuid?.() !== 0 }, async t => {
   const { target } = await listen(t);

@@ -1,5 +1,5 @@
 /** Fops on the entries of a directory. */
-import { int32, list, struct, uint32, uint64 } from '../../xdr/codec.ts';
+import { type Codec, int32, list, struct, uint32, uint64 } from '../../xdr/codec.ts';
 import { ENTRIES_MAX } from '../constants.ts';
 import { gfx_dict as xdata } from '../dict.ts';
 import { gfid } from '../iatt.ts';
@@ -14,13 +14,15 @@ const gfx_readdirp_req = struct({ gfid, fd, offset: uint64, size: uint32, xdata 
 const gfx_fsyncdir_req = struct({ gfid, fd, data: int32, xdata });
 const gfx_releasedir_req = struct({ gfid, fd, xdata });
 
-const entry = { d_ino: uint64, d_off: uint64, d_len: uint32, d_type: uint32, name: bname };
+/** With what an entry begins in both listings. */
+export const listedEntry = { d_ino: uint64, d_off: uint64, d_len: uint32, d_type: uint32, name: bname };
 
-export function directoryFops<I, D>(replies: Replies<I, D>) {
-  const { head, iatt, dict, gfx_common_rsp } = replies;
+/** `entryplus` reads the entries of READDIRP, each with its attributes and dict. */
+export function directoryFops<I, D, E>(replies: Replies<I, D>, entryplus: Codec<E>) {
+  const { head, gfx_common_rsp } = replies;
   const gfx_opendir_rsp = struct({ ...head, fd });
-  const gfx_readdir_rsp = struct({ ...head, reply: list(struct(entry), ENTRIES_MAX) });
-  const gfx_readdirp_rsp = struct({ ...head, reply: list(struct({ ...entry, stat: iatt, dict }), ENTRIES_MAX) });
+  const gfx_readdir_rsp = struct({ ...head, reply: list(struct(listedEntry), ENTRIES_MAX) });
+  const gfx_readdirp_rsp = struct({ ...head, reply: list(entryplus, ENTRIES_MAX) });
   return {
     OPENDIR: fop('OPENDIR', 20, gfx_opendir_req, gfx_opendir_rsp),
     FSYNCDIR: fop('FSYNCDIR', 21, gfx_fsyncdir_req, gfx_common_rsp),

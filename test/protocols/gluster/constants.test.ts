@@ -2,7 +2,7 @@ import t from 'tap';
 import * as gluster from '#protocols/gluster/constants.ts';
 import { AUTH_GLUSTERFS, GF_CLIENT_PID_NO_ROOT_SQUASH } from '#protocols/gluster/credentials.ts';
 import { gfx_plain_dict } from '#protocols/gluster/dict.ts';
-import { glusterFops } from '#protocols/gluster/fops/fops.ts';
+import { entryplusOf, glusterFops } from '#protocols/gluster/fops/fops.ts';
 import { gfx_iattx, IATTX_BYTES } from '#protocols/gluster/iatt.ts';
 import { GF_ANON_FD_NO } from '#protocols/gluster/types.ts';
 
@@ -48,7 +48,7 @@ t.test('the numbers in fops', async t => {
 });
 
 t.test('the numbers of the fops, without those that no client may call', async t => {
-  const fops = glusterFops(gfx_iattx, gfx_plain_dict);
+  const fops = glusterFops(gfx_iattx, gfx_plain_dict, entryplusOf(gfx_iattx, gfx_plain_dict));
   const numbers = Object.fromEntries(Object.entries(fops).map(([name, { proc }]) => [name, proc]));
   // prettier-ignore
   t.strictSame(numbers, {

@@ -10,7 +10,7 @@ import { PORTBYBRICK } from '#protocols/gluster/brick-port.ts';
 import { CALLBACKS } from '#protocols/gluster/callbacks.ts';
 import { gfx_dict } from '#protocols/gluster/dict.ts';
 import { DUMP, PING } from '#protocols/gluster/dump.ts';
-import { glusterFops } from '#protocols/gluster/fops/fops.ts';
+import { entryplusOf, glusterFops } from '#protocols/gluster/fops/fops.ts';
 import { GET_VOLUME_INFO, GETSPEC, SETVOLUME } from '#protocols/gluster/handshake.ts';
 import { gfx_iattx } from '#protocols/gluster/iatt.ts';
 import { call_header, reply_header } from '#protocols/rpc.ts';
@@ -40,7 +40,7 @@ interface Decoder {
   readonly codec: Codec<unknown>;
 }
 
-const exact = glusterFops(gfx_iattx, gfx_dict);
+const exact = glusterFops(gfx_iattx, gfx_dict, entryplusOf(gfx_iattx, gfx_dict));
 const decoders: Decoder[] = [
   ...Object.entries(FOPS).map(([name, { res }]) => ({ name, codec: res as Codec<unknown> })),
   ...[DUMP, PING, GETSPEC, SETVOLUME, GET_VOLUME_INFO, PORTBYBRICK].map(({ name, res }) => ({ name, codec: res })),

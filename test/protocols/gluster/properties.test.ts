@@ -7,6 +7,7 @@ import * as dict from '#protocols/gluster/dict.ts';
 import * as dump from '#protocols/gluster/dump.ts';
 import { dataFops } from '#protocols/gluster/fops/data.ts';
 import { directoryFops } from '#protocols/gluster/fops/directory.ts';
+import { entryplusOf } from '#protocols/gluster/fops/fops.ts';
 import { lockFops } from '#protocols/gluster/fops/locks.ts';
 import { nameFops } from '#protocols/gluster/fops/names.ts';
 import { objectFops } from '#protocols/gluster/fops/objects.ts';
@@ -27,7 +28,8 @@ codecProperties(t, exact);
 
 const plain = types.commonReplies(iatt.gfx_iattx, dict.gfx_plain_dict);
 const common = new Set<unknown>([...Object.values(exact), ...Object.values(plain)]);
-for (const fops of [objectFops, nameFops, dataFops, directoryFops, xattrFops, lockFops]) {
+const listing = (replies: typeof plain) => directoryFops(replies, entryplusOf(plain.iatt, plain.dict));
+for (const fops of [objectFops, nameFops, dataFops, listing, xattrFops, lockFops]) {
   const codecs: Record<string, unknown> = {};
   for (const { name, args, res } of Object.values<RemoteProcedure<any, any>>(fops(plain))) {
     codecs[`${name}: arguments`] = args;

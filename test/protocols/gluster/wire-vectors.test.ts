@@ -1,5 +1,5 @@
 /** Records of a client of GlusterFS 10.3, with what another decoder made of the replies. */
-import { glusterFops } from '#protocols/gluster/fops/fops.ts';
+import { entryplusOf, glusterFops } from '#protocols/gluster/fops/fops.ts';
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { PORTBYBRICK } from '#protocols/gluster/brick-port.ts';
@@ -32,7 +32,7 @@ const file = new URL('../../captures/gluster/wire-vectors.json', import.meta.url
 const { exchanges } = JSON.parse(readFileSync(file, 'utf8')) as { exchanges: Exchange[] };
 
 const procedures = Object.values<RemoteProcedure<any, any>>({
-  ...glusterFops(gfx_iattx, gfx_dict),
+  ...glusterFops(gfx_iattx, gfx_dict, entryplusOf(gfx_iattx, gfx_dict)),
   DUMP,
   PING,
   GETSPEC,

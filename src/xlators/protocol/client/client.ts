@@ -1,5 +1,5 @@
 import type { Fop, Fops } from '../../../graph/fops.ts';
-import type { Fd } from '../../../graph/inode.ts';
+import type { Fd, Inode } from '../../../graph/inode.ts';
 import { ConnectedBrick } from './connected-brick.ts';
 import * as data from './fops/data.ts';
 import * as directory from './fops/directory.ts';
@@ -70,6 +70,10 @@ export class ProtocolClient extends ConnectedBrick {
 
   override release(fd: Fd): void {
     data.releaseFd(this.remote, fd);
+  }
+
+  override forget(inode: Inode): void {
+    this.remote.busy.forget(inode);
   }
 
   protected override async restore(remote: Remote): Promise<void> {

@@ -67,6 +67,7 @@ export abstract class ConnectedBrick extends Xlator<typeof CLIENT_OPTIONS> {
 
   override async fini(): Promise<void> {
     await this.#link.stop();
+    this.remote.busy.dropped();
   }
 
   override reconfigure(settings: XlatorSettings<typeof CLIENT_OPTIONS>): () => void {
@@ -75,6 +76,18 @@ export abstract class ConnectedBrick extends Xlator<typeof CLIENT_OPTIONS> {
       change();
       this.#link.client?.tune(streamOf(this.options));
     };
+  }
+
+  override get isRemote(): boolean {
+    return true;
+  }
+
+  override hurry(): void {
+    this.#link.client?.hurry();
+  }
+
+  override get isLocal(): boolean {
+    return this.#link.client?.isLocal ?? false;
   }
 
   override async volumeId(): Promise<Buffer> {
@@ -92,7 +105,8 @@ export abstract class ConnectedBrick extends Xlator<typeof CLIENT_OPTIONS> {
   override dump(): DumpValues {
     const { phase, port, failures } = this.#link.state;
     const pending = this.#link.client?.pending ?? 0;
-    return { phase, port: port ?? 0, failures, pending, ...this.#counters.dump() };
+    const busyFiles = this.remote.busy.size;
+    return { phase, port: port ?? 0, failures, pending, 'busy-files': busyFiles, ...this.#counters.dump() };
   }
 
   async #portOf(signal: AbortSignal): Promise<number | undefined> {
@@ -116,6 +130,7 @@ export abstract class ConnectedBrick extends Xlator<typeof CLIENT_OPTIONS> {
   #down(): void {
     this.remote.attach(undefined);
     this.remote.fds.dropped();
+    this.remote.busy.dropped();
     this.notify({ kind: 'child-down' });
   }
 }

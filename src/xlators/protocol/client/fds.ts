@@ -10,7 +10,7 @@ import type { Note } from '../../../graph/note.ts';
 import { type HeldLock, HeldLocks } from './held-locks.ts';
 
 /** Stands for no open file: the brick opens the object for one fop. */
-const ANONYMOUS = -2;
+export const ANONYMOUS = -2;
 /** How many calls are under way at a time while everything is opened again. */
 const AT_ONCE = 256;
 

@@ -121,12 +121,19 @@ const isZero = (view: DataView, at: number): boolean =>
   view.getUint32(at + 12) === 0;
 
 const dict = plainDict(copyValue);
+/** A dict begins with its length in bytes, a count, and the number of its pairs. */
+const EMPTY_DICT_BYTES = 12;
+const PAIRS_AT = 8;
 
 /** Xdata whose bytes belong to it alone. An empty dict decodes to nothing, as a null one. */
 export const remote_xdata: Codec<Xdata | undefined> = {
   ...dict,
   decode(from) {
-    const xdata = dict.decode(from);
-    return xdata?.size === 0 ? undefined : xdata;
+    // Nearly every reply, and nearly every entry of a listing, has an empty one.
+    if (from.left >= EMPTY_DICT_BYTES && from.view.getUint32(from.at + PAIRS_AT) === 0) {
+      from.take(EMPTY_DICT_BYTES);
+      return undefined;
+    }
+    return dict.decode(from);
   },
 };

@@ -10,7 +10,11 @@ import type { RpcError, RpcErrorCode } from '../../../rpcclnt/error.ts';
 import type { RemoteProcedure, RpcClient } from '../../../rpcclnt/client.ts';
 import type { RemoteReply } from '../../../rpcclnt/reply.ts';
 import type { Credential } from '../../../rpcclnt/credential.ts';
+import { OWN } from '../../../graph/own-frame.ts';
+import { BusyFiles, type Opener } from './busy-files.ts';
 import { RemoteFds } from './fds.ts';
+import { FOPS } from './fops.ts';
+import { requireDone } from './replies.ts';
 
 export interface RemoteSettings {
   /** Names the brick in messages. */
@@ -72,6 +76,8 @@ export class Remote {
   readonly slot: number;
   /** What is open and locked at the brick. */
   readonly fds: RemoteFds;
+  /** The files that are open for calls which have not opened them. */
+  readonly busy: BusyFiles;
   /** Identifies the volume, for the attributes of its objects. */
   fsid = 0n;
   /**
@@ -83,7 +89,7 @@ export class Remote {
   #client: RpcClient | undefined;
   readonly #timeoutMs: () => number;
   readonly #credential: FrameCredential;
-  readonly #how: { cred: Credential; timeoutMs: number; viewless: boolean };
+  readonly #how: { cred: Credential; timeoutMs: number; viewless: boolean; unhurried: boolean };
 
   constructor(settings: RemoteSettings, fds = new RemoteFds(settings.slot)) {
     const { name, timeoutMs, sendsGroups, slot } = settings;
@@ -91,9 +97,10 @@ export class Remote {
     this.name = name;
     this.slot = slot;
     this.fds = fds;
+    this.busy = new BusyFiles(slot, this.#opener());
     this.#timeoutMs = timeoutMs;
     this.#credential = new FrameCredential(sendsGroups);
-    this.#how = { cred: this.#credential, timeoutMs: 0, viewless: false };
+    this.#how = { cred: this.#credential, timeoutMs: 0, viewless: false, unhurried: false };
   }
 
   /** Calls go to this connection; `undefined`: they fail. */
@@ -106,6 +113,21 @@ export class Remote {
     const remote = new Remote(this.#settings, this.fds);
     remote.attach(client);
     return remote;
+  }
+
+  /** Opens as root, since the rights of callers are checked at each call above. */
+  #opener(): Opener {
+    return {
+      open: async (gfid, flags) => {
+        const reply = await this.ask(FOPS.OPEN, { gfid, flags, xdata: undefined }, OWN);
+        requireDone(reply, 'open');
+        return reply.fd;
+      },
+      close: (gfid, fd) => {
+        // If it fails the connection has ended, and the brick has closed the file.
+        this.ask(FOPS.RELEASE, { gfid, fd, xdata: undefined }, OWN).catch(() => {});
+      },
+    };
   }
 
   /** The number of `fd` at the brick. @throws {FsError} EBADF, EBADFD */
@@ -165,6 +187,7 @@ export class Remote {
     this.#credential.frame = frame;
     this.#how.timeoutMs = timeoutMs;
     this.#how.viewless = viewless;
+    this.#how.unhurried = frame.unhurried === true;
     return this.#how;
   }
 

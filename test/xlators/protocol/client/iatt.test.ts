@@ -124,7 +124,7 @@ t.test('replies of a brick', async t => {
   );
   const listed = FOPS.READDIRP.res.decode(resultsOf('READDIRP'));
   t.strictSame(
-    listed.reply.map(({ name, stat }) => [name, stat?.type]),
+    listed.reply.map(({ name, iatt }) => [name, iatt?.type]),
     [
       ['hl2', FileType.REG],
       ['file', FileType.REG],

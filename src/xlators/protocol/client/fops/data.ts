@@ -15,7 +15,7 @@ import {
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_ZERO_RANGE,
 } from '../../../../sys/constants.ts';
-import type { Reopening } from '../fds.ts';
+import { ANONYMOUS, type Reopening } from '../fds.ts';
 import { FOPS } from '../fops.ts';
 import type { Remote } from '../remote.ts';
 import { requireDone } from '../replies.ts';
@@ -78,9 +78,28 @@ export async function readv(
   offset: number,
   xdata?: fops.Xdata,
 ): Promise<fops.ReadReply> {
-  checkFile(fd.inode);
-  const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), offset, size, flag: 0, xdata };
-  const reply = await remote.call(FOPS.READ, args, frame);
+  const { inode } = fd;
+  checkFile(inode);
+  const { busy } = remote;
+  const open = fd.anonymous ? busy.begin(inode, false) : undefined;
+  const args = { gfid: inode.gfid, fd: open?.number ?? remote.fdOf(fd), offset, size, flag: 0, xdata };
+  let reply;
+  if (open === undefined) {
+    const asked = remote.call(FOPS.READ, args, frame);
+    if (fd.anonymous) busy.count(inode, false);
+    reply = await asked;
+  } else {
+    try {
+      reply = await remote.call(FOPS.READ, args, frame);
+    } finally {
+      busy.end(open);
+    }
+    if (busy.isToRepeat(open, reply.value, reply.value.stat?.nlink)) {
+      reply.release();
+      args.fd = ANONYMOUS;
+      reply = await remote.call(FOPS.READ, args, frame);
+    }
+  }
   const { value } = reply;
   try {
     requireDone(value, 'readv');
@@ -111,10 +130,30 @@ export async function writev(
   stable: fops.Stable,
   xdata?: fops.Xdata,
 ): Promise<fops.Written> {
-  checkFile(fd.inode);
+  const { inode } = fd;
+  checkFile(inode);
+  const { busy } = remote;
+  const open = fd.anonymous ? busy.begin(inode, true) : undefined;
   const flag = stable === fops.Stable.UNSTABLE ? 0 : O_DSYNC;
-  const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), offset, size: data.length, flag, xdata, data };
-  const reply = await remote.ask(FOPS.WRITE, args, frame);
+  const number = open?.number ?? remote.fdOf(fd);
+  const args = { gfid: inode.gfid, fd: number, offset, size: data.length, flag, xdata, data };
+  let reply;
+  if (open === undefined) {
+    const asked = remote.ask(FOPS.WRITE, args, frame);
+    if (fd.anonymous) busy.count(inode, true);
+    reply = await asked;
+  } else {
+    try {
+      reply = await remote.ask(FOPS.WRITE, args, frame);
+    } finally {
+      busy.end(open);
+    }
+    if (busy.isToRepeat(open, reply, reply.poststat?.nlink)) {
+      args.fd = ANONYMOUS;
+      reply = await remote.ask(FOPS.WRITE, args, frame);
+    }
+  }
+  busy.written(reply);
   requireDone(reply, 'writev');
   const count = reply.op_ret;
   if (count > data.length) throw new FsError('EREMOTEIO', `EREMOTEIO: ${remote.name} has written too much`);

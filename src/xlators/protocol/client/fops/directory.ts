@@ -4,7 +4,6 @@ import { type Dirent, direntBytes, type DirList, type Opened, type Xdata } from 
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
 import type { Fd, Inode } from '../../../../graph/inode.ts';
-import type { Infer } from '#protocols/xdr/codec.ts';
 import { FOPS } from '../fops.ts';
 import { iattOf } from '../iatt.ts';
 import type { Remote } from '../remote.ts';
@@ -36,23 +35,27 @@ export async function opendir(remote: Remote, frame: Frame, inode: Inode, xdata?
   return { notes: remote.fds.opened(reply.fd, inode.gfid), ...withXdata(reply.xdata) };
 }
 
-type RemoteEntry = Infer<typeof FOPS.READDIRP.res>['reply'][number];
-
-function direntOf({ d_ino, d_off, name, stat, dict }: RemoteEntry, withIatt: boolean, fsid: bigint): Dirent {
-  const iatt = iattOf(stat, fsid);
-  return {
-    name,
-    ino: iatt?.ino ?? d_ino,
-    cookie: d_off,
-    ...(withIatt && iatt && { iatt }),
-    ...withXdata(dict),
-  };
+/** Checks all entries, and gives them what a brick does not tell. */
+function checked(remote: Remote, entries: readonly Dirent[]): void {
+  const { fsid } = remote;
+  for (const { name, cookie, iatt } of entries) {
+    if (cookie > COOKIE_MAX || !isName(name)) throw wrongEntry(remote, name, cookie);
+    if (iatt !== undefined) iattOf(iatt, fsid);
+  }
 }
+
+function wrongEntry(remote: Remote, name: string, cookie: bigint): FsError {
+  const entry = `${JSON.stringify(name.slice(0, SHOWN_MAX))} with the cookie ${cookie}`;
+  return new FsError('EREMOTEIO', `EREMOTEIO: ${remote.name} answers readdirp with ${entry}`);
+}
+
+const withoutIatt = ({ name, ino, cookie, xdata }: Dirent): Dirent => ({ name, ino, cookie, ...withXdata(xdata) });
 
 /** How many of the entries have room in `size` bytes; the first one has in any case. */
 function fitting(entries: readonly Dirent[], size: number): number {
   let bytes = 0;
-  for (const [i, { name, iatt }] of entries.entries()) {
+  for (let i = 0; i < entries.length; i++) {
+    const { name, iatt } = entries[i]!;
     bytes += direntBytes(name.length, iatt !== undefined);
     if (bytes > size && i > 0) return i;
   }
@@ -82,16 +85,11 @@ async function list(
   requireDone(listed, 'readdirp');
   requireDone(own, 'stat');
   const iatt = known(remote, own.stat, 'stat');
-  const entries = listed.reply.map(entry => direntOf(entry, withIatt, remote.fsid));
+  checked(remote, listed.reply);
+  const entries = withIatt ? listed.reply : listed.reply.map(withoutIatt);
   const last = entries.at(-1);
-  const wrong =
-    entries.find(entry => entry.cookie > COOKIE_MAX || !isName(entry.name)) ??
-    // A listing that goes on from there would never come to an end.
-    (last?.cookie === cookie && listed.op_errno !== ERRNO.ENOENT ? last : undefined);
-  if (wrong !== undefined) {
-    const entry = `${JSON.stringify(wrong.name.slice(0, SHOWN_MAX))} with the cookie ${wrong.cookie}`;
-    throw new FsError('EREMOTEIO', `EREMOTEIO: ${remote.name} answers readdirp with ${entry}`);
-  }
+  // A listing that goes on from there would never come to an end.
+  if (last?.cookie === cookie && listed.op_errno !== ERRNO.ENOENT) throw wrongEntry(remote, last.name, last.cookie);
   const fit = fitting(entries, size);
   const eof = fit === entries.length && (entries.length === 0 || listed.op_errno === ERRNO.ENOENT);
   entries.length = fit;

@@ -4,6 +4,7 @@ import { type DictValue, TypedValue } from '#protocols/gluster/dict.ts';
 import { FsError } from '../../../../errno.ts';
 import type * as fops from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
+import { OWN } from '../../../../graph/own-frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
 import { ROOT_GFID, randomGfid } from '../../../../graph/gfid.ts';
 import type { Inode } from '../../../../graph/inode.ts';
@@ -14,6 +15,7 @@ import type { Remote } from '../remote.ts';
 import { byGfid, failureOf } from '../replies.ts';
 import { type Changed, known, wccOf, withXdata } from './answers.ts';
 import { checkNewName, checkRemovedName } from './name-checks.ts';
+import { lookup } from './objects.ts';
 
 const PERMISSIONS = 0o7777;
 /** The modes of new objects for which the caller gives none. */
@@ -225,10 +227,40 @@ export async function rename(
   checkNewName(toName);
   const args = { oldgfid: from.gfid, newgfid: to.gfid, oldbname: fromName, newbname: toName, xdata };
   const reply = await remote.ask(FOPS.RENAME, args, frame);
-  if (reply.op_ret < 0) throw failureOf(reply, 'rename');
+  if (reply.op_ret < 0) {
+    const failure = failureOf(reply, 'rename');
+    if (TRIED.has(failure.code)) await handleMade(remote, from, fromName);
+    throw failure;
+  }
   return {
     from: wccOf(remote, reply.preoldparent, reply.postoldparent),
     to: wccOf(remote, reply.prenewparent, reply.postnewparent),
     ...withXdata(reply.xdata),
   };
+}
+
+/** What a brick answers when the kernel has refused the rename. It answers the others before it has done anything. */
+const TRIED: ReadonlySet<string> = new Set([
+  'ENOTEMPTY',
+  'EEXIST',
+  'ENOTDIR',
+  'EISDIR',
+  'EINVAL',
+  'EXDEV',
+  'EMLINK',
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+  'EIO',
+]);
+
+/**
+ * Makes the handle of a directory that could not be renamed. A brick removes the handle before it renames, and makes it again
+ * only if the rename has succeeded; without it the directory cannot be reached by its gfid once the brick has forgotten where it
+ * is. To be renamed to the name that it has changes nothing else, and no times, as the frame has none.
+ */
+async function handleMade(remote: Remote, parent: Inode, name: string): Promise<void> {
+  const args = { oldgfid: parent.gfid, newgfid: parent.gfid, oldbname: name, newbname: name, xdata: undefined };
+  const found = await lookup(remote, OWN, parent, name).catch(() => undefined);
+  if (found?.iatt.type === FileType.DIR) await remote.ask(FOPS.RENAME, args, OWN).catch(() => undefined);
 }

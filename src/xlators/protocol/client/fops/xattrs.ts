@@ -13,8 +13,14 @@ const NONE: Xattrs = new Map();
 const bytesOf = (value: XdataValue): Buffer =>
   typeof value === 'object' ? value : Buffer.from(String(value), 'latin1');
 
+function isAllBytes(dict: Xdata): dict is Xattrs {
+  for (const value of dict.values()) if (typeof value !== 'object') return false;
+  return true;
+}
+
 function xattrsOf(dict: Xdata | undefined): Xattrs {
   if (dict === undefined) return NONE;
+  if (isAllBytes(dict)) return dict;
   const xattrs = new Map<string, Buffer>();
   for (const [name, value] of dict) xattrs.set(name, bytesOf(value));
   return xattrs;

@@ -39,10 +39,17 @@ export interface LinkConfig extends Introducing {
   readonly failed: (procedure: AnyProcedure) => void;
 }
 
+/**
+ * The process of each brick, by its place, as the graphs of this thread have last known it. While one graph takes over from
+ * another, a brick may be started anew: the old graph never meets its new process, and the new graph did not know the old one.
+ */
+const processes = new Map<string, string>();
+
 export class Link {
   readonly #config: LinkConfig;
+  readonly #place: string;
   readonly #introducer = new Introducer();
-  #state: LinkState = OFF;
+  #state: LinkState;
   /** Aborted when what is under way for the present attempt is given up, whose outcome then counts no longer. */
   #attempt = new AbortController();
   #client: RpcClient | undefined;
@@ -51,6 +58,8 @@ export class Link {
 
   constructor(config: LinkConfig) {
     this.#config = config;
+    this.#place = `${config.host}:${config.port ?? ''}:${config.subvolume}`;
+    this.#state = { ...OFF, process: processes.get(this.#place) };
   }
 
   get state(): LinkState {
@@ -104,6 +113,7 @@ export class Link {
         this.#timeAfter(action.ms);
         break;
       case 'up':
+        processes.set(this.#place, this.#state.process!);
         up(this.#client!, action.restarted);
         break;
       case 'down':

@@ -129,3 +129,30 @@ t.test('refusals have their codes', async t => {
   await t.rejects(names.unlink(remote, frame, dir, 'a'), { code: 'ENOENT' });
   await t.rejects(names.link(remote, frame, file, dir, 'l'), { code: 'ESTALE' }, 'it is the file that is gone');
 });
+
+t.test('a directory that could not be renamed is renamed to its own name, which makes its handle again', async t => {
+  const none = {
+    stat: nothing,
+    preoldparent: nothing,
+    postoldparent: nothing,
+    prenewparent: nothing,
+    postnewparent: nothing,
+  };
+  for (const [stat, errno, code, sent] of [
+    [dirStat, 39, 'ENOTEMPTY', ['RENAME', 'LOOKUP', 'RENAME']],
+    [fileStat, 28, 'ENOSPC', ['RENAME', 'LOOKUP']],
+    [dirStat, 13, 'EACCES', ['RENAME']],
+  ] as const) {
+    const { remote, calls } = remoteOf({
+      LOOKUP: () => ({ ...DONE, prestat: stat, poststat: dirStat }),
+      RENAME: () => ({ ...refused(errno), ...none }),
+    });
+    await t.rejects(names.rename(remote, frame, dir, 'a', to, 'b'), { code });
+    t.strictSame(
+      calls.map(({ fop }) => fop),
+      sent,
+    );
+    const own = { oldgfid: dir.gfid, newgfid: dir.gfid, oldbname: 'a', newbname: 'a' };
+    if (sent.length === 3) t.match(calls[2], { args: own });
+  }
+});

@@ -91,6 +91,18 @@ t.test('a brick whose process was started anew has lost what it had not synced',
   t.equal(await again('process 4'), 'child-down,unstable-lost,child-up');
 });
 
+t.test('a brick was started anew while one graph took over from another: what was not synced is lost', async t => {
+  const brick = await FakeBrick.start(t);
+  const before = await connectedBrick(t, PATH, at(brick));
+  await before.graph.stop();
+  const same = await connectedBrick(t, PATH, at(brick));
+  t.notOk(same.top.kinds.includes('unstable-lost'), 'the same process has it still');
+  await same.graph.stop();
+  brick.answer = taken({ 'process-uuid': 'process 2' });
+  const after = await connectedBrick(t, PATH, at(brick));
+  t.ok(after.top.kinds.includes('unstable-lost'));
+});
+
 t.test('the storage of a brick fails and comes back', async t => {
   const brick = await FakeBrick.start(t);
   const made = await connectedBrick(t, PATH, at(brick));
