@@ -11,7 +11,7 @@ import { brick, countOf, indexes } from './bricks.ts';
 import { Data } from './data/data.ts';
 import { Finder } from './find.ts';
 import { Locks } from './lock/locks.ts';
-import { Listings } from './names/listings.ts';
+import { DisperseListings } from './names/listings.ts';
 import { Names } from './names/names.ts';
 import { options } from './options.ts';
 import { Volume } from './volume.ts';
@@ -41,7 +41,7 @@ export abstract class DisperseBase extends Cluster<typeof options> {
   protected readonly finder: Finder;
   protected readonly data: Data;
   protected readonly names: Names;
-  protected readonly listings: Listings;
+  protected readonly listings: DisperseListings;
   protected readonly attributes: Attributes;
 
   constructor(config: XlatorConfig<typeof options>) {
@@ -61,7 +61,7 @@ export abstract class DisperseBase extends Cluster<typeof options> {
       log,
       settings: () => this.options,
       missed: bricks => {
-        for (const index of indexes(bricks)) this.listings.healthy.changed(index);
+        for (const index of indexes(bricks)) this.listings.healthy.missed(index);
       },
       lost: () => super.notify({ kind: 'unstable-lost' }),
     });
@@ -69,7 +69,7 @@ export abstract class DisperseBase extends Cluster<typeof options> {
     this.finder = new Finder(this.volume, this.locks);
     this.data = new Data(this.volume, this.locks, this.slot);
     this.names = new Names(this.volume, this.locks, this.slot);
-    this.listings = new Listings(this.volume, this.locks, this.slot);
+    this.listings = new DisperseListings(this.volume, this.locks, this.slot);
     this.attributes = new Attributes(this.volume, this.locks, this.finder);
   }
 
@@ -87,6 +87,7 @@ export abstract class DisperseBase extends Cluster<typeof options> {
 
   override async fini(): Promise<void> {
     await super.fini();
+    this.listings.close();
     await this.locks.close();
   }
 
@@ -99,15 +100,22 @@ export abstract class DisperseBase extends Cluster<typeof options> {
     const wasUp = (volume.up & brick(child)) !== 0;
     const isUp = this.up[child]!;
     volume.up = isUp ? volume.up | brick(child) : volume.up & ~brick(child);
-    this.listings.healthy.changed(child);
+    if (isUp) void this.listings.healthy.cameUp(child);
+    else this.listings.healthy.changed(child);
     // A brick that comes up again has dropped the locks of the connection before.
     if (wasUp) this.locks.changed(child, false);
-    if (isUp) this.locks.changed(child, true);
+    if (!isUp) return;
+    this.locks.changed(child, true);
+    this.data.bytes.completeAll();
   }
 
   override notify(event: GraphEvent, from?: Xlator): void {
     if (event.kind === 'upcall' && event.about === 'contention') this.locks.contention(event.gfid);
     super.notify(event, from);
+  }
+
+  override get cookieBits(): number {
+    return this.listings.cookieBits;
   }
 
   override get trouble(): string | undefined {
@@ -118,7 +126,7 @@ export abstract class DisperseBase extends Cluster<typeof options> {
 
   override dump(): DumpValues {
     const { up, n, k } = this.volume;
-    return { bricks: n, enough: k, up: countOf(up), locks: this.locks.count };
+    return { bricks: n, enough: k, up: countOf(up), locks: this.locks.count, incomplete: this.data.bytes.incomplete };
   }
 
   override forget(inode: Inode): void {

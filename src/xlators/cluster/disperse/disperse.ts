@@ -1,12 +1,12 @@
 /** `cluster/disperse`: each brick keeps a fragment of each file, and any `k` of the fragments make the file. */
 import type { DirList, Flock, Opened, SetAttr, WccReply, Xattrs, Args } from '../../../graph/fops.ts';
-import type { Fd } from '../../../graph/inode.ts';
+import type { Fd, Inode } from '../../../graph/inode.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
 import { O_TRUNC } from '../../../sys/constants.ts';
 import { joinedNotes } from './answers/iatts.ts';
 import { majority, noMajority } from './answers/majority.ts';
 import { setOf } from './bricks.ts';
-import { fdAt, type OpenFile, OURS } from './data/open-files.ts';
+import { close, fdAt, type OpenFile, OURS } from './data/open-files.ts';
 import { giveLock, refusal, takeLock } from './lock/passed-locks.ts';
 import { NameFops } from './name-fops.ts';
 import { answered } from './xattrs.ts';
@@ -63,27 +63,39 @@ export class Disperse extends NameFops {
     return this.data.truncate(frame, fd, size, call, asked);
   }
 
-  override async open(...[frame, inode, flags, asked]: Args<'open'>): Promise<Opened> {
-    const opened = await this.#open(child => child.open(frame, inode, flags & ~OURS, asked), flags);
-    if ((flags & O_TRUNC) !== 0) await this.truncate(frame, inode, 0);
-    return opened;
+  override open(...[frame, inode, flags, asked]: Args<'open'>): Promise<Opened> {
+    const truncated = async () => {
+      if ((flags & O_TRUNC) !== 0) await this.truncate(frame, inode, 0);
+    };
+    return this.#open(inode, child => child.open(frame, inode, flags & ~OURS, asked), flags, truncated);
   }
 
   override opendir(...[frame, inode, asked]: Args<'opendir'>): Promise<Opened> {
-    return this.#open(child => child.opendir(frame, inode, asked), 0);
+    return this.#open(inode, child => child.opendir(frame, inode, asked), 0);
   }
 
   /** Opens on all bricks that are up. */
-  async #open(call: (child: Xlator) => Promise<Opened>, flags: number): Promise<Opened> {
-    const { up, k } = this.volume;
+  async #open(
+    inode: Inode,
+    call: (child: Xlator) => Promise<Opened>,
+    flags: number,
+    then?: () => Promise<void>,
+  ): Promise<Opened> {
+    const { up, k, children } = this.volume;
     const answers = await this.volume.ask(up, call);
-    const group = majority(k, answers, NOTHING);
-    if (group === undefined) throw noMajority(this.volume, answers);
-    if (group.values.length === 0) throw group.error;
-    const file: OpenFile = { bricks: setOf(group.values.map(({ brick }) => brick)), flags };
-    const notes = joinedNotes(group.values.map(({ value }) => value.notes));
-    const xdata = answered(group.values[0]!.value.xdata, undefined);
-    return { notes: { slot: this.slot, value: file, next: notes }, ...(xdata && { xdata }) };
+    try {
+      const group = majority(k, answers, NOTHING);
+      if (group === undefined) throw noMajority(this.volume, answers);
+      if (group.values.length === 0) throw group.error;
+      await then?.();
+      const file: OpenFile = { bricks: setOf(group.values.map(({ brick }) => brick)), flags };
+      const notes = joinedNotes(group.values.map(({ value }) => value.notes));
+      const xdata = answered(group.values[0]!.value.xdata, undefined);
+      return { notes: { slot: this.slot, value: file, next: notes }, ...(xdata && { xdata }) };
+    } catch (error) {
+      for (const { brick, value } of answers) if (value !== undefined) close(children[brick]!, inode, value);
+      throw error;
+    }
   }
 
   override readv(...[frame, fd, size, offset, asked]: Args<'readv'>) {

@@ -41,11 +41,13 @@ export abstract class NameFops extends DisperseBase {
     return this.names.make(frame, parent, name, asked, call, async () => 0);
   }
 
-  override mkdir(...[frame, parent, name, given, asked]: Args<'mkdir'>): Promise<Made> {
+  override async mkdir(...[frame, parent, name, given, asked]: Args<'mkdir'>): Promise<Made> {
     const attr = this.names.chosen(given);
     const xdata = this.names.fresh(asked, FileType.DIR);
     const call = (child: Xlator) => child.mkdir(frame, parent, name, attr, xdata);
-    return this.names.make(frame, parent, name, asked, call, async () => 0);
+    const made = await this.names.make(frame, parent, name, asked, call, async () => 0);
+    this.volume.versioned.add(made.iatt.gfid);
+    return made;
   }
 
   override symlink(...[frame, parent, name, target, given, asked]: Args<'symlink'>): Promise<Made> {

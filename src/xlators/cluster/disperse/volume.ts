@@ -7,6 +7,7 @@ import type { Xlator } from '../../../graph/xlator.ts';
 import { type Bricks, brick, has, indexes } from './bricks.ts';
 import { Codec } from './codec/codec.ts';
 import type { options } from './options.ts';
+import { Versioned } from './versioned.ts';
 import { configBytes } from './xattrs.ts';
 
 const CHUNK = 512;
@@ -40,8 +41,11 @@ export class Volume {
   readonly log: Log;
   readonly settings: () => OptionValues<typeof options>;
   readonly missed: (bricks: Bricks) => void;
-  readonly lost: () => void;
   up: Bricks = 0;
+  readonly versioned = new Versioned();
+  /** How often writes were lost. */
+  losses = 0;
+  readonly #lost: () => void;
   readonly #owner = randomBytes(4);
   #owners = 0;
   #turn = 0;
@@ -57,12 +61,18 @@ export class Volume {
     this.log = log;
     this.settings = settings;
     this.missed = missed;
-    this.lost = lost;
+    this.#lost = lost;
   }
 
   /** The bytes of a file that are in one chunk of each fragment. */
   get stripe(): number {
     return this.codec.stripe;
+  }
+
+  /** Writes that were acknowledged are lost unless they are sent again. */
+  lost(): void {
+    this.losses++;
+    this.#lost();
   }
 
   /** An owner of locks that no other has. */

@@ -49,6 +49,12 @@ export function versionIn(values: ReadonlyMap<string, unknown> | undefined): str
 /** Whether the brick is being healed, by its version. */
 export const isHealing = (version: string): boolean => (BigInt(`0x${version.slice(0, 16)}`) & HEALING) !== 0n;
 
+/** Whether an object is marked: it is being changed, so that its size may not be on the bricks yet, or is to be healed. */
+export function isDirty(values: ReadonlyMap<string, unknown> | undefined): boolean {
+  const value = values?.get(DIRTY);
+  return Buffer.isBuffer(value) && value.some(byte => byte !== 0);
+}
+
 /** The config of files with `n` bricks, of which `k` are enough. */
 export function configBytes(n: number, k: number, chunk: number): Buffer {
   return Buffer.of(0, 0, 8, n, n - k, chunk >> 16, (chunk >> 8) & 0xff, chunk & 0xff);

@@ -8,6 +8,7 @@ import { FileType } from '#src/graph/iatt.ts';
 import { Inode } from '#src/graph/inode.ts';
 import type { Xlator } from '#src/graph/xlator.ts';
 import { silent } from '#src/log.ts';
+import { O_RDWR, O_TRUNC } from '#src/sys/constants.ts';
 import { envOf, frame, keptLog, volumeOf, xlatorOf } from '../../../support/graph.ts';
 import { failure } from '../../../suites/xlator/hand.ts';
 import { Failing } from '../../../support/memory/failing.ts';
@@ -15,6 +16,7 @@ import { bricks } from './bricks.ts';
 
 const STRIPE = 1024;
 const VERSION = 'trusted.ec.version';
+const DIRTY = 'trusted.ec.dirty';
 
 /** A volume of 2 + 1 bricks with a file of some bytes, whose lock is given up. */
 async function volume(t: Test, size = 0, log = silent) {
@@ -26,8 +28,8 @@ async function volume(t: Test, size = 0, log = silent) {
   const file = new Inode(made.iatt.gfid, FileType.REG);
   const write = (data: Buffer, offset: number, stable = Stable.UNSTABLE) =>
     top.writev(frame, file.fd, data, offset, stable);
-  const release = async () => {
-    top.notify({ kind: 'upcall', gfid: file.gfid, about: 'contention' });
+  const release = async ({ gfid } = file) => {
+    top.notify({ kind: 'upcall', gfid, about: 'contention' });
     for (let turns = 0; turns < 30; turns++) await setImmediate();
   };
   if (size > 0) await write(Buffer.alloc(size, 'a'), 0);
@@ -66,6 +68,17 @@ t.test('a size that too few bricks take: clients are made to send unstable write
     events.filter(kind => kind === 'unstable-lost'),
     ['unstable-lost'],
   );
+});
+
+t.test('a file is removed before the bricks have its size: no other file is written again for that', async t => {
+  for (const away of [[], [2]]) {
+    const { top, root, connections, events, write, release } = await volume(t);
+    for (const i of away) connections[i]!.disconnect();
+    await write(Buffer.alloc(STRIPE), 0);
+    await top.unlink(frame, root, 'f');
+    await release();
+    t.notOk(events.includes('unstable-lost'), `${away.length} bricks away`);
+  }
 });
 
 t.test('a brick is away and another not yet healed: an error that passes, and not one for good', async t => {
@@ -107,6 +120,19 @@ t.test('a brick that has missed a name is not listed from', async t => {
     const listed = async () => (await top.readdir(frame, dir.fd, 4096, 0n)).entries.map(entry => entry.name).toSorted();
     t.same(await listed(), ['.', '..']);
     connections[Number(name[1]) % 3]!.fail({ fop: 'create', when: 'before', what: 'EIO' });
+    await top.create(frame, dir, 'f', { mode: 'guarded', attr: { mode: 0o644 } });
+    t.same(await listed(), ['.', '..', 'f'], name);
+  }
+});
+
+t.test('a brick that gave no lock has missed the name, and is not listed from', async t => {
+  const { top, root, connections } = await volume(t);
+  for (const name of ['d0', 'd1', 'd2', 'd3', 'd4', 'd5']) {
+    const { iatt } = await top.mkdir(frame, root, name, { mode: 0o755 });
+    const dir = new Inode(iatt.gfid, FileType.DIR);
+    const listed = async () => (await top.readdir(frame, dir.fd, 4096, 0n)).entries.map(entry => entry.name).toSorted();
+    t.same(await listed(), ['.', '..']);
+    connections[Number(name[1]) % 3]!.fail({ fop: 'inodelk', when: 'before', what: 'EIO' });
     await top.create(frame, dir, 'f', { mode: 'guarded', attr: { mode: 0o644 } });
     t.same(await listed(), ['.', '..', 'f'], name);
   }
@@ -202,6 +228,57 @@ t.test('a volume says which of its bricks are down, and what it does', async t =
   t.match(await top.stat(frame, file), { size: 10 });
 });
 
+t.test('nothing stays open on a brick if an open or a creation fails as a whole', async t => {
+  const { top, root, file, connections } = await volume(t);
+  const fail = (fop: 'open' | 'opendir' | 'create' | 'truncate') => {
+    for (const [i, what] of [
+      [1, 'ENOSPC'],
+      [2, 'EIO'],
+    ] as const)
+      connections[i]!.fail({ fop, when: 'after', what });
+  };
+  const opensOf = async (inode: Inode) => {
+    const asked = new Map([['glusterfs.open-fd-count', 0]]);
+    const found = connections.map(one => one.children[0]!.discover(frame, inode.gfid, undefined, asked));
+    return (await Promise.all(found)).map(({ xdata }) => Number(xdata!.get('glusterfs.open-fd-count')));
+  };
+  const before = await opensOf(file);
+  fail('open');
+  await t.rejects(top.open(frame, file, 0));
+  t.equal((await opensOf(file))[0], before[0], 'open');
+  const afterOpen = await opensOf(file);
+  fail('truncate');
+  await t.rejects(top.open(frame, file, O_RDWR | O_TRUNC));
+  t.same(await opensOf(file), afterOpen, 'open, and then cut');
+  fail('opendir');
+  await t.rejects(top.opendir(frame, root));
+  t.equal((await opensOf(root))[0], 0, 'opendir');
+  fail('create');
+  await t.rejects(top.create(frame, root, 'g', { mode: 'guarded', attr: { mode: 0o644 } }, O_RDWR));
+  const made = await connections[0]!.children[0]!.lookup(frame, root, 'g');
+  const asked = new Map([['glusterfs.open-fd-count', 0]]);
+  const { xdata } = await connections[0]!.children[0]!.discover(frame, made.iatt.gfid, undefined, asked);
+  t.equal(Number(xdata!.get('glusterfs.open-fd-count')), 0, 'create');
+});
+
+t.test('a brick that does not say what is to be healed is not known to be healthy', async t => {
+  const { top, root, connections } = await volume(t);
+  for (const one of connections) {
+    one.disconnect();
+    one.connect();
+  }
+  const memory = connections[1]!.children[0]!;
+  const whole = memory.discover.bind(memory);
+  memory.discover = async (...args) => {
+    const { xdata, ...found } = await whole(...args);
+    return { ...found, xdata: new Map([...(xdata ?? [])].filter(([key]) => key !== 'link-count')) };
+  };
+  await top.create(frame, root, 'g', { mode: 'guarded', attr: { mode: 0o644 } });
+  const { entries } = await top.readdirp(frame, root.fd, 4096, 0n);
+  const sizes = entries.filter(({ name }) => name === 'f').map(({ iatt }) => iatt?.size);
+  t.same(sizes, [undefined], 'so what it says of a size does not count');
+});
+
 t.test('what cannot be a dispersed volume', async t => {
   await t.rejects(volumeOf(t, bricks(4, 2)), { message: /redundancy to be less than half of the subvolumes/ });
   await t.rejects(volumeOf(t, bricks(20, 3)), { message: /at most 16 more subvolumes than that, found 3 of 20/ });
@@ -210,4 +287,26 @@ t.test('what cannot be a dispersed volume', async t => {
   await t.rejects(volumeOf(t, text), {
     message: /bricks that take the gfids chosen for them, found m0 of type storage\/posix/,
   });
+});
+
+t.test('an empty brick takes the place of one: it is not listed from, and is to be healed', async t => {
+  for (const index of [0, 1, 2]) {
+    const { top, root, connections, release } = await volume(t);
+    await release(root);
+    const empty = connections[index]!;
+    await empty.unlink(frame, root, 'f');
+    await empty.removexattr(frame, root, VERSION);
+    empty.disconnect();
+    empty.connect();
+    const { entries } = await top.readdir(frame, root.fd, 4096, 0n);
+    t.ok(
+      entries.some(({ name }) => name === 'f'),
+      `brick ${index} is empty`,
+    );
+    const markOf = async (one: Failing) => (await one.getxattr(frame, root, DIRTY)).get(DIRTY)?.toString('hex');
+    for (const one of connections) {
+      if (one === empty) await t.rejects(markOf(one), { code: 'ENODATA' });
+      else t.equal(await markOf(one), `${'0'.repeat(15)}1`.repeat(2));
+    }
+  }
 });

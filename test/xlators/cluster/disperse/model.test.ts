@@ -142,7 +142,7 @@ class Subject {
     this.isDown = true;
     if (how === 'down') this.connections[brick]!.disconnect();
     else
-      this.connections[brick]!.fail({
+      this.#plan = this.connections[brick]!.fail({
         fop: ['writev', 'xattrop', 'ftruncate', 'truncate', 'inodelk'],
         when: 'after',
         what: 'down',

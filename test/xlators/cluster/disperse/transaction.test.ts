@@ -28,9 +28,10 @@ const flush = op('flush', { exclusive: false, info: false, change: 'nothing', ma
 
 const entered = (one: Op): Event<Op> => ({ is: 'entered', op: one });
 const locked = (granted: number, busy = 0): Event<Op> => ({ is: 'locked', granted, busy, code: undefined });
-const prepared = (good: number, size: number | undefined = 100, healing = 0): Event<Op> => ({
+const prepared = (good: number, size: number | undefined = 100, healing = 0, failed = 0): Event<Op> => ({
   is: 'prepared',
   good,
+  failed,
   healing,
   size,
   code: undefined,
@@ -75,7 +76,10 @@ function shown(action: Action<Op>): string {
 type Row = readonly [Event<Op>, string];
 
 const TABLES: Readonly<
-  Record<string, { readonly up?: number; readonly optimistic?: boolean; readonly rows: readonly Row[] }>
+  Record<
+    string,
+    { readonly up?: number; readonly optimistic?: boolean; readonly versioned?: boolean; readonly rows: readonly Row[] }
+  >
 > = {
   'a write marks before and unmarks after, in one message each': {
     rows: [
@@ -175,9 +179,19 @@ const TABLES: Readonly<
       [entered(chmod), 'lock 7'],
       [locked(7), 'prepare 7 info dirty 0,0 version 0,0'],
       [prepared(3, 100, 4), 'prepare 7 dirty 0,1 version 0,0'],
-      [{ is: 'prepared', good: 7, healing: 0, size: undefined, code: undefined }, 'start chmod'],
+      [{ is: 'prepared', good: 7, failed: 0, healing: 0, size: undefined, code: undefined }, 'start chmod'],
       [left(chmod), 'update 3 size 0 dirty 0,0 version 0,1'],
       [updated(3), 'settled, unlock 7'],
+    ],
+  },
+  'a brick that cannot be marked: the version of the others rises before the change is made': {
+    rows: [
+      [entered(write), 'lock 7'],
+      [locked(7), 'prepare 7 info dirty 1,1 version 0,0'],
+      [prepared(3, 100, 0, 4), 'prepare 3 dirty 0,0 version 1,1'],
+      [prepared(3, undefined), 'start write'],
+      [left(write), 'timer'],
+      [timeout, 'settled, unlock 7'],
     ],
   },
   'without a brick the version rises before the change is made': {
@@ -197,7 +211,7 @@ const TABLES: Readonly<
       [entered(write), 'lock 3'],
       [locked(3), 'prepare 3 info dirty 1,1 version 0,0'],
       [
-        { is: 'prepared', good: 0, healing: 0, size: undefined, code: 'ENOTCONN' },
+        { is: 'prepared', good: 0, failed: 0, healing: 0, size: undefined, code: 'ENOTCONN' },
         'fail write ENOTCONN, settled, unlock 3',
       ],
     ],
@@ -303,7 +317,41 @@ const TABLES: Readonly<
     rows: [
       [entered(write), 'lock 7'],
       [locked(7), 'prepare 7 info dirty 1,1 version 0,0'],
-      [{ is: 'prepared', good: 0, healing: 0, size: undefined, code: 'EIO' }, 'fail write EIO, settled, unlock 7'],
+      [
+        { is: 'prepared', good: 0, failed: 0, healing: 0, size: undefined, code: 'EIO' },
+        'fail write EIO, settled, unlock 7',
+      ],
+    ],
+  },
+  'the first change of a directory that has no version gives it one': {
+    versioned: false,
+    rows: [
+      [entered(names), 'lock 7'],
+      [locked(7), 'start names'],
+      [left(names), 'timer'],
+      [timeout, 'update 7 size 0 dirty 0,0 version 1,1'],
+      [updated(7), 'settled, unlock 7'],
+    ],
+  },
+  'a brick that does not take the first version is told to the self-heal daemon': {
+    versioned: false,
+    rows: [
+      [entered(names), 'lock 7'],
+      [locked(7), 'start names'],
+      [left(names), 'timer'],
+      [timeout, 'update 7 size 0 dirty 0,0 version 1,1'],
+      [updated(5), 'update 5 size 0 dirty 1,1 version 1,1'],
+      [updated(5), 'settled, unlock 7'],
+    ],
+  },
+  'what only reads a directory gives it no version': {
+    versioned: false,
+    rows: [
+      [entered(chmod), 'lock 7'],
+      [locked(7), 'prepare 7 info dirty 0,0 version 0,0'],
+      [prepared(7), 'start chmod'],
+      [left(chmod), 'timer'],
+      [timeout, 'settled, unlock 7'],
     ],
   },
   'a brick that comes up is locked with the others at the next opportunity': {
@@ -320,9 +368,9 @@ const TABLES: Readonly<
   },
 };
 
-for (const [what, { up = 7, optimistic = true, rows }] of Object.entries(TABLES)) {
+for (const [what, { up = 7, optimistic = true, versioned = true, rows }] of Object.entries(TABLES)) {
   t.test(what, async t => {
-    const transaction = new Transaction<Op>({ n: 3, k: 2, up, optimistic });
+    const transaction = new Transaction<Op>({ n: 3, k: 2, up, optimistic, isVersioned: () => versioned });
     for (const [event, expected] of rows) {
       t.equal(transaction.next(event).map(shown).join(', '), expected, JSON.stringify(event));
     }
@@ -330,7 +378,7 @@ for (const [what, { up = 7, optimistic = true, rows }] of Object.entries(TABLES)
 }
 
 t.test('the size is known while the lock is held, and not longer', async t => {
-  const transaction = new Transaction<Op>({ n: 3, k: 2, up: 7, optimistic: true });
+  const transaction = new Transaction<Op>({ n: 3, k: 2, up: 7, optimistic: true, isVersioned: () => true });
   const changes: Change[] = ['data', 'nothing'];
   for (const change of changes) {
     const one = op(change, { change, marks: false });

@@ -3,10 +3,11 @@ import { type Errno, FsError } from '../../../../errno.ts';
 import type { ReadReply, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Iatt } from '../../../../graph/iatt.ts';
-import type { Fd } from '../../../../graph/inode.ts';
-import { has } from '../bricks.ts';
+import type { Fd, Inode } from '../../../../graph/inode.ts';
+import { type Bricks, countOf, has, setOf } from '../bricks.ts';
 import type { Value } from '../answers/majority.ts';
 import { errorWith } from '../answers/iatts.ts';
+import { OWN } from '../../../../graph/own-frame.ts';
 import type { Held } from '../lock/inode-lock.ts';
 import type { Volume } from '../volume.ts';
 import { fdAt } from './open-files.ts';
@@ -67,6 +68,39 @@ export async function readStripes(
   } finally {
     for (const { value } of replies) value.release?.();
   }
+}
+
+/**
+ * Which of the bricks have these stripes, and whether all of them have the same stripes, whichever. They are compared by
+ * all of what they have, since fragments of different data may be equal on single bricks.
+ */
+export async function whichHave(
+  volume: Volume,
+  inode: Inode,
+  bricks: Bricks,
+  from: number,
+  stripes: Buffer,
+): Promise<{ readonly mine: Bricks; readonly isSame: boolean }> {
+  const { k, codec } = volume;
+  const length = stripes.length / k;
+  const answers = await volume.ask(bricks, child => child.readv(OWN, inode.fd, length, from / k));
+  const found = answers.flatMap(({ brick, value }) => {
+    if (value === undefined) return [];
+    const fragment = Buffer.alloc(length);
+    value.data.copy(fragment);
+    value.release?.();
+    return [{ brick, fragment }];
+  });
+  const fresh = codec.encode(stripes);
+  const mine = setOf(found.filter(({ brick, fragment }) => fragment.equals(fresh[brick]!)).map(({ brick }) => brick));
+  const some = found.slice(0, k);
+  if (found.length <= k || found.length < countOf(bricks)) return { mine, isSame: false };
+  const data = codec.decode(
+    some.map(({ brick }) => brick),
+    some.map(({ fragment }) => fragment),
+  );
+  const same = codec.encode(data);
+  return { mine, isSame: found.every(({ brick, fragment }) => fragment.equals(same[brick]!)) };
 }
 
 function tooShort({ name, children }: Volume, brick: number): FsError {

@@ -1,5 +1,8 @@
 /** Which bricks an fd is open on: those that were up at its open. On others its inode's anonymous fd stands in. */
-import type { Fd } from '../../../../graph/inode.ts';
+import type { Opened } from '../../../../graph/fops.ts';
+import { Fd, type Inode } from '../../../../graph/inode.ts';
+import { releaseOf } from '../../../../graph/subtree.ts';
+import type { Xlator } from '../../../../graph/xlator.ts';
 import { O_TRUNC, O_APPEND } from '../../../../sys/constants.ts';
 import { type Bricks, has } from '../bricks.ts';
 
@@ -23,3 +26,7 @@ export function fdAt(fd: Fd, slot: number, index: number): Fd {
 
 /** Whether data are written at the end of the file, wherever the caller says. */
 export const appends = (fd: Fd, slot: number): boolean => ((openFile(fd, slot)?.flags ?? 0) & O_APPEND) !== 0;
+
+/** Closes what one brick has opened, since the open as a whole has failed. */
+export const close = (child: Xlator, inode: Inode, { notes }: Opened): void =>
+  releaseOf(child)(new Fd(inode, 0, notes));

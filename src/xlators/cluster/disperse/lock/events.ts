@@ -74,10 +74,11 @@ export type Event<Op> =
   | { readonly is: 'locked'; readonly granted: Bricks; readonly busy: Bricks; readonly code: Errno | undefined }
   | { readonly is: 'granted'; readonly brick: number; readonly code: Errno | undefined }
   | { readonly is: 'unlocked' }
-  /** `good` have the present content and were marked, `healing` are being made anew. */
+  /** `good` have the present content and were marked, `failed` were not, `healing` are being made anew. */
   | {
       readonly is: 'prepared';
       readonly good: Bricks;
+      readonly failed: Bricks;
       readonly healing: Bricks;
       readonly size: number | undefined;
       readonly code: Errno | undefined;
@@ -97,6 +98,8 @@ export interface TransactionConfig {
   readonly up: Bricks;
   /** Whether operations that need no mark do without it while all bricks are good. */
   readonly optimistic: boolean;
+  /** Whether the inode has a version for sure, or needs none. If not, its first change gives it one. */
+  readonly isVersioned: () => boolean;
 }
 
 /** Whether two operations must not run at the same time. */

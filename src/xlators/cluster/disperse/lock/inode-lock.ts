@@ -54,7 +54,10 @@ export class InodeLock {
     this.#frame = frame;
     this.#idle = idle;
     const { n, k, up } = volume;
-    this.#transaction = new Transaction({ n, k, up, optimistic: volume.settings()['optimistic-change-log'] });
+    const optimistic = volume.settings()['optimistic-change-log'];
+    // A file has a version as soon as it has a size.
+    const isVersioned = () => inode.type !== FileType.DIR || volume.versioned.has(inode.gfid);
+    this.#transaction = new Transaction({ n, k, up, optimistic, isVersioned });
   }
 
   /** The size of the file as this process knows it, which may not be on the bricks yet. */
@@ -84,12 +87,14 @@ export class InodeLock {
       }
       throw error;
     } finally {
-      if (outcome.missed !== 0) this.#volume.missed(outcome.missed);
+      // Bricks that take no part have missed it as well.
+      const missed = outcome.changed === 'nothing' ? outcome.missed : outcome.missed | (this.#volume.up & ~good);
+      if (missed !== 0) this.#volume.missed(missed);
       this.send({ is: 'left', op, outcome });
       if (outcome.changed !== 'nothing' && this.#transaction.unsettled) {
         await new Promise<void>(resolve => this.#settled.push(resolve));
       }
-      if (outcome.missed !== 0) this.#volume.missed(outcome.missed); // What was asked before the marks does not count.
+      if (missed !== 0) this.#volume.missed(missed); // What was asked before the marks does not count.
     }
   }
 
@@ -179,7 +184,7 @@ export class InodeLock {
       ? presentIn(this.#volume, answers, isFile)
       : { good: succeeded(answers), healing: 0, size: undefined, code: undefined };
     if (present.code === 'EIO') this.#refuse(answers);
-    this.send({ is: 'prepared', ...present });
+    this.send({ is: 'prepared', ...present, failed: bricks & ~succeeded(answers) });
   }
 
   async #update({ bricks, size, dirty, version }: Act<'update'>): Promise<void> {
@@ -187,8 +192,13 @@ export class InodeLock {
     if (size !== 0) additions.set(SIZE, numberBytes(size));
     if (!isZero(version)) additions.set(VERSION, pairBytes(version));
     if (!isZero(dirty)) additions.set(DIRTY, pairBytes(dirty));
-    const good = succeeded(await this.#add(bricks, additions));
+    const answers = await this.#add(bricks, additions);
+    const { n, k } = this.#volume;
+    // A file that was removed has no size that could be lost.
+    const isRemoved = answers.filter(({ code }) => code === 'ENOENT' || code === 'ESTALE').length > n - k;
+    const good = isRemoved ? bricks : succeeded(answers);
     if (good !== bricks) this.#volume.missed(bricks & ~good);
+    if (good === this.#volume.all && version[0] > 0) this.#volume.versioned.add(this.#inode.gfid);
     this.send({ is: 'updated', good });
   }
 
@@ -214,9 +224,12 @@ export class InodeLock {
 /** The error of an operation that has changed something, with what it reports. */
 export class Failed extends Error {
   readonly outcome: Outcome;
+  /** Neither enough bricks have the change, nor is it certain that enough of them have not. */
+  readonly isUnsure: boolean;
 
-  constructor(cause: unknown, outcome: Outcome) {
+  constructor(cause: unknown, outcome: Outcome, isUnsure = false) {
     super('an operation failed', { cause });
     this.outcome = outcome;
+    this.isUnsure = isUnsure;
   }
 }

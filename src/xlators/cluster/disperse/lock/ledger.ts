@@ -19,6 +19,13 @@ export class Ledger {
   #risen: Pair = NONE;
   #changed: Change = 'nothing';
   #missed = false;
+  /** Whether the inode has a version for sure, and whether it is being given one. */
+  readonly #isVersioned: boolean;
+  #versioning = false;
+
+  constructor(isVersioned: boolean) {
+    this.#isVersioned = isVersioned;
+  }
 
   /** The size of the file, if it is known. */
   get size(): number | undefined {
@@ -80,9 +87,11 @@ export class Ledger {
   /** Takes what is to be written at the end if all bricks have every change. */
   takeWhole(): Additions | undefined {
     const size = this.#taken();
-    if (size === 0 && isZero(this.#dirty)) return undefined;
+    this.#versioning = this.#changed === 'data' && !this.#isVersioned;
     // A brick that gets no update of the size must be told from the others by its version.
-    return { size, dirty: minus(NONE, this.#dirty), version: size === 0 ? NONE : [1, 1] };
+    const rises = size !== 0 || this.#versioning;
+    if (!rises && isZero(this.#dirty)) return undefined;
+    return { size, dirty: minus(NONE, this.#dirty), version: rises ? [1, 1] : NONE };
   }
 
   /** Takes what is to be written at the end if some brick has not. The marks stay, for the self-heal daemon. */
@@ -95,10 +104,18 @@ export class Ledger {
     return { size, dirty, version: size === 0 ? pairOf(this.#changed) : [1, 1] };
   }
 
-  /** Takes the marks that were removed, if another brick has missed the update that removed them. */
-  takeMarks(): Additions | undefined {
-    const dirty = this.#dirty;
+  /** Takes the marks that are missing if it is not known which bricks have the changes. */
+  takeUnsure(): Additions | undefined {
+    const dirty = this.marksFor(this.#changed);
     this.#dirty = NONE;
+    return isZero(dirty) ? undefined : { size: 0, dirty, version: NONE };
+  }
+
+  /** Takes the marks for an update that a brick has missed: those that it removed, or that it should have made needless. */
+  takeMarks(): Additions | undefined {
+    const dirty = this.#versioning ? pairOf(this.#changed) : this.#dirty;
+    this.#dirty = NONE;
+    this.#versioning = false;
     return isZero(dirty) ? undefined : { size: 0, dirty, version: [1, 1] };
   }
 

@@ -4,10 +4,9 @@
  *
  *     lock -> prepare -> operations -> (a second without any) -> update -> unlock
  *
- * `prepare` reads size and version, finds out which bricks have the present content, and marks the inode as dirty.
- * `update` writes the new size, and takes the mark away if all bricks have the change. If some have not, it is left, and
- * the version of the others rises, so that the stale ones are recognised and the self-heal daemon heals them. A version
- * rises before any operation is answered that a brick has missed.
+ * `prepare` reads size and version, finds which bricks have the present content, and marks the inode as dirty. `update`
+ * writes the new size, and takes the mark away if all bricks have the change. If not it is left, and the version of the
+ * others rises, before any operation is answered that a brick has missed: so stale ones are recognised, and healed.
  */
 import type { Errno } from '../../../../errno.ts';
 import { type Bricks, brick, countOf } from '../bricks.ts';
@@ -28,8 +27,7 @@ type Phase = 'free' | 'locking' | 'held' | 'releasing';
 
 export class Transaction<Op extends Wish> {
   readonly #all: Bricks;
-  readonly #k: number;
-  readonly #optimistic: boolean;
+  readonly #config: TransactionConfig;
   #up: Bricks;
   #phase: Phase = 'free';
   /** Operations that run under this lock, and those that must wait for the next one. */
@@ -39,20 +37,20 @@ export class Transaction<Op extends Wish> {
   #acquisition = new Acquisition();
   #good: Bricks = 0;
   #healing: Bricks = 0;
-  #ledger = new Ledger();
+  #unmarked: Bricks = 0; // those that are locked and could not be marked
+  #ledger: Ledger;
   /** No operation is to begin under this lock; it is given up when those that run have ended. */
   #release = false;
-  /** A `prepare` or `update` is under way. */
-  #busy = false;
+  #busy = false; // a `prepare` or `update` is under way
   #preparing: { readonly op: Op; readonly dirty: Pair; readonly version: Pair } | undefined;
   #timer = false;
   #actions: Action<Op>[] = [];
 
-  constructor({ n, k, up, optimistic }: TransactionConfig) {
-    this.#all = 2 ** n - 1;
-    this.#k = k;
-    this.#up = up;
-    this.#optimistic = optimistic;
+  constructor(config: TransactionConfig) {
+    this.#config = config;
+    this.#all = 2 ** config.n - 1;
+    this.#up = config.up;
+    this.#ledger = new Ledger(config.isVersioned());
   }
 
   /** The bricks that have the present content, as far as it is known. */
@@ -97,6 +95,7 @@ export class Transaction<Op extends Wish> {
         else this.#unlocked();
         break;
       case 'prepared':
+        this.#unmarked |= event.failed;
         this.#prepared(event.good, event.healing, event.size, event.code);
         break;
       case 'left':
@@ -141,7 +140,7 @@ export class Transaction<Op extends Wish> {
       return;
     }
     const { locked, code } = this.#acquisition;
-    if (countOf(locked) < this.#k) {
+    if (countOf(locked) < this.#config.k) {
       // Bricks that contradict each other are not known to be right.
       const why = locked === 0 ? (code ?? 'ENOTCONN') : 'ENOTCONN';
       for (const op of this.#waiting) this.#actions.push({ do: 'fail', op, code: why });
@@ -151,8 +150,8 @@ export class Transaction<Op extends Wish> {
     }
     this.#phase = 'held';
     this.#good = locked;
-    this.#healing = 0;
-    this.#ledger = new Ledger();
+    this.#healing = this.#unmarked = 0;
+    this.#ledger = new Ledger(this.#config.isVersioned());
     this.#pump();
   }
 
@@ -164,7 +163,7 @@ export class Transaction<Op extends Wish> {
       if ([...this.#active].some(other => excludes(op, other))) break;
       if (this.#prepare(op) || (op.flush && this.#update(this.#ledger.takeSize()))) break;
       this.#waiting.shift();
-      if (countOf(this.#good) < this.#k) {
+      if (countOf(this.#good) < this.#config.k) {
         this.#actions.push({ do: 'fail', op, code: 'ENOTCONN' });
         continue;
       }
@@ -181,10 +180,10 @@ export class Transaction<Op extends Wish> {
 
   /** Whether something is to be asked or marked before `op`. */
   #prepare(op: Op): boolean {
-    const isSafe = this.#good === this.#all && this.#optimistic && !op.marks;
+    const isSafe = this.#good === this.#all && this.#config.optimistic && !op.marks;
     const dirty = isSafe ? NONE : this.#ledger.marksFor(op.change);
     const isKnown = this.#ledger.size !== undefined;
-    const isWhole = this.#acquisition.locked === this.#all;
+    const isWhole = (this.#acquisition.locked & ~this.#unmarked) === this.#all;
     const info = (op.info || (op.change !== 'nothing' && !isWhole)) && !isKnown;
     // A brick that takes no part is stale from this change on, and that must be known before the change is. Only bricks
     // that are known to be good may rise: a stale one that rises with too few of them would agree with the one that is away.
@@ -205,7 +204,7 @@ export class Transaction<Op extends Wish> {
       this.#ledger.found(size);
       this.#healing = healing & this.#acquisition.locked;
     }
-    if (code === undefined && countOf(this.#good) >= this.#k) {
+    if (code === undefined && countOf(this.#good) >= this.#config.k) {
       this.#ledger.marked(dirty, version);
     } else {
       this.#release = true;
@@ -249,10 +248,10 @@ export class Transaction<Op extends Wish> {
   }
 
   /** Writes what `additions` says, if anything. */
-  #update(additions: Additions | undefined): boolean {
+  #update(additions: Additions | undefined, bricks = this.#good | this.#healing): boolean {
     if (additions === undefined) return false;
     this.#busy = true;
-    this.#actions.push({ do: 'update', bricks: this.#good | this.#healing, ...additions });
+    this.#actions.push({ do: 'update', bricks, ...additions });
     return true;
   }
 
@@ -260,13 +259,13 @@ export class Transaction<Op extends Wish> {
     this.#busy = false;
     const failed = this.#good & ~good;
     if (failed !== 0) this.#miss(failed);
-    if (countOf(this.#good) >= this.#k) this.#ledger.updated();
+    if (countOf(this.#good) >= this.#config.k) this.#ledger.updated();
     if (this.#phase !== 'releasing') {
       this.#pump();
       return;
     }
     const marks = this.#ledger.takeMarks();
-    const mustMark = failed !== 0 && countOf(this.#good) >= this.#k;
+    const mustMark = failed !== 0 && countOf(this.#good) >= this.#config.k;
     if (!mustMark || !this.#update(marks)) this.#unlock();
   }
 
@@ -275,15 +274,16 @@ export class Transaction<Op extends Wish> {
     if (this.#timer) this.#actions.push({ do: 'cancel' });
     this.#timer = false;
     const isWhole = (this.#good | this.#healing) === this.#all;
-    const isEnough = countOf(this.#good) >= this.#k;
-    const additions = isWhole ? this.#ledger.takeWhole() : isEnough ? this.#ledger.takePartial() : undefined;
-    if (!this.#update(additions)) this.#unlock();
+    const isUnsure = countOf(this.#good) < this.#config.k; // all are marked then, so that the self-heal daemon looks
+    const ledger = this.#ledger;
+    const additions = isUnsure ? ledger.takeUnsure() : isWhole ? ledger.takeWhole() : ledger.takePartial();
+    if (!this.#update(additions, isUnsure ? this.#acquisition.locked : undefined)) this.#unlock();
   }
 
   #unlock(): void {
     this.#phase = 'releasing';
     if (this.#ledger.owesSize) this.#actions.push({ do: 'lost' });
-    this.#ledger = new Ledger();
+    this.#ledger = new Ledger(this.#config.isVersioned());
     this.#actions.push({ do: 'settled' });
     if (this.#acquisition.locked === 0) this.#unlocked();
     else this.#actions.push({ do: 'unlock', bricks: this.#acquisition.locked });
@@ -292,8 +292,7 @@ export class Transaction<Op extends Wish> {
   #unlocked(): void {
     this.#phase = 'free';
     this.#good = this.#healing = 0;
-    this.#waiting.push(...this.#later);
-    this.#later = [];
+    this.#waiting.push(...this.#later.splice(0));
     if (this.#waiting.length > 0) this.#lock();
     else this.#actions.push({ do: 'idle' });
   }

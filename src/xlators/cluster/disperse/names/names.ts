@@ -3,13 +3,13 @@ import { randomGfid } from '../../../../graph/gfid.ts';
 import type { Made, NewAttr, Removed, Renamed, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../../graph/iatt.ts';
-import type { Inode } from '../../../../graph/inode.ts';
+import { Inode } from '../../../../graph/inode.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
 import { change, type Changed } from '../answers/change.ts';
 import { joinedNotes, mergedIatt, mergedWcc } from '../answers/iatts.ts';
 import type { Value } from '../answers/majority.ts';
 import { setOf } from '../bricks.ts';
-import type { OpenFile } from '../data/open-files.ts';
+import { close, type OpenFile } from '../data/open-files.ts';
 import type { Outcome, Wish } from '../lock/events.ts';
 import { type Done, Failed, type Held } from '../lock/inode-lock.ts';
 import type { Locks } from '../lock/locks.ts';
@@ -36,10 +36,14 @@ export class Names {
     return { ...attr, gfid };
   }
 
-  /** What a new object begins with: only files have a size and a config. */
+  /**
+   * What a new object begins with: only files have a size and a config. A directory has a version that a brick which is
+   * put in the place of another one has not (see `Versioned`).
+   */
   fresh(xdata: Xdata | undefined, type: FileType): Xdata {
+    if (type === FileType.DIR) return asking(xdata, [[VERSION, pairBytes([1, 1])]]);
+    if (type !== FileType.REG) return asking(xdata, []);
     const version = [VERSION, pairBytes([0, 0])] as const;
-    if (type !== FileType.REG) return asking(xdata, type === FileType.DIR ? [version] : []);
     return asking(xdata, [version, [CONFIG, this.#volume.config], [SIZE, numberBytes(0)]]);
   }
 
@@ -53,7 +57,7 @@ export class Names {
     sizeOf: (iatt: Iatt) => Promise<number>,
     flags?: number,
   ): Promise<Made> {
-    const values = await this.#in(frame, parent, ofName(name), call, ({ iatt }) => iatt.gfid.toString('hex'));
+    const values = await this.#made(frame, parent, name, call);
     const iatts = values.map(({ brick, value }) => ({ brick, value: value.iatt }));
     const [{ value: first }] = values as [Value<Made>];
     const size = first.iatt.type === FileType.REG ? await sizeOf(first.iatt) : 0;
@@ -65,6 +69,23 @@ export class Names {
       ...(flags !== undefined && { opened: this.#opened(values, flags) }),
       ...(xdata && { xdata }),
     };
+  }
+
+  /** Closes what is open on bricks whose answer does not count. */
+  async #made(frame: Frame, parent: Inode, name: string, call: Call<Made>): Promise<readonly Value<Made>[]> {
+    const open = new Map<number, readonly [Xlator, Made]>();
+    const noted: Call<Made> = async (child, index) => {
+      const made = await call(child, index);
+      if (made.opened !== undefined) open.set(index, [child, made]);
+      return made;
+    };
+    try {
+      const values = await this.#in(frame, parent, ofName(name), noted, ({ iatt }) => iatt.gfid.toString('hex'));
+      for (const { brick } of values) open.delete(brick);
+      return values;
+    } finally {
+      for (const [child, { iatt, opened }] of open.values()) close(child, new Inode(iatt.gfid, iatt.type), opened!);
+    }
   }
 
   #opened(values: readonly Value<Made>[], flags: number): NonNullable<Made['opened']> {
