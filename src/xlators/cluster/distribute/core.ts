@@ -32,6 +32,8 @@ export class Core {
   readonly childNames: readonly string[];
   /** Whether each child is up. */
   readonly up: readonly boolean[];
+  /** The most bits that cookies of a child have for numbers of its own children. */
+  readonly cookieBitsBelow: number;
   readonly slot: number;
   readonly log: Log;
   settings: Settings;
@@ -63,6 +65,7 @@ export class Core {
     this.settings = parts.settings;
     this.preferred = parts.preferred;
     this.#munging = mungingOf(parts.settings);
+    this.cookieBitsBelow = children.reduce((most, child) => Math.max(most, child.cookieBits), 0);
     this.#rooms = children.map(() => undefined);
   }
 
@@ -133,6 +136,14 @@ export class Core {
     return spread(candidates, how);
   }
 
+  /**
+   * Whether names of a directory may once have belonged to other children than now, which then may have linkto files that
+   * no lookup comes to.
+   */
+  hasMoved({ commit }: Layout): boolean {
+    return commit !== 0 || this.volumeCommit !== 0;
+  }
+
   isDecommissioned(child: number): boolean {
     return this.settings['decommissioned-bricks'].some(name => this.childNamed(name) === child);
   }
@@ -158,8 +169,10 @@ export class Core {
     }
   }
 
+  /** What is known of a file. A listing notes no more than the number of the child. */
   knownFile(inode: Inode): KnownFile | undefined {
     const known = inode.slots[this.slot];
+    if (typeof known === 'number') return (inode.slots[this.slot] = new KnownFile(known));
     return known instanceof KnownFile ? known : undefined;
   }
 

@@ -14,11 +14,17 @@ const COMMIT = 'trusted.glusterfs.dht.commithash';
 export const PREOP_KEY = 'glusterfs.preop.parent.key';
 export const PREOP_FAILED = 'glusterfs.preop.check.failed';
 export const INTERNAL_FOP = 'glusterfs-internal-fop';
-/** An unlink with these removes a linkto file that nothing has open, and nothing else. */
-export const ONLY_LINKTO: Xdata = new Map([
-  ['unlink-only-if-dht-linkto-file', 1],
-  ['dont-unlink-for-open-fd', 1],
-]);
+/** An unlink with this removes a linkto file, and nothing else. */
+export const ONLY_LINKTO: Xdata = new Map([['unlink-only-if-dht-linkto-file', 1]]);
+/** The same, unless the rebalance daemon has it open to fill it, or another client. */
+export const ONLY_UNUSED_LINKTO: Xdata = new Map([...ONLY_LINKTO, ['dont-unlink-for-open-fd', 1]]);
+
+/**
+ * On the new place of a file that is being migrated: clients have changed the data there, which the rebalance daemon may not
+ * write over with what it has read before. A WRITE with this key sets it; the daemon removes it.
+ */
+export const PROTECT = 'trusted.glusterfs.protect.writes';
+const PROTECTING: Xdata = new Map([[PROTECT, 1]]);
 
 /** The domains of the locks. */
 export const Domain = {
@@ -47,6 +53,9 @@ const adding = (keys: Xdata, xdata: Xdata | undefined): Xdata =>
 export const asking = (xdata?: Xdata, isRoot = false): Xdata => adding(isRoot ? ASK_ROOT : ASK, xdata);
 /** What a listing must ask for each entry. */
 export const askingLinkto = (xdata?: Xdata): Xdata => adding(ASK_LINKTO, xdata);
+
+/** What a WRITE in the new place of a file must say. */
+export const protecting = (xdata?: Xdata): Xdata => adding(PROTECTING, xdata);
 
 const textOf = (value: Xdata extends ReadonlyMap<string, infer V> ? V | undefined : never): string | undefined => {
   if (typeof value === 'string') return value;

@@ -9,7 +9,7 @@ import type { Layout } from './layout/layout.ts';
 /** A file, or whatever else is no directory. */
 export class KnownFile {
   /** The child that has it. */
-  at: number;
+  readonly at: number;
   /** Until when (of `performance.now()`) marks of a migration on it are taken for bits of its user's. */
   plainUntil = 0;
 

@@ -5,9 +5,10 @@ import { foldCookie, unfoldCookie } from '../../../graph/fops/cookies.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
 import type { Fd, Inode } from '../../../graph/inode.ts';
+import { addNote, type Note } from '../../../graph/note.ts';
 import { type Core, isDown } from './core.ts';
 import { askingLinkto, isLinkto, LINKTO, linktoOf, looksMigrating, unmarked } from './keys.ts';
-import { type KnownDir, KnownFile, noting } from './known.ts';
+import type { KnownDir } from './known.ts';
 import { directoryOf } from './directories/refresh.ts';
 import { find } from './names/find.ts';
 import { mend } from './names/mend.ts';
@@ -24,8 +25,13 @@ interface Page {
   readonly entries: Dirent[];
   left: number;
   isFull: boolean;
-  /** Where each file of the page stands in `entries`, and the child that has it. */
-  readonly files: Map<string, { readonly index: number; readonly child: number }>;
+  /** Where `.` and `..` stand in `entries`; -1 if they are not there. */
+  dot: number;
+  dotdot: number;
+  /** Where each file of the page stands in `entries`. With one child no name can be there twice, and this is empty. */
+  readonly files: Map<string, number>;
+  /** The children that have the entries. */
+  readonly children: number[];
   /** The children that linkto files of these names point to. */
   readonly linktos: Map<string, number>;
   /** Names that several children have. */
@@ -36,10 +42,25 @@ const emptyPage = (left: number): Page => ({
   entries: [],
   left,
   isFull: false,
+  dot: -1,
+  dotdot: -1,
   files: new Map(),
+  children: [],
   linktos: new Map(),
   doubled: new Set(),
 });
+
+/** What a page is filled for. */
+interface Listing {
+  readonly core: Core;
+  readonly frame: Frame;
+  readonly dir: KnownDir;
+  readonly page: Page;
+  readonly asked: Xdata | undefined;
+  readonly isPlus: boolean;
+  /** See {@link noteOf}. */
+  note: Note | undefined;
+}
 
 /** Where the listing of a child goes on, and where that of the page ends. */
 interface Position {
@@ -64,6 +85,7 @@ export async function list(
   const ask = askingLinkto(xdata);
   let iatt: DirList['iatt'] | undefined;
   let last: Position | undefined;
+  const listing: Listing = { core, frame, dir, page, asked: xdata, isPlus, note: undefined };
 
   while (at.child < count && !page.isFull) {
     let answer: DirList;
@@ -77,29 +99,32 @@ export async function list(
       continue;
     }
     iatt ??= answer.iatt;
+    const end = answer.entries.at(-1)?.cookie;
     for (const dirent of await withAttributes(core, frame, fd.inode, at.child, answer.entries, ask)) {
-      const taken = take(core, dir, page, at.child, dirent, xdata, isPlus);
-      if (taken !== undefined && !put(page, core, frame, dir, taken, at.child, dirent.iatt)) break;
-      at.position = dirent.cookie;
-      if (taken !== undefined) last = { ...at };
+      const position = dirent.cookie; // that of the child, before the entry is put into the page
+      const isShown = shows(listing, at.child, dirent);
+      if (isShown && !put(listing, at.child, dirent)) break;
+      at.position = position;
+      if (!isShown) continue;
+      last ??= { child: 0, position };
+      last.child = at.child;
+      last.position = position;
     }
     if (page.isFull) break;
-    at.position = answer.entries.at(-1)?.cookie ?? at.position;
+    at.position = end ?? at.position; // the last entries may be gone by now
     if (answer.eof || answer.entries.length === 0) {
       at.child++;
       at.position = 0n;
     }
     if (page.entries.length > 0 && page.left < ROOM_MIN) page.isFull = at.child < count;
   }
-  if (last !== undefined) dir.recent.remember(foldCookie(last.position, last.child, count), last.position);
+  if (last !== undefined)
+    dir.recent.remember(foldCookie(last.position, last.child, count, core.cookieBitsBelow), last.position);
   if (iatt === undefined) throw core.isAnyDown ? core.away('no subvolume lists the directory') : new FsError('ESTALE');
-  const shown = dir.show(iatt);
+  const own = dir.show(iatt);
   if (cookie === 0n && !page.isFull) await mendPage(core, frame, fd.inode, dir, page);
-  return {
-    entries: isPlus ? await withDots(core, frame, fd, page.entries, shown) : page.entries,
-    eof: !page.isFull,
-    iatt: shown,
-  };
+  if (isPlus) await withDots(core, frame, fd, page, own);
+  return { entries: page.entries, eof: !page.isFull, iatt: own };
 }
 
 /**
@@ -115,7 +140,7 @@ function withAttributes(
   entries: readonly Dirent[],
   ask: Xdata,
 ): Promise<readonly Dirent[]> | readonly Dirent[] {
-  const isBare = ({ name, iatt }: Dirent) => iatt === undefined && name !== '.' && name !== '..';
+  const isBare = ({ name, iatt }: Dirent) => iatt === undefined && !isDot(name);
   if (!entries.some(isBare)) return entries;
   const looked = entries.map(async (dirent): Promise<Dirent[]> => {
     if (!isBare(dirent)) return [dirent];
@@ -130,35 +155,49 @@ function withAttributes(
 }
 
 function positionOf(core: Core, dir: KnownDir, cookie: bigint): Position | undefined {
-  const found = unfoldCookie(cookie, core.children.length);
+  const found = unfoldCookie(cookie, core.children.length, core.cookieBitsBelow);
   if (found === undefined) return undefined;
   return { child: found.child, position: dir.recent.positionOf(cookie) ?? found.position };
 }
 
-/** The entry of a child as the page has it; `undefined` if it is shown by another child, or not at all. */
-function take(
-  core: Core,
-  dir: KnownDir,
-  page: Page,
-  child: number,
-  { name, ino, cookie, iatt, xdata }: Dirent,
-  asked: Xdata | undefined,
-  isPlus: boolean,
-): Dirent | undefined {
-  const isDot = name === '.' || name === '..';
-  if (isDot && child !== core.up.indexOf(true)) return undefined;
-  if (iatt !== undefined && !isDot) {
-    if (isLinkto(iatt, xdata)) {
-      page.linktos.set(name, core.childNamed(linktoOf(xdata)));
-      return undefined;
-    }
-    if (iatt.type === FileType.DIR && !showsDirectory(core, dir, child, name)) return undefined;
+/** Whether the page shows an entry of a child, and not another child's, or none. */
+function shows({ core, dir, page }: Listing, child: number, { name, iatt, xdata }: Dirent): boolean {
+  if (isDot(name)) return child === core.up.indexOf(true);
+  if (iatt === undefined) return true;
+  if (xdata !== undefined && isLinkto(iatt, xdata)) {
+    page.linktos.set(name, core.childNamed(linktoOf(xdata)));
+    return false;
   }
+  return iatt.type !== FileType.DIR || showsDirectory(core, dir, child, name);
+}
+
+/** The entry of a child as the page has it: the same object, unless something must be left out of it. */
+function shown(listing: Listing, child: number, dirent: Dirent, position: bigint): Dirent {
+  const { core, asked, isPlus } = listing;
+  const { name, ino, iatt, xdata } = dirent;
+  const cookie = foldCookie(position, child, core.children.length, core.cookieBitsBelow);
   if (!isPlus || iatt === undefined) return { name, ino, cookie };
   const more = asked !== undefined && xdata !== undefined ? { xdata } : {};
   if (iatt.type === FileType.DIR) return { name, ino, cookie, ...more };
-  const shown = looksMigrating(iatt) && xdata?.has(LINKTO) === true ? unmarked(iatt) : iatt;
-  return { name, ino, cookie, iatt: noting(shown, core.slot, new KnownFile(child)), ...more };
+  if (xdata !== undefined && looksMigrating(iatt) && xdata.has(LINKTO)) {
+    const plain = unmarked(iatt);
+    addNote(plain, noteOf(listing, child, plain));
+    return { name, ino, cookie, iatt: plain, ...more };
+  }
+  addNote(iatt, noteOf(listing, child, iatt));
+  if (xdata !== undefined && asked === undefined) return { name, ino, cookie, iatt };
+  dirent.cookie = cookie;
+  return dirent;
+}
+
+/**
+ * What is noted of a file: the child that has it (see {@link Core.knownFile}). Files of one child with the same notes from
+ * below share one note.
+ */
+function noteOf(listing: Listing, child: number, { notes: next }: Iatt): Note {
+  const { core, note } = listing;
+  if (note !== undefined && note.value === child && note.next === next) return note;
+  return (listing.note = { slot: core.slot, value: child, next });
 }
 
 /** A directory is listed by the child that its name belongs to, or else by the first that is up. */
@@ -168,34 +207,33 @@ function showsDirectory(core: Core, { layout }: KnownDir, child: number, name: s
 }
 
 /** Adds an entry if there is room for it. A name that is there already stays once: from where it belongs. */
-function put(
-  page: Page,
-  core: Core,
-  frame: Frame,
-  dir: KnownDir,
-  dirent: Dirent,
-  child: number,
-  iatt: Iatt | undefined,
-): boolean {
-  const { name } = dirent;
+function put(listing: Listing, child: number, dirent: Dirent): boolean {
+  const { core, frame, dir, page, isPlus } = listing;
+  const { name, iatt } = dirent;
+  const { entries } = page;
   const isFile = iatt !== undefined && iatt.type !== FileType.DIR;
-  const there = isFile ? page.files.get(name) : undefined;
+  const isMapped = isFile && core.children.length > 1;
+  const there = isMapped ? page.files.get(name) : undefined;
   if (there !== undefined) {
     page.doubled.add(name);
-    const { cookie } = page.entries[there.index]!;
-    if (core.hashed(dir.layout, name) === child) page.entries[there.index] = { ...dirent, cookie };
+    if (core.hashed(dir.layout, name) !== child) return true;
+    const { cookie } = entries[there]!;
+    entries[there] = shown(listing, child, dirent, 0n);
+    entries[there].cookie = cookie;
     return true;
   }
-  const isDot = name === '.' || name === '..';
-  const bytes = direntBytes(name.length, dirent.iatt !== undefined || isDot);
-  if (bytes > page.left && page.entries.length > 0) {
+  const dotted = isDot(name);
+  const bytes = direntBytes(name.length, dotted || (isPlus && isFile));
+  if (bytes > page.left && entries.length > 0) {
     page.isFull = true;
     return false;
   }
-  const cookie = foldCookie(dirent.cookie, child, core.children.length);
-  if (frame.narrowCookies === true && cookie > NARROW_MAX) throw new FsError('EOVERFLOW');
-  if (isFile) page.files.set(name, { index: page.entries.length, child });
-  page.entries.push({ ...dirent, cookie });
+  const entry = shown(listing, child, dirent, dirent.cookie);
+  if (frame.narrowCookies === true && entry.cookie > NARROW_MAX) throw new FsError('EOVERFLOW');
+  if (isMapped) page.files.set(name, entries.length);
+  if (dotted) page[name === '.' ? 'dot' : 'dotdot'] = entries.length;
+  page.children.push(child);
+  entries.push(entry);
   page.left -= bytes;
   return true;
 }
@@ -207,7 +245,8 @@ function put(
 async function mendPage(core: Core, frame: Frame, parent: Inode, dir: KnownDir, page: Page): Promise<void> {
   if (core.isAnyDown) return;
   const broken: { readonly name: string; readonly hashed: number }[] = [];
-  for (const [name, { child }] of page.files) {
+  for (const [name, index] of page.files) {
+    const child = page.children[index]!;
     const hashed = core.hashed(dir.layout, name);
     const isLost = hashed >= 0 && hashed !== child && page.linktos.get(name) !== child;
     if (isLost || page.doubled.has(name)) broken.push({ name, hashed });
@@ -219,22 +258,15 @@ async function mendPage(core: Core, frame: Frame, parent: Inode, dir: KnownDir, 
  * Gives `.` and `..` their attributes. Those of other directories are left out: each copy has times of its own, and to
  * ask all children for each entry would cost more than clients who want to know.
  */
-function withDots(
-  core: Core,
-  frame: Frame,
-  { inode }: Fd,
-  entries: readonly Dirent[],
-  iatt: DirList['iatt'],
-): Promise<Dirent[]> {
-  return Promise.all(
-    entries.map(async dirent => {
-      if (dirent.name === '.') return { ...dirent, iatt };
-      if (dirent.name !== '..' || inode.gfid.equals(core.root.gfid)) return dirent;
-      try {
-        return { ...dirent, iatt: (await find(core, frame, inode, '..')).found.iatt };
-      } catch {
-        return dirent;
-      }
-    }),
-  );
+async function withDots(core: Core, frame: Frame, { inode }: Fd, page: Page, iatt: DirList['iatt']): Promise<void> {
+  const { entries, dot, dotdot } = page;
+  if (dot >= 0) entries[dot] = { ...entries[dot]!, iatt };
+  if (dotdot < 0 || inode.gfid.equals(core.root.gfid)) return;
+  try {
+    entries[dotdot] = { ...entries[dotdot]!, iatt: (await find(core, frame, inode, '..')).found.iatt };
+  } catch {
+    // It stays without attributes, and the client asks for them.
+  }
 }
+
+const isDot = (name: string): boolean => name === '.' || name === '..';

@@ -18,11 +18,13 @@ import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
 import type { Fd, Inode } from '../../../graph/inode.ts';
 import { changeXattrs, getXattrs, setattrDirectory, statDirectory } from './directories/all.ts';
-import { changing, inIatt, inWcc, ITSELF, reading } from './files/migration.ts';
+import { changing, inIatt, inProtectedWcc, inWcc, ITSELF, reading } from './files/migration.ts';
 import { byFd, byInode } from './files/where.ts';
+import { protecting } from './keys.ts';
 import { VolumeFops } from './volume-fops.ts';
 
 const WCC = inWcc<WccReply>();
+const CHANGED = inProtectedWcc<WccReply>();
 const WRITTEN = inWcc<Written>();
 const READ = inIatt<ReadReply>();
 const GRANTED = inIatt<AccessReply>();
@@ -60,11 +62,11 @@ export abstract class ObjectFops extends VolumeFops {
   }
 
   override truncate(frame: Frame, inode: Inode, size: number, xdata?: Xdata): Promise<WccReply> {
-    return changing(this.core, frame, inode, WCC, child => child.truncate(frame, inode, size, xdata));
+    return changing(this.core, frame, inode, CHANGED, child => child.truncate(frame, inode, size, xdata));
   }
 
   override ftruncate(frame: Frame, fd: Fd, size: number, xdata?: Xdata): Promise<WccReply> {
-    return changing(this.core, frame, fd, WCC, child => child.ftruncate(frame, fd, size, xdata));
+    return changing(this.core, frame, fd, CHANGED, child => child.ftruncate(frame, fd, size, xdata));
   }
 
   override async open(frame: Frame, inode: Inode, flags: number, xdata?: Xdata): Promise<Opened> {
@@ -79,7 +81,9 @@ export abstract class ObjectFops extends VolumeFops {
   }
 
   override writev(frame: Frame, fd: Fd, data: Buffer, offset: number, stable: Stable, xdata?: Xdata): Promise<Written> {
-    return changing(this.core, frame, fd, WRITTEN, child => child.writev(frame, fd, data, offset, stable, xdata));
+    return changing(this.core, frame, fd, WRITTEN, (child, _at, isCopy) =>
+      child.writev(frame, fd, data, offset, stable, isCopy ? protecting(xdata) : xdata),
+    );
   }
 
   override flush(frame: Frame, fd: Fd, xdata?: Xdata): Promise<void> {
@@ -98,15 +102,15 @@ export abstract class ObjectFops extends VolumeFops {
     length: number,
     xdata?: Xdata,
   ): Promise<WccReply> {
-    return changing(this.core, frame, fd, WCC, child => child.fallocate(frame, fd, mode, offset, length, xdata));
+    return changing(this.core, frame, fd, CHANGED, child => child.fallocate(frame, fd, mode, offset, length, xdata));
   }
 
   override discard(frame: Frame, fd: Fd, offset: number, length: number, xdata?: Xdata): Promise<WccReply> {
-    return changing(this.core, frame, fd, WCC, child => child.discard(frame, fd, offset, length, xdata));
+    return changing(this.core, frame, fd, CHANGED, child => child.discard(frame, fd, offset, length, xdata));
   }
 
   override zerofill(frame: Frame, fd: Fd, offset: number, length: number, xdata?: Xdata): Promise<WccReply> {
-    return changing(this.core, frame, fd, WCC, child => child.zerofill(frame, fd, offset, length, xdata));
+    return changing(this.core, frame, fd, CHANGED, child => child.zerofill(frame, fd, offset, length, xdata));
   }
 
   override seek(frame: Frame, fd: Fd, offset: number, what: 'data' | 'hole', xdata?: Xdata): Promise<number> {

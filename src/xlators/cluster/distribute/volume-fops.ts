@@ -14,6 +14,7 @@ import {
   type Statfs,
   type Xdata,
 } from '../../../graph/fops.ts';
+import { cookieBits } from '../../../graph/fops/cookies.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
 import type { Fd, Inode } from '../../../graph/inode.ts';
@@ -34,6 +35,10 @@ import { options } from './options.ts';
 
 export abstract class VolumeFops extends Cluster<typeof options> {
   protected abstract readonly core: Core;
+
+  override get cookieBits(): number {
+    return cookieBits(this.children.length, this.core.cookieBitsBelow);
+  }
 
   override async lookup(frame: Frame, parent: Inode, name: string, xdata?: Xdata): Promise<Found> {
     if (parent.type !== FileType.DIR) throw new FsError('ENOTDIR');

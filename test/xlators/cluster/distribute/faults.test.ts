@@ -1,9 +1,10 @@
 /** A subvolume is down, or full, or the rebalance daemon moves files. */
 import t from 'tap';
 import { O_RDWR } from '#src/sys/constants.ts';
-import { Fd } from '#src/graph/inode.ts';
+import { Fd, type Inode } from '#src/graph/inode.ts';
 import { Stable } from '#src/graph/fops.ts';
 import { FileType } from '#src/graph/iatt.ts';
+import { LAYOUT } from '#src/xlators/cluster/distribute/keys.ts';
 import { ROOT_GFID } from '#src/graph/gfid.ts';
 import { failure } from '../../../suites/xlator/hand.ts';
 import { Client, newStore } from './support.ts';
@@ -315,3 +316,57 @@ t.test('a linkto file that cannot be removed keeps its directory', async t => {
     [undefined, undefined, undefined],
   );
 });
+
+t.test('a linkto file that the rebalance daemon fills is removed with its file', async t => {
+  const client = await Client.of(t, newStore());
+  const { hand } = client;
+  const { top, frame } = hand;
+  const dir = await hand.dir('d');
+  const [from, to] = [client.name('/d', 0, 'x'), client.name('/d', 1, 'y')];
+  await hand.file(from, 'text', dir);
+  await top.rename(frame, dir, from, dir, to);
+  t.ok(client.contents(1)[`/d/${to}`], 'there is a linkto file');
+  // So a brick answers for a linkto file that is open, if it is asked to remove nothing else.
+  const { happened } = client.brick(1).fail({ fop: 'unlink', when: 'before', what: 'EBUSY' });
+  await top.unlink(frame, dir, to);
+  await happened;
+  t.strictSame(
+    [0, 1, 2].map(i => client.contents(i)[`/d/${to}`]),
+    [undefined, undefined, undefined],
+  );
+});
+
+/** Another client changes the layout of a directory, so that it is to be put right, and a subvolume goes and comes back. */
+async function disturb(client: Client, d: Inode, child: number): Promise<void> {
+  const brick = client.brick(child);
+  await brick.removexattr(client.hand.frame, d, LAYOUT);
+  brick.disconnect();
+  brick.connect();
+}
+
+for (const [what, toChild] of [
+  ['with both names on one subvolume', 0],
+  ['to a name that belongs to another subvolume', 1],
+] as const) {
+  t.test(`a rename ${what}, while the layout of the directory changes`, async t => {
+    const client = await Client.of(t, newStore());
+    const { hand } = client;
+    const { top, frame } = hand;
+    const d = await hand.dir('d');
+    const from = client.name('/d', 0, 'from');
+    const to = client.name('/d', toChild, 'to');
+    await hand.file(from, 'text', d);
+    const locked = client.brick(toChild).fail({ fop: 'entrylk', when: 'after', what: 'hang' });
+    const renamed = top.rename(frame, d, from, d, to);
+    await locked.happened;
+    await disturb(client, d, 2);
+    // Others come to the directory, and put it right as soon as they can.
+    const found = hand.lookup(hand.root, 'd');
+    locked.resume();
+    await renamed;
+    await found;
+    t.equal(await hand.content(await hand.lookup(d, to)), 'text');
+    await hand.lookup(hand.root, 'd');
+    t.ok(client.layout('/d').isWhole);
+  });
+}

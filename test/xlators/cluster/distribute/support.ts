@@ -67,6 +67,11 @@ export class Client {
     return xlatorOf(this.hand.top, `b${child}`, Failing);
   }
 
+  /** The name of a child, which linkto files have in them. */
+  childName(child: number): string {
+    return `b${child}`;
+  }
+
   get bricks(): Failing[] {
     return Array.from({ length: this.count }, (_, i) => this.brick(i));
   }

@@ -69,6 +69,16 @@ export async function statDirectory(core: Core, frame: Frame, inode: Inode, xdat
 const leader = (core: Core, known: KnownDir): number =>
   known.mds >= 0 && core.up[known.mds] ? known.mds : core.firstUp();
 
+/**
+ * The copy that is changed first. Without it nothing is changed, since the others are made to follow it again. Which one
+ * it is only its own attributes tell, so it may be any that is down.
+ */
+function leaderOfChange(core: Core, { mds, layout }: KnownDir): number {
+  if (mds >= 0) core.at(mds);
+  else if (layout.parts.includes('down')) throw core.away('the leading copy of the directory may be down');
+  return mds >= 0 ? mds : core.firstUp();
+}
+
 export async function setattrDirectory(
   core: Core,
   frame: Frame,
@@ -82,7 +92,7 @@ export async function setattrDirectory(
     const { notes: _, ...iatt } = await statDirectory(core, frame, inode);
     if (iatt.ctime !== guard.sec || iatt.ctimeNsec !== guard.nsec) throw new FsError('EAGAIN');
   }
-  const first = leader(core, known);
+  const first = leaderOfChange(core, known);
   const set = (child: Xlator) => child.setattr(frame, inode, attr, undefined, xdata);
   const reply = await onCopies(core, set, [first]);
   const others = core.upChildren.filter(child => child !== first);
@@ -124,14 +134,13 @@ export async function changeXattrs(
   inode: Inode,
   change: (child: Xlator) => Promise<void>,
 ): Promise<void> {
-  const { mds } = await directoryOf(core, frame, inode);
-  const marks = mds >= 0 && core.up[mds] ? mds : -1;
+  const known = await directoryOf(core, frame, inode);
+  const first = leaderOfChange(core, known);
   const own = ownFrame(frame);
   const count = async (value: Buffer) => {
-    if (marks >= 0) await core.at(marks).xattrop(own, inode, 'add32', new Map([[MDS, value]]));
+    if (known.mds >= 0) await core.at(first).xattrop(own, inode, 'add32', new Map([[MDS, value]]));
   };
   await count(minusOne);
-  const first = marks >= 0 ? marks : core.firstUp();
   try {
     await onCopies(core, change, [first]);
   } catch (error) {

@@ -10,6 +10,7 @@ import type { Xlator } from '../../../../graph/xlator.ts';
 import type { Core } from '../core.ts';
 import { asking } from '../keys.ts';
 import { type Answer, askAll, type Directory, directoryFrom, inodeFor } from './copies.ts';
+import { copyXattrs } from './heal-attributes.ts';
 import { Locks, type Place } from './locks.ts';
 
 /**
@@ -34,13 +35,21 @@ export async function healCopies(core: Core, frame: Frame, place: Place): Promis
   }
 }
 
-async function makeCopy(core: Core, own: Frame, place: Place, { found }: Directory, child: number): Promise<void> {
+async function makeCopy(
+  core: Core,
+  own: Frame,
+  place: Place,
+  { found, known: { mds }, copies }: Directory,
+  child: number,
+): Promise<void> {
   const xlator = core.at(child);
   const { gfid, mode, uid, gid } = found.iatt;
   try {
     if (await moved(xlator, own, place, gfid)) return;
     const { iatt } = await xlator.mkdir(own, place.parent, place.name, { mode, gfid });
-    if (iatt.uid !== uid || iatt.gid !== gid) await xlator.setattr(own, inodeFor(iatt), { uid, gid });
+    const inode = inodeFor(iatt);
+    if (iatt.uid !== uid || iatt.gid !== gid) await xlator.setattr(own, inode, { uid, gid, mode });
+    await copyXattrs(core, own, inode, mds >= 0 ? mds : copies[0]!.child, [child]);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST' && !isGone(error)) throw error; // The parent may be missing there as well.
   }

@@ -10,7 +10,7 @@ import { inodeFor } from './copies.ts';
 import { remainsOf } from './empty.ts';
 import { Locks, type Place } from './locks.ts';
 import type { Hit } from '../names/find.ts';
-import { ONLY_LINKTO } from '../keys.ts';
+import { ONLY_UNUSED_LINKTO } from '../keys.ts';
 import { mergedDirectory } from '../known.ts';
 
 interface Move {
@@ -78,6 +78,6 @@ async function clearTarget(core: Core, frame: Frame, inode: Inode): Promise<void
   if (remains === undefined) throw new FsError('ENOTEMPTY');
   const own = ownFrame(frame);
   await Promise.allSettled(
-    remains.map(async ({ child, name }) => core.at(child).unlink(own, inode, name, ONLY_LINKTO)),
+    remains.map(async ({ child, name }) => core.at(child).unlink(own, inode, name, ONLY_UNUSED_LINKTO)),
   );
 }

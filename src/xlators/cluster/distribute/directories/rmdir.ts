@@ -7,7 +7,7 @@ import type { Iatt, Wcc } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
 import { type Core, isDown } from '../core.ts';
-import { LAYOUT, ONLY_LINKTO } from '../keys.ts';
+import { LAYOUT, ONLY_UNUSED_LINKTO } from '../keys.ts';
 import type { KnownDir } from '../known.ts';
 import { failure, findNow } from '../names/link.ts';
 import { homeOf } from '../names/make.ts';
@@ -59,7 +59,7 @@ async function clear(core: Core, frame: Frame, inode: Inode, remains: Remains): 
   await Promise.all(
     remains.map(async ({ child, name }) => {
       try {
-        await core.at(child).unlink(own, inode, name, ONLY_LINKTO);
+        await core.at(child).unlink(own, inode, name, ONLY_UNUSED_LINKTO);
       } catch (error) {
         core.log.debug({ code: errnoOf(error), name }, 'a linkto file stays');
       }

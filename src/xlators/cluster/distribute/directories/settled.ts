@@ -7,14 +7,23 @@ import { refresh } from './refresh.ts';
 /** How long, in milliseconds, what children have said of layouts and commit hashes is believed. */
 const BELIEVED = 20;
 
-/** What is known of a directory, not older than a moment; and so is the commit hash of the volume. */
-export async function current(core: Core, frame: Frame, inode: Inode, dir: KnownDir): Promise<KnownDir> {
+/**
+ * What is known of a directory, not older than a moment; and so is the commit hash of the volume. `isLocked`: the caller
+ * holds locks in the directory.
+ */
+export async function current(
+  core: Core,
+  frame: Frame,
+  inode: Inode,
+  dir: KnownDir,
+  isLocked = false,
+): Promise<KnownDir> {
   const now = performance.now();
   if (now - core.commitAsked > BELIEVED) {
-    await refresh(core, frame, core.root);
+    await refresh(core, frame, core.root, isLocked);
     core.commitAsked = now;
   }
-  return now - dir.asked > BELIEVED ? refresh(core, frame, inode) : dir;
+  return now - dir.asked > BELIEVED ? refresh(core, frame, inode, isLocked) : dir;
 }
 
 /**

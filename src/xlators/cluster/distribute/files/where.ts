@@ -1,5 +1,5 @@
 /** Sends the fops of a file to the child that has it, wherever the rebalance daemon has moved it. */
-import { FsError, isGone } from '../../../../errno.ts';
+import { errnoOf, FsError, isGone } from '../../../../errno.ts';
 import type { Found, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
@@ -26,6 +26,16 @@ export const openNote = (core: Core, at: number, next: Note | undefined): Note =
 
 /** Finds an object by its gfid, on all children. */
 export async function discover(core: Core, frame: Frame, gfid: Buffer, xdata?: Xdata): Promise<Found> {
+  try {
+    return await discoverOnce(core, frame, gfid, xdata);
+  } catch (error) {
+    // A file may have been moved between the answers of its old and its new place.
+    if (errnoOf(error) !== 'ESTALE') throw error;
+    return discoverOnce(core, frame, gfid, xdata);
+  }
+}
+
+async function discoverOnce(core: Core, frame: Frame, gfid: Buffer, xdata: Xdata | undefined): Promise<Found> {
   const isRoot = gfid.equals(core.root.gfid);
   const ask = asking(xdata, isRoot);
   const answers = await askAll(core, child => child.discover(frame, gfid, undefined, ask));

@@ -9,7 +9,7 @@ import { type Answer, askAll, type Directory, directoryFrom, notFound } from '..
 import { healCopies } from '../directories/heal.ts';
 import { directoryOf, healed } from '../directories/refresh.ts';
 import { current, isSettled } from '../directories/settled.ts';
-import { asking, isLinkto, linktoOf } from '../keys.ts';
+import { asking, isLinkto, linktoOf, looksMigrating, unmarked } from '../keys.ts';
 import { foundAt, type KnownDir } from '../known.ts';
 import { judge } from './judge.ts';
 import { mend, needsMending } from './mend.ts';
@@ -23,6 +23,8 @@ export interface Hit {
   /** The child that the name belongs to; -1 if none. */
   readonly hashed: number;
   readonly directory?: Directory;
+  /** The child that the rebalance daemon is moving the file to. */
+  readonly movingTo?: number;
 }
 
 /** What is looked for, and how. */
@@ -55,7 +57,7 @@ export async function find(
   how: How = {},
 ): Promise<Hit> {
   const search: Search = { core, frame, parent, name, xdata, how };
-  const dir = await directoryOf(core, frame, parent);
+  const dir = await directoryOf(core, frame, parent, how.isLocked);
   const hit = name === '.' || name === '..' ? await dots(search) : await findIn(search, dir);
   return hit.found.parent === undefined ? hit : { ...hit, found: { ...hit.found, parent: dir.show(hit.found.parent) } };
 }
@@ -69,7 +71,7 @@ async function dots(search: Search): Promise<Hit> {
   const answers = await askAll(core, (_, child) => ask(search, child));
   const directory = directoryFrom(core, answers, xdata);
   if (directory === undefined) throw notFound(answers, 'ESTALE');
-  const whole = await healed(core, frame, directory, xdata);
+  const whole = search.how.isLocked === true ? directory : await healed(core, frame, directory, xdata);
   return { found: whole.found, at: -1, hashed: -1, directory: whole };
 }
 
@@ -84,7 +86,7 @@ async function findIn(search: Search, dir: KnownDir): Promise<Hit> {
     const code = errnoOf(error);
     if (code === 'ENOTCONN' || code === 'ENODATA' || code === 'ESTALE') return findAnywhere(search, hashed);
     if (code !== 'ENOENT') throw error;
-    const now = await current(core, frame, parent, dir);
+    const now = await current(core, frame, parent, dir, search.how.isLocked);
     if (core.hashed(now.layout, name) !== hashed) return findIn(search, now);
     if (mayTrust(search, now)) throw error;
     return findAnywhere(search, hashed);
@@ -106,8 +108,10 @@ function fileAt({ core, xdata }: Search, found: Found, at: number, hashed: numbe
   const { iatt, parent } = shown;
   const more = { ...(parent && { parent }), ...answered(xdata, found.xdata) };
   // The bits of a migration are the daemon's, if the file has also the attribute that it sets.
-  const isMoving = (iatt.mode & 0o3000) === 0o3000 && iatt.type === FileType.REG && linktoOf(found.xdata) !== undefined;
-  return { found: { iatt: isMoving ? { ...iatt, mode: iatt.mode & ~0o3000 } : iatt, ...more }, at, hashed };
+  const isMoving = looksMigrating(iatt) && linktoOf(found.xdata) !== undefined;
+  if (!isMoving) return { found: { iatt, ...more }, at, hashed };
+  const movingTo = core.childNamed(linktoOf(found.xdata));
+  return { found: { iatt: unmarked(iatt), ...more }, at, hashed, ...(movingTo >= 0 && { movingTo }) };
 }
 
 /** Goes where a linkto file points. */

@@ -1,5 +1,5 @@
 /** Further names of a file, and their removal. */
-import { errnoOf, FsError } from '../../../../errno.ts';
+import { errnoOf, FsError, isGone } from '../../../../errno.ts';
 import { FopError, type Made, type Removed, type Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../../graph/iatt.ts';
@@ -7,7 +7,9 @@ import type { Inode } from '../../../../graph/inode.ts';
 import { type Core, isDown } from '../core.ts';
 import { directoryOf } from '../directories/refresh.ts';
 import { byInode } from '../files/where.ts';
+import type { Place } from '../directories/locks.ts';
 import { find, type Hit } from './find.ts';
+import { clearFormer, clearHere } from './leftover.ts';
 import { dropLinkto, makeLinkto } from './linkto.ts';
 import { homeOf, pointFrom, shown, withLayout } from './make.ts';
 
@@ -81,18 +83,48 @@ export async function findNow(core: Core, frame: Frame, parent: Inode, name: str
   return hit;
 }
 
+/** How often a file may be moved while it is being removed. */
+const TRIES = 5;
+
 /** Removes a name: first from the data, then where it belongs. What is left if that fails points nowhere. */
 export async function unlink(core: Core, frame: Frame, parent: Inode, name: string, xdata?: Xdata): Promise<Removed> {
-  const { at, hashed } = await findNow(core, frame, parent, name);
-  if (at < 0) throw await failure(core, frame, parent, 'EISDIR');
+  const hit = await findNow(core, frame, parent, name);
   const dir = await directoryOf(core, frame, parent);
   try {
-    const removed = await core.at(at).unlink(frame, parent, name, xdata);
-    if (hashed >= 0 && hashed !== at && core.up[hashed]) {
-      await dropLinkto(core, frame, { parent, name, hashed }, hashed);
-    }
+    const removed = await unlinkAt(core, frame, parent, name, hit, xdata);
     return { ...removed, parent: dir.wcc(removed.parent) };
   } catch (error) {
     throw core.corrected(error, dir);
   }
+}
+
+async function unlinkAt(
+  core: Core,
+  frame: Frame,
+  parent: Inode,
+  name: string,
+  hit: Hit,
+  xdata: Xdata | undefined,
+  tries = TRIES,
+): Promise<Removed> {
+  const { at, hashed, movingTo = hashed, found } = hit;
+  const { gfid, nlink } = found.iatt;
+  if (at < 0) throw await failure(core, frame, parent, 'EISDIR');
+  let removed: Removed;
+  try {
+    removed = await core.at(at).unlink(frame, parent, name, xdata);
+  } catch (error) {
+    // The rebalance daemon may have moved it meanwhile.
+    const now = isGone(error) && tries > 0 ? await findNow(core, frame, parent, name) : hit;
+    if (now.at === at || !now.found.iatt.gfid.equals(gfid)) throw error;
+    return unlinkAt(core, frame, parent, name, now, xdata, tries - 1);
+  }
+  const place: Place = { parent, name, hashed };
+  const pointing = new Set([hashed, movingTo].filter(child => child >= 0 && child !== at && core.up[child]));
+  for (const child of pointing) {
+    // What was removed may have been what the daemon leaves behind when it has moved the file.
+    removed = (await clearHere(core, frame, place, child, gfid, xdata)) ?? removed;
+  }
+  if (nlink > 1) await clearFormer(core, frame, await directoryOf(core, frame, parent), place, gfid);
+  return removed;
 }

@@ -4,7 +4,7 @@ import type { Frame } from '../../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../../graph/iatt.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
 import type { Core } from '../core.ts';
-import { INTERNAL_FOP, LINKTO, LINKTO_MODE, ONLY_LINKTO } from '../keys.ts';
+import { INTERNAL_FOP, LINKTO, LINKTO_MODE, ONLY_UNUSED_LINKTO } from '../keys.ts';
 import { inodeFor } from '../directories/copies.ts';
 import type { Place } from '../directories/locks.ts';
 
@@ -47,7 +47,7 @@ async function make(
 /** Removes a name on a child if it is a linkto file that nothing uses. Answers whether the name is now free there. */
 export async function dropLinkto(core: Core, frame: Frame, { parent, name }: Place, child: number): Promise<boolean> {
   try {
-    await core.at(child).unlink(ownFrame(frame), parent, name, ONLY_LINKTO);
+    await core.at(child).unlink(ownFrame(frame), parent, name, ONLY_UNUSED_LINKTO);
     return true;
   } catch (error) {
     if (isGone(error)) return true;

@@ -10,7 +10,9 @@ import { ownFrame } from '../../../../graph/own-frame.ts';
 import { type Core, isDown } from '../core.ts';
 import { inodeFor } from '../directories/copies.ts';
 import type { Place } from '../directories/locks.ts';
+import { directoryOf } from '../directories/refresh.ts';
 import type { Hit } from './find.ts';
+import { clearFormer, clearHere } from './leftover.ts';
 import { dropLinkto, ensureLinkto, makeLinkto } from './linkto.ts';
 
 export interface Move {
@@ -83,6 +85,19 @@ class Mover {
     return dropLinkto(this.core, this.frame, place, child);
   }
 
+  /** Removes what still has the old name, and what a replaced file with further names may have left under the new one. */
+  async clearOld(): Promise<void> {
+    const { core, frame } = this;
+    const { a, b, source, target } = this.move;
+    const { gfid } = source.found.iatt;
+    if (a.hashed !== source.at && core.up[a.hashed]) await clearHere(core, frame, a, a.hashed, gfid);
+    const replaced = target !== undefined && target.found.iatt.nlink > 1 ? target.found.iatt.gfid : undefined;
+    await Promise.all([
+      clearFormer(core, frame, await directoryOf(core, frame, a.parent, true), a, gfid),
+      replaced && clearFormer(core, frame, await directoryOf(core, frame, b.parent, true), b, replaced),
+    ]);
+  }
+
   /** Makes the linkto file with which the new name will be switched over, under the old name on the child of the new. */
   async prepare(): Promise<void> {
     const { a, b, source } = this.move;
@@ -100,7 +115,7 @@ class Mover {
 
 export async function moveFile(core: Core, frame: Frame, move: Move, xdata?: Xdata): Promise<Renamed> {
   const mover = new Mover(core, frame, move, xdata);
-  const { a, b, source, target } = move;
+  const { b, source, target } = move;
   const renamed =
     source.at === b.hashed
       ? await moveHome(mover)
@@ -109,7 +124,7 @@ export async function moveFile(core: Core, frame: Frame, move: Move, xdata?: Xda
         : target.at === source.at
           ? await moveOverNeighbour(mover)
           : await moveOver(mover);
-  if (a.hashed !== source.at && core.up[a.hashed]) await mover.drop(a.hashed, a);
+  await mover.clearOld();
   return renamed;
 }
 

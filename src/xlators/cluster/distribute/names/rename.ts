@@ -102,7 +102,7 @@ async function attempt(
     return renameDirectory(core, frame, { ...names, a, b, target }, xdata, isStill);
   }
   await using locks = new Locks(core, frame);
-  await lockMigration(core, locks, source, target);
+  if (!(await lockMigration(core, locks, source, target))) return undefined;
   await locks.names(a, b);
   const now = await endsIfStill(core, frame, names, ends, a, b);
   return now && moveFile(core, frame, { a, b, ...now }, xdata);
@@ -125,21 +125,30 @@ async function endsIfStill(
     isHome(core, frame, a),
     isHome(core, frame, b),
   ]);
-  const isStill = !areHome.includes(false) && isSame(now.source, source) && isSame(now.target, target);
+  const isStill = !areHome.includes(false) && isWhere(now.source, source) && isWhere(now.target, target);
   return isStill ? now : undefined;
 }
 
-/** Keeps the rebalance daemon from moving either file. Of the one that is replaced this does not matter if it is gone. */
-async function lockMigration(core: Core, locks: Locks, source: Hit, target: Hit | undefined): Promise<void> {
+/** Whether a name still leads to the same object, and to the same child, which is the one that has the lock of the file. */
+const isWhere = (now: Hit | undefined, before: Hit | undefined): boolean =>
+  isSame(now, before) && now?.at === before?.at;
+
+/**
+ * Keeps the rebalance daemon from moving either file. Of the one that is replaced this does not matter if it is gone.
+ * Answers whether the other one is still where it was found.
+ */
+async function lockMigration(core: Core, locks: Locks, source: Hit, target: Hit | undefined): Promise<boolean> {
   const key = ({ at, found }: Hit) => `${core.childNames[at]!}/${found.iatt.gfid.toString('hex')}`;
   const files = [source, ...(target === undefined ? [] : [target])].sort((x, y) => (key(x) < key(y) ? -1 : 1));
   for (const file of files) {
     try {
       await locks.inode(file.at, Domain.MIGRATE, inodeFor(file.found.iatt), 'write');
     } catch (error) {
+      if (file === source && isGone(error)) return false;
       if (file === source || !(isGone(error) || errnoOf(error) === 'EIO')) throw error;
     }
   }
+  return true;
 }
 
 /** The answer for two names of one object: they both stay. */
