@@ -1,7 +1,7 @@
 /** The counters of failures that each child keeps of the others, as extended attributes (GlusterFS's changelog). */
 import type { Xattrs, Xdata, XdataValue } from '../../../graph/fops.ts';
 import { type Children, has, only } from './children.ts';
-import type { Kind } from './transaction/steps.ts';
+import type { Call, Kind } from './transaction/steps.ts';
 
 const DIRTY = 'trusted.afr.dirty';
 const LENGTH = 12;
@@ -17,6 +17,9 @@ export class Changelog {
   /** The extended attribute by which failures of each child are counted. */
   readonly #keys: readonly string[];
 
+  /** The changes that blame no child, by what they add to the dirty mark and 1: almost all are of these few. */
+  readonly #unblaming: Readonly<Record<Kind, Xattrs[]>> = { data: [], metadata: [], entry: [] };
+
   constructor(names: readonly string[]) {
     this.#keys = names.map(name => `trusted.afr.${name}`);
   }
@@ -26,12 +29,17 @@ export class Changelog {
     return [...this.#keys, DIRTY].map(key => [key, LENGTH]);
   }
 
-  /**
-   * What is to be added to the counters of an object: one failure for each child in `whom`, and `dirty` for the dirty mark.
-   */
-  change(kind: Kind, whom: Children, dirty: number): Xattrs {
-    const changes = new Map([[DIRTY, dirty === 0 ? ZERO : counter([kind], dirty)]]);
-    for (const [child, key] of this.#keys.entries()) changes.set(key, has(whom, child) ? counter([kind], 1) : ZERO);
+  /** What a transaction adds to the counters of an object in one of its steps. */
+  change(kind: Kind, { do: step, whom, dirty }: Pick<Call, 'do' | 'whom' | 'dirty'>): Xattrs {
+    const marks = step === 'pre-op' || step === 'retract' ? 1 : dirty;
+    if (whom !== 0) return this.#change(kind, step, whom, marks);
+    return (this.#unblaming[kind][marks + 1] ??= this.#change(kind, step, whom, marks));
+  }
+
+  #change(kind: Kind, step: Call['do'], whom: Children, marks: number): Xattrs {
+    const changes = new Map([[DIRTY, marks === 0 ? ZERO : counter([kind], marks)]]);
+    const failures = counter([kind], step === 'retract' ? -1 : 1);
+    for (const [child, key] of this.#keys.entries()) changes.set(key, has(whom, child) ? failures : ZERO);
     return changes;
   }
 

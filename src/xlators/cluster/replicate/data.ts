@@ -2,12 +2,16 @@ import { gfidKey } from '../../../graph/gfid.ts';
 import { FsError } from '../../../errno.ts';
 import { Stable, type WccReply, type Written, type Xdata } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
-import type { Inode } from '../../../graph/inode.ts';
-import { ownFrame } from '../../../graph/own-frame.ts';
+import { FileType } from '../../../graph/iatt.ts';
+import { Inode } from '../../../graph/inode.ts';
+import { ownFrame, unhurried } from '../../../graph/own-frame.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
 import { has } from './children.ts';
+import { ended } from './ended.ts';
+import type { MetadataChanges } from './metadata.ts';
 import type { Reads } from './reads.ts';
 import { askAll, chosen, type Replicas } from './replicas.ts';
+import { Expected } from './transaction/expected.ts';
 import { type Consequences, newOwner, Runner, type Target } from './transaction/runner.ts';
 import type { Effect } from './transaction/steps.ts';
 
@@ -23,6 +27,8 @@ interface File {
   readonly changes: Set<Change>;
   runner: Runner | undefined;
   timer: NodeJS.Timeout | undefined;
+  /** Something waits for the end of the transaction. Otherwise the marks and locks are taken away when there is time. */
+  isAwaited: boolean;
 }
 
 const WHOLE = { start: 0n, length: 0n } as const;
@@ -36,14 +42,32 @@ export class DataChanges {
   readonly #replicas: Replicas;
   readonly #reads: Reads;
   readonly #then: Consequences;
+  readonly #metadata: MetadataChanges;
   readonly #files = new Map<string, File>();
+  readonly #writes = new Expected();
   readonly #counting: Xdata;
 
-  constructor(replicas: Replicas, reads: Reads, then: Consequences) {
+  constructor(replicas: Replicas, reads: Reads, then: Consequences, metadata: MetadataChanges) {
     this.#replicas = replicas;
     this.#reads = reads;
     this.#then = then;
+    this.#metadata = metadata;
     this.#counting = new Map([[DOM_COUNT, replicas.name]]);
+  }
+
+  /**
+   * A file was made. If those before it were written to soon, it is locked and marked for the WRITE already, which is two
+   * round trips shorter then. Without a WRITE this ends as it would after one.
+   */
+  made(frame: Frame, gfid: Buffer): void {
+    if (!this.#writes.first(gfidKey(gfid))) return;
+    const { options, isWhole } = this.#replicas;
+    if (!isWhole || !options['eager-lock'] || options['post-op-delay-secs'] === 0) return;
+    const file = this.#fileOf(gfid);
+    if (file.runner !== undefined || file.changes.size > 0) return;
+    file.runner = this.#begin(frame, file, new Inode(gfid, FileType.REG));
+    file.runner.start();
+    this.#rest(file, gfid);
   }
 
   /**
@@ -61,6 +85,8 @@ export class DataChanges {
     const { arbiters } = this.#replicas;
     let isContended = false;
     const effect = stable === Stable.UNSTABLE ? 'unsynced' : 'durable';
+    this.#writes.second(gfidKey(inode.gfid));
+    if (effect === 'durable') this.#metadata.written(frame, inode);
     const written = await this.change(frame, inode, [offset, offset + data.length], effect, async (child, i) => {
       const sent = has(arbiters, i) ? data.subarray(0, 1) : data;
       const written = await call(child, i, sent, asking);
@@ -89,9 +115,10 @@ export class DataChanges {
   async sync(frame: Frame, inode: Inode, call: (child: Xlator, i: number) => Promise<WccReply>): Promise<WccReply> {
     const replicas = this.#replicas;
     const key = gfidKey(inode.gfid);
-    for (let runner = this.#files.get(key)?.runner; runner !== undefined && !runner.isOpen;) {
-      await runner.over;
-      runner = this.#files.get(key)?.runner;
+    this.#metadata.written(frame, inode);
+    for (let file = this.#files.get(key); file?.runner !== undefined && !file.runner.isOpen;) {
+      await this.#over(file, file.runner);
+      file = this.#files.get(key);
     }
     const failed: unknown[] = [];
     if (this.#files.get(key)?.runner === undefined) {
@@ -129,7 +156,7 @@ export class DataChanges {
       if (before.length > 0) await Promise.all(before.map(one => one.done));
       const trusted = this.#reads.trusted(frame, inode);
       const trustedNow = typeof trusted === 'number' ? trusted : await trusted;
-      while (file.runner !== undefined && !file.runner.isOpen) await file.runner.over;
+      while (file.runner !== undefined && !file.runner.isOpen) await this.#over(file, file.runner);
       file.runner ??= this.#begin(frame, file, inode);
       return chosen(this.#replicas, await file.runner.do(effect, call), inode.gfid, trustedNow);
     } finally {
@@ -141,7 +168,10 @@ export class DataChanges {
 
   /** Another client waits for the lock, or the file is closed: its transaction ends once no fop is under way. */
   giveUp(gfid: Buffer): void {
-    this.#files.get(gfidKey(gfid))?.runner?.close();
+    const file = this.#files.get(gfidKey(gfid));
+    if (file?.runner === undefined) return;
+    this.#hurry(file);
+    file.runner.close();
   }
 
   /** A child has come up, and must take part in what follows. */
@@ -149,21 +179,36 @@ export class DataChanges {
     for (const { runner } of this.#files.values()) if (runner && !has(runner.members, child)) runner.close();
   }
 
-  /** Ends all transactions. */
-  async end(): Promise<void> {
-    const runners = [...this.#files.values()].flatMap(({ runner, timer }) => {
-      clearTimeout(timer);
-      return runner ?? [];
+  /** Ends all transactions, as {@link ended} says. */
+  end(): Promise<void> {
+    const runners = [...this.#files.values()].flatMap(file => {
+      clearTimeout(file.timer);
+      this.#hurry(file);
+      return file.runner ?? [];
     });
     for (const runner of runners) runner.close();
-    await Promise.all(runners.map(({ over }) => over));
+    return ended(Promise.all(runners.map(({ over }) => over)));
   }
 
   #fileOf(gfid: Buffer): File {
     const key = gfidKey(gfid);
     let file = this.#files.get(key);
-    if (file === undefined) this.#files.set(key, (file = { changes: new Set(), runner: undefined, timer: undefined }));
+    if (file === undefined) {
+      file = { changes: new Set(), runner: undefined, timer: undefined, isAwaited: false };
+      this.#files.set(key, file);
+    }
     return file;
+  }
+
+  /** Resolves when the transaction of a file is over, which takes no more changes. */
+  #over(file: File, runner: Runner): Promise<void> {
+    this.#hurry(file);
+    return runner.over;
+  }
+
+  #hurry(file: File): void {
+    file.isAwaited = true;
+    this.#replicas.hurry();
   }
 
   #begin(frame: Frame, file: File, inode: Inode): Runner {
@@ -181,9 +226,10 @@ export class DataChanges {
         undoes: false,
         durable: options['ensure-durability'],
       },
-      this.#target(ownFrame(frame, newOwner()), inode),
+      this.#target(ownFrame(frame, newOwner()), inode, file),
       this.#then,
     );
+    file.isAwaited = false;
     void runner.over.then(() => {
       file.runner = undefined;
       this.#forget(file, inode.gfid);
@@ -191,16 +237,24 @@ export class DataChanges {
     return runner;
   }
 
-  #target(frame: Frame, inode: Inode): Target {
+  #target(frame: Frame, inode: Inode, file: File): Target {
     const { name, changelog } = this.#replicas;
+    const later = unhurried(frame);
+    const atEnd = () => (file.isAwaited ? frame : later);
     return {
-      gfid: inode.gfid,
-      lock: (child, _id, wait) => child.inodelk(frame, name, inode, { type: 'write', ...WHOLE }, wait),
-      unlock: child => child.inodelk(frame, name, inode, { type: 'unlock', ...WHOLE }, false),
-      mark: (child, { do: step, whom, dirty }) =>
-        child.xattrop(frame, inode, 'add32', changelog.change('data', whom, step === 'pre-op' ? 1 : dirty)),
+      lock: (child, _id, wait) => {
+        if (wait) this.#hurry(file); // Another client competes, and what was locked has been given up for it.
+        return child.inodelk(frame, name, inode, { type: 'write', ...WHOLE }, wait);
+      },
+      unlock: child => child.inodelk(atEnd(), name, inode, { type: 'unlock', ...WHOLE }, false),
+      mark: async (child, call) => {
+        const isEnd = call.do === 'post-op' && call.whom === 0;
+        const sums = await child.xattrop(isEnd ? atEnd() : frame, inode, 'add32', changelog.change('data', call));
+        return changelog.accused(sums).data;
+      },
       sync: child => child.fsync(frame, inode.fd, false),
       undo: () => Promise.resolve(),
+      splitBrain: () => this.#then.splitBrain(inode.gfid, 'data'),
     };
   }
 

@@ -1,53 +1,45 @@
 import { randomGfid } from '../../../graph/gfid.ts';
 import { errnoOf, FsError } from '../../../errno.ts';
-import type { Made, NewAttr, Xattrs, Xdata } from '../../../graph/fops.ts';
+import type { Made, NewAttr, Xdata } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType } from '../../../graph/iatt.ts';
 import { Inode } from '../../../graph/inode.ts';
 import { keepNotes, type Note } from '../../../graph/note.ts';
 import { ownFrame } from '../../../graph/own-frame.ts';
+import { releaseUnused } from '../../../graph/subtree.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
 import { type Children, has, listOf, only } from './children.ts';
+import type { DataChanges } from './data.ts';
+import { Directories } from './directories/directories.ts';
+import { ended } from './ended.ts';
 import { type Known, knownOf, readableOf } from './known.ts';
+import { inOrder, kindsOf, type Lockee, type New, type Place, takeBack, type Undo } from './names.ts';
 import type { Reads } from './reads.ts';
 import { chosen, type Replicas, type Replies } from './replicas.ts';
 import { type Consequences, newOwner, Runner, type Target } from './transaction/runner.ts';
-import type { Call, Kind, Setting } from './transaction/steps.ts';
+import type { Call, Setting } from './transaction/steps.ts';
 
-/** A name in a directory; without a name, all of its names. */
-interface Lockee {
-  readonly inode: Inode;
-  readonly name: string | undefined;
+/** What follows from the answers to a change of names. */
+interface How<R> {
+  readonly made?: New | undefined;
+  readonly undo?: Undo;
+  readonly unused?: (answer: R, i: number) => void;
 }
-
-/** A name whose change is recorded in its directory. */
-export interface Place extends Lockee {
-  readonly name: string;
-}
-
-/** A new object. */
-interface New {
-  readonly gfid: Buffer;
-  readonly type: FileType;
-}
-
-/** Takes the name away again from a child, with the frame of the layer. */
-type Undo = (child: Xlator, own: Frame) => Promise<unknown>;
-
-/** What of a new object must be healed where it is missing. */
-const kindsOf = (type: FileType): readonly Kind[] =>
-  type === FileType.REG ? ['data', 'metadata'] : type === FileType.DIR ? ['data', 'metadata', 'entry'] : ['metadata'];
 
 /** Changes of names, each in a transaction of its own. */
 export class EntryChanges {
   readonly #replicas: Replicas;
   readonly #reads: Reads;
   readonly #then: Consequences;
+  readonly #data: DataChanges;
+  readonly #directories: Directories;
 
-  constructor(replicas: Replicas, reads: Reads, then: Consequences) {
+  constructor(replicas: Replicas, reads: Reads, then: Consequences, data: DataChanges) {
     this.#replicas = replicas;
+    this.#directories = new Directories(replicas);
     this.#reads = reads;
     this.#then = then;
+    this.#data = data;
   }
 
   /** Makes an object, with the same gfid on all children. */
@@ -66,11 +58,15 @@ export class EntryChanges {
     // As in GlusterFS, a symbolic link is marked when it is healed.
     const made = type === FileType.LNK ? undefined : { gfid, type };
     const place = { inode: parent, name };
-    const undo: Undo = (child, own) =>
-      type === FileType.DIR ? child.rmdir(own, parent, name) : child.unlink(own, parent, name);
-    const how = isNew ? { made, undo } : { made };
+    const undo: Undo = { gfid, place, isDir: type === FileType.DIR };
+    // What one child has opened is closed if the file is not opened as a whole.
+    const unused = ({ iatt, opened }: Made, i: number) => {
+      if (opened !== undefined) releaseUnused(this.#replicas.children[i]!, new Inode(iatt.gfid, type), opened);
+    };
+    const how = isNew ? { made, undo, unused } : { made, unused };
     const trusted = await this.#reads.trusted(frame, parent);
     const replies = await this.#run(frame, [place], [place], child => call(child, gfid), how);
+    if (type === FileType.REG && isNew) this.#data.made(frame, gfid);
     const { generation } = this.#replicas;
     // Of an object that may have been there before, it is not known who can be trusted with it.
     const known = isNew
@@ -87,7 +83,7 @@ export class EntryChanges {
     call: (child: Xlator) => Promise<Made>,
   ): Promise<Made> {
     const place = { inode: parent, name };
-    const undo: Undo = (child, own) => child.unlink(own, parent, name);
+    const undo: Undo = { gfid: inode.gfid, place, isDir: false };
     const trusted = await this.#reads.trusted(frame, inode);
     const replies = await this.#run(frame, [place], [place], call, { undo });
     return this.#made(replies, trusted, knownOf(this.#replicas, inode));
@@ -117,14 +113,23 @@ export class EntryChanges {
     return chosen(this.#replicas, replies, from.inode.gfid, trusted);
   }
 
+  /** Another client waits for the lock that is kept on the names of a directory. */
+  giveUp(gfid: Buffer): void {
+    this.#directories.contended(gfid);
+  }
+
+  /** Gives up the locks that are kept, as {@link ended} says. */
+  end(): Promise<void> {
+    return ended(this.#directories.end());
+  }
+
   /** The children that may have other names in a directory than those that can be trusted with it. */
   async #doubted(frame: Frame, inode: Inode): Promise<Children> {
-    const { all, clean, arbiters } = this.#replicas;
+    const { all, arbiters } = this.#replicas;
     const trusted = await this.#reads.trusted(frame, inode, 'data');
     if (trusted === 0) return 0;
-    // Arbiters are not read, so that it is known of them only if there are no failures at all.
-    const isClean = (all & ~arbiters & ~clean) === 0;
-    return all & ~trusted & ~(isClean ? arbiters : 0);
+    // Arbiters are not read, so that it is known of them only if nothing at all is counted against them.
+    return all & ~trusted & ~(arbiters & this.#replicas.unblamed);
   }
 
   /**
@@ -166,28 +171,31 @@ export class EntryChanges {
     return directory;
   }
 
-  #run<R>(
+  async #run<R>(
     frame: Frame,
     lockees: readonly Lockee[],
     places: readonly Place[],
     call: (child: Xlator, i: number) => Promise<R>,
-    { made, undo }: { readonly made?: New | undefined; readonly undo?: Undo } = {},
+    { made, undo, unused }: How<R> = {},
   ): Promise<Replies<R>> {
     const { children, isQuorum, arbiters } = this.#replicas;
     const locks = lockees.toSorted(inOrder);
+    const { held, end } = await this.#directories.enter(locks);
     const setting: Setting = {
       kind: 'entry',
       count: children.length,
       isQuorum,
       arbiters,
-      locks: locks.length,
+      locks: held === undefined ? locks.length : 0,
       single: true,
       creates: made !== undefined,
       undoes: undo !== undefined,
       durable: false,
     };
     const target = this.#target(ownFrame(frame, newOwner()), locks, places, made, undo);
-    return new Runner(this.#replicas, setting, target, this.#then).do('durable', call);
+    const runner = new Runner(this.#replicas, setting, target, this.#then, held);
+    void runner.over.then(end);
+    return runner.do('durable', call, unused);
   }
 
   #target(
@@ -199,26 +207,41 @@ export class EntryChanges {
   ): Target {
     const domain = this.#replicas.name;
     let wasMarked = false;
+    const accused = places.map(() => 0);
     const lock = (child: Xlator, id: number, type: 'write' | 'unlock', wait: boolean) =>
       child.entrylk(frame, domain, locks[id]!.inode, locks[id]!.name, type, wait);
     return {
-      gfid: places[0]!.inode.gfid,
-      lock: (child, id, wait) => lock(child, id, 'write', wait),
+      lock: (child, id, wait) => {
+        if (wait) for (const { inode } of locks) this.#directories.contended(inode.gfid);
+        return lock(child, id, 'write', wait);
+      },
       unlock: (child, id) => lock(child, id, 'unlock', false),
       mark: async (child, call) => {
         if (call.do === 'new-entry') return this.#markNew(frame, child, made!, call.whom);
-        const isFirst = !wasMarked || call.do === 'pre-op';
+        const isFirst = call.do !== 'doubt' && (!wasMarked || call.do === 'pre-op');
         if (call.do === 'pre-op') wasMarked = true;
-        return this.#markParents(frame, child, places, call, isFirst);
+        const found = await this.#markParents(frame, child, places, call, isFirst);
+        for (const [i, children] of found.entries()) accused[i]! |= children;
+        return found.reduce((all, children) => all | children, 0);
       },
       sync: () => Promise.resolve(),
-      undo: child => Promise.resolve(undo?.(child, frame)),
+      undo: async (child, isLocked) => {
+        if (undo !== undefined) await takeBack(child, frame, undo, isLocked);
+      },
+      splitBrain: () => {
+        const at = accused.findIndex(children => (this.#replicas.all & ~children) === 0);
+        // Two directories may have different children that can be trusted, until both are healed.
+        if (at < 0)
+          return new FsError('ENOTCONN', `ENOTCONN: ${domain}: no subvolume can be trusted with both directories`);
+        return this.#then.splitBrain(places[at]!.inode.gfid, 'entry');
+      },
     };
   }
 
-  #markNew(frame: Frame, child: Xlator, { gfid, type }: New, whom: Children): Promise<Xattrs> {
+  async #markNew(frame: Frame, child: Xlator, { gfid, type }: New, whom: Children): Promise<Children> {
     const changes = this.#replicas.changelog.newEntry(kindsOf(type), whom);
-    return child.xattrop(frame, new Inode(gfid, type), 'add32', changes);
+    await child.xattrop(frame, new Inode(gfid, type), 'add32', changes);
+    return 0;
   }
 
   /**
@@ -229,18 +252,18 @@ export class EntryChanges {
     frame: Frame,
     child: Xlator,
     places: readonly Place[],
-    { do: step, whom, dirty }: Call,
+    call: Call,
     isFirst: boolean,
-  ): Promise<Xattrs> {
+  ): Promise<readonly Children[]> {
     const { changelog, options } = this.#replicas;
-    const changes = changelog.change('entry', whom, step === 'pre-op' ? 1 : dirty);
+    const changes = changelog.change('entry', call);
     const isNamed = isFirst && options['granular-entry-heal'];
     const xdata = (name: string): Xdata | undefined =>
       isNamed ? new Map([['glusterfs.xattrop-entry-create', name]]) : undefined;
     const sums = await Promise.all(
       places.map(({ inode, name }) => child.xattrop(frame, inode, 'add32', changes, xdata(name))),
     );
-    return sums[0]!;
+    return sums.map(sum => changelog.accused(sum).entry);
   }
 
   /** One answer of all children that have made it, with the notes of each. */
@@ -273,12 +296,4 @@ export function joined(children: Children, of: readonly (Note | undefined)[]): N
   for (const i of listOf(children))
     for (let note = of[i]; note !== undefined; note = note.next) next = { ...note, next };
   return next;
-}
-
-/** The order in which all clients take locks: by gfid, then by name, all names before any. */
-function inOrder(a: Lockee, b: Lockee): number {
-  const order = a.inode.gfid.compare(b.inode.gfid);
-  if (order !== 0) return order;
-  if (a.name === undefined || b.name === undefined) return a.name === b.name ? 0 : a.name === undefined ? -1 : 1;
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }

@@ -1,35 +1,33 @@
-import { FsError } from '../../../errno.ts';
+import { errnoOf } from '../../../errno.ts';
 import type { DirList, Dirent } from '../../../graph/fops.ts';
-import { foldCookie, RecentCookies, unfoldCookie } from '../../../graph/fops/cookies.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import type { Inode } from '../../../graph/inode.ts';
+import { addNote, type Note } from '../../../graph/note.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
+import { Listings, type Page, type Source } from '../listing/listings.ts';
 import { has } from './children.ts';
 import type { Known } from './known.ts';
 import type { Lookups } from './lookups.ts';
-import type { Reads } from './reads.ts';
+import { isSameEverywhere, type Reads } from './reads.ts';
 import type { Replicas } from './replicas.ts';
 
-/** For how many directories the ends of pages are remembered. */
-const DIRECTORIES_MAX = 256;
+const withoutIatt = ({ name, ino, cookie, xdata }: Dirent): Dirent =>
+  xdata === undefined ? { name, ino, cookie } : { name, ino, cookie, xdata };
 
 type List = (child: Xlator, i: number, cookie: bigint) => Promise<DirList>;
 
-/**
- * Lists directories from one child. The cookies of other children mean other positions, so each cookie has the number
- * of its child, and the listing goes on there.
- */
+/** Lists directories, each from one child that has all of its names. */
 export class Listing {
   readonly #replicas: Replicas;
   readonly #lookups: Lookups;
   readonly #reads: Reads;
-  /** Where pages ended, by the gfid of the directory: from a large position the cookie lacks some bits. */
-  readonly #recent = new Map<string, RecentCookies>();
+  readonly listings: Listings;
 
   constructor(replicas: Replicas, lookups: Lookups, reads: Reads) {
     this.#replicas = replicas;
     this.#lookups = lookups;
     this.#reads = reads;
+    this.listings = new Listings(replicas.name, replicas.children);
   }
 
   async readdir(frame: Frame, inode: Inode, cookie: bigint, list: List): Promise<DirList> {
@@ -44,40 +42,32 @@ export class Listing {
     const replicas = this.#replicas;
     if (cookie === 0n && replicas.clean === 0) await this.#lookups.refresh(frame, inode);
     const { clean, generation } = replicas;
-    const { list: found, at } = await this.#list(frame, inode, cookie, list);
-    const isKnown = has(clean, at) && has(replicas.clean, at);
-    const known: Known = { generation, data: clean, metadata: clean };
-    const told = (entry: Dirent): Dirent => {
-      const { iatt, ...rest } = entry;
-      if (iatt === undefined) return entry;
-      if (!isKnown) return rest;
-      return { ...entry, iatt: { ...iatt, notes: { slot: replicas.slot, value: known, next: iatt.notes } } };
-    };
-    return { ...found, entries: found.entries.map(told) };
+    const { list: found, child } = await this.#list(frame, inode, cookie, list);
+    const isKnown = has(clean, child) && has(replicas.clean, child);
+    if (!isKnown) return { ...found, entries: found.entries.map(withoutIatt) };
+    const value: Known = { generation, data: clean, metadata: clean };
+    // Entries with the same notes from below, or none, share one note.
+    let note: Note = { slot: replicas.slot, value, next: undefined };
+    for (const { iatt } of found.entries) {
+      if (iatt === undefined) continue;
+      if (note.next !== iatt.notes) note = { slot: replicas.slot, value, next: iatt.notes };
+      addNote(iatt, note);
+    }
+    return found;
   }
 
-  async #list(frame: Frame, inode: Inode, cookie: bigint, list: List): Promise<{ list: DirList; at: number }> {
+  #list(frame: Frame, inode: Inode, cookie: bigint, list: List): Promise<Page> {
     const { children } = this.#replicas;
-    const call = async (at: number, position: bigint) => {
-      const found = await list(children[at]!, at, position);
-      const entries = found.entries.map(entry => ({ ...entry, cookie: foldCookie(entry.cookie, at, children.length) }));
-      const last = found.entries.at(-1);
-      if (last !== undefined) this.#recentOf(inode).remember(entries.at(-1)!.cookie, last.cookie);
-      return { list: { ...found, entries }, at };
+    const source: Source = {
+      client: frame.client,
+      list: (child, position) => list(children[child]!, child, position),
+      any: call => this.#reads.read(frame, inode, 'data', (_, child) => call(child)),
+      canRead: child => this.#reads.canRead(frame, inode, child),
+      isOfOne: error => {
+        const code = errnoOf(error);
+        return code !== undefined && code !== 'EJUKEBOX' && !isSameEverywhere(code);
+      },
     };
-    if (cookie === 0n) return this.#reads.read(frame, inode, 'data', (_, at) => call(at, 0n));
-    const from = unfoldCookie(cookie, children.length);
-    if (from === undefined) throw new FsError('EINVAL');
-    await this.#reads.check(frame, inode, from.child);
-    return call(from.child, this.#recentOf(inode).positionOf(cookie) ?? from.position);
-  }
-
-  #recentOf({ gfid }: Inode): RecentCookies {
-    const key = gfid.toString('latin1');
-    const recent = this.#recent.get(key) ?? new RecentCookies();
-    this.#recent.delete(key);
-    this.#recent.set(key, recent);
-    if (this.#recent.size > DIRECTORIES_MAX) this.#recent.delete(this.#recent.keys().next().value!);
-    return recent;
+    return this.listings.page(inode, cookie, source);
   }
 }

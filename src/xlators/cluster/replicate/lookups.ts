@@ -1,4 +1,4 @@
-import { gfidText } from '../../../graph/gfid.ts';
+import { gfidKey, gfidText } from '../../../graph/gfid.ts';
 import { FsError, isGone } from '../../../errno.ts';
 import type { Found, Xdata } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
@@ -10,11 +10,14 @@ import type { Xlator } from '../../../graph/xlator.ts';
 import { type Children, has, listOf, only } from './children.ts';
 import { type Known, knownOf, readableOf } from './known.ts';
 import { codeOf, errorOf, type Replicas } from './replicas.ts';
+import type { Kind } from './transaction/steps.ts';
 import { Answers, verdictOf } from './transaction/verdict.ts';
 
 const INODELKS = 'glusterfs.inodelk-count';
 const ENTRYLKS = 'glusterfs.parent-entrylk';
 const INDEX = 'link-count';
+
+const WHAT: Readonly<Record<Kind, string>> = { data: 'data', metadata: 'attributes', entry: 'names' };
 
 /** What the children answered to a lookup. */
 interface Looked {
@@ -45,7 +48,17 @@ export class Lookups {
     ]);
   }
 
+  /**
+   * A name that is removed and made again may lead to another object on each child for a moment. The children tell of locks
+   * on the name, but not of one on all names of the directory: so they are asked once more.
+   */
   async lookup(frame: Frame, parent: Inode, name: string, xdata?: Xdata): Promise<Found> {
+    const looked = await this.#look(frame, parent, name, xdata);
+    const isUndecided = this.#differ(looked) && this.#agreedOn(looked) === undefined;
+    return this.#combined(isUndecided ? await this.#look(frame, parent, name, xdata) : looked, xdata);
+  }
+
+  async #look(frame: Frame, parent: Inode, name: string, xdata: Xdata | undefined): Promise<Looked> {
     const looked = await this.#ask(child => child.lookup(frame, parent, name, this.#asking(xdata)));
     if (looked.gone !== 0 && looked.having !== 0) {
       const { data } = await this.known(frame, parent);
@@ -54,7 +67,7 @@ export class Lookups {
       const { data } = await this.known(frame, parent);
       looked.having = (looked.having & data) === 0 ? looked.having : looked.having & data;
     }
-    return this.#combined(looked, xdata);
+    return looked;
   }
 
   async discover(frame: Frame, gfid: Buffer, hint: Buffer | undefined, xdata?: Xdata): Promise<Found> {
@@ -85,18 +98,25 @@ export class Lookups {
     return inode.slots[this.#replicas.slot] as Known;
   }
 
+  /** The error for an object of which the children have counted failures of each other. */
+  splitBrain(gfid: Buffer, kind: Kind): FsError {
+    return this.unreadable(gfid, WHAT[kind]);
+  }
+
   /** The error for an object that no child can be read of. */
   unreadable(gfid: Buffer, what: string): FsError {
-    const { all, up, arbiters, log, name } = this.#replicas;
+    const { all, up, arbiters, log, name, children } = this.#replicas;
     const id = gfidText(gfid);
     const isWhole = (all & ~up & ~arbiters) === 0;
     if (!isWhole)
       return new FsError('ENOTCONN', `ENOTCONN: ${name}: no subvolume that is up can be trusted with ${id}`);
     if (!this.#reported.has(id) && this.#reported.size < 10_000) {
       this.#reported.add(id);
+      const volume = /^(.+)-replicate-\d+$/.exec(name)?.[1] ?? 'VOL';
+      const subvolumes = children.map(child => child.name).join(', ');
       log.error(
-        { gfid: id },
-        `the replicas blame each other for the ${what} of ${id}: \`gluster volume heal VOL info split-brain\` shows its path, and \`gluster volume heal VOL split-brain …\` chooses a replica`,
+        { gfid: id, subvolumes: children.map(child => child.name) },
+        `the replicas ${subvolumes} blame each other for the ${what} of gfid:${id}, or differ: \`gluster volume heal ${volume} info split-brain\` shows its path, and \`gluster volume heal ${volume} split-brain source-brick HOST:BRICK PATH\` takes one replica for all`,
       );
     }
     return new FsError('EIO', `EIO: ${name}: ${what} of ${id} in split brain`);
@@ -196,15 +216,20 @@ export class Lookups {
       if (types.size > 1) throw this.unreadable(looked.found[listOf(looked.having)[0]!]!.iatt.gfid, 'type');
       return;
     }
-    const byGfid = new Map<string, Children>();
-    for (const i of listOf(looked.having)) {
-      const key = looked.found[i]!.iatt.gfid.toString('hex');
-      byGfid.set(key, (byGfid.get(key) ?? 0) | only(i));
-    }
-    const chosen = [...byGfid.values()].find(children => this.#replicas.isQuorum(children));
+    const chosen = this.#agreedOn(looked);
     if (chosen !== undefined) looked.having = chosen;
     else if (looked.found.some(found => Number(found?.xdata?.get(ENTRYLKS) ?? 0) > 0)) throw new FsError('EJUKEBOX');
     else throw this.unreadable(looked.found[listOf(looked.having)[0]!]!.iatt.gfid, 'gfid');
+  }
+
+  /** The children that have found the same object, if a quorum has. */
+  #agreedOn({ found, having }: Looked): Children | undefined {
+    const byGfid = new Map<string, Children>();
+    for (const i of listOf(having)) {
+      const key = gfidKey(found[i]!.iatt.gfid);
+      byGfid.set(key, (byGfid.get(key) ?? 0) | only(i));
+    }
+    return [...byGfid.values()].find(children => this.#replicas.isQuorum(children));
   }
 
   /** While no client holds a lock on it, a file that is smaller than on another child lacks something. */
@@ -220,7 +245,7 @@ export class Lookups {
     const { all, up, clean, arbiters, isQuorum } = this.#replicas;
     if (generation !== this.#replicas.generation || having !== up || !isQuorum(up)) return;
     const isEmpty = listOf(up).every(i => Number(found[i]!.xdata?.get(INDEX) ?? 1) === 0);
-    if (isEmpty) this.#replicas.clean |= up & ~arbiters;
+    if (isEmpty) this.#replicas.unblamed |= up;
     else if (clean === (all & ~arbiters)) this.#replicas.distrust(); // Another client has recorded a failure.
   }
 

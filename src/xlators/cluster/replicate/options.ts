@@ -35,7 +35,7 @@ export const options = {
   'eager-lock': live(
     bool(
       { default: true },
-      'The lock on the data of a file is kept for the writes that follow within `post-op-delay-secs`.',
+      'The lock on the data of a file is kept for the writes that follow within `post-op-delay-secs`, and that on the names of a directory for the changes that follow at once, while no other client wants it.',
     ),
   ),
   'post-op-delay-secs': live(
@@ -53,7 +53,12 @@ export const options = {
   'granular-entry-heal': live(
     bool({ default: true, aliases: ['entry-heal-granular'] }, 'Failures in a directory are recorded by name.'),
   ),
-  'choose-local': live(bool({ default: true }, 'A brick of this machine is read in preference to others.')),
+  'choose-local': live(
+    bool(
+      { default: true },
+      'Bricks of this machine, which are reached at an address of its own, are read in preference to others.',
+    ),
+  ),
   'read-subvolume': live(
     text({ default: undefined, unset: 'none' }, 'The subvolume that is read in preference to others.'),
   ),

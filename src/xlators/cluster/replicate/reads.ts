@@ -1,4 +1,4 @@
-import { type Errno, errnoOf, FsError } from '../../../errno.ts';
+import { type Errno, errnoOf } from '../../../errno.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import type { Inode } from '../../../graph/inode.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
@@ -22,6 +22,9 @@ const SAME_EVERYWHERE: ReadonlySet<Errno> = new Set<Errno>([
   'ERANGE',
   'EBADF',
 ]);
+
+/** Whether another child would give the same error. */
+export const isSameEverywhere = (code: Errno): boolean => SAME_EVERYWHERE.has(code);
 
 /** What is read: contents, attributes without the size, or all attributes. */
 export type What = 'data' | 'metadata' | 'attributes';
@@ -55,7 +58,7 @@ export class Reads {
         return await call(replicas.children[at]!, at);
       } catch (error) {
         const code = errnoOf(error);
-        if (code === undefined || SAME_EVERYWHERE.has(code)) throw error;
+        if (code === undefined || isSameEverywhere(code)) throw error;
         failed.error = error;
         failed.children |= only(at);
       }
@@ -63,19 +66,12 @@ export class Reads {
     }
   }
 
-  /**
-   * Checks that the contents can be read from this child.
-   * @throws {FsError} ENOTCONN: not at present
-   */
-  async check(frame: Frame, inode: Inode, at: number): Promise<void> {
+  /** Whether the contents can be read from this child at present. @throws {FsError} ENOTCONN: there is no quorum */
+  async canRead(frame: Frame, inode: Inode, at: number): Promise<boolean> {
     const replicas = this.#replicas;
     replicas.checkQuorum();
     const readable = this.readable(inode, 'data') ?? (await this.#lookups.known(frame, inode)).data;
-    if (has(readable & replicas.up, at)) return;
-    throw new FsError(
-      'ENOTCONN',
-      `ENOTCONN: the listing began on ${replicas.children[at]?.name}, which cannot be read`,
-    );
+    return has(readable & replicas.up, at);
   }
 
   /**

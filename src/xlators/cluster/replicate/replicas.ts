@@ -23,13 +23,13 @@ export class Replicas {
   isQuorum: Quorum;
   options: ReplicateOptions;
   up: Children = 0;
-  /** The children on this machine. */
+  /** The children on this machine that are up. */
   local: Children = 0;
   /**
-   * The children that no other blames for anything. They have been up since all children that were up had an empty
-   * index of failures, and this layer has blamed none of them.
+   * The children that no other blames for anything, arbiters among them. They have been up since all children that were
+   * up had an empty index of failures, and this layer has blamed none of them.
    */
-  clean: Children = 0;
+  unblamed: Children = 0;
   /** Counts what may change which children can be read: what was learnt of an inode before is to be learnt again. */
   generation = 1;
   /** The transactions under way. */
@@ -52,24 +52,40 @@ export class Replicas {
     return allOf(this.children.length);
   }
 
+  /** Whether all children are up, and none is blamed. */
+  get isWhole(): boolean {
+    return this.up === this.all && this.unblamed === this.all;
+  }
+
+  /** The children that can be read, whatever is read. */
+  get clean(): Children {
+    return this.unblamed & ~this.arbiters;
+  }
+
   /** A child has come up or gone down. While it was away, it may have missed something. */
   changed(child: number, isUp: boolean): void {
     this.up = isUp ? this.up | only(child) : this.up & ~only(child);
-    this.clean &= ~only(child);
+    this.local = isUp && this.children[child]!.isLocal ? this.local | only(child) : this.local & ~only(child);
+    this.unblamed &= ~only(child);
     this.generation++;
     if (!isUp) for (const transaction of this.running) transaction.down(child);
   }
 
   /** These children lack something. */
   blamed(whom: Children): void {
-    this.clean &= ~whom;
+    this.unblamed &= ~whom;
     if ((whom & this.up) !== 0) this.generation++; // A child that is down is read by none.
   }
 
   /** Some child lacks something, and it is not known which. */
   distrust(): void {
-    this.clean = 0;
+    this.unblamed = 0;
     this.generation++;
+  }
+
+  /** Sends what was to wait for other calls, since something waits for it now. */
+  hurry(): void {
+    for (const child of this.children) child.hurry();
   }
 
   /** @throws {FsError} ENOTCONN: fewer children than a quorum are up */
@@ -98,11 +114,15 @@ export interface Replies<R> {
   readonly of: readonly (R | undefined)[];
 }
 
-/** Makes a call to each of these children, and finds what their answers amount to. */
+/**
+ * Makes a call to each of these children, and finds what their answers amount to.
+ * @param unused is called with each answer if the call has failed as a whole
+ */
 export async function askAll<R>(
   { children, isQuorum }: Replicas,
   on: Children,
   call: (child: Xlator, i: number) => Promise<R>,
+  unused?: (answer: R, i: number) => void,
 ): Promise<Replies<R>> {
   const answers = new Answers();
   const of: (R | undefined)[] = [];
@@ -118,8 +138,9 @@ export async function askAll<R>(
   };
   await Promise.all(listOf(on).map(ask));
   const { code, agreed } = verdictOf(answers, isQuorum);
-  if (code !== undefined) throw errorOf(code, errors);
-  return { from: agreed, of };
+  if (code === undefined) return { from: agreed, of };
+  for (const i of listOf(answers.ok)) unused?.(of[i]!, i);
+  throw errorOf(code, errors);
 }
 
 /** The code of what a child has thrown. @throws what is no error of a file system */

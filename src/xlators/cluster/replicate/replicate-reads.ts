@@ -25,6 +25,15 @@ export abstract class ReplicateReads extends Cluster<typeof options> {
   protected readonly reads = new Reads(this.replicas, this.lookups);
   readonly #listing = new Listing(this.replicas, this.lookups, this.reads);
 
+  override get cookieBits(): number {
+    return this.#listing.listings.cookieBits;
+  }
+
+  override async fini(): Promise<void> {
+    await super.fini();
+    this.#listing.listings.close();
+  }
+
   protected override enough(): boolean {
     return this.replicas.isQuorum(this.replicas.up);
   }

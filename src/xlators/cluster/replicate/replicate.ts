@@ -2,7 +2,8 @@ import { FsError } from '../../../errno.ts';
 import type { GraphEvent } from '../../../graph/event.ts';
 import { type Flock, type LockType, type Opened, RenameFlag, type Args } from '../../../graph/fops.ts';
 import { FileType } from '../../../graph/iatt.ts';
-import { subtree } from '../../../graph/subtree.ts';
+import type { Inode } from '../../../graph/inode.ts';
+import { releaseUnused, subtree } from '../../../graph/subtree.ts';
 import type { Xlator, XlatorClass, XlatorSettings } from '../../../graph/xlator.ts';
 import { O_TRUNC } from '../../../sys/constants.ts';
 import { VolfileError } from '../../../volfile/volfile-error.ts';
@@ -13,6 +14,7 @@ import { lockAll, unlockAll } from './locks.ts';
 import { MetadataChanges } from './metadata.ts';
 import { foreign, options } from './options.ts';
 import { askAll } from './replicas.ts';
+import type { Kind } from './transaction/steps.ts';
 import { ReplicateReads } from './replicate-reads.ts';
 
 /** cluster/replicate: keeps the same files on all subvolumes, as GlusterFS's AFR does, and beside its clients. */
@@ -26,40 +28,32 @@ export class Replicate extends ReplicateReads {
 
   readonly #then = {
     dataAtRisk: () => super.notify({ kind: 'unstable-lost' }),
-    splitBrain: (gfid: Buffer) => this.lookups.unreadable(gfid, 'data'),
+    splitBrain: (gfid: Buffer, kind: Kind) => this.lookups.splitBrain(gfid, kind),
   };
-  readonly #data = new DataChanges(this.replicas, this.reads, this.#then);
   readonly #metadata = new MetadataChanges(this.replicas, this.reads, this.#then);
-  readonly #entries = new EntryChanges(this.replicas, this.reads, this.#then);
+  readonly #data = new DataChanges(this.replicas, this.reads, this.#then, this.#metadata);
+  readonly #entries = new EntryChanges(this.replicas, this.reads, this.#then, this.#data);
 
   override async init(): Promise<void> {
+    const expected = (what: string) => new VolfileError(this.where, `expected ${what}`);
     const names = this.pendingNames();
     const count = this.children.length;
     if (names.length !== count || new Set(names).size !== count) {
-      throw new VolfileError(
-        this.where,
-        `expected afr-pending-xattr to name ${count} subvolumes, found ${names.join()}`,
-      );
+      throw expected(`afr-pending-xattr to name ${count} subvolumes, found ${names.join()}`);
     }
     if (this.options['arbiter-count'] > 0 && count < 3) {
-      throw new VolfileError(
-        this.where,
-        `expected at least 3 subvolumes, of which the last is an arbiter, found ${count}`,
-      );
+      throw expected(`at least 3 subvolumes, of which the last is an arbiter, found ${count}`);
     }
     const leaf = subtree(this).find(({ constructor }) => (constructor as XlatorClass).namesItself);
     if (leaf !== undefined) {
       const found = `found ${leaf.name} of type ${leaf.type}, which chooses them itself`;
-      throw new VolfileError(
-        this.where,
-        `expected bricks that take the gfids of their objects from ${this.name}, ${found}`,
-      );
+      throw expected(`bricks that take the gfids of their objects from ${this.name}, ${found}`);
     }
   }
 
   override async fini(): Promise<void> {
     await super.fini();
-    await this.#data.end();
+    await Promise.all([this.#data, this.#metadata, this.#entries].map(changes => changes.end()));
   }
 
   override reconfigure(settings: XlatorSettings<typeof options>): () => void {
@@ -75,6 +69,7 @@ export class Replicate extends ReplicateReads {
     // A brick that comes up again has dropped the locks of the connection before.
     if (this.up[child] && has(this.replicas.up, child)) this.replicas.changed(child, false);
     this.replicas.changed(child, this.up[child]!);
+    this.#metadata.childChanged();
     if (this.up[child]) this.#data.childUp(child);
   }
 
@@ -88,7 +83,8 @@ export class Replicate extends ReplicateReads {
   override notify(event: GraphEvent, from?: Xlator): void {
     const isOfOne = event.kind === 'unstable-lost' && this.children.length > 1 && this.options['ensure-durability'];
     if (isOfOne) return;
-    if (event.kind === 'upcall' && event.about === 'contention') this.#data.giveUp(event.gfid);
+    if (event.kind === 'upcall' && event.about === 'contention')
+      for (const changes of [this.#data, this.#metadata, this.#entries]) changes.giveUp(event.gfid);
     super.notify(event, from);
   }
 
@@ -161,19 +157,25 @@ export class Replicate extends ReplicateReads {
   }
 
   override async open(...[frame, inode, flags, xdata]: Args<'open'>) {
-    const opened = await this.#open(child => child.open(frame, inode, flags & ~O_TRUNC, xdata));
+    const opened = await this.#open(inode, child => child.open(frame, inode, flags & ~O_TRUNC, xdata));
+    if ((flags & O_TRUNC) === 0) return opened;
     // All children must agree on what was cut off.
-    if ((flags & O_TRUNC) !== 0) await this.truncate(frame, inode, 0);
+    await this.truncate(frame, inode, 0).catch((error: unknown) => {
+      releaseUnused(this, inode, opened);
+      throw error;
+    });
     return opened;
   }
 
   override opendir(...[frame, inode, xdata]: Args<'opendir'>) {
-    return this.#open(child => child.opendir(frame, inode, xdata));
+    return this.#open(inode, child => child.opendir(frame, inode, xdata));
   }
 
-  async #open(call: (child: Xlator) => Promise<Opened>): Promise<Opened> {
+  async #open(inode: Inode, call: (child: Xlator) => Promise<Opened>): Promise<Opened> {
     this.replicas.checkQuorum();
-    const { from, of } = await askAll(this.replicas, this.replicas.up, call);
+    const { from, of } = await askAll(this.replicas, this.replicas.up, call, (opened, i) =>
+      releaseUnused(this.children[i]!, inode, opened),
+    );
     const below = joined(
       from,
       of.map(opened => opened?.notes),

@@ -118,6 +118,22 @@ t.test('what has another name on a brick that is not healed is not renamed there
   t.strictSame(marks()[0], [`: c-${STALE}=0,0,4`]);
 });
 
+t.test('what has another name on an arbiter that is not healed is not renamed there', async t => {
+  const { top, frame, root, connections, contents, marks } = await replicas(t, 'post-op-delay-secs=0 arbiter-count=1');
+  for (const name of ['old', 'other']) await top.create(frame, root, name, { mode: 'guarded', attr: {} });
+  await top.lookup(frame, root, 'old'); // All bricks say that there are no failures.
+  connections[STALE]!.disconnect();
+  await top.rename(frame, root, 'other', root, 'old');
+  await settled(50);
+  connections[STALE]!.connect();
+  await settled(50);
+  await top.rename(frame, root, 'old', root, 'new');
+  await settled(50);
+  t.ok('/new' in contents()[0]!);
+  t.notOk('/new' in contents()[STALE]!, 'the daemon makes it');
+  t.strictSame(marks()[0], [`: a-${STALE}=0,0,4`], 'two names twice');
+});
+
 t.test('a name that is to be healed stays in the index when a later change of it fails everywhere', async t => {
   const volume = await volumeFor(t);
   const { top, frame, root, connections } = volume;

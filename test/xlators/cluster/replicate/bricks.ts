@@ -41,12 +41,14 @@ class Arbiter extends Xlator {
 
 const registry: Registry = { ...TEST_XLATORS, 'test/arbiter': async () => Arbiter };
 
-function volfileOf(count: number, options = ''): string {
+function volfileOf(count: number, options: string, stores: string | undefined): string {
   const arbiter = options.includes('arbiter-count=1') ? count - 1 : -1;
-  const brick = (i: number) =>
-    i === arbiter
-      ? `volume brick-${i}\n type test/memory\nend-volume\nvolume c-${i}\n type test/failing\n subvolumes brick-${i}\nend-volume\nvolume a-${i}\n type test/arbiter\n subvolumes c-${i}\nend-volume\n`
-      : `volume brick-${i}\n type test/memory\nend-volume\nvolume c-${i}\n type test/failing\n subvolumes brick-${i}\nend-volume\n`;
+  const brick = (i: number) => {
+    const store = stores === undefined ? '' : ` option store ${stores}-${i}\n`;
+    const failing = `volume brick-${i}\n type test/memory\n${store}end-volume\nvolume c-${i}\n type test/failing\n subvolumes brick-${i}\nend-volume\n`;
+    if (i !== arbiter) return failing;
+    return `${failing}volume a-${i}\n type test/arbiter\n subvolumes c-${i}\nend-volume\n`;
+  };
   const bricks = Array.from({ length: count }, (_, i) => brick(i));
   const set = options
     .split(' ')
@@ -56,10 +58,10 @@ function volfileOf(count: number, options = ''): string {
   return `${bricks.join('')}volume r\n type cluster/replicate\n${set.join('')} subvolumes ${children}\nend-volume\n`;
 }
 
-/** A volume of three replicas, or of `count`. */
-export async function replicas(t: Test, options = '', count = 3) {
+/** A volume of three replicas, or of `count`; two of the same `stores` are two clients of the same bricks. */
+export async function replicas(t: Test, options = '', count = 3, stores?: string) {
   const { log, lines } = keptLog();
-  const volume = await volumeOf(t, volfileOf(count, options), { registry, env: envOf({ log }) });
+  const volume = await volumeOf(t, volfileOf(count, options, stores), { registry, env: envOf({ log }) });
   const { top } = volume;
   const connections = Array.from({ length: count }, (_, i) => xlatorOf(top, `c-${i}`, Failing));
   const bricks = Array.from({ length: count }, (_, i) => xlatorOf(top, `brick-${i}`, Memory));

@@ -14,13 +14,24 @@ interface Copy {
 const count = (node: Node, name: string, kind: Kind): number =>
   node.xattrs.get(`trusted.afr.${name}`)?.readInt32BE(OFFSETS[kind]) ?? 0;
 
+/** The daemon cannot tell which brick is right: an administrator must. */
+export class SplitBrain extends Error {
+  /** The path of a name that leads to different objects; `undefined` if it is about data or attributes. */
+  readonly path: string | undefined;
+
+  constructor(what: string, path?: string) {
+    super(`split brain of ${what}`);
+    this.path = path;
+  }
+}
+
 /**
  * Makes the bricks equal, as the daemon would. If the outcome of a change was not known (`isUnsure`), bricks may differ
  * without a mark, because all of them went away before one could be made: then a quorum is right, as in a lookup.
  * @throws it would find a split brain, or nothing that tells it to heal
  */
 export function selfHeal(bricks: readonly Memory[], isUnsure: boolean): void {
-  healDirectory(bricks, bricks[0]!.tree.root.gfid, isUnsure);
+  healDirectory(bricks, bricks[0]!.tree.root.gfid, isUnsure, '');
   for (const { tree } of bricks) {
     for (const node of tree.store.nodes.values()) {
       for (const name of node.xattrs.keys()) if (name.startsWith('trusted.afr.')) node.xattrs.delete(name);
@@ -37,7 +48,7 @@ const copiesOf = (bricks: readonly Memory[], gfid: Buffer): Copy[] =>
 /** The copies that no other copy blames; all of them if there is no blame. */
 function sourcesOf(copies: readonly Copy[], kind: Kind): readonly Copy[] {
   const sources = copies.filter(({ brick }) => copies.every(({ node }) => count(node, `c-${brick}`, kind) === 0));
-  if (sources.length === 0) throw new Error(`split brain of ${kind}`);
+  if (sources.length === 0) throw new SplitBrain(kind);
   if (sources.length < copies.length) return sources;
   // Without blame, the copies with the most dirty marks.
   const most = Math.max(...copies.map(({ node }) => count(node, 'dirty', kind)));
@@ -52,25 +63,29 @@ const isMarked = (copies: readonly Copy[], kind: Kind): boolean =>
 const isBlamed = (copies: readonly Copy[], kind: Kind): boolean =>
   copies.some(({ node }) => copies.some(({ brick }) => count(node, `c-${brick}`, kind) !== 0));
 
-function healDirectory(bricks: readonly Memory[], gfid: Buffer, isUnsure: boolean): void {
+function healDirectory(bricks: readonly Memory[], gfid: Buffer, isUnsure: boolean, path: string): void {
   const copies = copiesOf(bricks, gfid);
-  if (isMarked(copies, 'entry')) healNames(bricks, copies);
+  if (isMarked(copies, 'entry')) healNames(bricks, copies, path);
   else if (isUnsure) keepCommon(bricks, copies);
   const [first, ...others] = copies;
   const names = ({ node }: Copy) => [...node.entries.keys()].sort().join();
   for (const other of others) {
     if (names(other) !== names(first!)) throw new Error(`unmarked: ${names(first!)} and ${names(other)}`);
   }
-  for (const { node } of first!.node.entries.values()) {
-    if (node.type === FileType.DIR) healDirectory(bricks, node.gfid, isUnsure);
+  for (const [name, { node }] of first!.node.entries) {
+    if (node.type === FileType.DIR) healDirectory(bricks, node.gfid, isUnsure, `${path}${name}/`);
     else healFile(copiesOf(bricks, node.gfid), isUnsure);
   }
 }
 
-/** Gives each brick the names of the source; if none is blamed, or all are, all names of all. */
-function healNames(bricks: readonly Memory[], copies: readonly Copy[]): void {
+/**
+ * Gives each brick the names of the source. If there is none, or one of the bricks has a dirty mark (a witness), each gets
+ * all names of all (`__afr_selfheal_entry_finalize_source`).
+ */
+function healNames(bricks: readonly Memory[], copies: readonly Copy[], path: string): void {
   const trusted = copies.filter(({ brick }) => copies.every(({ node }) => count(node, `c-${brick}`, 'entry') === 0));
-  const isDirected = isBlamed(copies, 'entry') && trusted.length > 0;
+  const isWitnessed = copies.some(({ node }) => count(node, 'dirty', 'entry') !== 0);
+  const isDirected = isBlamed(copies, 'entry') && trusted.length > 0 && !isWitnessed;
   const sources = isDirected ? trusted.slice(0, 1) : copies;
   const wanted = new Map(
     sources.flatMap(({ node }) => [...node.entries].map(([name, entry]) => [name, entry.node] as const)),
@@ -80,7 +95,7 @@ function healNames(bricks: readonly Memory[], copies: readonly Copy[]): void {
     for (const [name, source] of wanted) {
       const there = node.entries.get(name)?.node;
       if (there?.gfid.equals(source.gfid)) continue;
-      if (there !== undefined && !isDirected) throw new Error(`split brain of the gfid of ${name}`);
+      if (there !== undefined && !isDirected) throw new SplitBrain(`the gfid of ${path}${name}`, `${path}${name}`);
       if (there !== undefined) tree.leave(node, name);
       const known = tree.store.nodes.get(source.gfid.toString('hex'));
       if (known === undefined) tree.enter(node, name, added(bricks, brick, source));

@@ -1,6 +1,7 @@
 /** What is answered when the replicas blame each other, or have different objects of one name. */
 import t, { type Test } from 'tap';
 import { Stable, type Xattrs } from '#src/graph/fops.ts';
+import { gfidText } from '#src/graph/gfid.ts';
 import { FileType } from '#src/graph/iatt.ts';
 import { Inode } from '#src/graph/inode.ts';
 import { replicas } from './bricks.ts';
@@ -38,7 +39,11 @@ t.test('data in split brain are not read, and the log says once what to do', asy
   for (let i = 0; i < 2; i++) await t.rejects(top.readv(frame, file.fd, 10, 0), { code: 'EIO' });
   const told = lines.filter(line => /blame each other for the data/.test(JSON.stringify(line)));
   t.equal(told.length, 1);
-  t.match(JSON.stringify(told[0]), /gluster volume heal VOL info split-brain/);
+  const text = JSON.stringify(told[0]);
+  t.match(text, /gluster volume heal VOL info split-brain/);
+  t.match(text, /gluster volume heal VOL split-brain source-brick HOST:BRICK PATH/);
+  t.match(text, /c-0, c-1, c-2/, 'the bricks');
+  t.match(text, gfidText(file.gfid), 'the file');
 });
 
 t.test('attributes in split brain are not answered', async t => {

@@ -91,6 +91,30 @@ table(
 );
 
 table(
+  'what is locked already is not locked again, nor given up',
+  { ...CREATE, locks: 0 },
+  `
+  request#1 durable          =>
+  up 012                     => fop#1 012
+  fop#1 0 1 2                => reply#1 ok 012; over
+`,
+);
+
+table(
+  'a child that goes away under a lock that was held already is blamed',
+  { ...CREATE, locks: 0 },
+  `
+  request#1 durable          =>
+  up 012                     => fop#1 012
+  down 2                     =>
+  fop#1 0 1 2:ENOTCONN       => doubt 01
+  doubt 0 1                  => new-entry 01 whom 2
+  new-entry 0 1              => post-op 01 whom 2
+  post-op 0 1                => reply#1 ok 01; over
+`,
+);
+
+table(
   'after a COMMIT, and after durable writes, there is nothing to sync',
   DATA,
   `
@@ -407,7 +431,22 @@ table(
   lock 0 1 2                 => pre-op 012
   pre-op 0 1 2               => fop#1 012
   fop#1 0 1 2:ENOTCONN       => post-op 01 whom 2 dirty -1
-  post-op 0 1:ENOTCONN       => reply#1 ENOTCONN -; unlock 012
+  post-op 0 1:ENOTCONN       => reply#1 ENOTCONN -; retract 0 whom 2
+  retract 0                  => unlock 012
+`,
+);
+
+table(
+  'names: another client has meanwhile blamed those that record a blame: it is taken back, and a mark remains',
+  ENTRY,
+  `
+  request#1 durable          =>
+  up 012                     => lock 012
+  lock 0 1 2                 => fop#1 012
+  fop#1 0 1 2:ENOSPC         => doubt 012
+  doubt 0:accuses-1 1 2      => post-op 01 whom 2
+  post-op 0:accuses-12 1:accuses-02 => reply#1 ENOTCONN -; retract 01 whom 2
+  retract 0 1                => unlock 012
 `,
 );
 
@@ -441,13 +480,25 @@ table(
 );
 
 table(
-  'a write to children that blame each other is refused',
+  'a write to children that blame each other is refused, as another has everything',
   DATA,
   `
   request#1 durable          =>
   up 12                      => lock 12
   lock 1 2                   => pre-op 12
-  pre-op 1:accuses-2 2:accuses-1 => split-brain; reply#1 EIO -; post-op 12 dirty -1
+  pre-op 1:accuses-2 2:accuses-1 => reply#1 ENOTCONN -; post-op 12 dirty -1
+  post-op 1 2                => unlock 12
+`,
+);
+
+table(
+  'a write is refused if all children are blamed',
+  DATA,
+  `
+  request#1 durable          =>
+  up 12                      => lock 12
+  lock 1 2                   => pre-op 12
+  pre-op 1:accuses-02 2:accuses-1 => split-brain; reply#1 EIO -; post-op 12 dirty -1
   post-op 1 2                => unlock 12
 `,
 );
@@ -472,6 +523,44 @@ table(
   lock 0 1 2                 => pre-op 012
   pre-op 0:accuses-12 1 2    => fop#1 012
   fop#1 0:EIO 1 2            => reply#1 ENOTCONN -; unlock 012
+`,
+);
+
+table(
+  'the error of the child that has everything is the answer, though the others have done the write',
+  DATA,
+  `
+  request#1 durable          =>
+  up 012                     => lock 012
+  lock 0 1 2                 => pre-op 012
+  pre-op 0:accuses-12 1 2    => fop#1 012
+  fop#1 0:ENOSPC 1 2         => reply#1 ENOSPC -; unlock 012
+`,
+);
+
+table(
+  'an error that only children give which lacked something before is not the answer',
+  ENTRY,
+  `
+  request#1 durable          =>
+  up 012                     => lock 012
+  lock 0 1 2                 => fop#1 012
+  fop#1 0:ENOENT 1:ENOENT 2  => doubt 012
+  doubt 0:accuses-1 1:accuses-0 2:accuses-01 => reply#1 ENOTCONN -; post-op 2 dirty 1
+  post-op 2                  => unlock 012
+`,
+);
+
+table(
+  'attributes: all children fail in turn, and the last one that has everything is not blamed',
+  METADATA,
+  `
+  request#1 durable          =>
+  up 012                     => lock 012
+  lock 0 1 2                 => fop#1 012
+  fop#1 0 1 2:ENOSPC         => doubt 012
+  doubt 0:accuses-1 1 2:accuses-01 => reply#1 ENOSPC -; post-op 01 dirty 1
+  post-op 0 1                => unlock 012
 `,
 );
 
@@ -531,8 +620,10 @@ table(
   request#1 durable          =>
   up 012                     => lock 012
   lock 0 1 2                 => fop#1 012
-  fop#1 0 1:ENOTCONN 2       => post-op 02 whom 1
-  post-op 0 2                => reply#1 ok 02; unlock 012
+  down 1                     =>
+  fop#1 0 1:ENOTCONN 2       => doubt 02
+  doubt 0 2                  => post-op 02 whom 1
+  post-op 0 2                => reply#1 ok 02; unlock 02
 `,
 );
 
@@ -543,7 +634,8 @@ table(
   request#1 durable          =>
   up 012                     => lock 012
   lock 0 1 2                 => fop#1 012
-  fop#1 0 1:ENOTCONN 2:ENOTCONN => reply#1 ENOTCONN -; post-op 0 dirty 1
+  fop#1 0 1:ENOTCONN 2:ENOTCONN => doubt 0
+  doubt 0                    => reply#1 ENOTCONN -; post-op 0 dirty 1
   post-op 0                  => unlock 012
 `,
 );
@@ -555,9 +647,52 @@ table(
   request#1 durable          =>
   up 012                     => lock 012
   lock 0 1 2                 => fop#1 012
-  fop#1 0 1:ENOTCONN 2:ENOTCONN => undo 0
+  down 1                     =>
+  down 2                     =>
+  fop#1 0 1:ENOTCONN 2:ENOTCONN => doubt 0
+  doubt 0                    => undo 0
   undo 0                     => reply#1 ENOTCONN -; post-op 0 dirty 1
-  post-op 0                  => unlock 012
+  post-op 0                  => unlock 0
+`,
+);
+
+table(
+  'names: the disks of two children fail: what they may have made is taken back as well, and nothing remains',
+  CREATE,
+  `
+  request#1 durable          =>
+  up 012                     => lock 012
+  lock 0 1 2                 => fop#1 012
+  fop#1 0 1:EIO 2:EIO        => doubt 0
+  doubt 0                    => undo 012
+  undo 0 1 2                 => reply#1 EIO -; unlock 012
+`,
+);
+
+table(
+  'names: a child that came up again has no lock: nothing is taken back there',
+  CREATE,
+  `
+  request#1 durable          =>
+  up 012                     => lock 012
+  lock 0 1 2                 => fop#1 012
+  fop#1 0 1:EEXIST           =>
+  down 0                     =>
+  fop#1 2:EACCES             => doubt 12
+  doubt 1 2                  => reply#1 ENOTCONN -; post-op 0 dirty 1
+`,
+);
+
+table(
+  'names: a child that is blamed and came up again is not asked without a lock',
+  ENTRY,
+  `
+  request#1 durable          =>
+  up 02                      => lock 02
+  lock 0 2                   => pre-op 02
+  pre-op 0 2:accuses-0       => fop#1 2
+  down 0                     =>
+  fop#1 2                    => reply#1 ENOTCONN -; unlock 2
 `,
 );
 
@@ -582,7 +717,8 @@ table(
   request#1 durable          =>
   up 012                     => lock 012
   lock 0 1 2                 => fop#1 012
-  fop#1 0 1 2:ENOTCONN       => new-entry 01 whom 2
+  fop#1 0 1 2:ENOTCONN       => doubt 01
+  doubt 0 1                  => new-entry 01 whom 2
   new-entry 0 1              => post-op 01 whom 2
   post-op 0 1                => reply#1 ok 01; unlock 012
 `,
@@ -608,7 +744,8 @@ table(
   request#1 durable          =>
   up 012                     => lock 012
   lock 0 1 2                 => fop#1 012
-  fop#1 0 1 2:EEXIST         => new-entry 01 whom 2
+  fop#1 0 1 2:EEXIST         => doubt 012
+  doubt 0 1 2                => new-entry 01 whom 2
   new-entry 0 1              => post-op 01 whom 2
   post-op 0 1                => reply#1 ok 01; unlock 012
 `,

@@ -1,33 +1,36 @@
 import { randomBytes } from 'node:crypto';
 import { errnoOf, type FsError } from '../../../../errno.ts';
-import type { Xattrs } from '../../../../graph/fops.ts';
 import type { Xlator } from '../../../../graph/xlator.ts';
-import { type Children, listOf } from '../children.ts';
+import { type Children, has, listOf } from '../children.ts';
 import { errorOf, type Replicas, type Replies } from '../replicas.ts';
-import type { Action, Call, Effect, Event, Reply, Setting } from './steps.ts';
+import type { Action, Call, Effect, Event, Kind, Reply, Setting } from './steps.ts';
 import { Transaction } from './transaction.ts';
 
 /** What a transaction is about: how its steps are done on one child. */
 export interface Target {
-  readonly gfid: Buffer;
   lock(child: Xlator, id: number, wait: boolean): Promise<unknown>;
   unlock(child: Xlator, id: number): Promise<unknown>;
-  /** Changes counters; answers with the sums. */
-  mark(child: Xlator, call: Call): Promise<Xattrs>;
+  /** Changes counters. Answers with the children of which the child has counted failures. */
+  mark(child: Xlator, call: Call): Promise<Children>;
   sync(child: Xlator): Promise<unknown>;
-  undo(child: Xlator): Promise<unknown>;
+  /** @param isLocked whether the child still has the locks, without which it may be another client's change that is taken back */
+  undo(child: Xlator, isLocked: () => boolean): Promise<unknown>;
+  /** The error if no child can be trusted with what is to be changed. */
+  splitBrain(): FsError;
 }
 
 /** What becomes of transactions, beyond their answers. */
 export interface Consequences {
   dataAtRisk(): void;
-  splitBrain(gfid: Buffer): FsError;
+  splitBrain(gfid: Buffer, kind: Kind): FsError;
 }
 
 /** A fop under way. */
 interface Fop {
   readonly call: (child: Xlator, i: number) => Promise<unknown>;
   readonly errors: unknown[];
+  /** Takes the children whose answers are that of the whole. */
+  readonly end: (from: Children) => void;
   readonly resolve: (from: Children) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -47,19 +50,21 @@ export function newOwner(): Buffer {
 export class Runner {
   readonly #replicas: Replicas;
   readonly #target: Target;
-  readonly #then: Consequences;
+  readonly #then: Pick<Consequences, 'dataAtRisk'>;
   readonly #transaction: Transaction;
-  readonly #kind: Setting['kind'];
+  readonly #held: Children | undefined;
   readonly #fops = new Map<number, Fop>();
   readonly #over = Promise.withResolvers<void>();
   #ids = 0;
+  #isStarted = false;
   #splitBrain: FsError | undefined;
 
-  constructor(replicas: Replicas, setting: Setting, target: Target, then: Consequences) {
+  /** @param held the children on which what has to be locked is locked already, if `setting` has no locks */
+  constructor(replicas: Replicas, setting: Setting, target: Target, then: Consequences, held?: Children) {
     this.#replicas = replicas;
+    this.#held = held;
     this.#target = target;
     this.#then = then;
-    this.#kind = setting.kind;
     this.#transaction = new Transaction(setting);
     replicas.running.add(this);
     void this.over.then(() => replicas.running.delete(this));
@@ -78,16 +83,33 @@ export class Runner {
     return this.#transaction.members;
   }
 
-  /** Does a fop in this transaction. It begins with the first one. */
-  do<R>(effect: Effect, call: (child: Xlator, i: number) => Promise<R>): Promise<Replies<R>> {
+  /**
+   * Does a fop in this transaction, which begins with the first one at the latest.
+   * @param unused is called with the answers of children that are not part of that of the whole
+   */
+  do<R>(
+    effect: Effect,
+    call: (child: Xlator, i: number) => Promise<R>,
+    unused?: (answer: R, i: number) => void,
+  ): Promise<Replies<R>> {
     const { promise, resolve, reject } = Promise.withResolvers<Replies<R>>();
     const id = ++this.#ids;
     const of: R[] = [];
     const keep = async (child: Xlator, i: number) => void (of[i] = await call(child, i));
-    this.#fops.set(id, { call: keep, errors: [], resolve: from => resolve({ from, of }), reject });
+    const end = (from: Children) => {
+      if (unused !== undefined)
+        for (const [i, answer] of of.entries()) if (answer !== undefined && !has(from, i)) unused(answer, i);
+    };
+    this.#fops.set(id, { call: keep, errors: [], end, resolve: from => resolve({ from, of }), reject });
     this.#next({ is: 'request', id, effect });
-    if (id === 1) this.#next({ is: 'start', up: this.#replicas.up });
+    if (!this.#isStarted) this.start();
     return promise;
+  }
+
+  /** Takes the locks, and makes the marks. The first fop does this otherwise. */
+  start(): void {
+    this.#isStarted = true;
+    this.#next({ is: 'start', up: this.#held ?? this.#replicas.up });
   }
 
   close(): void {
@@ -106,7 +128,7 @@ export class Runner {
     if (action.do === 'reply') this.#reply(action);
     else if (action.do === 'over') this.#over.resolve();
     else if (action.do === 'data-at-risk') this.#then.dataAtRisk();
-    else if (action.do === 'split-brain') this.#splitBrain = this.#then.splitBrain(this.#target.gfid);
+    else if (action.do === 'split-brain') this.#splitBrain = this.#target.splitBrain();
     else {
       if (action.whom !== 0) this.#replicas.blamed(action.whom);
       for (const child of listOf(action.on)) void this.#call(child, action);
@@ -117,7 +139,10 @@ export class Runner {
     const answer = { is: 'answer', to: call.do, id: call.id, child } as const;
     let event: Event;
     try {
-      event = { ...answer, accuses: await this.#made(child, call) };
+      const accuses = await this.#made(child, call);
+      // Another client has blamed them, which the index of failures did not show yet.
+      if ((accuses & this.#replicas.clean) !== 0) this.#replicas.blamed(accuses);
+      event = { ...answer, accuses };
       // What was learnt while the mark was on its way may lack it: the blamed child may have come up meanwhile.
       if (call.whom !== 0) this.#replicas.blamed(call.whom);
     } catch (error) {
@@ -140,14 +165,15 @@ export class Runner {
     } else if (call.do === 'lock' || call.do === 'wait') await this.#target.lock(child, call.id, call.do === 'wait');
     else if (call.do === 'unlock') await this.#target.unlock(child, call.id);
     else if (call.do === 'sync') await this.#target.sync(child);
-    else if (call.do === 'undo') await this.#target.undo(child);
-    else return this.#replicas.changelog.accused(await this.#target.mark(child, call))[this.#kind];
+    else if (call.do === 'undo') await this.#target.undo(child, () => has(this.#transaction.locked, i));
+    else return this.#target.mark(child, call);
     return 0;
   }
 
   #reply({ id, code, from }: Reply): void {
-    const { errors, resolve, reject } = this.#fops.get(id)!;
+    const { errors, end, resolve, reject } = this.#fops.get(id)!;
     this.#fops.delete(id);
+    end(code === undefined ? from : 0);
     if (code === undefined) resolve(from);
     else reject(this.#splitBrain ?? errorOf(code, errors));
   }

@@ -14,13 +14,13 @@ export class Standing {
   readonly #isQuorum: Quorum;
   readonly #arbiters: Children;
 
-  /** @param arbiters those that have not got what is changed */
+  /** @param arbiters those that are never read */
   constructor(isQuorum: Quorum, arbiters: Children) {
     this.#isQuorum = isQuorum;
     this.#arbiters = arbiters;
   }
 
-  /** The children that could not be the source of a heal. */
+  /** The children that could not be the source of a heal, or of what is read until then. */
   get noSource(): Children {
     return this.accused | this.#arbiters;
   }
@@ -40,7 +40,11 @@ export class Standing {
    * did not, each child would be blamed by another, and none could be healed.
    */
   get hasQuorum(): boolean {
-    return this.#isQuorum(this.members) && (this.members & ~this.noSource) !== 0;
+    return this.isEnough(this.members);
+  }
+
+  isEnough(children: Children): boolean {
+    return this.#isQuorum(children) && (children & ~this.noSource) !== 0;
   }
 
   /** These children lack something that the others have, or may do so. */

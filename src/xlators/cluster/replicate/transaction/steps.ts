@@ -33,13 +33,29 @@ export type Effect = 'durable' | 'unsynced' | 'sync';
  * - `lock` takes a lock without waiting, `wait` waits for it, `unlock` gives it up.
  * - `pre-op` marks the object dirty.
  * - `fop` is the fop itself.
- * - `undo` takes the fop back where it was done, since too few children have done it.
+ * - `doubt` asks after the fop which children were blamed before, if there was no pre-op and the children do not agree: it
+ *   depends on that which may be blamed now. It makes no dirty mark, since where one is left, GlusterFS's daemon merges
+ *   directories, and names come back on all children that one of them has because it missed their removal.
+ * - `undo` takes the fop back where it was done, or may have been done, since too few children have done it.
  * - `new-entry` records in a new object that the children in `whom` do not have it.
  * - `blame` records in the changed object that the children in `whom` have missed a change.
  * - `sync` makes the writes durable.
  * - `post-op` takes the dirty mark away (`dirty` −1), or sets it where there was no pre-op (1), and blames.
+ * - `retract` takes the blame of `whom` back, and marks the object dirty instead: another client has blamed all others.
  */
-export type Step = 'lock' | 'wait' | 'unlock' | 'pre-op' | 'fop' | 'undo' | 'new-entry' | 'blame' | 'sync' | 'post-op';
+export type Step =
+  | 'lock'
+  | 'wait'
+  | 'unlock'
+  | 'pre-op'
+  | 'fop'
+  | 'doubt'
+  | 'undo'
+  | 'new-entry'
+  | 'blame'
+  | 'sync'
+  | 'post-op'
+  | 'retract';
 
 export interface Call {
   readonly do: Step;
@@ -73,7 +89,7 @@ export type Event =
   /** These children are up. */
   | { readonly is: 'start'; readonly up: Children }
   | { readonly is: 'request'; readonly id: number; readonly effect: Effect }
-  /** A child's answer to a {@link Call}. `accuses`, of `pre-op`: the children that it has counted failures of. */
+  /** A child's answer to a {@link Call}. `accuses`, of marks: the children that it has counted failures of. */
   | {
       readonly is: 'answer';
       readonly to: Step;

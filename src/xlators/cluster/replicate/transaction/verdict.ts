@@ -21,6 +21,13 @@ export class Answers {
     } else this.errors.set(error, (this.errors.get(error) ?? 0) | only(child));
   }
 
+  /** The children that said what they have done, or that they have done nothing. */
+  get known(): Children {
+    let known = this.ok;
+    for (const children of this.errors.values()) known |= children;
+    return known;
+  }
+
   /** What these children did before they went away, or failed at something else, does not count. */
   doubt(children: Children): void {
     this.unknown |= this.ok & children;
@@ -44,18 +51,29 @@ export interface Verdict {
 }
 
 /**
- * A fop is done if a quorum has done it, and among them a child that is not `accused`: if all of these lacked something
- * before, and the others lacked this, no child could be the source of a heal. It has failed if a quorum gives the same error, and then a child that has done it
- * nevertheless is astray. Otherwise it is not known.
+ * A fop is done if a quorum has done it, and among them a child that can be the source of a heal, which those in `noSource`
+ * cannot: if all that have done it lacked something before, and the others lacked this, no child would have everything. It
+ * has failed if a quorum with a source gives the same error, and then a child that has done it nevertheless is astray.
+ * Otherwise it is not known.
  */
-export function verdictOf({ ok, unknown, broken, errors }: Answers, isQuorum: Quorum, accused: Children = 0): Verdict {
-  const failed = [...errors.values()].reduce((all, children) => all | children, 0);
-  if (isQuorum(ok) && (ok & ~accused) !== 0) return { code: undefined, agreed: ok, astray: unknown | failed };
+export function verdictOf(
+  { ok, unknown, broken, errors, known }: Answers,
+  isQuorum: Quorum,
+  noSource: Children = 0,
+): Verdict {
+  const isEnough = (children: Children) => isQuorum(children) && (children & ~noSource) !== 0;
+  if (isEnough(ok)) return { code: undefined, agreed: ok, astray: unknown | (known & ~ok) };
   for (const [code, children] of errors) {
-    if (isQuorum(children)) return { code, agreed: children, astray: ok | unknown };
+    if (isEnough(children)) return { code, agreed: children, astray: ok | unknown };
   }
-  const [first] = errors.keys();
-  const nothingDone = ok === 0 && unknown === 0;
-  const code = nothingDone && first !== undefined ? first : isQuorum(broken) ? 'EIO' : 'ENOTCONN';
+  const first = errorOfSource(errors, noSource);
+  // If those that have done it are no source, a heal takes it back.
+  const isSure = isQuorum(ok) || (ok === 0 && unknown === 0);
+  const code = isSure && first !== undefined ? first : isQuorum(broken) ? 'EIO' : 'ENOTCONN';
   return { code, agreed: 0, astray: ok | unknown };
+}
+
+/** The error of a child that can be the source of a heal: what the others say may be due to what they lack. */
+export function errorOfSource(errors: Answers['errors'], noSource: Children): Errno | undefined {
+  return [...errors].find(([, children]) => (children & ~noSource) !== 0)?.[0];
 }
