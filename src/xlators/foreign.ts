@@ -19,7 +19,7 @@ export const FOREIGN_LAYERS: ForeignTable = {
   'performance/open-behind': { unused: 'NFS opens no files' },
   'performance/quick-read': { unused: clientsCache },
   'performance/read-ahead': { unused: 'NFS clients read ahead' },
-  'performance/readdir-ahead': { unused: 'NFS clients ask for the next part of a listing when they need it' },
+  'performance/readdir-ahead': { unused: 'nfs/server reads listings ahead (nfs3.readdir-ahead)' },
   'performance/write-behind': {
     unused: 'NFS clients gather their writes, and ask with COMMIT for what must be durable',
   },

@@ -15,6 +15,7 @@ export const XLATORS = {
   'features/two-step': async () => (await import('./features/two-step/two-step.ts')).TwoStep,
   'features/utime': async () => (await import('./features/utime.ts')).Utime,
   'features/shard': async () => (await import('./features/shard/shard.ts')).Shard,
+  'mount/fuse': async () => (await import('./mount/fuse/mount-fuse.ts')).MountFuse,
   'nfs/server': async () => (await import('./nfs/server/nfs-server.ts')).NfsServer,
   'protocol/client': async () => (await import('./protocol/client/client.ts')).ProtocolClient,
   'storage/posix': async () => (await import('./storage/posix/posix.ts')).Posix,

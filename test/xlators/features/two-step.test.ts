@@ -12,7 +12,8 @@ import { Memory } from '../../support/memory/memory.ts';
 import { frame, stackOf, TEST_XLATORS, volumeOf, xlatorOf } from '../../support/graph.ts';
 import { passThroughSuite } from '../../suites/pass-through.ts';
 import { failure } from '../../suites/xlator/hand.ts';
-import { anna, bert, peopleOf, twoStepSuite } from '../../suites/two-step.ts';
+import { anna, bert, peopleOf } from '../../suites/people.ts';
+import { twoStepSuite } from '../../suites/two-step.ts';
 import { xlatorSuite } from '../../suites/xlator.ts';
 
 const STRICT = ['features/two-step', 'test/failing', 'test/strict', 'test/memory'];
@@ -65,6 +66,35 @@ t.test('an object whose attributes cannot be set is removed again', async t => {
   t.equal((await failure(top.create(frame, root, 'f', how))).code, 'EFBIG');
   t.equal((await failure(top.lookup(frame, root, 'f'))).code, 'ENOENT');
 });
+
+t.test(
+  'where names are missing, the attributes of the directory are asked for together with the next name',
+  async t => {
+    const { top, root, failing, sends, fileOf } = await strict(t);
+    const misses = async (name: string) => {
+      const failed = await failure(top.lookup(frame, root, name));
+      t.match(failed, { code: 'ENOENT', wcc: { after: { gfid: root.gfid } } });
+    };
+    for (const name of ['a', 'b', 'c', 'd']) await sends(t, () => misses(name), ['lookup', 'stat'], name);
+    failing.calls.length = 0;
+    const found = failing.fail({ fop: 'lookup', when: 'before', what: 'hang' });
+    const missed = misses('e');
+    await found.happened;
+    t.strictSame(
+      failing.calls.map(({ fop }) => fop),
+      ['lookup', 'stat'],
+      'before the brick has answered that there is no such name',
+    );
+    found.resume();
+    await missed;
+    await fileOf(anna, 'f', 0o600);
+    await sends(t, () => top.lookup(frame, root, 'f'), ['lookup', 'stat'], 'a name that was not expected');
+    await sends(t, () => top.lookup(frame, root, 'f'), ['lookup']);
+    failing.fail({ fop: 'stat', when: 'before', what: 'EIO', nth: 'each' });
+    for (const name of ['a', 'b', 'c']) t.equal((await failure(top.lookup(frame, root, name))).code, 'ENOENT');
+    await top.lookup(frame, root, 'f');
+  },
+);
 
 t.test('the failure of the second half of a setattr tells what the first has done', async t => {
   const { top, failing, fileOf } = await strict(t);

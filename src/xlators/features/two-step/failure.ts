@@ -2,7 +2,7 @@
 import { type Errno, errnoOf, FsError } from '../../../errno.ts';
 import { FopError } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
-import { FileType, type Wcc } from '../../../graph/iatt.ts';
+import { FileType, type Iatt, type Wcc } from '../../../graph/iatt.ts';
 import type { Inode } from '../../../graph/inode.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
 
@@ -32,15 +32,26 @@ const NO_DIRECTORY: ReadonlySet<Errno> = new Set(['EPERM', 'EINVAL', 'EACCES', '
 
 /**
  * Rejects with the failure of a fop that was to change a name in `dir`, or to move one from there to `to`. The answer of a
- * failing GlusterFS brick has no attributes, so they are asked for.
+ * failing GlusterFS brick has no attributes, so they are asked for, unless those of `dir` have been already (`seen`).
  */
-export async function rejectIn(below: Xlator, frame: Frame, error: unknown, dir: Inode, to?: Inode): Promise<never> {
+export async function rejectIn(
+  below: Xlator,
+  frame: Frame,
+  error: unknown,
+  dir: Inode,
+  to?: Inode,
+  seen?: Promise<Iatt | undefined>,
+): Promise<never> {
   const code = errnoOf(error);
   if (code === undefined || (error instanceof FopError && error.wcc.after !== undefined)) throw error;
   const notDir = [dir, to ?? dir].some(({ type }) => type !== FileType.DIR) && NO_DIRECTORY.has(code);
   if (!notDir && !REFUSALS.has(code)) throw error;
-  const [wcc, toWcc] = await Promise.all([unchanged(below, frame, dir), to && unchanged(below, frame, to)]);
-  throw new FopError(notDir ? 'ENOTDIR' : code, (error as Error).message, wcc!, toWcc, xdataOf(error));
+  const [iatt, toIatt] = await Promise.all([
+    seen ?? attributesOf(below, frame, dir),
+    to && attributesOf(below, frame, to),
+  ]);
+  const toWcc = to && unchanged(toIatt);
+  throw new FopError(notDir ? 'ENOTDIR' : code, (error as Error).message, unchanged(iatt), toWcc, xdataOf(error));
 }
 
 /** Rejects with the failure of a fop that was to read or change a file. Anything else has no data. */
@@ -55,7 +66,8 @@ export const noFile = (type: FileType): FsError =>
 
 export const xdataOf = (error: unknown) => (error instanceof FopError ? error.xdata : undefined);
 
-async function unchanged(below: Xlator, frame: Frame, inode: Inode): Promise<Wcc> {
-  const iatt = await below.stat(frame, inode).catch(() => undefined);
-  return { before: iatt, after: iatt };
-}
+/** The attributes of an object; `undefined` if they cannot be told. */
+export const attributesOf = (below: Xlator, frame: Frame, inode: Inode): Promise<Iatt | undefined> =>
+  below.stat(frame, inode).catch(() => undefined);
+
+const unchanged = (iatt: Iatt | undefined): Wcc => ({ before: iatt, after: iatt });

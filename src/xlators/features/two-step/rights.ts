@@ -7,7 +7,8 @@ import { FsError } from '../../../errno.ts';
 import { Access, type AccessReply, type Xdata } from '../../../graph/fops.ts';
 import type { Frame, Identity } from '../../../graph/frame.ts';
 import { FileType, type Iatt } from '../../../graph/iatt.ts';
-import type { Inode } from '../../../graph/inode.ts';
+import { Inode } from '../../../graph/inode.ts';
+import { ownFrame } from '../../../graph/own-frame.ts';
 import type { Xlator } from '../../../graph/xlator.ts';
 
 /** How long it is trusted what a file's owner is, and what a caller was granted. The brick of storage/posix has the same time. */
@@ -98,6 +99,18 @@ export class RightsOfFiles {
   /** Resolves if the caller may write to the file. @throws {FsError} EACCES */
   mayWrite(frame: Frame, inode: Inode): Promise<void> | undefined {
     return this.#check(frame, inode, Access.WRITE);
+  }
+
+  /**
+   * Resolves if the caller may give the object another parent: to a directory it must be able to write, since its `..` changes.
+   * What there is else to be said of the names, the bricks say.
+   * @throws {FsError} EACCES
+   */
+  async mayMove(frame: Frame, parent: Inode, name: string): Promise<void> {
+    const found = await this.#below.lookup(ownFrame(frame), parent, name).catch(() => undefined);
+    if (found?.iatt.type !== FileType.DIR) return;
+    const { granted } = await this.#below.access(frame, new Inode(found.iatt.gfid, FileType.DIR), Access.WRITE);
+    if (granted === 0) throw new FsError('EACCES', 'the mode of the directory does not permit it');
   }
 
   /** `undefined` if the caller may do what needs one of the bits of `mask`, without asking. */

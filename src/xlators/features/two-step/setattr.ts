@@ -29,18 +29,26 @@ function meaningful(attr: SetAttr, type: FileType): SetAttr {
   return rest;
 }
 
-/** Whether times are given. A brick lets all who may write set any time, but only the owner may (utimensat(2)). */
-const needsOwner = ({ uid }: Identity, { atime, mtime }: SetAttr): boolean =>
-  uid !== 0 && (typeof atime === 'object' || typeof mtime === 'object');
+/**
+ * Whether only the owner may set what is given, although a brick lets others: times (utimensat(2)), which all set who may
+ * write, and the owner or the group that the object has already (chown(2)).
+ */
+const needsOwner = (identity: Identity, { uid, gid, atime, mtime }: SetAttr): boolean =>
+  identity.uid !== 0 &&
+  (uid !== undefined || !isMember(identity, gid) || typeof atime === 'object' || typeof mtime === 'object');
+
+const isMember = (identity: Identity, gid: number | undefined): boolean =>
+  gid === undefined || gid === identity.gid || identity.groups.includes(gid);
 
 async function seeing(target: Target, attr: SetAttr, guard: Time | undefined): Promise<WccReply> {
   const { size, ...given } = attr;
   // Setting the size sets the mtime too, also for callers who are not the owner.
-  const rest = size !== undefined && given.mtime === 'now' ? withoutMtime(given) : given;
+  let rest = size !== undefined && given.mtime === 'now' ? withoutMtime(given) : given;
   const others = Object.keys(rest).length > 0;
   if (guard !== undefined || others) {
     const before = await target.below.stat(target.frame, target.inode);
     refuse(target.frame.identity, before, rest, guard, size !== undefined);
+    rest = withoutItsGroup(target.frame.identity, before, rest);
   }
   if (size === undefined) return target.setattr(rest);
   const { type } = target.inode;
@@ -53,6 +61,15 @@ async function seeing(target: Target, attr: SetAttr, guard: Time | undefined): P
   } catch (error) {
     throw halfDone(error, cut);
   }
+}
+
+/**
+ * A brick lets owners set no group but their own, not even the one that the object has. That is set by the owner that the
+ * object has, so that the ctime is set as well.
+ */
+function withoutItsGroup(identity: Identity, before: Iatt, attr: SetAttr): SetAttr {
+  const { gid, ...others } = attr;
+  return isMember(identity, gid) || identity.uid === 0 || gid !== before.gid ? attr : { uid: before.uid, ...others };
 }
 
 function withoutMtime({ mtime: _mtime, ...rest }: SetAttr): SetAttr {
@@ -73,8 +90,8 @@ function refuse(identity: Identity, before: Iatt, attr: SetAttr, guard: Time | u
   const { mode, uid, gid } = attr;
   const takes = (truncates && (mode !== undefined || gid !== undefined)) || needsOwner(identity, attr);
   const givesAway = truncates && uid !== undefined && uid !== before.uid;
-  const isMember = gid === undefined || gid === identity.gid || identity.groups.includes(gid);
-  if ((takes && !isOwner) || givesAway || (truncates && !isMember)) {
+  const isGiven = gid !== before.gid && !isMember(identity, gid);
+  if ((takes && !isOwner) || givesAway || (truncates && isGiven)) {
     throw new FopError('EPERM', 'only the owner may set these attributes', wcc);
   }
 }

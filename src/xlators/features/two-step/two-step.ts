@@ -1,4 +1,4 @@
-import { FsError } from '../../../errno.ts';
+import { errnoOf, FsError } from '../../../errno.ts';
 import * as fops from '../../../graph/fops.ts';
 import { ANCESTRY_PATH } from '../../../graph/fops/virtual-xattrs.ts';
 import type { Frame } from '../../../graph/frame.ts';
@@ -7,7 +7,8 @@ import type { Fd, Inode } from '../../../graph/inode.ts';
 import { ownFrame } from '../../../graph/own-frame.ts';
 import { Xlator } from '../../../graph/xlator.ts';
 import { create, DIR_MODE, FILE_MODE, finished, type Making, modeOnly } from './create.ts';
-import { rejectData, rejectIn } from './failure.ts';
+import { attributesOf, rejectData, rejectIn } from './failure.ts';
+import { Misses } from './misses.ts';
 import { isOwnName, isOwnXattr, withoutOwn, withoutOwnNames } from './own-names.ts';
 import { RightsOfFiles } from './rights.ts';
 import { setattr } from './setattr.ts';
@@ -26,14 +27,22 @@ export class TwoStep extends Xlator {
     'Makes fops of NFS of those that a GlusterFS brick has: exclusive creation, attributes of new objects, guards, and the rights of owners.';
   readonly #below: Xlator = this.children[0]!;
   readonly #rights = new RightsOfFiles(this.#below, this.slot);
+  readonly #misses = new Misses(this.slot);
 
   override lookup(...args: fops.Args<'lookup'>): fops.Reply<'lookup'> {
     const [frame, parent, name] = args;
     if (isOwnName(parent, name)) return Promise.reject(new FsError('ENOENT'));
     const found = this.#below.lookup(...args);
+    const seen = this.#misses.expects(parent) ? attributesOf(this.#below, frame, parent) : undefined;
     return found.then(
-      answer => (frame.identity.uid === 0 ? answer : { ...answer, iatt: this.#rights.noted(frame, answer.iatt) }),
-      error => rejectIn(this.#below, frame, error, parent),
+      answer => {
+        this.#misses.found(parent);
+        return frame.identity.uid === 0 ? answer : { ...answer, iatt: this.#rights.noted(frame, answer.iatt) };
+      },
+      error => {
+        if (errnoOf(error) === 'ENOENT') this.#misses.missed(parent);
+        return rejectIn(this.#below, frame, error, parent, undefined, seen);
+      },
     );
   }
 
@@ -109,7 +118,10 @@ export class TwoStep extends Xlator {
     const [frame, from, fromName, to, toName] = args;
     if (isOwnName(from, fromName)) return this.#refuseOwn(frame, from, fromName);
     if (isOwnName(to, toName)) return this.#refuseOwn(frame, to, toName);
-    return this.#below.rename(...args).catch(error => rejectIn(this.#below, frame, error, from, to));
+    const isMove = frame.identity.uid !== 0 && !from.gfid.equals(to.gfid);
+    const check = isMove ? this.#rights.mayMove(frame, from, fromName) : undefined;
+    const renamed = check === undefined ? this.#below.rename(...args) : check.then(() => this.#below.rename(...args));
+    return renamed.catch(error => rejectIn(this.#below, frame, error, from, to));
   }
 
   #refuseOwn(frame: Frame, parent: Inode, name: string): Promise<never> {

@@ -15,8 +15,8 @@ import type { PosixObject } from './objects/object.ts';
 import { statfsOf } from './statfs.ts';
 import { list } from './listing/list.ts';
 import * as lookup from './entries/lookup.ts';
-import { openFor } from './data/open.ts';
-import { answerMade, answerRemoved, answerRenamed } from './entries/answers.ts';
+import { keepOpen, openedUntil, openFor, type Release } from './data/open.ts';
+import { answerChanged, answerMade, answerRemoved, answerRenamed } from './entries/answers.ts';
 import { ServedTree } from './served-tree.ts';
 import { openBrick } from './start.ts';
 import { posixForeign, posixOptions, type PosixOptions } from './options.ts';
@@ -28,9 +28,6 @@ import { commit, write, writeStable } from './data/write.ts';
 import * as xattrs from './xattrs.ts';
 
 type Xattrs = fops.Xattrs;
-
-/** Descriptors belong to inodes, so there is nothing to note of an open file. */
-const OPENED: fops.Opened = {};
 
 /* Fops are async functions so that an error of the parts becomes a rejection. Nearly all of them answer without waiting. */
 export class Posix extends Xlator<PosixOptions> {
@@ -77,6 +74,10 @@ export class Posix extends Xlator<PosixOptions> {
     const object = inode.slots[this.slot] as PosixObject | undefined;
     inode.slots[this.slot] = undefined;
     if (object && !isRoot(object.gfid)) object.close();
+  }
+
+  override release(fd: Fd): void {
+    (fd.slots[this.slot] as Release | undefined)?.();
   }
 
   override dump(): DumpValues {
@@ -150,8 +151,13 @@ export class Posix extends Xlator<PosixOptions> {
     how: fops.CreateHow,
     flags?: number,
   ): Promise<fops.Made> {
-    const made = create.create(this.#brick, frame, parent, name, how, flags);
-    return answerMade(this.#brick, made, flags === undefined ? undefined : OPENED);
+    const created = create.create(this.#brick, frame, parent, name, how, flags);
+    const { made } = created;
+    const { slot } = this;
+    if (flags === undefined || made === undefined) return answerMade(this.#brick, created);
+    // Its inode must find the object even if another caller removes the name at once.
+    const value = { ...created.value, notes: { slot, value: made, next: undefined } };
+    return answerMade(this.#brick, { ...created, value }, openedUntil(slot, keepOpen(this.#brick.objects, made)));
   }
 
   override async link(frame: Frame, inode: Inode, parent: Inode, name: string): Promise<fops.Made> {
@@ -177,15 +183,13 @@ export class Posix extends Xlator<PosixOptions> {
     return answerRenamed(this.#brick, entries.rename(this.#brick, frame, from, fromName, to, toName, flags));
   }
 
-  override async setattr(frame: Frame, inode: Inode, attr: fops.SetAttr, guard?: fops.Time): Promise<Wcc> {
-    const wcc = await setattr(this.#brick, frame, inode, attr, guard);
-    if (!this.#brick.syncMetadata) return wcc;
-    await syncObject(this.#brick, this.#brick.objects.of(inode), inode.type);
-    return wcc;
+  override setattr(frame: Frame, inode: Inode, attr: fops.SetAttr, guard?: fops.Time): Promise<Wcc> {
+    return answerChanged(this.#brick, inode, () => setattr(this.#brick, frame, inode, attr, guard));
   }
 
   override fsetattr(frame: Frame, fd: Fd, attr: fops.SetAttr): Promise<Wcc> {
-    return this.setattr(frame, fd.inode, attr);
+    const { inode, anonymous } = fd;
+    return answerChanged(this.#brick, inode, () => setattr(this.#brick, frame, inode, attr, undefined, !anonymous));
   }
 
   override truncate(frame: Frame, inode: Inode, size: number): Promise<Wcc> {
@@ -193,16 +197,15 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override ftruncate(frame: Frame, fd: Fd, size: number): Promise<Wcc> {
-    return this.setattr(frame, fd.inode, { size });
+    return this.fsetattr(frame, fd, { size });
   }
 
   override async open(frame: Frame, inode: Inode, flags: number): Promise<fops.Opened> {
-    openFor(this.#brick, frame, inode, flags);
-    return OPENED;
+    return openedUntil(this.slot, openFor(this.#brick, frame, inode, flags));
   }
 
   override async readv(frame: Frame, fd: Fd, size: number, offset: number): Promise<fops.ReadReply> {
-    return read(this.#brick, frame, fd.inode, size, offset);
+    return read(this.#brick, frame, fd.inode, size, offset, !fd.anonymous);
   }
 
   override async writev(
@@ -213,7 +216,7 @@ export class Posix extends Xlator<PosixOptions> {
     stable: fops.Stable,
   ): Promise<fops.Written> {
     const how = stable === fops.Stable.UNSTABLE ? write : writeStable;
-    return how(this.#brick, frame, fd.inode, data, offset, stable);
+    return how(this.#brick, frame, fd.inode, data, offset, stable, !fd.anonymous);
   }
 
   override async flush(_frame: Frame, _fd: Fd): Promise<void> {
@@ -225,32 +228,31 @@ export class Posix extends Xlator<PosixOptions> {
   }
 
   override async fallocate(frame: Frame, fd: Fd, mode: number, offset: number, length: number): Promise<Wcc> {
-    return allocate(this.#brick, frame, fd.inode, mode, offset, length);
+    return allocate(this.#brick, frame, fd.inode, mode, offset, length, !fd.anonymous);
   }
 
   override async discard(frame: Frame, fd: Fd, offset: number, length: number): Promise<Wcc> {
-    return allocate(this.#brick, frame, fd.inode, PUNCH, offset, length);
+    return allocate(this.#brick, frame, fd.inode, PUNCH, offset, length, !fd.anonymous);
   }
 
   override async zerofill(frame: Frame, fd: Fd, offset: number, length: number): Promise<Wcc> {
-    return allocate(this.#brick, frame, fd.inode, ZERO, offset, length);
+    return allocate(this.#brick, frame, fd.inode, ZERO, offset, length, !fd.anonymous);
   }
 
   override async seek(frame: Frame, fd: Fd, offset: number, what: 'data' | 'hole'): Promise<number> {
-    return seek(this.#brick, frame, fd.inode, offset, what);
+    return seek(this.#brick, frame, fd, offset, what);
   }
 
   override async opendir(frame: Frame, inode: Inode): Promise<fops.Opened> {
-    openFor(this.#brick, frame, inode, 0, FileType.DIR);
-    return OPENED;
+    return openedUntil(this.slot, openFor(this.#brick, frame, inode, 0, FileType.DIR));
   }
 
   override async readdir(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<fops.DirList> {
-    return list(this.#brick, frame, fd.inode, size, cookie, false);
+    return list(this.#brick, frame, fd, size, cookie, false);
   }
 
   override async readdirp(frame: Frame, fd: Fd, size: number, cookie: bigint): Promise<fops.DirList> {
-    const listed = () => list(this.#brick, frame, fd.inode, size, cookie, true);
+    const listed = () => list(this.#brick, frame, fd, size, cookie, true);
     const { finder } = this.#brick.objects;
     return finder ? finder.batch(listed) : listed();
   }
@@ -272,18 +274,16 @@ export class Posix extends Xlator<PosixOptions> {
     return this.getxattr(frame, fd.inode, name);
   }
 
-  override async setxattr(frame: Frame, inode: Inode, values: Xattrs, flags: number): Promise<void> {
-    xattrs.setxattr(this.#brick, frame, inode, values, flags);
-    if (this.#brick.syncMetadata) await syncObject(this.#brick, this.#brick.objects.of(inode), inode.type);
+  override setxattr(frame: Frame, inode: Inode, values: Xattrs, flags: number): Promise<void> {
+    return answerChanged(this.#brick, inode, () => xattrs.setxattr(this.#brick, frame, inode, values, flags));
   }
 
   override fsetxattr(frame: Frame, fd: Fd, values: Xattrs, flags: number): Promise<void> {
     return this.setxattr(frame, fd.inode, values, flags);
   }
 
-  override async removexattr(frame: Frame, inode: Inode, name: string): Promise<void> {
-    xattrs.removexattr(this.#brick, frame, inode, name);
-    if (this.#brick.syncMetadata) await syncObject(this.#brick, this.#brick.objects.of(inode), inode.type);
+  override removexattr(frame: Frame, inode: Inode, name: string): Promise<void> {
+    return answerChanged(this.#brick, inode, () => xattrs.removexattr(this.#brick, frame, inode, name));
   }
 
   override fremovexattr(frame: Frame, fd: Fd, name: string): Promise<void> {

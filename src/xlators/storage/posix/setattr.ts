@@ -27,7 +27,15 @@ const ftruncatePooled = promisify(ftruncateByCallback);
 /** What {@link SetAttr} holds besides the size. */
 type Change = { readonly [K in Exclude<keyof SetAttr, 'size'>]?: SetAttr[K] | undefined };
 
-export function setattr(brick: Brick, frame: Frame, inode: Inode, attr: SetAttr, guard?: Time): Wcc | Promise<Wcc> {
+/** With `opened` the caller has opened the file for writing, and may set the size whatever the mode says now. */
+export function setattr(
+  brick: Brick,
+  frame: Frame,
+  inode: Inode,
+  attr: SetAttr,
+  guard?: Time,
+  opened = false,
+): Wcc | Promise<Wcc> {
   const { objects } = brick;
   const object = objects.of(inode);
   const seen = objects.stat(object);
@@ -37,8 +45,10 @@ export function setattr(brick: Brick, frame: Frame, inode: Inode, attr: SetAttr,
       throw fsError('EAGAIN', 'the object has changed since the guard');
     }
     const { size } = attr;
-    if (size !== undefined && before.used - size > LARGE) return shrink(brick, frame, object, seen, attr, before);
-    if (size !== undefined) truncateTo(brick, object, seen, frame.identity, size);
+    if (size !== undefined && before.used - size > LARGE) {
+      return shrink(brick, frame, object, seen, attr, before, opened);
+    }
+    if (size !== undefined) truncateTo(brick, object, seen, frame.identity, size, opened);
     change(object, objects.fd(object), frame.identity, withoutSize(attr), before);
   } catch (error) {
     throw withWcc(error, before, iattNow(objects, object, objects.fd(object)));
@@ -59,9 +69,10 @@ async function shrink(
   seen: Stat,
   attr: SetAttr,
   before: Iatt,
+  opened: boolean,
 ): Promise<Wcc> {
   const { objects } = brick;
-  const file = fileToTruncate(brick, object, seen, frame.identity, attr.size!);
+  const file = fileToTruncate(brick, object, seen, frame.identity, attr.size!, opened);
   clearSetId(file.fd, frame.identity, before);
   file.pin();
   try {
@@ -78,19 +89,34 @@ async function shrink(
 }
 
 /** Sets the size of a file that `seen` describes. */
-export function truncateTo(brick: Brick, object: PosixObject, seen: Stat, identity: Identity, size: number): void {
-  const file = fileToTruncate(brick, object, seen, identity, size);
+export function truncateTo(
+  brick: Brick,
+  object: PosixObject,
+  seen: Stat,
+  identity: Identity,
+  size: number,
+  opened = false,
+): void {
+  const file = fileToTruncate(brick, object, seen, identity, size, opened);
   asCaller(identity);
   if (ftruncate(file.fd, size) < 0) throw lastError('truncate');
   file.dirty = true;
 }
 
 /** Opens a file for writing if the caller may truncate it. Its owner may, whatever the mode says. */
-function fileToTruncate(brick: Brick, object: PosixObject, seen: Stat, identity: Identity, size: number): Descriptor {
+function fileToTruncate(
+  brick: Brick,
+  object: PosixObject,
+  seen: Stat,
+  identity: Identity,
+  size: number,
+  opened: boolean,
+): Descriptor {
   const type = seen.mode & S_IFMT;
   if (type !== S_IFREG) throw fsError(type === S_IFDIR ? 'EISDIR' : 'EINVAL', 'only a file has a size to set');
   const { objects } = brick;
-  if (seen.uid !== uidOf(identity) && permitted(object, seen, objects.fd(object), identity, Access.WRITE) === 0) {
+  const may = opened || seen.uid === uidOf(identity);
+  if (!may && permitted(object, seen, objects.fd(object), identity, Access.WRITE) === 0) {
     throw fsError('EACCES', 'truncate');
   }
   refuseRange(size, 0);

@@ -25,6 +25,7 @@ export async function allocate(
   mode: number,
   offset: number,
   length: number,
+  opened: boolean,
 ): Promise<Wcc> {
   requireFile(inode.type);
   refuseRange(offset, length);
@@ -33,7 +34,8 @@ export async function allocate(
   const object = objects.of(inode);
   const seen = objects.stat(object);
   const before = iattOf(object, seen);
-  if (seen.uid !== uidOf(identity) && permitted(object, seen, objects.fd(object), identity, Access.WRITE) === 0) {
+  const may = opened || seen.uid === uidOf(identity);
+  if (!may && permitted(object, seen, objects.fd(object), identity, Access.WRITE) === 0) {
     throw withWcc(fsError('EACCES', 'fallocate'), before, before);
   }
   const file = openFile(brick, object, true, identity);

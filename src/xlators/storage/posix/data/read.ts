@@ -28,6 +28,7 @@ export function read(
   inode: Inode,
   size: number,
   offset: number,
+  opened = false,
 ): ReadReply | Promise<ReadReply> {
   requireFile(inode.type);
   // No file reaches that far, so the answer is the end of the file.
@@ -41,7 +42,7 @@ export function read(
     const count = readNow(object, file, buffer, wanted, offset);
     // Attributes and permissions are asked for after the data was read, so that the attributes are not older than the
     // data. What a caller may not read is not handed out.
-    const seen = askPermitted(brick, object, file, frame);
+    const seen = askPermitted(brick, object, file, frame, opened);
     if (count === wanted || offset + count >= seen.size) return reply(brick, object, seen, buffer, count, offset);
     return readRest(brick, frame, object, buffer, { wanted, offset, count });
   } catch (error) {
@@ -87,19 +88,25 @@ function readNow(
 }
 
 /**
- * Returns the file's attributes if the caller may read it. The owner always may, and so may a caller who may execute the
+ * Returns the file's attributes if the caller may read it, or has opened it. The owner always may, and so may a caller who may execute the
  * file, since it is the client that reads a program to execute it.
  */
-function askPermitted({ objects }: Brick, object: PosixObject, file: Descriptor, { identity }: Frame): Stat {
+function askPermitted(
+  { objects }: Brick,
+  object: PosixObject,
+  file: Descriptor,
+  { identity }: Frame,
+  opened: boolean,
+): Stat {
   let seen = objects.look(object, file.fd);
   if (seen === undefined) throw lastError('statx');
   let { fd } = file;
-  if (seen.nlink === 0) {
+  if (seen.nlink === 0 && object.opens === 0) {
     // This descriptor may be all that keeps the file: `stat` closes it and finds out.
     seen = objects.stat(object);
     fd = objects.fd(object);
   }
-  if (seen.uid === uidOf(identity)) return seen;
+  if (opened || seen.uid === uidOf(identity)) return seen;
   if (permitted(object, seen, fd, identity, Access.READ) !== 0) return seen;
   if (permitted(object, seen, fd, identity, Access.EXECUTE) !== 0) return seen;
   throw withWcc(fsError('EACCES', 'read'), undefined, iattOf(object, seen));

@@ -39,10 +39,13 @@ export function write(
   data: Buffer,
   offset: number,
   stable: Stable,
+  opened = false,
 ): Written | Promise<Written> {
-  if (brick.closer.crowded) return brick.closer.room().then(() => write(brick, frame, inode, data, offset, stable));
+  if (brick.closer.crowded) {
+    return brick.closer.room().then(() => write(brick, frame, inode, data, offset, stable, opened));
+  }
   refuseRange(offset, data.length);
-  const target = prepare(brick, frame, inode);
+  const target = prepare(brick, frame, inode, opened);
   const start = performance.now();
   const { object, file, before } = target;
   if (start < brick.slowWritesUntilMs && !nearReserve(file.fd, frame)) {
@@ -83,24 +86,26 @@ export async function writeStable(
   data: Buffer,
   offset: number,
   stable: Stable,
+  opened = false,
 ): Promise<Written> {
   await brick.syncs.enter();
   try {
-    return await write(brick, frame, inode, data, offset, stable);
+    return await write(brick, frame, inode, data, offset, stable, opened);
   } finally {
     brick.syncs.leave();
   }
 }
 
-/** Opens the file if the caller may write to it. Its owner may, whatever the mode says. */
-function prepare(brick: Brick, { identity }: Frame, inode: Inode): Target {
+/** Opens the file if the caller may write to it, or has opened it. Its owner may, whatever the mode says. */
+function prepare(brick: Brick, { identity }: Frame, inode: Inode, opened: boolean): Target {
   requireFile(inode.type);
   const { objects } = brick;
   const object = objects.of(inode);
   const seen = objects.stat(object);
   const before = iattOf(object, seen);
   try {
-    if (seen.uid !== uidOf(identity) && permitted(object, seen, objects.fd(object), identity, Access.WRITE) === 0) {
+    const may = opened || seen.uid === uidOf(identity);
+    if (!may && permitted(object, seen, objects.fd(object), identity, Access.WRITE) === 0) {
       throw fsError('EACCES', 'write');
     }
     return { object, file: openFile(brick, object, true, identity), before };

@@ -4,6 +4,7 @@
  */
 import type { Made, Opened, Removed, Renamed } from '../../../../graph/fops.ts';
 import { FileType, type Iatt } from '../../../../graph/iatt.ts';
+import type { Inode } from '../../../../graph/inode.ts';
 import type { Brick, Changed } from '../brick.ts';
 import { syncMade, syncObject } from '../data/durability.ts';
 import type { PosixObject } from '../objects/object.ts';
@@ -20,6 +21,13 @@ export function answerMade(
   return made === undefined
     ? durable(brick, answer, undefined, dir)
     : syncMade(brick, dir, made, value.type).then(() => answer);
+}
+
+/** Changes the attributes of an object, and answers. */
+export async function answerChanged<T>(brick: Brick, inode: Inode, change: () => T | Promise<T>): Promise<T> {
+  const changed = await change();
+  if (brick.syncMetadata) await syncObject(brick, brick.objects.of(inode), inode.type);
+  return changed;
 }
 
 /** Answers after a name was removed. Waits until the blocks of the object are freed. */

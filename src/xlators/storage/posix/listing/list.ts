@@ -2,13 +2,13 @@
 import { errnoOf } from '../../../../errno.ts';
 import { COOKIE_MAX } from '../../../../graph/fops/cookies.ts';
 import { Access, type Dirent, direntBytes, type DirList } from '../../../../graph/fops.ts';
-import type { Frame } from '../../../../graph/frame.ts';
+import type { Frame, Identity } from '../../../../graph/frame.ts';
 import type { Iatt } from '../../../../graph/iatt.ts';
-import type { Inode } from '../../../../graph/inode.ts';
+import type { Fd } from '../../../../graph/inode.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY, S_IFDIR, S_IFMT } from '../../../../sys/constants.ts';
 import { DirentReader } from '../../../../sys/files/dirents.ts';
 import { fsError, lastError } from '../../../../sys/failure.ts';
-import { asCaller } from '../../../../sys/process/identity.ts';
+import { asCaller, SERVER } from '../../../../sys/process/identity.ts';
 import { openat } from '../../../../sys/libc.ts';
 import { procFd } from '../../../../sys/files/names.ts';
 import { type Stat, statNameAt } from '../../../../sys/files/statx.ts';
@@ -19,7 +19,7 @@ import type { Listing, PosixObject } from '../objects/object.ts';
 import { above } from '../entries/lookup.ts';
 import { NarrowCookies } from './narrow-cookies.ts';
 import { permitted } from '../permission.ts';
-import { beganAnew } from './tmpfs-positions.ts';
+import { mayHaveBegunAnew, type Newest, newestOf } from './tmpfs-positions.ts';
 import { withWcc } from '../failure.ts';
 
 /** The most entries for one call, whatever size it asks for: they take some milliseconds. */
@@ -40,11 +40,11 @@ function narrowCookiesOf(dir: PosixObject): NarrowCookies {
  * Lists the entries after `cookie`: at most `size` bytes of them, but at least one entry. With `plus` they have
  * attributes.
  */
-export function list(brick: Brick, frame: Frame, inode: Inode, size: number, cookie: bigint, plus: boolean): DirList {
-  const dir = brick.objects.of(inode);
-  const { ctime, ctimeNsec } = askToList(brick, frame, dir);
+export function list(brick: Brick, frame: Frame, fd: Fd, size: number, cookie: bigint, plus: boolean): DirList {
+  const dir = brick.objects.of(fd.inode);
+  const { ctime, ctimeNsec } = askToList(brick, frame, dir, !fd.anonymous);
   const narrow = frame.narrowCookies ? narrowCookiesOf(dir) : undefined;
-  const reopen = () => openAgain(brick, frame, brick.objects.fd(dir));
+  const reopen = () => openAgain(brick, fd.anonymous ? frame.identity : SERVER, brick.objects.fd(dir));
   const position = narrow ? narrow.positionOf(reopen, cookie) : cookie;
   const listing = listingAt(brick, dir, ctime, ctimeNsec, reopen, position);
   const own = listing.descriptor.fd;
@@ -56,6 +56,7 @@ export function list(brick: Brick, frame: Frame, inode: Inode, size: number, coo
   const entries: Dirent[] = [];
   let bytes = 0;
   let eof = false;
+  let newest: Newest | undefined;
   for (;;) {
     const found = reader.next(own);
     if (found < 0) throw lastError('getdents64');
@@ -64,10 +65,13 @@ export function list(brick: Brick, frame: Frame, inode: Inode, size: number, coo
       break;
     }
     const { cookie: behind } = reader;
-    if (beganAnew(dir.mount, reopen, reader.position, behind)) {
-      reader.back();
-      eof = listing.done = true;
-      break;
+    if (mayHaveBegunAnew(dir.mount, reader.position, behind)) {
+      newest ??= newestOf(reopen);
+      if (newest !== undefined && newest.position !== reader.position && newest.name === reader.name) {
+        reader.back();
+        eof = listing.done = true;
+        break;
+      }
     }
     const shown = narrow ? narrow.cookieOf(shared && entries.length === 0 ? behind : reader.position, behind) : behind;
     if (shown > COOKIE_MAX) throw fsError('EOVERFLOW', `a position in a directory of more than 63 bits: ${shown}`);
@@ -84,17 +88,17 @@ export function list(brick: Brick, frame: Frame, inode: Inode, size: number, coo
 }
 
 /** Returns the directory's attributes if the caller may list it. */
-function askToList({ objects }: Brick, { identity }: Frame, dir: PosixObject): Stat {
+function askToList({ objects }: Brick, { identity }: Frame, dir: PosixObject, opened: boolean): Stat {
   const seen = objects.stat(dir);
   if ((seen.mode & S_IFMT) !== S_IFDIR) throw withWcc(fsError('ENOTDIR', 'list'), undefined, iattOf(dir, seen));
-  if (permitted(dir, seen, objects.fd(dir), identity, Access.READ) === 0) {
+  if (!opened && permitted(dir, seen, objects.fd(dir), identity, Access.READ) === 0) {
     throw withWcc(fsError('EACCES', 'list'), undefined, iattOf(dir, seen));
   }
   return seen;
 }
 
 /** Opens the directory that is open as `fd` once more, for reading and with a position of its own. */
-function openAgain({ objects }: Brick, { identity }: Frame, fd: number): number {
+function openAgain({ objects }: Brick, identity: Identity, fd: number): number {
   asCaller(identity);
   return objects.caches.opened(() => openat(AT_FDCWD, procFd(fd), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), 'opendir');
 }

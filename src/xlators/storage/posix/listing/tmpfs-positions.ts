@@ -1,7 +1,8 @@
 /**
  * Since Linux 6.14 tmpfs lists from the newest entry to the oldest, and a position is the number of the entry that
- * comes next. If that entry is gone and there is no older one, the kernel starts again with the newest entry instead of
- * ending. A listing that continues at such a position would show the whole directory a second time.
+ * comes next. An entry that takes the place of another has the number of that one, but is listed as the newest. If the
+ * entry of a position is gone and there is no older one, the kernel starts again with the newest entry instead of ending. A
+ * listing that continues at such a position would show the whole directory a second time.
  */
 import { Magic } from '../../../../sys/constants.ts';
 import { DirentReader } from '../../../../sys/files/dirents.ts';
@@ -11,30 +12,38 @@ import type { Mount } from '../objects/mount.ts';
 
 /** The last position that belongs to `.` and `..`. */
 const DOTS = 2n;
-/** The position after the oldest entry. */
-const END = 0x7fff_ffffn;
+
+/** The entry that a listing shows first, after `.` and `..`. */
+export interface Newest {
+  readonly name: string;
+  readonly position: bigint;
+}
 
 /**
- * Whether the kernel has started again with the entry that it returned for the position `at`, and after which it
- * reports the position `behind`. `reopen` opens the directory. It is called only if the positions rise, which they do
- * not from a newer entry to an older one.
+ * Whether the kernel may have started again with the entry that it returned for the position `at`, and after which it
+ * reports the position `behind`: then that entry is the {@link Newest}, at another position than its own. Must be asked
+ * of each entry, since it learns from them which way the kernel lists.
  */
-export function beganAnew(mount: Mount, reopen: () => number, at: bigint, behind: bigint): boolean {
-  if (mount.type !== Magic.TMPFS || at <= DOTS || behind < at || mount.listsUpwards) return false;
+export function mayHaveBegunAnew(mount: Mount, at: bigint, behind: bigint): boolean {
+  if (mount.type !== Magic.TMPFS || at <= DOTS) return false;
+  if (behind >= at) return mount.listsDownwards;
+  mount.listsDownwards = true;
+  return false;
+}
+
+/** Finds the newest entry of a directory that `reopen` opens; `undefined` if it is empty. */
+export function newestOf(reopen: () => number): Newest | undefined {
   const fd = reopen();
   try {
     const reader = new DirentReader();
     const next = () => {
-      if (reader.next(fd) < 0) throw lastError('getdents64');
-      return reader.cookie;
+      const found = reader.next(fd);
+      if (found < 0) throw lastError('getdents64');
+      return found > 0;
     };
-    next(); // `.`, whose position tells nothing
-    const newest = next(); // the position after `..`
-    const second = next(); // the position after the newest entry
-    if (second === END) return newest > at; // the only entry: it is what comes at `at`, or it is newer
-    mount.listsUpwards = second > newest;
-    // With two or more entries only the oldest one is at the end, and it does not come first.
-    return !mount.listsUpwards && behind !== END;
+    next(); // `.`
+    next(); // `..`
+    return next() ? { name: reader.name, position: reader.position } : undefined;
   } finally {
     close(fd);
   }

@@ -53,8 +53,8 @@ export class Mount<T = unknown> {
    * handle was asked for (`settled`), since a number may be used again within a tick.
    */
   readonly inodes = new InoMap<T>(INODES_MAX);
-  /** Whether its listings were seen to go from old entries to new ones: see tmpfs-positions.ts. */
-  listsUpwards = false;
+  /** Whether its listings were seen to go from new entries to old ones: see tmpfs-positions.ts. */
+  listsDownwards = false;
   /** Whether preadv2(2) may be called with RWF_NOWAIT, which some file systems refuse. */
   nowait = true;
   /**

@@ -45,6 +45,10 @@ export class PosixObject {
   lists: Listing[] | undefined;
   /** Syncs the data of a file for COMMIT. */
   flush: Flush | undefined;
+  /** How many fds keep it open, so that it can be used after its last name was removed. */
+  opens = 0;
+  /** Its last name was removed. */
+  removed = false;
   grant: Grant | undefined;
 
   /**
@@ -81,6 +85,12 @@ export class PosixObject {
     if (kind === 'path') this.path = undefined;
     else if (kind === 'file') this.file = undefined;
     else if (this.lists) this.lists = this.lists.filter(list => list.descriptor !== descriptor);
+  }
+
+  /** Closes everything of an object without a name: no caller can ask for its data any more. */
+  discard(): void {
+    if (this.file) this.file.dirty = false;
+    this.close();
   }
 
   /** Closes all descriptors of the object, each as soon as no operation uses it. */

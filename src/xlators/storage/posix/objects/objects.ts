@@ -181,16 +181,16 @@ export class Objects {
   }
 
   /**
-   * Must be called when an object has lost its last name: it is not kept open any longer, and another object
-   * that gets its inode number is not taken for it. Returns the object if it was remembered.
+   * Must be called when an object has lost its last name: unless an fd needs it, it is not kept open any longer, and another
+   * object that gets its inode number is not taken for it. Returns the object if it was remembered.
    */
   lastNameRemoved(mount: ObjectMount, ino: number | bigint): PosixObject | undefined {
     const object = mount.inodes.get(ino);
     mount.inodes.delete(ino);
     this.finder?.inodeGone(mount, ino);
     if (!object) return undefined;
-    if (object.file) object.file.dirty = false; // no client can ask for the data any more
-    object.close();
+    object.removed = true;
+    if (object.opens === 0) object.discard();
     return object;
   }
 
@@ -277,14 +277,14 @@ export class Objects {
     }
   }
 
-  /** Finds out whether an object without names exists only because this brick holds it open. */
+  /** Finds out whether an object without names exists only because this brick holds it open for no fd. */
   #recheck(object: PosixObject): Stat {
     if (object === this.root) throw fsError('ESTALE', 'the volume’s directory was removed');
-    object.close();
+    if (object.opens === 0) object.close();
     const seen = this.look(object, this.fd(object));
     if (seen === undefined) throw lastError('statx');
     // Open descriptors of its entries may keep a removed directory. It cannot be used.
-    if (seen.nlink === 0 && (seen.mode & S_IFMT) === S_IFDIR) {
+    if (seen.nlink === 0 && (seen.mode & S_IFMT) === S_IFDIR && object.opens === 0) {
       object.close();
       throw fsError('ESTALE', 'the directory is gone');
     }

@@ -3,7 +3,7 @@
  * node mounts.ts`.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { Iatt } from '#src/graph/iatt.ts';
@@ -82,6 +82,30 @@ t.test('tmpfs: a listing ends when no older entry is left', async t => {
     for (const name of readdirSync(point)) rmSync(`${point}/${name}`);
     t.strictSame(seen, [...new Set(seen)], `${left} are left, and no entry is listed twice`);
     t.equal(seen.length, 4);
+  }
+});
+
+t.test('tmpfs: a listing shows all names when some were renamed', async t => {
+  const { place, point } = withTmpfs(t);
+  const brick = await startBrick(t, place, {});
+  const dir = inodeOf((await brick.fops.lookup(root, brick.root, 'm')).iatt);
+  const listed = async (size: number) => {
+    const seen: string[] = [];
+    let cookie = 0n;
+    for (let eof = false; !eof && seen.length < 100;) {
+      const page = await brick.fops.readdir(root, dir.fd, size, cookie);
+      ({ eof } = page);
+      for (const entry of page.entries) seen.push(entry.name);
+      cookie = page.entries.at(-1)?.cookie ?? cookie;
+    }
+    return seen.sort();
+  };
+  for (let i = 0; i < 10; i++) writeFileSync(`${point}/n${i}`, '');
+  for (const [from, to] of ['45', '70', '9x', '1y', '0z'] as const) {
+    renameSync(`${point}/n${from}`, `${point}/n${to}`);
+    writeFileSync(`${point}/after-${to}`, '');
+    const expected = ['.', '..', ...readdirSync(point)].sort();
+    for (const size of [1, 100, 10_000]) t.strictSame(await listed(size), expected, `${from} to ${to}, ${size} bytes`);
   }
 });
 
