@@ -11,7 +11,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { GraphEvent } from '#src/graph/event.ts';
 import { FileType } from '#src/graph/iatt.ts';
@@ -23,6 +22,7 @@ import { twoStepSuite } from '../suites/two-step.ts';
 import { xlatorSuite } from '../suites/xlator.ts';
 import { BED, enterBed, gluster, HOST } from './support/bed.ts';
 import { xattrsOf } from './support/bricks.ts';
+import { completed } from './support/rebalance.ts';
 import { servedVolume } from './support/serve.ts';
 import { GlusterVolume } from './support/volume.ts';
 import { LONG, Worker } from './support/worker.ts';
@@ -31,8 +31,6 @@ enterBed(import.meta.filename);
 t.setTimeout(600_000);
 
 const LARGE = 2 * 1024 * 1024;
-/** How long a run of the rebalance daemon may take. */
-const DAEMON_MAX_MS = 120_000;
 
 /** Tells when the volume is up. */
 class Up extends Xlator {
@@ -152,16 +150,6 @@ t.test('the first client of a new volume, and GlusterFS finds what it makes', as
   await clear(hand, root);
   t.strictSame(readdirSync(mount), []);
 });
-
-/** Waits until a run of the rebalance daemon is over. */
-async function completed(command: string): Promise<void> {
-  for (const until = Date.now() + DAEMON_MAX_MS; ;) {
-    const status = await gluster(command);
-    if (/ failed /.test(status) || Date.now() > until) throw new Error(status);
-    if (/completed/.test(status) && !/in progress/.test(status)) return;
-    await sleep(300);
-  }
-}
 
 t.test('a brick is added and one removed while files are made, changed and renamed', async t => {
   const volume = await GlusterVolume.for(t, 'distribute');

@@ -1,9 +1,7 @@
-/**
- * A few kills of bricks under load. `acceptance/kills.ts` makes as many as it is told, on volumes of each kind; there,
- * some files of a volume with an arbiter have once been left that the self-heal daemon did not heal.
- */
+/** A few kills of bricks under load. `acceptance/kills.ts` makes as many as it is told, on volumes of each kind. */
 import t from 'tap';
 import { killsUnderLoad } from './acceptance/kills.ts';
+import { managedUnderLoad } from './acceptance/manage.ts';
 import { enterBed } from './support/bed.ts';
 
 enterBed(import.meta.filename);
@@ -14,3 +12,6 @@ for (const kind of ['replicate', 'disperse'] as const) {
     await killsUnderLoad(t, { kind, kills: 3, upcalls: false });
   });
 }
+
+/** `acceptance/manage.ts` does this to volumes of each kind. */
+t.test('no client sees the commands of an administrator', t => managedUnderLoad(t, { kind: 'replicate' }));

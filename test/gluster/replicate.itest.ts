@@ -3,10 +3,13 @@
  * its self-heal daemon makes the bricks equal.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { enterBed } from './support/bed.ts';
 import { differences, treeOf, xattrsOf } from './support/bricks.ts';
+import { listingsUnderKills } from './support/listings.ts';
 import type { NfsClient } from './support/nfs-client.ts';
 import { servedVolume } from './support/serve.ts';
 import { GlusterVolume, type Kind } from './support/volume.ts';
@@ -14,6 +17,8 @@ import { stable_how } from '#protocols/nfs3/constants.ts';
 
 enterBed(import.meta.filename);
 t.setTimeout(600_000);
+
+t.test('a listing goes on when its brick is killed', t => listingsUnderKills(t, 'replicate'));
 
 /** What is done while a brick is away. */
 async function changes(client: NfsClient, root: Buffer, at: string): Promise<void> {
@@ -82,3 +87,33 @@ t.test('two writers, one of them GlusterFS’s own client, write to one file', a
   await equalAfterHeal(t, volume);
   t.match(readFileSync(join(dir, 'shared'), 'latin1'), /nfs-9/);
 });
+
+t.test(
+  'another client makes names in a directory in which the server makes many: it waits for a moment only',
+  async t => {
+    const volume = await GlusterVolume.for(t, 'replicate');
+    const { client } = await servedVolume(t, volume);
+    const dir = await client.mkdir(client.root, 'shared', 0o777);
+    const mounted = join(await volume.mount(t), 'shared');
+    let made = 0;
+    let isOver = false;
+    const making = (async () => {
+      while (!isOver)
+        await client.write(await client.create(dir, `nfs-${made++}`), Buffer.from('data'), 0, stable_how.FILE_SYNC);
+    })();
+    // The server notices the other client, and locks names one by one for five seconds.
+    for (let i = 0; i < 4; i++) {
+      await sleep(5500);
+      const before = { made, at: performance.now() };
+      await writeFile(join(mounted, `fuse-${i}`), 'data', { flag: 'wx' });
+      const took = performance.now() - before.at;
+      t.comment(`${took.toFixed()} ms, in which the server made ${made - before.made} files`);
+      t.ok(took < 1000, 'not as long as a lock is kept');
+    }
+    isOver = true;
+    await making;
+    const names = (await client.list(dir)).map(({ name }) => name.toString()).filter(name => !/^\.+$/.test(name));
+    t.equal(names.length, made + 4);
+    t.strictSame((await readdir(mounted)).sort(), names.sort());
+  },
+);

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { Access, Stable } from '#src/graph/fops.ts';
 import { frame, stackOf } from '../support/graph.ts';
-import { anna, peopleOf } from '../suites/two-step.ts';
+import { anna, peopleOf } from '../suites/people.ts';
 import { failure } from '../suites/xlator/hand.ts';
 import { enterBed, HOST } from './support/bed.ts';
 import { emptied } from './support/emptied.ts';

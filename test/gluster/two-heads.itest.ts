@@ -1,4 +1,7 @@
-/** Two servers (heads) on one volume: clients move from one to the other, and keep their handles, data and listings. */
+/**
+ * Two servers (heads) on one volume: clients move from one to the other, and keep their handles, data and listings.
+ * `acceptance/heads.ts` moves them as often as it is told.
+ */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -8,13 +11,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { Serial } from '#src/serial.ts';
+import { movesUnderLoad } from './acceptance/heads.ts';
 import { BED, enterBed, HOST } from './support/bed.ts';
 import { NfsClient, NfsError, type Status } from './support/nfs-client.ts';
 import type { Address } from './support/rpc-line.ts';
 import { GlusterVolume, type Kind } from './support/volume.ts';
 
 enterBed(import.meta.filename);
-t.setTimeout(400_000);
+t.setTimeout(700_000);
 
 const MOVES = Number(process.env['HEAD_MOVES'] ?? 12);
 /** The kinds of volumes, of {@link KINDS}. */
@@ -157,7 +161,7 @@ for (const kind of WHICH) {
       await restarted;
       const left = at;
       at = 1 - at;
-      client.line.reset();
+      await client.line.reset();
       await client.getattr(client.root);
       if (++moves % 4 !== 0) return;
       await killed(heads[left]!);
@@ -175,7 +179,9 @@ for (const kind of WHICH) {
     t.ok(client.line.reconnects >= MOVES, `${rounds} rounds`);
     for (const load of loads) await load.check();
     at = 1 - at;
-    client.line.reset();
+    await client.line.reset();
     for (const load of loads) await load.check();
   });
 }
+
+t.test('no client sees that its address has moved to another head', t => movesUnderLoad(t, 'replicate', 10));

@@ -1,8 +1,9 @@
 /** Whether a volume has what was acknowledged: through NFS, through GlusterFS's own client, and on the bricks. */
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
-import { differences, treeOf } from '../support/bricks.ts';
+import { differences, marksOf, treeOf } from '../support/bricks.ts';
+import { dispersion, strangeBricks } from '../support/fragments.ts';
 import type { NfsClient } from '../support/nfs-client.ts';
 import { type GlusterVolume, KINDS } from '../support/volume.ts';
 import type { Worker } from './load.ts';
@@ -50,6 +51,18 @@ async function wrongThrough(client: NfsClient, workers: readonly Worker[]): Prom
   return wrong;
 }
 
+/** The fragments on the bricks that are not those of what is known. */
+function wrongFragments(volume: GlusterVolume, workers: readonly Worker[]): string[] {
+  if (dispersion(volume) === undefined) return [];
+  return workers.flatMap(({ name: home, files }) =>
+    [...files].flatMap(([name, { data }]) =>
+      strangeBricks(volume, `${home}/${name}`, data).map(
+        ({ index }) => `${home}/${name}: another fragment on brick ${index}`,
+      ),
+    ),
+  );
+}
+
 /** The bricks that must be equal to each other. */
 function replicasOf(volume: GlusterVolume): (readonly number[])[] {
   const { words } = KINDS[volume.kind];
@@ -65,10 +78,15 @@ export async function checkAll(t: Test, volume: GlusterVolume, client: NfsClient
   }
   t.strictSame(await wrongThrough(client, workers), [], 'what was acknowledged is seen through NFS');
   t.strictSame(wrongIn(await volume.mount(t), workers), [], "what was acknowledged is seen through GlusterFS's client");
+  t.strictSame(wrongFragments(volume, workers), [], 'the bricks have the fragments of what was acknowledged');
   for (const bricks of replicasOf(volume)) {
     const content = volume.kind !== 'arbiter';
     const [first, ...others] = bricks.map(i => treeOf(volume.bricks[i]!, { content }));
-    for (const [i, other] of others.entries())
-      t.strictSame(differences(first!, other), [], `brick ${bricks[i + 1]} is equal`);
+    for (const [i, other] of others.entries()) {
+      const unlike = differences(first!, other);
+      t.strictSame(unlike, [], `brick ${bricks[i + 1]} is equal`);
+      const parents = new Set(unlike.map(line => dirname(line.slice(0, line.indexOf(':')))));
+      for (const parent of parents) t.comment([parent, ...marksOf(volume.bricks, parent)].join('\n  '));
+    }
   }
 }

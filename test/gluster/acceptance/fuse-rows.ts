@@ -8,7 +8,7 @@ import {
   LARGE_BYTES,
   LISTED_FILES,
   type Measured,
-  RANDOM_SECONDS,
+  BULK_SECONDS,
   seconds,
   SMALL_BYTES,
   UNTAR_FILES,
@@ -46,7 +46,7 @@ export async function randomFuse(path: string, kind: 'read' | 'write'): Promise<
   let operations = 0;
   const line = async () => {
     const buffer = Buffer.alloc(SMALL_BYTES);
-    while (seconds(since) < RANDOM_SECONDS) {
+    while (seconds(since) < BULK_SECONDS) {
       const offset = Math.floor(Math.random() * (LARGE_BYTES / SMALL_BYTES)) * SMALL_BYTES;
       if (kind === 'read') await file.read(buffer, 0, SMALL_BYTES, offset);
       else await file.write(buffer, 0, SMALL_BYTES, offset);

@@ -36,7 +36,7 @@ export async function movesUnderLoad(t: Test, kind: Kind, moves: number, seed = 
   for (let move = 1; move <= moves && failure === undefined; move++) {
     await sleep(dice.below(STAY_MS));
     active = heads[move % 2]!;
-    client.line.reset();
+    await client.line.reset();
   }
   for (const worker of workers) worker.stop();
   await Promise.all(running);

@@ -69,8 +69,9 @@ export class Worker {
     this.#isStopped = true;
   }
 
-  /** Works until it is stopped. Fails at the first status that is not NFS3_OK. */
+  /** Works until it is stopped, and may be run again then. Fails at the first status that is not NFS3_OK. */
   async run(): Promise<void> {
+    this.#isStopped = false;
     while (!this.#isStopped) {
       await this.step();
       this.operations++;

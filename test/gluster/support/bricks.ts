@@ -3,7 +3,12 @@ import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Brick } from './volume.ts';
+
+export interface Brick {
+  /** Its number in the volume, from 0. */
+  readonly index: number;
+  readonly path: string;
+}
 
 /** The extended attributes of a path on a brick, in hexadecimal digits. */
 export function xattrsOf({ path }: Brick, name: string, pattern = '.'): Readonly<Record<string, string>> {
@@ -16,6 +21,24 @@ export function xattrsOf({ path }: Brick, name: string, pattern = '.'): Readonly
     }),
   );
 }
+
+/** The counters of failures that bricks keep of an object that `heal info` lists, as readable lines. */
+export function marksOf(bricks: readonly Brick[], listed: string): string[] {
+  const [, gfid] = /^<gfid:([-0-9a-f]+)>/.exec(listed) ?? [];
+  const name = gfid === undefined ? listed : `.glusterfs/${gfid.slice(0, 2)}/${gfid.slice(2, 4)}/${gfid}`;
+  return bricks.map(brick => {
+    try {
+      const marks = Object.entries(xattrsOf(brick, name, '^trusted\\.(afr|gfid$)')).map(entry => entry.join('='));
+      return `brick ${brick.index}: ${lstatSync(join(brick.path, name)).size} bytes, ${marks.join(' ')}`;
+    } catch {
+      return `brick ${brick.index}: not there`;
+    }
+  });
+}
+
+/** Whether a brick's list of the objects that other bricks lack something of has an entry, in its own form. */
+export const hasFailures = ({ path }: Brick): boolean =>
+  readdirSync(join(path, '.glusterfs/indices/xattrop')).some(name => !name.startsWith('xattrop-'));
 
 /** An object of a brick: type and permissions, owner, links, and a digest of its bytes. */
 export type Shown = readonly [mode: string, owner: string, nlink: number, content: string];

@@ -36,7 +36,7 @@ t.test('calls without an answer are sent again when the connection has broken', 
   const { dir, port } = await serveNfs(t);
   const client = await NfsClient.mount(t, { host: '127.0.0.1', port }, '/vol');
   const made = Promise.all(Array.from({ length: 50 }, (_, i) => client.mkdir(client.root, `d${i}`)));
-  client.line.reset();
+  await client.line.reset();
   await made.catch((error: unknown) => t.ok(error instanceof NfsError && error.status === 'NFS3ERR_EXIST'));
   t.equal(client.line.reconnects, 1);
   await client.mkdir(client.root, 'last');

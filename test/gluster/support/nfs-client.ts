@@ -15,7 +15,7 @@ import type { fattr3, sattr3 } from '#protocols/nfs3/types.ts';
 import { accept_stat, reply_header } from '#protocols/rpc.ts';
 import type { Codec } from '#protocols/xdr/codec.ts';
 import { XdrReader } from '#protocols/xdr/stream.ts';
-import { nfsRecord, record } from '../../bench/session.ts';
+import { credentialsOf, nfsRecord, record, ROOT } from '../../bench/session.ts';
 import { type Address, RpcLine } from './rpc-line.ts';
 
 export type Status = keyof typeof nfsstat3;
@@ -43,7 +43,7 @@ const named = (values: Readonly<Record<string, number>>, value: number): string 
 
 const DONT_CHANGE = { set_it: time_how.DONT_CHANGE } as const;
 /** Attributes to set: those that are absent stay. */
-const attributes = (attr: Partial<Pick<sattr3, 'mode' | 'uid' | 'gid' | 'size'>>): sattr3 => ({
+export const attributes = (attr: Partial<sattr3>): sattr3 => ({
   mode: undefined,
   uid: undefined,
   gid: undefined,
@@ -77,9 +77,18 @@ export class NfsClient {
   /** How many calls had been done before they were sent again to a server that did not know of it. */
   repeated = 0;
   readonly line: RpcLine;
+  readonly #credentials: typeof ROOT;
 
-  private constructor(line: RpcLine) {
+  private constructor(line: RpcLine, credentials = ROOT) {
     this.line = line;
+    this.#credentials = credentials;
+  }
+
+  /** Another user on the same mount. */
+  as(uid: number, gid: number): NfsClient {
+    const other = new NfsClient(this.line, credentialsOf(uid, gid));
+    other.root = this.root;
+    return other;
   }
 
   /** Mounts an export. `address` is asked anew whenever the connection has ended. MOUNT's port is NFS's unless it is given. */
@@ -114,19 +123,27 @@ export class NfsClient {
   async call<A, R extends { status: number }>(proc: number, args: Codec<A>, value: A, res: Codec<R>) {
     const what = named(NFSPROC3, proc);
     const until = Date.now() + CALL_MAX_MS;
-    for (;;) {
-      const { result: answer, again } = await replyOf(this.line, nfsRecord(proc, args, value), what, res);
+    for (let wasLater = false; ; wasLater = true) {
+      const { result: answer, again } = await replyOf(
+        this.line,
+        nfsRecord(proc, args, value, this.#credentials),
+        what,
+        res,
+      );
       if (answer.status === nfsstat3.NFS3_OK) return answer as Extract<R, { status: 0 }>;
       const isJukebox = answer.status === nfsstat3.NFS3ERR_JUKEBOX;
-      if (!isJukebox || Date.now() > until) throw new NfsError(what, named(nfsstat3, answer.status) as Status, again);
+      if (!isJukebox || Date.now() > until) {
+        throw new NfsError(what, named(nfsstat3, answer.status) as Status, again || wasLater);
+      }
       this.jukeboxes++;
       await sleep(JUKEBOX_MS);
     }
   }
 
   /**
-   * Makes a call that is not idempotent. Replies to such calls are kept by one server and not by another head of the same
-   * volume: if the call was sent again, `status` says that it had been done before.
+   * Makes a call that is not idempotent. If it was sent again, `status` says that it had been done before: replies to such
+   * calls are kept by one server and not by another head of the same volume, and where all bricks went away in the middle, the
+   * server does not know whether they had done it before it said "try again later".
    */
   async #once<R>(call: Promise<R>, status: Status): Promise<R | undefined> {
     try {
@@ -138,7 +155,7 @@ export class NfsClient {
     }
   }
 
-  async lookup(dir: Buffer, name: string): Promise<Buffer> {
+  async lookup(dir: Buffer, name: Name): Promise<Buffer> {
     const value = { what: { dir, name: latin1(name) } };
     const answer = await this.call(NFSPROC3.LOOKUP, names.LOOKUP3args, value, names.LOOKUP3res);
     return Buffer.from(answer.object);
@@ -162,14 +179,14 @@ export class NfsClient {
     await this.call(NFSPROC3.SETATTR, object.SETATTR3args, value, object.SETATTR3res);
   }
 
-  async create(dir: Buffer, name: string, mode = 0o644): Promise<Buffer> {
+  async create(dir: Buffer, name: Name, mode = 0o644): Promise<Buffer> {
     const how = { mode: createmode3.UNCHECKED, obj_attributes: attributes({ mode }) };
     const value = { where: { dir, name: latin1(name) }, how };
     const answer = await this.call(NFSPROC3.CREATE, names.CREATE3args, value, names.CREATE3res);
     return answer.obj === undefined ? this.lookup(dir, name) : Buffer.from(answer.obj);
   }
 
-  async mkdir(dir: Buffer, name: string, mode = 0o755): Promise<Buffer> {
+  async mkdir(dir: Buffer, name: Name, mode = 0o755): Promise<Buffer> {
     const value = { where: { dir, name: latin1(name) }, attributes: attributes({ mode }) };
     const answer = await this.#once(
       this.call(NFSPROC3.MKDIR, names.MKDIR3args, value, names.MKDIR3res),
@@ -178,10 +195,15 @@ export class NfsClient {
     return answer?.obj === undefined ? this.lookup(dir, name) : Buffer.from(answer.obj);
   }
 
-  async symlink(dir: Buffer, name: string, target: string): Promise<void> {
+  async symlink(dir: Buffer, name: Name, target: string): Promise<void> {
     const symlink = { symlink_attributes: attributes({ mode: 0o777 }), symlink_data: latin1(target) };
     const value = { where: { dir, name: latin1(name) }, symlink };
     await this.#once(this.call(NFSPROC3.SYMLINK, names.SYMLINK3args, value, names.SYMLINK3res), 'NFS3ERR_EXIST');
+  }
+
+  async mknod(dir: Buffer, name: Name, what: names.mknoddata3): Promise<void> {
+    const value = { where: { dir, name: latin1(name) }, what };
+    await this.call(NFSPROC3.MKNOD, names.MKNOD3args, value, names.MKNOD3res);
   }
 
   async readlink(handle: Buffer): Promise<string> {
@@ -190,22 +212,22 @@ export class NfsClient {
     return Buffer.from(answer.data, 'latin1').toString();
   }
 
-  async link(handle: Buffer, dir: Buffer, name: string): Promise<void> {
+  async link(handle: Buffer, dir: Buffer, name: Name): Promise<void> {
     const value = { file: handle, link: { dir, name: latin1(name) } };
     await this.#once(this.call(NFSPROC3.LINK, names.LINK3args, value, names.LINK3res), 'NFS3ERR_EXIST');
   }
 
-  async remove(dir: Buffer, name: string): Promise<void> {
+  async remove(dir: Buffer, name: Name): Promise<void> {
     const value = { object: { dir, name: latin1(name) } };
     await this.#once(this.call(NFSPROC3.REMOVE, names.REMOVE3args, value, names.REMOVE3res), 'NFS3ERR_NOENT');
   }
 
-  async rmdir(dir: Buffer, name: string): Promise<void> {
+  async rmdir(dir: Buffer, name: Name): Promise<void> {
     const value = { object: { dir, name: latin1(name) } };
     await this.#once(this.call(NFSPROC3.RMDIR, names.RMDIR3args, value, names.RMDIR3res), 'NFS3ERR_NOENT');
   }
 
-  async rename(dir: Buffer, name: string, toDir: Buffer, toName: string): Promise<void> {
+  async rename(dir: Buffer, name: Name, toDir: Buffer, toName: Name): Promise<void> {
     const value = { from: { dir, name: latin1(name) }, to: { dir: toDir, name: latin1(toName) } };
     await this.#once(this.call(NFSPROC3.RENAME, names.RENAME3args, value, names.RENAME3res), 'NFS3ERR_NOENT');
   }
@@ -263,5 +285,6 @@ export class NfsClient {
   }
 }
 
-/** Names are bytes on the wire, which the codecs take as latin1. */
-const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
+/** Names are bytes on the wire, which the codecs take as latin1; text is UTF-8. */
+type Name = string | Buffer;
+const latin1 = (name: Name): string => Buffer.from(name as string).toString('latin1');

@@ -1,7 +1,8 @@
 /** A connection of an NFS client that outlives its socket: calls without an answer are sent again, as Linux does it. */
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RecordReader } from '#src/rpc/record.ts';
 
 export interface Address {
   readonly host: string;
@@ -21,7 +22,7 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-const LAST_FRAGMENT = 0x8000_0000;
+const LIMITS = { recordBytesMax: 16 * 1024 * 1024, fragmentsMax: 4096 };
 const RECONNECT_MS = 50;
 
 let xids = 1;
@@ -31,6 +32,7 @@ export class RpcLine {
   reconnects = 0;
   readonly #address: () => Address;
   readonly #pending = new Map<number, Pending>();
+  readonly #events = new EventEmitter<{ connect: [] }>();
   #socket: Socket | undefined;
   #closed = false;
 
@@ -53,9 +55,11 @@ export class RpcLine {
     this.#pending.clear();
   }
 
-  /** Breaks the connection. What has no answer yet is sent again on the next one. */
-  reset(): void {
+  /** Breaks the connection. What has no answer yet is sent again on the next one; the promise is kept when that is there. */
+  async reset(): Promise<void> {
+    const connected = once(this.#events, 'connect');
     this.#socket?.resetAndDestroy();
+    await connected;
   }
 
   /** Sends a call with its record mark, and returns the reply from its header on. */
@@ -73,23 +77,19 @@ export class RpcLine {
     const socket = connect(port, host);
     this.#socket = socket;
     socket.setNoDelay(true);
+    socket.once('connect', () => this.#events.emit('connect'));
     for (const pending of this.#pending.values()) {
       pending.again = this.reconnects > 0;
       socket.write(pending.call);
     }
-    const fragments: Buffer[] = [];
-    let rest: Buffer = Buffer.alloc(0);
+    const records = new RecordReader(LIMITS);
     socket.on('data', (chunk: Buffer) => {
-      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-      while (rest.length >= 4) {
-        const mark = rest.readUInt32BE(0);
-        const end = 4 + (mark % LAST_FRAGMENT);
-        if (rest.length < end) return;
-        fragments.push(rest.subarray(4, end));
-        rest = rest.subarray(end);
-        if (mark >= LAST_FRAGMENT) this.#answer(Buffer.concat(fragments.splice(0)));
-      }
+      records.take(chunk);
+      while (records.next()) this.#answer(Buffer.from(records.buffer.bytes.subarray(records.from, records.to)));
+      if (records.partial) records.room(); // so that the rest of a large record is put where it will stand
+      records.rest();
     });
+    socket.once('close', () => records.close());
     socket.on('error', () => {}); // 'close' follows
     socket.once('close', () => void this.#again());
   }

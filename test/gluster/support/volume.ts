@@ -1,9 +1,11 @@
 /** Volumes of real GlusterFS that a test makes, breaks and removes. */
 import { mkdirSync, readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { BED, gluster, HOST, sh } from './bed.ts';
+import { type Brick, hasFailures, marksOf } from './bricks.ts';
 
 /** The kinds of volumes: the words of `volume create`, the number of bricks, and options. */
 export const KINDS = {
@@ -12,6 +14,8 @@ export const KINDS = {
   arbiter: { words: 'replica 3 arbiter 1', bricks: 3, options: {} },
   'distributed-replicate': { words: 'replica 3', bricks: 6, options: {} },
   disperse: { words: 'disperse 3 redundancy 1', bricks: 3, options: {} },
+  'disperse-4+2': { words: 'disperse 6 redundancy 2', bricks: 6, options: {} },
+  'disperse-8+3': { words: 'disperse 11 redundancy 3', bricks: 11, options: {} },
   sharded: { words: 'replica 3', bricks: 3, options: { 'features.shard': 'on', 'features.shard-block-size': '4MB' } },
   plain: { words: '', bricks: 1, options: {} },
 } as const;
@@ -20,24 +24,25 @@ export type Kind = keyof typeof KINDS;
 /** What changes in GlusterFS is asked for so often, as nothing tells of it. */
 const POLL_MS = 200;
 const HEAL_MAX_MS = 120_000;
-
-export interface Brick {
-  /** Its number in the volume, from 0. */
-  readonly index: number;
-  readonly path: string;
-}
+const HEAL_AGAIN_MS = 2000;
+const START_MAX_MS = 60_000;
 
 let made = 0;
 
 export class GlusterVolume {
   readonly name: string;
   readonly kind: Kind;
-  readonly bricks: readonly Brick[];
+  bricks: readonly Brick[];
 
   private constructor(name: string, kind: Kind, bricks: readonly Brick[]) {
     this.name = name;
     this.kind = kind;
     this.bricks = bricks;
+  }
+
+  /** Notes that another directory has taken the place of a brick. */
+  replaced(index: number, path: string): void {
+    this.bricks = this.bricks.map(brick => (brick.index === index ? { index, path } : brick));
   }
 
   /** Makes and starts a volume with options of `volume set`. */
@@ -62,8 +67,8 @@ export class GlusterVolume {
   }
 
   async remove(): Promise<void> {
-    await this.start(); // the bricks that were killed, since their processes are stopped by their pids
-    await gluster(`volume stop ${this.name} force`, `volume delete ${this.name}`);
+    // First the bricks that were killed are started, since their processes are stopped by their pids.
+    await gluster(`volume start ${this.name} force`, `volume stop ${this.name} force`, `volume delete ${this.name}`);
   }
 
   /** The volfile that glusterd gives to clients of this machine. It holds a password. */
@@ -77,7 +82,14 @@ export class GlusterVolume {
 
   /** Starts the bricks that do not run, each on another port than before. Those that run are not harmed. */
   async start(): Promise<void> {
-    await gluster(`volume start ${this.name} force`);
+    for (const until = Date.now() + START_MAX_MS; ;) {
+      await gluster(`volume start ${this.name} force`);
+      const missing = (await this.pids()).indexOf(undefined);
+      if (missing < 0) return;
+      // glusterd starts no brick of which it has not noticed yet that it has ended.
+      if (Date.now() > until) throw new Error(`brick ${missing} of ${this.name} does not start`);
+      await sleep(POLL_MS);
+    }
   }
 
   async stop(): Promise<void> {
@@ -86,12 +98,12 @@ export class GlusterVolume {
 
   /** The processes of the bricks in their order; `undefined` for one that does not run. */
   async pids(): Promise<(number | undefined)[]> {
-    const status = await sh('gluster', '--mode=script', '--xml', 'volume', 'status', this.name);
-    const nodes = status.split('<node>').slice(1);
+    // `volume status` would take seconds on a busy machine.
+    const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name));
+    const commands = await Promise.all(pids.map(commandOf));
     return this.bricks.map(({ path }) => {
-      const node = nodes.find(text => text.includes(`<path>${path}</path>`));
-      const pid = Number(/<pid>(-?\d+)<\/pid>/.exec(node ?? '')?.[1] ?? -1);
-      return pid > 0 ? pid : undefined;
+      const at = commands.findLastIndex(command => command.includes(`\0--brick-name\0${path}\0`));
+      return at < 0 ? undefined : Number(pids[at]);
     });
   }
 
@@ -100,6 +112,14 @@ export class GlusterVolume {
     const pid = (await this.pids())[brick];
     if (pid === undefined) throw new Error(`brick ${brick} of ${this.name} does not run`);
     process.kill(pid, signal);
+    // On a busy machine it takes a while until the process has ended, or each of its threads has stopped.
+    if (signal === 'SIGKILL') while ((await this.pids())[brick] === pid) await sleep(POLL_MS / 10);
+    if (signal === 'SIGSTOP') while (!(await isStopped(pid))) await sleep(POLL_MS / 10);
+  }
+
+  /** The self-heal daemon heals one file after the other unless it is told otherwise. */
+  async healFast(): Promise<void> {
+    await this.set({ [`${this.#isReplicated ? 'cluster' : 'disperse'}.shd-max-threads`]: '8' });
   }
 
   /** What stands in the bricks' lists of what is to be healed, and whether it is in split-brain. */
@@ -112,22 +132,41 @@ export class GlusterVolume {
 
   /** What the bricks cannot heal since they contradict each other. */
   async splitBrains(): Promise<readonly string[]> {
-    if (!KINDS[this.kind].words.startsWith('replica')) return [];
+    if (!this.#isReplicated) return [];
     const info = await sh('gluster', '--mode=script', 'volume', 'heal', this.name, 'info', 'split-brain');
     return info.split('\n').filter(line => /^(\/|<gfid:)/.test(line));
   }
 
-  /** Has the self-heal daemon begin at once, and waits until nothing is left to heal. */
+  /**
+   * Has the self-heal daemon begin at once, and waits until nothing is left to heal. `heal info` takes seconds of
+   * processor time, so the lists of failures on the replicas' disks must be empty before it is asked. (Those of disperse
+   * volumes also have what is being written.)
+   */
   async healed(): Promise<void> {
     const until = Date.now() + HEAL_MAX_MS;
-    for (let turn = 0; ; turn++) {
-      // The daemon may not yet be connected to a brick that has just been started.
-      if (turn % 10 === 0) await sh('gluster', '--mode=script', 'volume', 'heal', this.name).catch(() => {});
-      const left = await this.unhealed();
-      if (left.length === 0) return;
-      if (Date.now() > until) throw new Error(`not healed after ${HEAL_MAX_MS} ms: ${left.slice(0, 20).join(', ')}`);
+    for (let next = 0; ;) {
+      if (Date.now() >= next) {
+        // The daemon may not yet be connected to a brick that has just been started.
+        await sh('gluster', '--mode=script', 'volume', 'heal', this.name).catch(() => {});
+        next = Date.now() + HEAL_AGAIN_MS;
+      }
+      const isLate = Date.now() > until;
+      if (isLate || !this.#isReplicated || this.bricks.every(brick => !hasFailures(brick))) {
+        const left = await this.unhealed();
+        if (left.length === 0) return;
+        if (isLate) throw new Error(`not healed after ${HEAL_MAX_MS} ms:\n${this.#shown(left)}`);
+      }
       await sleep(POLL_MS);
     }
+  }
+
+  get #isReplicated(): boolean {
+    return KINDS[this.kind].words.startsWith('replica');
+  }
+
+  #shown(left: readonly string[]): string {
+    const shown = [...new Set(left)].slice(0, 10);
+    return shown.map(listed => [listed, ...marksOf(this.bricks, listed)].join('\n  ')).join('\n');
   }
 
   /** Mounts the volume with GlusterFS's own client until the test ends. */
@@ -154,3 +193,12 @@ export class GlusterVolume {
     await this.profile();
   }
 }
+
+async function isStopped(pid: number): Promise<boolean> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const states = await Promise.all(threads.map(thread => readFile(`/proc/${pid}/task/${thread}/status`, 'utf8')));
+  return states.every(status => /^State:\s+T/m.test(status));
+}
+
+/** The command line of a process, with a NUL after each word; nothing if it has ended. */
+const commandOf = (pid: string): Promise<string> => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');

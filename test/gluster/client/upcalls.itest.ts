@@ -1,12 +1,13 @@
 /** What bricks of real GlusterFS tell their clients of their own accord, and settings that change while they are used. */
 import { appendFileSync, chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { GraphEvent } from '#src/graph/event.ts';
-import { frame } from '../support/graph.ts';
-import { connectedBrick } from '../support/gluster/one-brick.ts';
-import { enterBed } from './support/bed.ts';
-import { GlusterVolume } from './support/volume.ts';
+import { frame } from '../../support/graph.ts';
+import { connectedBrick } from '../../support/gluster/one-brick.ts';
+import { enterBed } from '../support/bed.ts';
+import { GlusterVolume } from '../support/volume.ts';
 
 enterBed(import.meta.filename);
 t.setTimeout(200_000);
@@ -60,4 +61,26 @@ t.test('a lock that another client waits for', async t => {
   await holder.top.entrylk(as('owner 1'), 'domain', holder.root, 'name', 'unlock', false);
   await holder.top.entrylk(as('owner 3'), 'domain', holder.root, 'name', 'write', true);
   t.pass('and given back when it comes nevertheless');
+});
+
+t.test('a lock on all names of a directory, for which another client waits', async t => {
+  const volume = await GlusterVolume.for(t, 'plain');
+  const { path } = volume.bricks[0]!;
+  const [holder, other] = [await connectedBrick(t, path), await connectedBrick(t, path)];
+  const as = (name: string) => ({ ...frame, lkOwner: Buffer.from(name) });
+  const key = 'glusterfs.entrylk-count';
+  const count = async () => (await holder.top.discover(frame, holder.root.gfid, undefined, new Map([[key, 0]]))).xdata;
+  t.strictSame(await count(), new Map([[key, 0]]));
+  await holder.top.entrylk(as('owner 1'), 'domain', holder.root, undefined, 'write', false);
+  t.strictSame(await count(), new Map([[key, 1]]));
+  const tried = other.top.entrylk(as('owner 2'), 'domain', other.root, 'name', 'write', false);
+  await t.rejects(tried, { code: 'EAGAIN' });
+  const waiting = other.top.entrylk(as('owner 2'), 'domain', other.root, 'name', 'write', true);
+  while ((await count())?.get(key) === 1) await sleep(5);
+  t.strictSame(await count(), new Map([[key, 2]]), 'those that wait are counted');
+  await holder.top.entrylk(as('owner 1'), 'domain', holder.root, undefined, 'unlock', false);
+  const again = holder.top.entrylk(as('owner 3'), 'domain', holder.root, undefined, 'write', false);
+  await t.rejects(again, { code: 'EAGAIN' }, 'and have it before the one who has given it up');
+  await waiting;
+  await other.top.entrylk(as('owner 2'), 'domain', other.root, 'name', 'unlock', false);
 });

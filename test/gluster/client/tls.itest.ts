@@ -3,10 +3,10 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { frame } from '../support/graph.ts';
-import { BED, enterBed, sh } from './support/bed.ts';
-import { connectedBrick, oneBrick } from '../support/gluster/one-brick.ts';
-import { GlusterVolume } from './support/volume.ts';
+import { frame } from '../../support/graph.ts';
+import { BED, enterBed, sh } from '../support/bed.ts';
+import { connectedBrick, oneBrick } from '../../support/gluster/one-brick.ts';
+import { GlusterVolume } from '../support/volume.ts';
 
 enterBed(import.meta.filename);
 t.setTimeout(300_000);

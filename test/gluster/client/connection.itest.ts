@@ -5,10 +5,10 @@ import t, { type Test } from 'tap';
 import { Stable } from '#src/graph/fops.ts';
 import type { Xlator } from '#src/graph/xlator.ts';
 import { Fd } from '#src/graph/inode.ts';
-import { frame } from '../support/graph.ts';
-import { enterBed, gluster, sh } from './support/bed.ts';
-import { connectedBrick, oneBrick } from '../support/gluster/one-brick.ts';
-import { GlusterVolume } from './support/volume.ts';
+import { frame } from '../../support/graph.ts';
+import { enterBed, gluster, sh } from '../support/bed.ts';
+import { connectedBrick, oneBrick } from '../../support/gluster/one-brick.ts';
+import { GlusterVolume } from '../support/volume.ts';
 
 enterBed(import.meta.filename);
 t.setTimeout(300_000);

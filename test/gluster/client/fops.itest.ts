@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Stable } from '#src/graph/fops.ts';
 import { FileType, type Iatt } from '#src/graph/iatt.ts';
-import { stackOf } from '../support/graph.ts';
-import { anna, peopleOf, twoStepSuite } from '../suites/two-step.ts';
-import { xlatorSuite } from '../suites/xlator.ts';
-import { enterBed, HOST, sh } from './support/bed.ts';
-import { emptied } from './support/emptied.ts';
-import { GlusterVolume } from './support/volume.ts';
+import { stackOf } from '../../support/graph.ts';
+import { anna, peopleOf } from '../../suites/people.ts';
+import { twoStepSuite } from '../../suites/two-step.ts';
+import { xlatorSuite } from '../../suites/xlator.ts';
+import { enterBed, HOST, sh } from '../support/bed.ts';
+import { emptied } from '../support/emptied.ts';
+import { textOf } from '../support/open-at-bricks.ts';
+import { GlusterVolume } from '../support/volume.ts';
 
 enterBed(import.meta.filename);
 t.setTimeout(600_000);
@@ -152,4 +154,17 @@ t.test('a stable write, and a sync, reach the disk before they are answered', as
   t.ok((await syncs(() => top.writev(hand.frame, fd, bytes, 0, Stable.FILE_SYNC))) >= 1, 'FILE_SYNC');
   t.ok((await syncs(() => top.writev(hand.frame, fd, bytes, 0, Stable.DATA_SYNC))) >= 1, 'DATA_SYNC');
   t.ok((await syncs(() => top.fsync(hand.frame, fd, false))) >= 1, 'fsync by an anonymous fd');
+});
+
+t.test('a directory that could not be renamed keeps its handle on the brick', async t => {
+  const { top, root, hand } = await peopleOf(await served(t));
+  const [dir, full] = [await hand.dir('dir'), await hand.dir('full')];
+  await top.mkdir(hand.frame, full, 'inner', {});
+  const { ctimeNs } = seenByUs((await top.lookup(hand.frame, root, 'dir')).iatt);
+  const digits = dir.gfid.toString('hex');
+  const prefixes = [digits.slice(0, 2), digits.slice(2, 4)];
+  const handle = join(volume.bricks[0]!.path, '.glusterfs', ...prefixes, textOf(dir.gfid));
+  await t.rejects(top.rename(anna, root, 'dir', root, 'full'), { code: 'ENOTEMPTY' });
+  t.match(fs.readlinkSync(handle), /\/dir$/);
+  t.equal(seenByUs((await top.lookup(hand.frame, root, 'dir')).iatt).ctimeNs, ctimeNs, 'nothing was changed');
 });

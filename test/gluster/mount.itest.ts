@@ -1,0 +1,104 @@
+/**
+ * Volumes of real GlusterFS, mounted by `bricknfs mount HOST:/VOLUME`. As in test/integration/fuse.itest.ts, no synchronous
+ * call of this process touches a mount.
+ */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import { folders, mounting } from '../cli/harness.ts';
+import { enterBed, HOST } from './support/bed.ts';
+import { GlusterVolume, type Kind } from './support/volume.ts';
+
+enterBed(import.meta.filename);
+t.setTimeout(900_000);
+
+const TREE = join(import.meta.dirname, '../../src/xlators');
+const KINDS: readonly Kind[] = ['replicate', 'disperse', 'distribute'];
+
+const sh = async (script: string, ...args: string[]): Promise<string> =>
+  (await promisify(execFile)('sh', ['-euc', script, 'sh', ...args], { maxBuffer: 2 ** 26 })).stdout;
+
+async function mounted(t: Test, { name }: GlusterVolume, ...options: string[]) {
+  const { mnt, state } = folders(t, 'mnt', 'state');
+  const server = await mounting(t, ['--state-dir', state, ...options, `${HOST}:/${name}`, mnt]);
+  return { mnt, server, end: () => sh('umount "$1"', mnt).then(() => server.exited) };
+}
+
+for (const kind of KINDS) {
+  t.test(`${kind}: trees are copied, packed, linked and moved`, async t => {
+    const { mnt, server, end } = await mounted(t, await GlusterVolume.for(t, kind));
+    await sh('cp -a "$1" "$2/a" && diff -r "$1" "$2/a"', TREE, mnt);
+    await sh('cd "$1" && tar -cf a.tar a && mkdir b && tar -xf a.tar -C b && diff -r a b/a && mv b c && rm -r a', mnt);
+    await sh('cd "$1" && ln a.tar hard && ln -s a.tar soft && cmp soft hard && setfattr -n user.n -v v hard', mnt);
+    t.match(await sh('getfattr -n user.n --only-values "$1/soft"', mnt), 'v');
+    await sh('cd "$1" && echo text > x && exec 3<x && rm x && cat <&3', mnt);
+    await sh('cd "$1" && dd if=/dev/urandom of=d bs=1M count=8 conv=fsync status=none && cp d e && cmp d e', mnt);
+    t.equal(await sh('ls "$1" && stat -c %h "$1/hard"', mnt), 'a.tar\nc\nd\ne\nhard\nsoft\n2\n');
+    t.equal(await end(), 0, server.stderr.text);
+  });
+}
+
+t.test('locks and changes of one mount hold in another one', async t => {
+  const volume = await GlusterVolume.for(t, 'replicate');
+  const [a, b] = [await mounted(t, volume), await mounted(t, volume, '-o', 'attribute-timeout=0,entry-timeout=0')];
+  const held = sh('exec 3>"$1/l" && flock 3 && echo held > "$1/told" && sleep 3', a.mnt);
+  await sh('until grep -q held "$1/told"; do sleep 0.1; done', b.mnt);
+  await t.rejects(sh('flock -n "$1/l" true', b.mnt), 'the lock is held by the other mount');
+  await sh('flock "$1/l" true', b.mnt);
+  await held;
+  t.equal(await a.end(), 0, a.server.stderr.text);
+  t.equal(await b.end(), 0, b.server.stderr.text);
+});
+
+t.test(
+  'what one mount changes is seen in another one before its timeouts are over, if bricks tell of changes',
+  async t => {
+    const volume = await GlusterVolume.for(t, 'replicate', { 'features.cache-invalidation': 'on' });
+    // A brick tells those who have asked in the last minute (features.cache-invalidation-timeout).
+    const long = ['-o', 'attribute-timeout=3600,entry-timeout=3600'];
+    const [a, b] = [await mounted(t, volume), await mounted(t, volume, ...long)];
+    const until = (test: string) =>
+      sh(`for i in $(seq 600); do if ${test}; then exit 0; fi; sleep 0.1; done; exit 1`, b.mnt);
+    await sh('printf one > "$1/x" && printf second > "$1/y"', a.mnt);
+    t.equal(await sh('cat "$1/x" "$1/y" && ls -l "$1" > /dev/null', b.mnt), 'onesecond');
+    await sh('printf changed > "$1/x" && chmod 600 "$1/y"', a.mnt);
+    await until('test "$(cat "$1/x")" = changed');
+    await until('test "$(stat -c %a "$1/y")" = 600');
+    await sh('mv "$1/y" "$1/z" && rm "$1/x"', a.mnt);
+    await until('! test -e "$1/x"');
+    await until('! test -e "$1/y"');
+    t.equal(await sh('cat "$1/z"', b.mnt), 'second');
+    t.equal(await a.end(), 0, a.server.stderr.text);
+    t.equal(await b.end(), 0, b.server.stderr.text);
+  },
+);
+
+for (const kind of ['replicate', 'disperse'] as const) {
+  t.test(`${kind}: programs do not notice that a brick dies and comes back`, async t => {
+    const volume = await GlusterVolume.for(t, kind);
+    const { mnt, server, end } = await mounted(t, volume);
+    const write = 'for i in $(seq 150); do echo $i > "$1/$2-$i" && mv "$1/$2-$i" "$1/$2-x$i" && cat "$1/$2-x$i"; done';
+    const expected = Array.from({ length: 150 }, (_, i) => `${i + 1}\n`).join('');
+    const before = sh(write, mnt, 'before');
+    await volume.signal(1, 'SIGKILL');
+    t.equal(await before, expected);
+    const after = sh(write, mnt, 'after');
+    await volume.start();
+    t.equal(await after, expected);
+    t.equal(await sh('cat "$1"/*-x* | wc -l', mnt), '300\n');
+    t.equal(await end(), 0, server.stderr.text);
+    await volume.healed();
+  });
+}
+
+t.test('while all bricks are away calls fail, and go on when they are back', async t => {
+  const volume = await GlusterVolume.for(t, 'distribute');
+  const { mnt, server, end } = await mounted(t, volume, '-o', 'attribute-timeout=0,entry-timeout=0');
+  await sh('echo text > "$1/a"', mnt);
+  for (const { index } of volume.bricks) await volume.signal(index, 'SIGKILL');
+  await t.rejects(sh('ls -l "$1/a"', mnt));
+  await volume.start();
+  await sh('for i in $(seq 300); do if cat "$1/a"; then exit 0; fi; sleep 0.2; done; exit 1', mnt);
+  t.equal(await end(), 0, server.stderr.text);
+});
