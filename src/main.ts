@@ -5,6 +5,8 @@ import { useCompileCache } from './cli/compile-cache.ts';
 import { excludeDebugger } from './cli/inspector.ts';
 import { sizeThreadPool } from './sys/process/thread-pool.ts';
 
+const fuseActors = async () => (await import('#actors/fuse/program.ts')).fuseActors;
+
 if (isMainThread) {
   excludeDebugger();
   sizeThreadPool(); // before modules are loaded, which the pool's threads read
@@ -18,9 +20,10 @@ if (isMainThread) {
   process.exitCode = await runCli(exactArguments(process.argv.slice(2)), async () => ({
     ...(await import('#actors/programs.ts')),
     workerEntry: new URL(import.meta.url),
+    fuseActors,
   }));
 } else {
   const { runWorker } = await import('./server/worker.ts');
   const { programsOf } = await import('#actors/programs.ts');
-  await runWorker(programsOf);
+  await runWorker(programsOf, fuseActors);
 }

@@ -23,24 +23,35 @@ export interface Target {
 
 const LAST_FRAGMENT = 0x8000_0000;
 
-const credentials = new XdrWriter();
-authsys_parms.encode(credentials, { stamp: 0, machinename: 'bench', uid: 0, gid: 0, gids: [] });
-const CRED = { flavor: auth_flavor.AUTH_SYS, body: credentials.toBuffer() };
+/** The credentials of a user. */
+export function credentialsOf(uid: number, gid: number) {
+  const to = new XdrWriter();
+  authsys_parms.encode(to, { stamp: 0, machinename: 'bench', uid, gid, gids: [] });
+  return { flavor: auth_flavor.AUTH_SYS, body: to.toBuffer() };
+}
+export const ROOT = credentialsOf(0, 0);
 
 /** A call as it is sent: record mark, header with xid 0, arguments. The xid is at byte 4. */
-export function record<A>(prog: number, vers: number, proc: number, args: Codec<A> | undefined, value?: A): Buffer {
+export function record<A>(
+  prog: number,
+  vers: number,
+  proc: number,
+  args: Codec<A> | undefined,
+  value?: A,
+  cred = ROOT,
+): Buffer {
   const to = new XdrWriter();
   to.uint32(0);
   const rpcvers = RPC_VERSION;
-  call_header.encode(to, { xid: 0, mtype: msg_type.CALL, rpcvers, prog, vers, proc, cred: CRED, verf: NO_AUTH });
+  call_header.encode(to, { xid: 0, mtype: msg_type.CALL, rpcvers, prog, vers, proc, cred, verf: NO_AUTH });
   args?.encode(to, value!);
   const bytes = to.toBuffer();
   bytes.writeUInt32BE((LAST_FRAGMENT | (bytes.length - 4)) >>> 0, 0);
   return bytes;
 }
 
-export const nfsRecord = <A>(proc: number, args?: Codec<A>, value?: A) =>
-  record(NFS_PROGRAM, NFS_V3, proc, args, value);
+export const nfsRecord = <A>(proc: number, args?: Codec<A>, value?: A, cred = ROOT) =>
+  record(NFS_PROGRAM, NFS_V3, proc, args, value, cred);
 
 export function plainFile(mode: number): sattr3 {
   const time = { set_it: 0 } as const;
@@ -121,7 +132,8 @@ export class Session {
     this.#nfs.close();
   }
 
-  async #call<A, R extends { status: number }>(proc: number, args: Codec<A>, value: A, res: Codec<R>) {
+  /** Makes a call that must succeed. @throws {Error} with its status otherwise */
+  async call<A, R extends { status: number }>(proc: number, args: Codec<A>, value: A, res: Codec<R>) {
     const answer = await this.#nfs.call(nfsRecord(proc, args, value), res);
     if (answer.status !== nfsstat3.NFS3_OK) {
       const name = Object.keys(NFSPROC3).find(key => NFSPROC3[key as keyof typeof NFSPROC3] === proc);
@@ -131,26 +143,26 @@ export class Session {
   }
 
   async lookup(dir: Buffer, name: string): Promise<Buffer> {
-    const { object } = await this.#call(NFSPROC3.LOOKUP, LOOKUP3args, { what: { dir, name } }, LOOKUP3res);
+    const { object } = await this.call(NFSPROC3.LOOKUP, LOOKUP3args, { what: { dir, name } }, LOOKUP3res);
     return Buffer.from(object);
   }
 
   async mkdir(dir: Buffer, name: string): Promise<Buffer> {
     const value = { where: { dir, name }, attributes: plainFile(0o755) };
-    await this.#call(NFSPROC3.MKDIR, MKDIR3args, value, MKDIR3res);
+    await this.call(NFSPROC3.MKDIR, MKDIR3args, value, MKDIR3res);
     return this.lookup(dir, name);
   }
 
   /** Makes a file of `bytes` bytes. */
   async file(dir: Buffer, name: string, bytes = 0): Promise<Buffer> {
     const how = { mode: createmode3.UNCHECKED, obj_attributes: plainFile(0o644) };
-    await this.#call(NFSPROC3.CREATE, CREATE3args, { where: { dir, name }, how }, CREATE3res);
+    await this.call(NFSPROC3.CREATE, CREATE3args, { where: { dir, name }, how }, CREATE3res);
     const file = await this.lookup(dir, name);
     const data = Buffer.alloc(Math.min(bytes, 256 * 1024), 'random enough ');
     for (let offset = 0; offset < bytes; offset += data.length) {
       const part = data.subarray(0, Math.min(data.length, bytes - offset));
       const value = { file, offset, count: part.length, stable: stable_how.UNSTABLE, data: part };
-      const { count } = await this.#call(NFSPROC3.WRITE, WRITE3args, value, WRITE3res);
+      const { count } = await this.call(NFSPROC3.WRITE, WRITE3args, value, WRITE3res);
       if (count !== part.length) throw new Error(`WRITE of ${part.length} bytes wrote ${count}`);
     }
     return file;
@@ -164,7 +176,7 @@ export class Session {
     const pages = [{ cookie: 0n, cookieverf: Buffer.alloc(8) }];
     for (;;) {
       const value = { dir, ...pages.at(-1)!, dircount, maxcount };
-      const answer = await this.#call(NFSPROC3.READDIRPLUS, READDIRPLUS3args, value, READDIRPLUS3res);
+      const answer = await this.call(NFSPROC3.READDIRPLUS, READDIRPLUS3args, value, READDIRPLUS3res);
       if (answer.reply.eof || answer.reply.entries.length === 0) break;
       pages.push({ cookie: answer.reply.entries.at(-1)!.cookie, cookieverf: Buffer.from(answer.cookieverf) });
     }

@@ -8,10 +8,10 @@ import { refused } from './in-process.ts';
 const { data, state } = folders(t, 'data', 'state');
 
 const bad: readonly (readonly [args: readonly string[], line: string])[] = [
-  [[], 'bricknfs: expected a command: serve, check, exports, mounts, status, explain, options (or --help)'],
+  [[], 'bricknfs: expected a command: serve, mount, check, exports, mounts, status, explain, options (or --help)'],
   [
     ['sreve'],
-    'bricknfs: expected a command (serve, check, exports, mounts, status, explain, options), found "sreve" (did you mean "serve"?)',
+    'bricknfs: expected a command (serve, mount, check, exports, mounts, status, explain, options), found "sreve" (did you mean "serve"?)',
   ],
   [['serve', '--prot', '1'], 'bricknfs: unknown option --prot (did you mean "--port"?); --help lists all options'],
   [['check', 'x.vol'], 'bricknfs: check takes no argument "x.vol"; see --help'],

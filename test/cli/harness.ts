@@ -91,19 +91,22 @@ export async function bricknfs(args: readonly string[], options?: Options): Prom
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
 
-export interface Running {
+interface Started {
   readonly child: ChildProcess;
-  readonly host: string;
-  readonly port: number;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly exited: Promise<number | null>;
 }
 
-/** Starts a server, and waits until it has said that it serves. It ends with the test. */
-export async function serving(t: Test, args: readonly string[], options?: Options): Promise<Running> {
+export interface Running extends Started {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Starts a command that serves until the test ends. */
+function startServing(t: Test, args: readonly string[], options?: Options): Started {
   const node = [...(options?.node ?? NODE), ...(COVERAGE === undefined ? [] : ['--import', WHEN_KILLED])];
-  const child = start(['serve', ...args], { ...options, node });
+  const child = start(args, { ...options, node });
   const stdout = new Output(child, 'stdout');
   const stderr = new Output(child, 'stderr');
   const exited = once(child, 'close').then(([code]) => code as number | null);
@@ -115,10 +118,24 @@ export async function serving(t: Test, args: readonly string[], options?: Option
     child.kill('SIGKILL');
     await exited;
   });
+  return { child, stdout, stderr, exited };
+}
+
+/** Starts a server, and waits until it has said that it serves. It ends with the test. */
+export async function serving(t: Test, args: readonly string[], options?: Options): Promise<Running> {
+  const started = startServing(t, ['serve', ...args], options);
+  const { stdout, stderr } = started;
   const ready = await stdout.until(/^bricknfs is serving on (.*):(\d+)$/m).catch((error: Error) => {
     throw new Error(`${error.message}\n${stderr.text}`, { cause: error });
   });
-  return { child, host: ready[1]!, port: Number(ready[2]), stdout, stderr, exited };
+  return { ...started, host: ready[1]!, port: Number(ready[2]) };
+}
+
+/** Mounts in the foreground, and waits until the mount can be used. The process ends with the test. */
+export async function mounting(t: Test, args: readonly string[], options?: Options): Promise<Started> {
+  const started = startServing(t, ['mount', '-N', ...args], options);
+  await started.stderr.until(/"msg":"mounted"/);
+  return started;
 }
 
 /** Folders that exist for the length of a test. Their paths are short, because the path of a control socket must be. */

@@ -3,11 +3,12 @@
  */
 import type { Test } from 'tap';
 import { runCli } from '#src/cli/run.ts';
-import type { Parts } from '#src/server/server.ts';
+import type { ServingParts } from '#src/cli/commands/command.ts';
 
-const NOTHING_IS_SERVED: Parts = {
+const NOTHING_IS_SERVED: ServingParts = {
   portmapPrograms: () => [],
   workerEntry: new URL(import.meta.url),
+  fuseActors: () => Promise.resolve([]),
 };
 
 /** The exit code, and what the command writes to standard error. */

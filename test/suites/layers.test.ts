@@ -18,7 +18,7 @@ import { ARGS } from './pass-through.ts';
 
 /**
  * The settings that each layer is tried with. A brick has nothing below it that it could pass on to, and nothing above
- * `nfs/server` calls it; the fops of bricks are in the suite of xlators. A cluster makes answers of its own from those of
+ * the masters calls them; the fops of bricks are in the suite of xlators. A cluster makes answers of its own from those of
  * several children, so it has that suite too.
  */
 const SETTINGS: Readonly<Record<keyof typeof XLATORS, readonly string[] | 'brick' | 'cluster' | 'top'>> = {
@@ -35,6 +35,7 @@ const SETTINGS: Readonly<Record<keyof typeof XLATORS, readonly string[] | 'brick
   'features/two-step': [''],
   'features/utime': ['', 'noatime=off'],
   'features/shard': ['', 'shard-block-size=4KB'],
+  'mount/fuse': 'top',
   'nfs/server': 'top',
   'protocol/client': 'brick',
   'storage/posix': 'brick',

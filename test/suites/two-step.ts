@@ -7,44 +7,14 @@ import type { Test } from 'tap';
 import { Access, type CreateHow, type SetAttr, Stable } from '#src/graph/fops.ts';
 import type { Frame } from '#src/graph/frame.ts';
 import { FileType } from '#src/graph/iatt.ts';
-import { identityOf } from '#src/graph/identity.ts';
 import { Fd, type Inode } from '#src/graph/inode.ts';
-import { subtree } from '#src/graph/subtree.ts';
-import { Failing } from '../support/memory/failing.ts';
 import { frame } from '../support/graph.ts';
-import { failure, Hand, type Subject } from './xlator/hand.ts';
+import { ownersSuite } from './owners.ts';
+import { anna, as, bert, peopleOf } from './people.ts';
+import { failure, type Subject } from './xlator/hand.ts';
 
 const NO_DEVICE = { major: 0, minor: 0 };
 const EXCLUSIVE: CreateHow = { mode: 'exclusive', verifier: Buffer.from('verifier') };
-
-const as = (uid: number, gid = uid, groups: readonly number[] = []): Frame => ({
-  ...frame,
-  identity: identityOf(uid, gid, groups),
-});
-export const [anna, bert] = [as(1001), as(1002)];
-
-/** A volume whose root everybody may write to. */
-export async function peopleOf(subject: Subject) {
-  const hand = new Hand(subject);
-  const { top, root, table } = hand;
-  await top.setattr(frame, root, { mode: 0o777 });
-  const failing = subtree(top).find(xlator => xlator instanceof Failing);
-  /** A file of `who`. */
-  const fileOf = async (who: Frame, name: string, mode: number, content = ''): Promise<Inode> => {
-    const { iatt } = await top.create(who, root, name, { mode: 'guarded', attr: { mode: 0o600 } });
-    const inode = table.link(iatt, root, name);
-    if (content !== '') await top.writev(who, inode.fd, Buffer.from(content), 0, Stable.UNSTABLE);
-    await top.setattr(who, inode, { mode });
-    return inode;
-  };
-  /** Does `work`, in which the brick is to see these fops, where that can be seen. */
-  const sends = async (t: Test, work: () => Promise<unknown>, fops: readonly string[], message = '') => {
-    if (failing) failing.calls.length = 0;
-    await work();
-    if (failing) t.strictSame(failing.calls.map(({ fop }) => fop).toSorted(), fops.toSorted(), message);
-  };
-  return { ...subject, hand, fileOf, sends };
-}
 
 const text = async ({ top }: Subject, who: Frame, inode: Inode) => {
   const { data, release } = await top.readv(who, inode.fd, 100, 0);
@@ -56,6 +26,7 @@ const text = async ({ top }: Subject, who: Frame, inode: Inode) => {
 /** Runs the suite. `make` gives each test an empty volume of its own. */
 export function twoStepSuite(t: Test, name: string, make: (t: Test) => Promise<Subject>): void {
   const test = (what: string, run: (t: Test) => Promise<void>) => t.test(`${name}: ${what}`, run);
+  ownersSuite(test, make);
 
   test('an exclusive creation is recognised until its client sets a mode', async t => {
     const { top, root, table } = await peopleOf(await make(t));

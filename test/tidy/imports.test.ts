@@ -22,6 +22,7 @@ const SERVER: readonly Part[] = [
   'src/xlators',
   'src/xlators/debug',
   'src/xlators/nfs/server',
+  'src/xlators/mount/fuse',
 ];
 
 /** For each part, the other parts that it may import. */
@@ -47,6 +48,7 @@ const MAY_IMPORT: Record<Part, readonly Part[]> = {
   // Where calls come into a graph. It has the inode tables.
   'src/master': [...GRAPH, ...RPC, 'src/inode', 'src/rpcsvc'],
   'src/xlators/nfs/server': [...GRAPH, ...RPC, 'src/inode', 'src/rpcsvc', 'src/master'],
+  'src/xlators/mount/fuse': [...GRAPH, 'protocols', 'src/inode', 'src/master'],
   // The list of all xlators.
   'src/xlators': [
     ...GRAPH,
@@ -57,10 +59,11 @@ const MAY_IMPORT: Record<Part, readonly Part[]> = {
     'src/xlators/storage/posix',
     'src/xlators/protocol/client',
     'src/xlators/nfs/server',
+    'src/xlators/mount/fuse',
   ],
   'src/server': SERVER,
   'src/cli': [...SERVER, 'src/server'],
-  actors: [...GRAPH, ...RPC, 'src/rpcsvc', 'src/master', 'src/xlators/nfs/server'],
+  actors: [...GRAPH, ...RPC, 'src/rpcsvc', 'src/master', 'src/xlators/nfs/server', 'src/xlators/mount/fuse'],
   'src/main.ts': [...SERVER, 'src/server', 'src/cli', 'actors'],
 };
 

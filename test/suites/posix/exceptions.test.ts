@@ -15,7 +15,7 @@ const all = [
 ];
 
 t.test('the list of exceptions in the docs is the list that the suite uses', t => {
-  const [, everywhere = '', fallback = ''] = readFileSync(DOCS, 'utf8').split(/^## .*$/m);
+  const [, everywhere = '', gluster = '', fallback = ''] = readFileSync(DOCS, 'utf8').split(/^## .*$/m);
   const rows = (text: string) =>
     text
       .split('\n')
@@ -25,6 +25,7 @@ t.test('the list of exceptions in the docs is the list that the suite uses', t =
   const listed = (on: string) =>
     EXCEPTIONS.filter(exception => exception.on === on).map(({ id, what, reason }) => ({ id, what, reason }));
   t.strictSame(rows(everywhere), listed('nfs'));
+  t.strictSame(rows(gluster), listed('nfs-gluster'));
   t.strictSame(rows(fallback), listed('nfs-fallback'));
   t.end();
 });

@@ -1,10 +1,10 @@
 /** What NFSv3 cannot give. docs/nfsv3-limits.md says the same in prose, and a test compares the two. */
-export type Expect = 'local' | 'nfs' | 'nfs-fallback';
+export type Expect = 'local' | 'nfs' | 'nfs-fallback' | 'nfs-gluster';
 
 export interface Exception {
   readonly id: string;
-  /** Where it applies: to every NFSv3 mount, or only to a server without CAP_DAC_READ_SEARCH. */
-  readonly on: 'nfs' | 'nfs-fallback';
+  /** Where it applies: to every NFSv3 mount, or a server without CAP_DAC_READ_SEARCH, or a GlusterFS volume. */
+  readonly on: 'nfs' | 'nfs-fallback' | 'nfs-gluster';
   readonly what: string;
   readonly reason: string;
 }
@@ -52,6 +52,33 @@ export const EXCEPTIONS = [
     on: 'nfs',
     what: 'A caller that may write to a file may set one of its times to UTIME_NOW and keep the other, and other callers get EACCES; locally only the owner may do so, and others get EPERM',
     reason: 'a client also sends SETATTR with the mtime alone when a writer truncates an empty file (RFC 1813, 3.3.2)',
+  },
+  {
+    id: 'many-links',
+    on: 'nfs-gluster',
+    what: 'A file has fewer than 100 names: about 50 where bricks are on ext4',
+    reason:
+      'a brick keeps an extended attribute for each name, for which ext4 has 4 KiB, and has a limit of its own (`storage.max-hardlinks`, 100)',
+  },
+  {
+    id: 'replaced-object',
+    on: 'nfs-gluster',
+    what: 'When one of several names of an object is given to another object by rename, the ctime of the former stays',
+    reason: 'a brick sets the ctime of the object that is renamed and of the directories (`features.ctime`)',
+  },
+  {
+    id: 'long-paths',
+    on: 'nfs-gluster',
+    what: 'Nothing can be made or used where a path from the root of the volume has nearly 4,096 bytes or more',
+    reason:
+      "a brick puts the path of its own directory before that of the object, and the kernel's limit holds for both",
+  },
+  {
+    id: 'space-of-bricks',
+    on: 'nfs-gluster',
+    what: 'On a full disk, calls that need neither a block nor an inode may be refused, and what was refused may exist',
+    reason:
+      'a brick keeps links, directories and extended attributes of its own for each object, and removes none if they fail',
   },
 ] as const satisfies readonly Exception[];
 

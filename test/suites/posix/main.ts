@@ -20,7 +20,7 @@ import { type Result, Runner, type Settings } from './runner.ts';
 import { stock } from './support/stock.ts';
 
 const USAGE = `usage: main.ts DIR [options]
-  --expect local|nfs|nfs-fallback  which exceptions hold (default local: none)
+  --expect local|nfs|nfs-fallback|nfs-gluster  which exceptions hold (default local: none)
   --only PATTERN     run only cases whose id begins with PATTERN; * matches anything; may be repeated
   --jobs N           run N processes, each with its part of the cases (default 1)
   --other DIR        a directory of another file system, for EXDEV
@@ -111,8 +111,8 @@ async function sendPart(settings: Settings): Promise<void> {
 
 async function runAll(): Promise<number> {
   if (positionals.length !== 1) wrong('expected one directory');
-  if (!['local', 'nfs', 'nfs-fallback'].includes(values.expect))
-    wrong(`--expect ${values.expect}: expected local, nfs or nfs-fallback`);
+  if (!['local', 'nfs', 'nfs-fallback', 'nfs-gluster'].includes(values.expect))
+    wrong(`--expect ${values.expect}: expected local, nfs, nfs-fallback or nfs-gluster`);
   const jobs = Number(values.jobs);
   if (!(jobs >= 1 && jobs <= 64)) wrong(`--jobs ${values.jobs}: expected a number from 1 to 64`);
 

@@ -200,7 +200,7 @@ function attributes(ask: () => BigIntStats): Attributes | Errno {
       uid: Number(found.uid),
       gid: Number(found.gid),
       nlink: Number(found.nlink),
-      ino: found.ino,
+      ino: BigInt.asUintN(64, found.ino), // Node.js takes the larger ones for negative
       dev: found.dev,
       rdev: found.rdev,
       size: Number(found.size),

@@ -75,6 +75,7 @@ function* byPath(): Iterable<Case> {
 function* others(): Iterable<Case> {
   yield {
     name: 'many',
+    except: 'many-links',
     run: box => {
       const path = box.make('regular', 'f');
       const count = 100;

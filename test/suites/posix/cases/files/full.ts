@@ -126,6 +126,7 @@ function* withoutBlocks(): Iterable<Case> {
   ];
   yield {
     name: 'ENOSPC/calls that need a block are refused, others are not',
+    except: 'space-of-bricks',
     needs: ['small'],
     run: box => {
       box.is(fillUp(box).outcome, 'ENOSPC', 'write, fsync or close');
@@ -154,6 +155,7 @@ function* withoutInodes(): Iterable<Case> {
   ];
   yield {
     name: 'ENOSPC/without inodes',
+    except: 'space-of-bricks',
     needs: ['small'],
     run: box => {
       let made = 0;
