@@ -17,6 +17,13 @@ const ATOMIC = ['glusterfs.write-update-atomic', 4] as const;
 /** What a call does to one block. */
 type Change = (frame: Frame, fd: Fd, span: Span) => Promise<WccReply & { count?: number; stable?: Stable }>;
 
+/** What is to be read. A size that was learned before `since`, by {@link performance.now}, may be an old one. */
+interface Part {
+  readonly size: number;
+  readonly offset: number;
+  readonly since: number;
+}
+
 /** Calls of one file, which all begin here. */
 export class Data {
   readonly #below: Xlator;
@@ -30,45 +37,61 @@ export class Data {
   }
 
   async readv(frame: Frame, fd: Fd, size: number, offset: number, xdata?: Xdata): Promise<ReadReply> {
+    const since = performance.now();
     const base = await this.#bases.known(frame, fd.inode);
     if (base.blockSize === 0) return this.#below.readv(frame, fd, size, offset, xdata);
-    return this.together(base, async () => {
-      const length = Math.max(0, Math.min(size, base.size - offset));
-      const eof = offset + length >= base.size;
-      const [first, ...others] = spansOf(offset, length, base.blockSize);
-      if (others.length === 0 && offset < base.blockSize) {
-        const reply = await this.#below.readv(frame, fd, Math.min(size, base.blockSize - offset), offset, xdata);
-        const iatt = this.#seen(base, reply.iatt);
-        if (reply.data.length === length) return { ...reply, eof, iatt };
-        const data = Buffer.alloc(length);
-        reply.data.copy(data);
+    return this.together(base, () => this.#read(frame, base, fd, { size, offset, since }, xdata));
+  }
+
+  /** Reads a part of a file, of the size that it has after `since` if the part reaches to its end. */
+  async #read(frame: Frame, base: Base, fd: Fd, part: Part, xdata?: Xdata): Promise<ReadReply> {
+    const { size, offset, since } = part;
+    const lengthNow = () => Math.max(0, Math.min(size, base.size - offset));
+    // Another client may have changed the size since it was learned. The first block shows that by itself.
+    const mayBeOld = offset + size > base.size && base.learnedAt < since;
+    const isFirstOnly = () => offset < base.blockSize && offset + lengthNow() <= base.blockSize;
+    if (mayBeOld && !isFirstOnly()) await this.#bases.ask(frame, base.inode);
+    const length = lengthNow();
+    const eof = offset + length >= base.size;
+    if (isFirstOnly()) {
+      const reply = await this.#below.readv(frame, fd, Math.min(size, base.blockSize - offset), offset, xdata);
+      const iatt = this.#seen(base, reply.iatt);
+      if (reply.data.length === length) return { ...reply, eof, iatt };
+      if (base.learnedAt < since) {
         reply.release?.();
-        return { ...reply, data, eof, iatt, release: () => {} };
+        await this.#bases.ask(frame, base.inode);
+        return this.#read(frame, base, fd, { ...part, since: -Infinity }, xdata);
       }
       const data = Buffer.alloc(length);
-      const fill = async (span: Span) => {
-        const into = (reply: ReadReply | undefined) => {
-          reply?.data.copy(data, span.from, 0, span.length);
-          reply?.release?.();
-          return reply;
-        };
-        if (span.block === 0) {
-          const reply = into(await this.#below.readv(frame, fd, span.length, span.at, xdata));
-          return void this.#seen(base, reply!.iatt);
-        }
-        const read = (block: Inode) => this.#below.readv(asRoot(frame), block.fd, span.length, span.at);
-        into(await this.#use(base, span.block, () => this.#blocks.find(frame, base, span.block), read));
+      reply.data.copy(data);
+      reply.release?.();
+      return { ...reply, data, eof, iatt, release: () => {} };
+    }
+    const data = Buffer.alloc(length);
+    const fill = async (span: Span) => {
+      const into = (reply: ReadReply | undefined) => {
+        reply?.data.copy(data, span.from, 0, span.length);
+        reply?.release?.();
+        return reply;
       };
-      await Promise.all((first === undefined ? [] : [first, ...others]).map(fill));
-      return { data, eof, iatt: shown(base, await this.iattOf(frame, base)) };
-    });
+      if (span.block === 0) {
+        const reply = into(await this.#below.readv(frame, fd, span.length, span.at, xdata));
+        return void this.#seen(base, reply!.iatt);
+      }
+      const read = (block: Inode) => this.#below.readv(asRoot(frame), block.fd, span.length, span.at);
+      into(await this.#use(base, span.block, () => this.#blocks.find(frame, base, span.block), read));
+    };
+    await Promise.all(spansOf(offset, length, base.blockSize).map(fill));
+    return { data, eof, iatt: shown(base, await this.iattOf(frame, base)) };
   }
 
   async writev(frame: Frame, fd: Fd, data: Buffer, offset: number, stable: Stable, xdata?: Xdata): Promise<Written> {
     const base = await this.#bases.known(frame, fd.inode);
     if (base.blockSize === 0) return this.#below.writev(frame, fd, data, offset, stable, xdata);
     return this.together(base, async () => {
-      const at = !fd.anonymous && (fd.flags & O_APPEND) !== 0 ? base.size : offset;
+      const appends = !fd.anonymous && (fd.flags & O_APPEND) !== 0;
+      if (appends) await this.#bases.ask(frame, base.inode); // Another client may have appended something.
+      const at = appends ? base.size : offset;
       const words: Xdata = new Map([...(xdata ?? []), ATOMIC]);
       const write: Change = (frame, fd, span) =>
         this.#below.writev(frame, fd, data.subarray(span.from, span.from + span.length), span.at, stable, words);
@@ -178,6 +201,7 @@ export class Data {
   async seek(frame: Frame, fd: Fd, offset: number, what: 'data' | 'hole', xdata?: Xdata): Promise<number> {
     const base = await this.#bases.known(frame, fd.inode);
     if (base.blockSize === 0) return this.#below.seek(frame, fd, offset, what, xdata);
+    await this.#bases.ask(frame, base.inode); // Another client may have changed the size.
     if (offset >= base.size) throw new FsError('ENXIO');
     return this.together(base, async () => {
       for (let at = offset; at < base.size;) {

@@ -1,8 +1,10 @@
 /** The layer that lets files consist of blocks, over the brick in memory. */
+import { constants } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type Flock, type Fops, Stable, type Xdata } from '#src/graph/fops.ts';
 import { identityOf } from '#src/graph/identity.ts';
+import { Fd } from '#src/graph/inode.ts';
 import { frame, stackOf, volumeOf, xlatorOf } from '../../../support/graph.ts';
 import { contentsOf } from '../../../support/memory/contents.ts';
 import { Failing } from '../../../support/memory/failing.ts';
@@ -288,6 +290,43 @@ t.test('what another client has changed is seen', async t => {
   t.ok(read.data.equals(pattern(3 * BLOCK).reverse()), 'its blocks are others, with the same names');
   await top.writev(frame, file.fd, pattern(10), 3 * BLOCK, Stable.UNSTABLE);
   t.equal((await top.lookup(frame, root, 'f')).iatt.size, 3 * BLOCK + 10);
+});
+
+for (const [where, bytes] of [
+  ['in the first block', 100],
+  ['in a later block', 2 * BLOCK + 100],
+] as const) {
+  t.test(`a read to the end sees what another client has added or cut off ${where}`, async t => {
+    const { hand, top, root, store } = await client(t);
+    const other = await client(t, store);
+    const file = await hand.file('f');
+    await top.writev(frame, file.fd, pattern(bytes), 0, Stable.UNSTABLE);
+    const there = await other.hand.lookup(other.root, 'f');
+    await other.top.writev(frame, there.fd, pattern(bytes), bytes, Stable.UNSTABLE);
+    const whole = await top.readv(frame, file.fd, 1_000_000, 0);
+    t.ok(whole.data.equals(Buffer.concat([pattern(bytes), pattern(bytes)])), 'it is longer');
+    t.ok(whole.eof);
+    await other.top.truncate(frame, there, bytes - 10);
+    const cut = await top.readv(frame, file.fd, 1_000_000, 0);
+    t.ok(cut.data.equals(pattern(bytes).subarray(0, bytes - 10)), 'it is shorter');
+    t.equal((await top.lookup(frame, root, 'f')).iatt.size, bytes - 10);
+  });
+}
+
+t.test('what another client has appended is not overwritten, and its data are found', async t => {
+  const { hand, top, root, store } = await client(t);
+  const other = await client(t, store);
+  const file = await hand.file('f');
+  const there = await other.hand.lookup(other.root, 'f');
+  const { notes } = await top.open(frame, file, constants.O_WRONLY | constants.O_APPEND);
+  const appending = new Fd(file, constants.O_WRONLY | constants.O_APPEND, notes);
+  await top.writev(frame, appending, pattern(10), 0, Stable.UNSTABLE);
+  await other.top.writev(frame, there.fd, pattern(20), 10, Stable.UNSTABLE);
+  t.equal(await top.seek(frame, file.fd, 15, 'data'), 15);
+  await top.writev(frame, appending, pattern(30), 0, Stable.UNSTABLE);
+  const { data } = await other.top.readv(frame, there.fd, 1_000_000, 0);
+  t.ok(data.equals(Buffer.concat([pattern(10), pattern(20), pattern(30)])));
+  t.equal((await top.lookup(frame, root, 'f')).iatt.size, 60);
 });
 
 t.test('a write that another client has made already does not make the file larger', async t => {
