@@ -303,7 +303,9 @@ class Run {
       selfHeal(bricks, this.#isUnsure);
     } catch (error) {
       if (!(error instanceof SplitBrain)) throw error;
-      const isLimit = error.path === undefined ? haveAllFailed : this.#torn.has(directoryOf(error.path));
+      // The copies of a file whose removal was undone by the daemon are those that different failures have left.
+      const isRemoved = [...this.#torn.values()].some(({ removed }) => removed.size > 0);
+      const isLimit = error.path === undefined ? haveAllFailed || isRemoved : this.#torn.has(directoryOf(error.path));
       if (!isLimit) throw error;
       this.isOver = true;
       return;
