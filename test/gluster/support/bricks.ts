@@ -25,7 +25,8 @@ export function xattrsOf({ path }: Brick, name: string, pattern = '.'): Readonly
 /** The counters of failures that bricks keep of an object that `heal info` lists, as readable lines. */
 export function marksOf(bricks: readonly Brick[], listed: string): string[] {
   const [, gfid] = /^<gfid:([-0-9a-f]+)>/.exec(listed) ?? [];
-  const name = gfid === undefined ? listed : `.glusterfs/${gfid.slice(0, 2)}/${gfid.slice(2, 4)}/${gfid}`;
+  const path = listed.replace(/ - (Is in split-brain|Possibly undergoing heal)$/, '');
+  const name = gfid === undefined ? path : `.glusterfs/${gfid.slice(0, 2)}/${gfid.slice(2, 4)}/${gfid}`;
   return bricks.map(brick => {
     try {
       const marks = Object.entries(xattrsOf(brick, name, '^trusted\\.(afr|gfid$)')).map(entry => entry.join('='));

@@ -126,7 +126,7 @@ export class GlusterVolume {
   async unhealed(): Promise<readonly string[]> {
     const info = await sh('gluster', '--mode=script', 'volume', 'heal', this.name, 'info');
     const notConnected = /^Status: (?!Connected).*$/m.exec(info);
-    const listed = info.split('\n').filter(line => /^(\/|<gfid:)/.test(line));
+    const listed = listedIn(info);
     return notConnected === null ? listed : [notConnected[0], ...listed];
   }
 
@@ -134,7 +134,7 @@ export class GlusterVolume {
   async splitBrains(): Promise<readonly string[]> {
     if (!this.#isReplicated) return [];
     const info = await sh('gluster', '--mode=script', 'volume', 'heal', this.name, 'info', 'split-brain');
-    return info.split('\n').filter(line => /^(\/|<gfid:)/.test(line));
+    return listedIn(info);
   }
 
   /**
@@ -193,6 +193,10 @@ export class GlusterVolume {
     await this.profile();
   }
 }
+
+/** The objects that `heal info` lists, as paths or as `<gfid:…>`, with what it says of them. */
+const listedIn = (info: string): string[] =>
+  info.split('\n').flatMap(line => (/^(\/|<gfid:)/.test(line) ? [line.trimEnd()] : []));
 
 async function isStopped(pid: number): Promise<boolean> {
   const threads = await readdir(`/proc/${pid}/task`);
