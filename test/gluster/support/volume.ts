@@ -1,5 +1,5 @@
 /** Volumes of real GlusterFS that a test makes, breaks and removes. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,11 +21,16 @@ export const KINDS = {
 } as const;
 export type Kind = keyof typeof KINDS;
 
+export const isReplicated = (kind: Kind): boolean => KINDS[kind].words.startsWith('replica');
+
 /** What changes in GlusterFS is asked for so often, as nothing tells of it. */
 const POLL_MS = 200;
 const HEAL_MAX_MS = 120_000;
 const HEAL_AGAIN_MS = 2000;
 const START_MAX_MS = 60_000;
+/** Until bricks have written what they know. */
+const STATEDUMP_MS = 3000;
+const DAEMON_LOG_LINES = 40;
 
 let made = 0;
 
@@ -154,19 +159,38 @@ export class GlusterVolume {
       if (isLate || !this.#isReplicated || this.bricks.every(brick => !hasFailures(brick))) {
         const left = await this.unhealed();
         if (left.length === 0) return;
-        if (isLate) throw new Error(`not healed after ${HEAL_MAX_MS} ms:\n${this.#shown(left)}`);
+        if (isLate) {
+          const found = [this.#shown(left), ...(await this.#locks()), ...daemonLog()].join('\n');
+          throw new Error(`not healed after ${HEAL_MAX_MS} ms:\n${found}`);
+        }
       }
       await sleep(POLL_MS);
     }
   }
 
   get #isReplicated(): boolean {
-    return KINDS[this.kind].words.startsWith('replica');
+    return isReplicated(this.kind);
   }
 
   #shown(left: readonly string[]): string {
     const shown = [...new Set(left)].slice(0, 10);
     return shown.map(listed => [listed, ...marksOf(this.bricks, listed)].join('\n  ')).join('\n');
+  }
+
+  /** The locks on the bricks, those that are waited for too, each with the path of its object. */
+  async #locks(): Promise<readonly string[]> {
+    const dir = '/run/gluster';
+    const before = new Set(readdirSync(dir));
+    await gluster(`volume statedump ${this.name}`);
+    await sleep(STATEDUMP_MS);
+    const dumps = readdirSync(dir).filter(name => name.includes('.dump.') && !before.has(name));
+    return dumps.flatMap(name => [
+      name,
+      ...readFileSync(join(dir, name), 'latin1')
+        .split('\n\n')
+        .filter(section => /lk\[\d+\]\(/.test(section))
+        .flatMap(section => section.split('\n').filter(line => /^path=|lk\[\d+\]\(/.test(line))),
+    ]);
   }
 
   /** Mounts the volume with GlusterFS's own client until the test ends. */
@@ -192,6 +216,11 @@ export class GlusterVolume {
     await gluster(`volume profile ${this.name} start`);
     await this.profile();
   }
+}
+
+/** The end of what the self-heal daemon has logged. */
+function daemonLog(): readonly string[] {
+  return readFileSync(join(BED, 'log/glustershd.log'), 'latin1').split('\n').slice(-DAEMON_LOG_LINES);
 }
 
 /** The objects that `heal info` lists, as paths or as `<gfid:…>`, with what it says of them. */

@@ -23,6 +23,8 @@ const INPUTS = Number(process.env['GLUSTER_FUZZ'] ?? 20_000);
 const SEED = Number(process.env['GLUSTER_FUZZ_SEED'] ?? Date.now() % 1_000_000);
 /** What the decoded values of one input may take, as a multiple of its bytes. */
 const GROWTH_MAX = 100;
+/** How often each decoder is tried: what the first time takes for itself is not taken again. */
+const TIMES = 3;
 
 /** A generator of numbers from 0 to 1 that a seed determines (mulberry32). */
 function randomFrom(seed: number): () => number {
@@ -118,15 +120,23 @@ t.test(`${INPUTS} replies and callbacks are decoded or refused (seed ${SEED})`, 
   t.ok(decoded > INPUTS / 20 && decoded < INPUTS * 0.95, `${decoded} were decoded`);
 });
 
+/** The bytes of memory that a function takes, or more: a compiler may be at work meanwhile. */
+function takenBy(work: () => unknown): number {
+  const before = process.memoryUsage();
+  work();
+  const after = process.memoryUsage();
+  return after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers;
+}
+
 t.test('each decoder refuses whatever counts and lengths say, before it takes memory for them', async t => {
   for (const { name, codec } of decoders) {
     for (const word of WORDS) {
       // Each unit of the record says the same, so that every count and length there is has this value.
       const bytes = Buffer.alloc(4096);
       for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32BE(word, at);
-      const before = process.memoryUsage().heapUsed;
-      refusesOrDecodes({ name, codec }, bytes);
-      const grown = process.memoryUsage().heapUsed - before;
+      const grown = Math.min(
+        ...Array.from({ length: TIMES }, () => takenBy(() => refusesOrDecodes({ name, codec }, bytes))),
+      );
       if (grown > bytes.length * GROWTH_MAX) t.fail(`${name}, ${word}: ${grown} bytes`);
     }
   }
