@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util';
 import t, { type Test } from 'tap';
 import { cpuUs } from '../../bench/cpu.ts';
 import { BED, enterBed, HOST, sh } from '../support/bed.ts';
+import { newDisk } from '../support/disk.ts';
 import { NfsClient } from '../support/nfs-client.ts';
 import { serveVolumes } from '../support/serve.ts';
 import { GlusterVolume, type Kind } from '../support/volume.ts';
@@ -190,6 +191,7 @@ await t.test('side by side', async t => {
     t.teardown(() => rpcbind.kill());
     await listening(111);
   }
+  await newDisk(t);
   const volume = await GlusterVolume.for(t, values.volume as Kind);
   const mount = await volume.mount(t);
   for (const [row, name] of Object.entries(LISTINGS)) {
