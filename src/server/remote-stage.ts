@@ -9,7 +9,7 @@ import { within } from '../within.ts';
 import { ThreadCalls } from './thread-calls.ts';
 import type { ObjectQuestion, ObjectReport } from './control/object.ts';
 import type { NewVolfile, ServedProgram, StageStats, Started } from './stage-messages.ts';
-import type { DumpSection } from './control/stage-dump.ts';
+import type { DumpSection } from './control/graph-dump.ts';
 import { copied, type Datagram, type WorkerInput } from './worker.ts';
 
 /** How long the stage may take to answer, with statistics and about an object. */

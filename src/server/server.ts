@@ -26,7 +26,7 @@ import { connectionsMax } from './limits.ts';
 import type { ObjectQuestion, ObjectReport } from './control/object.ts';
 import { changedAtStart, type Planned, planServer } from './plan.ts';
 import { startPortmapper } from './portmapper.ts';
-import type { DumpSection } from './control/stage-dump.ts';
+import type { DumpSection } from './control/graph-dump.ts';
 import type { StageStats } from './stage-messages.ts';
 import { Stages } from './stages.ts';
 import { StateLock } from './state-lock.ts';

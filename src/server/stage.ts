@@ -27,7 +27,8 @@ import { gated } from './gated.ts';
 import { clientLimits } from './limits.ts';
 import { mountAll, mountsOf } from './local-mounts.ts';
 import { objectAt, type ObjectQuestion, type ObjectReport } from './control/object.ts';
-import { type DumpSection, stageDump } from './control/stage-dump.ts';
+import type { DumpSection } from './control/graph-dump.ts';
+import { stageDump } from './control/stage-dump.ts';
 import { graphStats } from './control/stats.ts';
 import type { NewVolfile, ServedProgram, StageStats } from './stage-messages.ts';
 

@@ -12,7 +12,7 @@ import { type Hang, HangWatch } from './hang-watch.ts';
 import type { Planned } from './plan.ts';
 import { RemoteStage } from './remote-stage.ts';
 import type { StageStats } from './stage-messages.ts';
-import type { DumpSection } from './control/stage-dump.ts';
+import type { DumpSection } from './control/graph-dump.ts';
 import type { WorkerInput } from './worker.ts';
 
 export interface StagesOptions {

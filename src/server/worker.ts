@@ -13,7 +13,7 @@ import { WriteVerifiers } from '../master/write-verifiers.ts';
 import type { ServerConfig } from './config.ts';
 import { ThreadCalls } from './thread-calls.ts';
 import type { ObjectQuestion } from './control/object.ts';
-import type { DumpSection } from './control/stage-dump.ts';
+import type { DumpSection } from './control/graph-dump.ts';
 import { NfsHost, type NfsHostParts } from '../xlators/nfs/server/nfs-host.ts';
 import { ServerStage } from './stage.ts';
 import type { NewVolfile, Started } from './stage-messages.ts';

@@ -9,20 +9,12 @@ import { auth_flavor } from '#protocols/rpc.ts';
 import { encode } from '#protocols/xdr/codec.ts';
 import { RpcClient } from '#src/rpcclnt/client.ts';
 import { MOUNT3, NFS3 } from '../soak/procedures.ts';
-import { folders, type Running, serving } from './harness.ts';
+import { dump, folders, serving } from './harness.ts';
 
 t.jobs = 2;
 
 const DUMP = /^bricknfs\.\d+\.dump\.\d+\.\d{3}$/;
 const dumpsIn = (dir: string) => readdirSync(dir).filter(name => DUMP.test(name));
-
-/** Sends the signal. Returns the file that the next line of the log names. */
-async function dump({ child, stderr }: Running): Promise<string> {
-  const before = stderr.text.length;
-  child.kill('SIGUSR1');
-  await stderr.until(new RegExp(`^[^]{${before}}.*"file":"([^"]*)","msg":"SIGUSR1: the state dump is in this file"`));
-  return /"file":"([^"]*)","msg":"SIGUSR1/.exec(stderr.text.slice(before))![1]!;
-}
 
 t.test('a dump has programs, clients, inode tables, descriptors, reply cache and graph of each stage', async t => {
   const { data, state } = folders(t, 'data', 'state');

@@ -91,7 +91,7 @@ export async function bricknfs(args: readonly string[], options?: Options): Prom
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
 
-interface Started {
+export interface Started {
   readonly child: ChildProcess;
   readonly stdout: Output;
   readonly stderr: Output;
@@ -136,6 +136,14 @@ export async function mounting(t: Test, args: readonly string[], options?: Optio
   const started = startServing(t, ['mount', '-N', ...args], options);
   await started.stderr.until(/"msg":"mounted"/);
   return started;
+}
+
+/** Has a server or a mount write a state dump. Returns its path, which the next line of the log names. */
+export async function dump({ child, stderr }: Started): Promise<string> {
+  const before = stderr.text.length;
+  child.kill('SIGUSR1');
+  await stderr.until(new RegExp(`^[^]{${before}}.*"file":"([^"]*)","msg":"SIGUSR1: the state dump is in this file"`));
+  return /"file":"([^"]*)","msg":"SIGUSR1/.exec(stderr.text.slice(before))![1]!;
 }
 
 /** Folders that exist for the length of a test. Their paths are short, because the path of a control socket must be. */

@@ -7,7 +7,7 @@ import { PortmapRegistrar } from '../../rpcclnt/portmap/registrar.ts';
 import type { ServerConfig } from '../../server/config.ts';
 import { controlMethods } from '../../server/control/methods.ts';
 import { ControlSocket } from '../../server/control/control.ts';
-import { writeDump } from '../../server/control/dump.ts';
+import { serverDump } from '../../server/control/server-dump.ts';
 import { planServer } from '../../server/plan.ts';
 import { type Parts, Server } from '../../server/server.ts';
 import { defaultStateDir } from '../../server/state.ts';
@@ -28,6 +28,7 @@ import { namesVolfile } from '../volfile-argument.ts';
 import type { VolfileSource } from '../../volfile/source.ts';
 import { Reloads } from './reload.ts';
 import { Signals } from '../signals.ts';
+import { dumper } from '../dumper.ts';
 import { VERSION } from '../version.ts';
 
 const STDERR = 2;
@@ -118,7 +119,7 @@ async function serveUntilStopped(
   const reloads = new Reloads(server, source, log);
   signals.handle({
     hangup: () => void hangup(reloads, source, file, log),
-    dump: dumper(server, log),
+    dump: dumper(() => serverDump(server, VERSION), log),
     ignored: signal => log.warn({ signal }, `${signal} is ignored`),
   });
   reloads.follow();
@@ -191,24 +192,6 @@ async function hangup(reloads: Reloads, source: VolfileSource, file: LogFile | u
     );
   }
   if (!source.fixed) await reloads.reload();
-}
-
-/** Writes one dump at a time. A signal that arrives meanwhile is answered by the same dump. */
-function dumper(server: Server, log: Log): () => void {
-  let writing = false;
-  const write = async () => {
-    try {
-      log.info({ file: await writeDump(server, VERSION) }, 'SIGUSR1: the state dump is in this file');
-    } catch (err) {
-      log.error({ err }, `SIGUSR1: cannot write the state dump: ${(err as Error).message}`);
-    }
-    writing = false;
-  };
-  return () => {
-    if (writing) return;
-    writing = true;
-    void write();
-  };
 }
 
 async function register(server: Server, log: Log): Promise<void> {

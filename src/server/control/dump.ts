@@ -1,15 +1,14 @@
 /**
- * Writes the state dump, as GlusterFS does on SIGUSR1: a file in the state directory that records what the server has
- * and does, to be examined later. It names paths and clients, so only the server's user can read it.
+ * Writes a state dump, as GlusterFS does on SIGUSR1: a file in the state directory that records what a server or a mount
+ * has and does, to be examined later. It names paths and clients, so only the user of the process can read it.
  */
 import { constants, readdirSync, readlinkSync } from 'node:fs';
 import { open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hostPort } from '../../rpc/address.ts';
 import { maskedText } from '../../volfile/print.ts';
 import { descriptorLimit } from '../../sys/process/descriptor-limit.ts';
-import type { Server } from '../server.ts';
-import type { DumpSection } from './stage-dump.ts';
+import type { DumpValues } from '../../graph/xlator.ts';
+import type { DumpSection } from './graph-dump.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 const OWNER_ONLY = 0o600;
@@ -21,12 +20,24 @@ const LOOKED_AT_MAX = 10_000;
 
 const NAME = /^bricknfs\.\d+\.dump\.(\d+)\.(\d{3})$/;
 
+/** What is written besides what is known of each process. */
+export interface StateDump {
+  /** The state directory. */
+  readonly dir: string;
+  readonly version: string;
+  /** What the first section says of the process. */
+  readonly process: DumpValues;
+  readonly sections: readonly DumpSection[];
+  /** The text of the volfile; passwords in it are not shown. */
+  readonly volfile: string;
+}
+
 /** Writes a state dump and returns its path. @throws {Error} the file cannot be made */
-export async function writeDump(server: Server, version: string): Promise<string> {
-  const dir = server.config.stateDir;
+export async function writeDump(dump: StateDump): Promise<string> {
+  const { dir } = dump;
   await makeRoom(dir);
   const now = new Date();
-  const text = await dumpText(server, version, now);
+  const text = dumpText(dump, now);
   const seconds = Math.floor(now.getTime() / 1000);
   const path = join(dir, `bricknfs.${process.pid}.dump.${seconds}.${String(now.getMilliseconds()).padStart(3, '0')}`);
   await using file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, OWNER_ONLY);
@@ -41,16 +52,14 @@ async function makeRoom(dir: string): Promise<void> {
   await Promise.all(names.slice(KEPT_MAX - 1).map(name => unlink(join(dir, name)).catch(() => {})));
 }
 
-async function dumpText(server: Server, version: string, now: Date): Promise<string> {
-  const stages = await server.dump();
-  const sections = [globalSection(server, version), openDescriptors(), programSection(server), ...stages.flat()];
-  const graph = maskedText(server.text)
+function dumpText({ version, process: own, sections, volfile }: StateDump, now: Date): string {
+  const graph = maskedText(volfile)
     .trimEnd()
     .split('\n')
     .map(line => printable(line));
   return [
     `DUMP-START-TIME: ${now.toISOString()}`,
-    ...sections.map(sectionText),
+    ...[globalSection(version, own), openDescriptors(), ...sections].map(sectionText),
     `[volfile]\n${graph.join('\n')}\n`,
     `DUMP-END-TIME: ${new Date().toISOString()}\n`,
   ].join('\n\n');
@@ -66,7 +75,7 @@ function printable(text: string): string {
   return text.replace(/\p{C}/gu, char => `\\u{${char.codePointAt(0)!.toString(16)}}`);
 }
 
-function globalSection({ address, startedAt, config }: Server, version: string): DumpSection {
+function globalSection(version: string, own: DumpValues): DumpSection {
   const { rss, heapUsed, external } = process.memoryUsage();
   return [
     'global',
@@ -75,10 +84,7 @@ function globalSection({ address, startedAt, config }: Server, version: string):
       node: process.version,
       pid: process.pid,
       uid: process.geteuid!(),
-      address: hostPort(address.address, address.port),
-      'started-at': startedAt.toISOString(),
-      volfile: config.file,
-      stages: config.stages,
+      ...own,
       'rss-bytes': rss,
       'heap-bytes': heapUsed,
       'buffer-bytes': external,
@@ -102,12 +108,4 @@ function kindOf(fd: string): string {
   } catch {
     return 'closed'; // meanwhile
   }
-}
-
-function programSection({ ports }: Server): DumpSection {
-  const programs = [...ports].map(({ name, program, version, netid, port }) => [
-    `${program}.${version}.${netid}`,
-    `${name} port ${port}`,
-  ]);
-  return ['programs', Object.fromEntries(programs)];
 }

@@ -5,6 +5,8 @@ import { Graph } from '../../../graph/graph.ts';
 import { type Plan, planGraph } from '../../../graph/plan.ts';
 import { type Log, type LogOptions, makeLog } from '../../../log.ts';
 import { WriteVerifiers } from '../../../master/write-verifiers.ts';
+import type { StateDump } from '../../../server/control/dump.ts';
+import { graphDump } from '../../../server/control/graph-dump.ts';
 import { brickDirectories } from '../../../server/local-mounts.ts';
 import { mountStateDir, openStateDir } from '../../../server/state.ts';
 import { StateLock } from '../../../server/state-lock.ts';
@@ -18,12 +20,14 @@ import { checkMountpoint } from '../../../xlators/mount/fuse/mountpoint.ts';
 import { FOREIGN_LAYERS } from '../../../xlators/foreign.ts';
 import { XLATORS } from '../../../xlators/registry.ts';
 import { command, type ServingParts } from '../command.ts';
+import { dumper } from '../../dumper.ts';
 import { daemonParent, inBackground, logFileOf, tellParent } from '../daemon.ts';
 import { CliError, EXIT, failureOf, reasonOf, usageError } from '../../failure.ts';
 import { textOf, textsOf } from '../../flag-values.ts';
 import { LogFile } from '../../log-file.ts';
 import { LOG_OPTIONS, logOptions } from '../../log-options.ts';
 import { Signals } from '../../signals.ts';
+import { VERSION } from '../../version.ts';
 import { readVolfile } from '../../volfile-argument.ts';
 import { mountVolfile } from './volfile.ts';
 import { mountWords } from './words.ts';
@@ -54,6 +58,8 @@ const OPTIONS = {
 
 interface Wanted {
   readonly plan: Plan;
+  /** The volfile. */
+  readonly text: string;
   readonly stateDir: string;
   readonly log: LogOptions;
 }
@@ -106,7 +112,7 @@ async function plan(args: InferredOptionTypes<typeof OPTIONS>, source: string, g
   const bricks = brickDirectories(planned);
   const own = [stateDir, ...(log.file === undefined ? [] : [log.file])];
   await checkMountpoint(resolve(given), { bricks, own });
-  return { plan: planned, stateDir, log };
+  return { plan: planned, text, stateDir, log };
 }
 
 async function serve(wanted: Wanted, parts: ServingParts, signals: Signals): Promise<number> {
@@ -135,12 +141,21 @@ async function serve(wanted: Wanted, parts: ServingParts, signals: Signals): Pro
   tellParent({ ready: '' });
   signals.handle({
     hangup: () => reopen(file, log),
-    dump: () => log.info(graph.top.dump(), 'SIGUSR1'),
+    dump: dumper(() => dumpOf(graph, stateDir, wanted.text), log),
     ignored: signal => log.warn({ signal }, `${signal} is ignored`),
   });
   const why = await Promise.race([signals.stop, top.ended.catch((error: Error) => error)]);
   return finish(top, why, log);
 }
+
+/** What a state dump of the mount has. */
+const dumpOf = (graph: Graph, dir: string, volfile: string): StateDump => ({
+  dir,
+  version: VERSION,
+  process: { mountpoint: (graph.top as MountFuse).mountpoint },
+  sections: graphDump('graph', graph),
+  volfile,
+});
 
 /** Opens the log file anew, which may have been renamed. */
 function reopen(file: LogFile | undefined, log: Log): void {

@@ -1,5 +1,5 @@
 /** `mount/fuse`: shows a volume as a directory of this machine. */
-import type { XlatorConfig } from '../../../graph/xlator.ts';
+import type { DumpValues, XlatorConfig } from '../../../graph/xlator.ts';
 import { Xlator } from '../../../graph/xlator.ts';
 import { subtree } from '../../../graph/subtree.ts';
 import { Master } from '../../../master/master.ts';
@@ -67,6 +67,11 @@ export class MountFuse extends Master<typeof OPTIONS> {
     const mount = this.#mount;
     this.#mount = undefined; // whatever is mounted there from here on is another's
     await mount?.unmount();
+  }
+
+  override dump(): DumpValues {
+    const session = this.#session;
+    return { ...super.dump(), mountpoint: this.mountpoint, mounted: this.#mount !== undefined, ...session?.dump() };
   }
 
   /** Takes the mount away if it is still there. The calls of programs that use it fail from then on. */

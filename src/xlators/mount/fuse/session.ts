@@ -3,6 +3,7 @@ import { FuseMessageError } from '#protocols/fuse/codec.ts';
 import { InitFlag, KERNEL_VERSION, MINOR_MIN, Opcode } from '#protocols/fuse/constants.ts';
 import { fuse_in_header, fuse_init_in, fuse_init_out } from '#protocols/fuse/header.ts';
 import { type Errno, ERRNO, errnoOf, FsError } from '../../../errno.ts';
+import type { DumpValues } from '../../../graph/xlator.ts';
 import type { Log } from '../../../log.ts';
 import type { Subvolume } from '../../../master/subvolume.ts';
 import { Callers } from './callers.ts';
@@ -78,6 +79,12 @@ export class Session {
       interrupt: unique => this.#interrupt(unique),
     };
     device.start();
+  }
+
+  /** What a state dump shows of the mount: how much the kernel knows of, has open, and waits for. */
+  dump(): DumpValues {
+    const { nodes, files, active } = this.serving;
+    return { nodes: nodes.count, 'open-files': files.count, 'calls-under-way': active.size };
   }
 
   /** Ends the connection without an unmount: from then on callers get ENOTCONN. */
