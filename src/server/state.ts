@@ -155,7 +155,7 @@ export async function handleKey(stateDir: string, file?: string): Promise<Buffer
   await makeKey(path, (await keyAbove(stateDir)) ?? randomBytes(KEY_BYTES));
   await using dir = await open(stateDir, 'r');
   await dir.sync();
-  return read(path);
+  return await read(path);
 }
 
 /**
@@ -223,5 +223,5 @@ async function read(
   if (found.size !== KEY_BYTES) {
     throw new Error(`expected a key of ${KEY_BYTES} bytes in ${path}, found ${found.size}: ${restore}`);
   }
-  return file.readFile();
+  return await file.readFile();
 }

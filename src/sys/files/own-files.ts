@@ -93,7 +93,7 @@ export async function readOwn(path: string, bytesMax: number, options?: OwnFileO
   await using file = await openOwn(path, options);
   const { size } = await file.stat();
   if (size > bytesMax) throw new Error(`${path} is ${size} bytes long; at most ${bytesMax} are read`);
-  return file.readFile();
+  return await file.readFile();
 }
 
 /**

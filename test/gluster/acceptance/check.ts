@@ -1,12 +1,16 @@
 /** Whether a volume has what was acknowledged: through NFS, through GlusterFS's own client, and on the bricks. */
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
-import { differences, marksOf, treeOf } from '../support/bricks.ts';
+import { type Brick, differences, marksOf, treeOf } from '../support/bricks.ts';
 import { dispersion, strangeBricks } from '../support/fragments.ts';
 import type { NfsClient } from '../support/nfs-client.ts';
 import { type GlusterVolume, KINDS } from '../support/volume.ts';
 import type { Worker } from './load.ts';
+
+/** How many of the paths that differ are shown with their links. */
+const SHOWN_MAX = 10;
 
 /** What differs between what a worker knows and what is below a directory, as readable lines. */
 function wrongIn(dir: string, workers: readonly Worker[]): string[] {
@@ -63,6 +67,12 @@ function wrongFragments(volume: GlusterVolume, workers: readonly Worker[]): stri
   );
 }
 
+/** All links that a brick has to a file, those of its own that no client sees too. */
+function linksOf({ path }: Brick, name: string): string[] {
+  const { stdout } = spawnSync('find', [path, '-samefile', join(path, name)], { encoding: 'utf8' });
+  return stdout.split('\n').filter(link => link !== '');
+}
+
 /** The bricks that must be equal to each other. */
 function replicasOf(volume: GlusterVolume): (readonly number[])[] {
   const { words } = KINDS[volume.kind];
@@ -85,8 +95,11 @@ export async function checkAll(t: Test, volume: GlusterVolume, client: NfsClient
     for (const [i, other] of others.entries()) {
       const unlike = differences(first!, other);
       t.strictSame(unlike, [], `brick ${bricks[i + 1]} is equal`);
-      const parents = new Set(unlike.map(line => dirname(line.slice(0, line.indexOf(':')))));
+      const paths = unlike.map(line => line.slice(0, line.indexOf(':')));
+      const parents = new Set(paths.map(path => dirname(path)));
       for (const parent of parents) t.comment([parent, ...marksOf(volume.bricks, parent)].join('\n  '));
+      for (const path of paths.slice(0, SHOWN_MAX))
+        for (const i of bricks) t.comment(...linksOf(volume.bricks[i]!, path));
     }
   }
 }

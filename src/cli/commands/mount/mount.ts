@@ -145,7 +145,7 @@ async function serve(wanted: Wanted, parts: ServingParts, signals: Signals): Pro
     ignored: signal => log.warn({ signal }, `${signal} is ignored`),
   });
   const why = await Promise.race([signals.stop, top.ended.catch((error: Error) => error)]);
-  return finish(top, why, log);
+  return await finish(top, why, log);
 }
 
 /** What a state dump of the mount has. */

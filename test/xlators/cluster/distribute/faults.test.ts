@@ -1,4 +1,5 @@
 /** A subvolume is down, or full, or the rebalance daemon moves files. */
+import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { O_RDWR } from '#src/sys/constants.ts';
 import { Fd, type Inode } from '#src/graph/inode.ts';
@@ -368,5 +369,36 @@ for (const [what, toChild] of [
     t.equal(await hand.content(await hand.lookup(d, to)), 'text');
     await hand.lookup(hand.root, 'd');
     t.ok(client.layout('/d').isWhole);
+  });
+}
+
+for (const [what, toChild, step] of [
+  ['with both names on one subvolume', 0, 'rename'],
+  ['to a name that belongs to another subvolume', 1, 'link'],
+] as const) {
+  t.test(`a rename ${what} keeps its locks until it is over, also if it is refused`, async t => {
+    const client = await Client.of(t, newStore());
+    const { hand } = client;
+    const { top, frame } = hand;
+    const d = await hand.dir('d');
+    const from = client.name('/d', 0, 'from');
+    const to = client.name('/d', toChild, 'to');
+    await hand.file(from, 'text', d);
+    const unlocks = () =>
+      client.bricks.flatMap(({ calls }) => calls.filter(({ fop, args }) => fop === 'entrylk' && args[4] === 'unlock'));
+    for (const brick of client.bricks) brick.calls.length = 0;
+    const slow = client.brick(0).fail({ fop: step, when: 'before', what: 'hang' });
+    const renamed = top.rename(frame, d, from, d, to);
+    await slow.happened;
+    await setImmediate();
+    t.equal(unlocks().length, 0);
+    slow.resume();
+    await renamed;
+    t.ok(unlocks().length > 0);
+    await top.rename(frame, d, to, d, from);
+    // A failure that nothing waits for yet would end the process.
+    client.brick(0).fail({ fop: step, when: 'before', what: 'EACCES' });
+    t.equal((await failure(top.rename(frame, d, from, d, to))).code, 'EACCES');
+    t.equal(await hand.content(await hand.lookup(d, from)), 'text');
   });
 }

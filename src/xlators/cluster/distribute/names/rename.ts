@@ -105,7 +105,7 @@ async function attempt(
   if (!(await lockMigration(core, locks, source, target))) return undefined;
   await locks.names(a, b);
   const now = await endsIfStill(core, frame, names, ends, a, b);
-  return now && moveFile(core, frame, { a, b, ...now }, xdata);
+  return now && (await moveFile(core, frame, { a, b, ...now }, xdata));
 }
 
 /**
