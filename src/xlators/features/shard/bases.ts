@@ -119,6 +119,11 @@ export class Bases {
     }
   }
 
+  /** Makes sure that the size was learned at `since` or later, by {@link performance.now}. */
+  async learnedSince(frame: Frame, base: Base, since: number): Promise<void> {
+    if (base.learnedAt < since) await this.ask(frame, base.inode);
+  }
+
   /** Asks for the size. Calls that ask at the same time share the answer. */
   async ask(frame: Frame, inode: Inode): Promise<Base> {
     const base = this.#add({ gfid: inode.gfid, type: inode.type }, inode);

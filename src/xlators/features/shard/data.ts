@@ -48,9 +48,8 @@ export class Data {
     const { size, offset, since } = part;
     const lengthNow = () => Math.max(0, Math.min(size, base.size - offset));
     // Another client may have changed the size since it was learned. The first block shows that by itself.
-    const mayBeOld = offset + size > base.size && base.learnedAt < since;
     const isFirstOnly = () => offset < base.blockSize && offset + lengthNow() <= base.blockSize;
-    if (mayBeOld && !isFirstOnly()) await this.#bases.ask(frame, base.inode);
+    if (offset + size > base.size && !isFirstOnly()) await this.#bases.learnedSince(frame, base, since);
     const length = lengthNow();
     const eof = offset + length >= base.size;
     if (isFirstOnly()) {
@@ -86,11 +85,12 @@ export class Data {
   }
 
   async writev(frame: Frame, fd: Fd, data: Buffer, offset: number, stable: Stable, xdata?: Xdata): Promise<Written> {
+    const since = performance.now();
     const base = await this.#bases.known(frame, fd.inode);
     if (base.blockSize === 0) return this.#below.writev(frame, fd, data, offset, stable, xdata);
     return this.together(base, async () => {
       const appends = !fd.anonymous && (fd.flags & O_APPEND) !== 0;
-      if (appends) await this.#bases.ask(frame, base.inode); // Another client may have appended something.
+      if (appends) await this.#bases.learnedSince(frame, base, since); // Another client may have appended something.
       const at = appends ? base.size : offset;
       const words: Xdata = new Map([...(xdata ?? []), ATOMIC]);
       const write: Change = (frame, fd, span) =>
@@ -199,9 +199,10 @@ export class Data {
 
   /** Answers with the next offset of data or of a hole. */
   async seek(frame: Frame, fd: Fd, offset: number, what: 'data' | 'hole', xdata?: Xdata): Promise<number> {
+    const since = performance.now();
     const base = await this.#bases.known(frame, fd.inode);
     if (base.blockSize === 0) return this.#below.seek(frame, fd, offset, what, xdata);
-    await this.#bases.ask(frame, base.inode); // Another client may have changed the size.
+    await this.#bases.learnedSince(frame, base, since); // Another client may have changed the size.
     if (offset >= base.size) throw new FsError('ENXIO');
     return this.together(base, async () => {
       for (let at = offset; at < base.size;) {
