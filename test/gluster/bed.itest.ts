@@ -1,5 +1,5 @@
 /** The bed itself: volumes of each kind are made, broken and healed, and used through GlusterFS's own client. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { enterBed } from './support/bed.ts';
@@ -37,6 +37,22 @@ t.test('a brick that was killed is healed when it is back', async t => {
   await volume.healed();
   t.strictSame(differences(treeOf(first), treeOf(second)), []);
   t.equal(readFileSync(join(second.path, 'f'), 'utf8'), 'after');
+});
+
+t.test('what a brick keeps for a while of directories that were removed is not counted', async t => {
+  const volume = await GlusterVolume.for(t, 'replicate', { 'cluster.use-anonymous-inode': 'no' });
+  const dir = await volume.mount(t);
+  mkdirSync(join(dir, 'd'));
+  writeFileSync(join(dir, 'd/f'), 'text');
+  await volume.signal(1, 'SIGKILL');
+  renameSync(join(dir, 'd/f'), join(dir, 'f'));
+  rmdirSync(join(dir, 'd'));
+  await volume.start();
+  await volume.healed();
+  const [first, second] = [volume.bricks[0]!, volume.bricks[1]!];
+  const [removed] = readdirSync(join(second.path, '.glusterfs/landfill'));
+  t.strictSame(readdirSync(join(second.path, '.glusterfs/landfill', removed!)), ['f']);
+  t.strictSame(differences(treeOf(first), treeOf(second)), []);
 });
 
 t.test('the calls to the bricks are counted', async t => {

@@ -44,22 +44,38 @@ export const hasFailures = ({ path }: Brick): boolean =>
 /** An object of a brick: type and permissions, owner, links, and a digest of its bytes. */
 export type Shown = readonly [mode: string, owner: string, nlink: number, content: string];
 
-/** All that a brick has, by its paths, to be compared with another replica. What is GlusterFS's own is left out. */
+/**
+ * All that a brick has, by its paths, to be compared with another replica. What is GlusterFS's own is left out, and so are
+ * the links in the directories that the self-heal daemon has removed with all that was in them: a brick keeps these for up
+ * to ten minutes, and the files in them may have been renamed and so live on.
+ */
 export function treeOf({ path }: Brick, shows: { readonly content?: boolean } = {}): Record<string, Shown> {
   const tree: Record<string, Shown> = {};
+  const removed = linksBelow(join(path, '.glusterfs/landfill'));
   const visit = (name: string) => {
     const here = join(path, name);
     const stats = lstatSync(here);
     const content = shows.content === false ? '' : stats.isFile() ? digest(readFileSync(here)) : '';
     const target = stats.isSymbolicLink() ? readlinkSync(here) : content;
     // A brick keeps a link to each file by its gfid.
-    const nlink = stats.isDirectory() ? 0 : stats.nlink - 1;
+    const nlink = stats.isDirectory() ? 0 : stats.nlink - 1 - (removed.get(stats.ino) ?? 0);
     tree[name] = [(stats.mode & 0o177777).toString(8), `${stats.uid}:${stats.gid}`, nlink, target];
     if (!stats.isDirectory()) return;
     for (const entry of readdirSync(here).sort()) if (name !== '' || !isInternal(entry)) visit(join(name, entry));
   };
   visit('');
   return tree;
+}
+
+/** How many links each inode has below a directory. */
+function linksBelow(directory: string): Map<number, number> {
+  const links = new Map<number, number>();
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory()) continue;
+    const { ino } = lstatSync(join(entry.parentPath, entry.name));
+    links.set(ino, (links.get(ino) ?? 0) + 1);
+  }
+  return links;
 }
 
 const isInternal = (name: string): boolean => name.startsWith('.glusterfs') || name === '.trashcan';
