@@ -5,6 +5,7 @@ import type { FileType } from '#src/graph/iatt.ts';
 import type { Inode } from '#src/graph/inode.ts';
 import { isLinkto, stringOf } from './answers.ts';
 import { iattOf, type Node } from './node.ts';
+import { mayChange } from './rights.ts';
 import { failed, type Tree } from './tree.ts';
 
 const NO_GFID = Buffer.alloc(16);
@@ -42,6 +43,7 @@ export function make(
   if (!checksParent && xdata?.has(PREOP_KEY)) throw new Error('only MKDIR and CREATE check the layout of the parent');
   const checked = checkParent(directory, xdata);
   if (!checked) throw failed('EIO', before, undefined, new Map([[PREOP_FAILED, 1]]));
+  if (!mayChange(frame, directory)) throw failed('EACCES', before);
   const { gfid } = attr;
   if (gfid && (gfid.length !== 16 || gfid.equals(NO_GFID))) throw failed('EINVAL', before);
   if (xdata?.has('force-replace') && isLinkto(directory.entries.get(name)?.node)) tree.leave(directory, name);

@@ -24,7 +24,7 @@ import { answering, isLinkto } from './answers.ts';
 import { make } from './make.ts';
 import { iattOf, type Node } from './node.ts';
 import { rename } from './rename.ts';
-import { granted, mayOpen, O_ACCMODE } from './rights.ts';
+import { granted, mayChange, mayOpen, O_ACCMODE } from './rights.ts';
 import { failed, Store, Tree } from './tree.ts';
 
 const options = {
@@ -197,10 +197,11 @@ export abstract class Objects extends Xlator<typeof options> {
     return { iatt: this.tree.iattOf(node), parent: { before, after: before } };
   }
 
-  override async link(_frame: Frame, inode: Inode, parent: Inode, name: string): Promise<Made> {
+  override async link(frame: Frame, inode: Inode, parent: Inode, name: string): Promise<Made> {
     const node = this.tree.of(inode);
     const directory = this.tree.directory(parent);
     const before = iattOf(directory);
+    if (!mayChange(frame, directory)) throw failed('EACCES', before);
     if (node.type === FileType.DIR) throw failed('EPERM', before);
     if (directory.entries.has(name)) throw failed('EEXIST', before);
     node.nlink++;
@@ -209,11 +210,12 @@ export abstract class Objects extends Xlator<typeof options> {
     return { iatt: this.tree.iattOf(node), parent: { before, after: iattOf(directory) } };
   }
 
-  override async unlink(_frame: Frame, parent: Inode, name: string, xdata?: Xdata): Promise<Removed> {
+  override async unlink(frame: Frame, parent: Inode, name: string, xdata?: Xdata): Promise<Removed> {
     const directory = this.tree.directory(parent);
     const before = iattOf(directory);
     const node = directory.entries.get(name)?.node;
     if (!node) throw failed('ENOENT', before);
+    if (!mayChange(frame, directory, node)) throw failed('EACCES', before);
     if (node.type === FileType.DIR) throw failed('EISDIR', before);
     if (xdata?.has('dont-unlink-for-open-fd') && node.opens > 0) throw failed('EBUSY', before);
     if (xdata?.has('unlink-only-if-dht-linkto-file') && !isLinkto(node)) throw failed('EBUSY', before);
@@ -223,11 +225,12 @@ export abstract class Objects extends Xlator<typeof options> {
     return answering(this.tree, answer, node, xdata, undefined, [['get-link-count', nlink]]);
   }
 
-  override async rmdir(_frame: Frame, parent: Inode, name: string): Promise<Removed> {
+  override async rmdir(frame: Frame, parent: Inode, name: string): Promise<Removed> {
     const directory = this.tree.directory(parent);
     const before = iattOf(directory);
     const node = directory.entries.get(name)?.node;
     if (!node) throw failed('ENOENT', before);
+    if (!mayChange(frame, directory, node)) throw failed('EACCES', before);
     if (node.type !== FileType.DIR) throw failed('ENOTDIR', before);
     if (node.entries.size > 0) throw failed('ENOTEMPTY', before);
     this.tree.leave(directory, name);
@@ -235,7 +238,7 @@ export abstract class Objects extends Xlator<typeof options> {
   }
 
   override async rename(
-    _frame: Frame,
+    frame: Frame,
     from: Inode,
     fromName: string,
     to: Inode,
@@ -243,7 +246,10 @@ export abstract class Objects extends Xlator<typeof options> {
     flags = 0,
     xdata?: Xdata,
   ): Promise<Renamed> {
-    const replaced = this.tree.directory(to).entries.get(toName)?.node;
+    const [source, target] = [this.tree.directory(from), this.tree.directory(to)];
+    const replaced = target.entries.get(toName)?.node;
+    if (!mayChange(frame, source, source.entries.get(fromName)?.node) || !mayChange(frame, target, replaced))
+      throw failed('EACCES', iattOf(source), iattOf(target));
     const nlink = replaced?.nlink ?? 0;
     const answer = rename(this.tree, { directory: from, name: fromName }, { directory: to, name: toName }, flags);
     return replaced === undefined

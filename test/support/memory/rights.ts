@@ -21,3 +21,10 @@ export function mayOpen(frame: Frame, node: Node, flags: number): void {
   const mask = mode === O_RDONLY ? 4 : mode === O_WRONLY ? 2 : 6;
   if (node.uid !== frame.identity.uid && granted(frame, node, mask) !== mask) throw new FsError('EACCES');
 }
+
+/** Whether the caller may change names in the directory, and take away that of `taken`. */
+export function mayChange(frame: Frame, directory: Node, taken?: Node): boolean {
+  const { uid } = frame.identity;
+  const isSticky = taken !== undefined && (directory.mode & 0o1000) !== 0;
+  return granted(frame, directory, 3) === 3 && (!isSticky || [0, directory.uid, taken.uid].includes(uid));
+}

@@ -12,6 +12,7 @@ import { find, type Hit } from './find.ts';
 import { clearFormer, clearHere } from './leftover.ts';
 import { dropLinkto, makeLinkto } from './linkto.ts';
 import { homeOf, pointFrom, shown, withLayout } from './make.ts';
+import { mayChangeNames } from './rights.ts';
 
 /** Gives a file another name, which stands where its data are. Where the name belongs, a linkto file tells so. */
 export function link(
@@ -30,6 +31,7 @@ export function link(
         const place = { parent, name, hashed };
         const target = await child.stat(frame, inode);
         if (target.type === FileType.DIR) throw new FsError('EPERM');
+        await mayChangeNames(core, frame, at, parent);
         await point(core, frame, place, at, target);
         try {
           return { at, made: await child.link(frame, inode, parent, name, xdata) };

@@ -14,6 +14,7 @@ import { directoryOf } from '../directories/refresh.ts';
 import type { Hit } from './find.ts';
 import { clearFormer, clearHere } from './leftover.ts';
 import { dropLinkto, ensureLinkto, makeLinkto } from './linkto.ts';
+import { mayChangeNames } from './rights.ts';
 
 export interface Move {
   /** The old name. */
@@ -115,15 +116,21 @@ class Mover {
 
 export async function moveFile(core: Core, frame: Frame, move: Move, xdata?: Xdata): Promise<Renamed> {
   const mover = new Mover(core, frame, move, xdata);
-  const { b, source, target } = move;
-  const renamed =
-    source.at === b.hashed
-      ? await moveHome(mover)
-      : target === undefined
-        ? await moveToFree(mover)
-        : target.at === source.at
-          ? await moveOverNeighbour(mover)
-          : await moveOver(mover);
+  const { a, b, source, target } = move;
+  const isHome = source.at === b.hashed;
+  if (!isHome) {
+    await Promise.all([
+      mayChangeNames(core, frame, source.at, a.parent, source.found.iatt),
+      mayChangeNames(core, frame, source.at, b.parent, target?.found.iatt),
+    ]);
+  }
+  const renamed = isHome
+    ? await moveHome(mover)
+    : target === undefined
+      ? await moveToFree(mover)
+      : target.at === source.at
+        ? await moveOverNeighbour(mover)
+        : await moveOver(mover);
   await mover.clearOld();
   return renamed;
 }
