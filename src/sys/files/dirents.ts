@@ -2,6 +2,9 @@
 import { SEEK_SET } from '../constants.ts';
 import { addressOf, getdents64, lseek } from '../libc.ts';
 
+/** The position that several file systems report after the last entry. None has any entry behind it. */
+export const END = 0x7fff_ffff_ffff_ffffn;
+
 const BYTES_DEFAULT = 32 * 1024;
 /**
  * The first read at a new position is small: while the directory changes, a client that lists in small pages uses only

@@ -15,12 +15,10 @@
  */
 import { RecentCookies } from '../../../../graph/fops/cookies.ts';
 import { Magic } from '../../../../sys/constants.ts';
-import { DirentReader } from '../../../../sys/files/dirents.ts';
+import { DirentReader, END } from '../../../../sys/files/dirents.ts';
 import { fsError, lastError } from '../../../../sys/failure.ts';
 import { close } from '../../../../sys/libc.ts';
 
-/** The position that several file systems report after the last entry. */
-const END = 0x7fff_ffff_ffff_ffffn;
 /** The cookie that stands for {@link END}. */
 const END_32 = 0xffff_ffffn;
 /** Marks a cookie between entries with the same major half. */

@@ -32,6 +32,21 @@ eachMode(t, 'a listing has . and .. and all entries, with the inode numbers of s
   t.match(inos(above.entries), { '.': inoOf('.'), '..': inoOf('.') }, 'the parent of the root is the root');
 });
 
+eachMode(t, 'a listing that goes on at the end does not harm the next one from the start', async (t, s) => {
+  const place = makePlace(t);
+  mkdirSync(place.path('d'));
+  writeFileSync(place.path('d/f'), 'x');
+  const before = await startBrick(t, place, s);
+  const { entries } = await before.fops.readdir(root, (await before.walk('d')).fd, 4096, 0n);
+  await before.stop();
+  const brick = await startBrick(t, place, s);
+  const { fops } = brick;
+  const dir = await brick.walk('d');
+  const rest = await fops.readdir(root, dir.fd, 4096, entries.at(-1)!.cookie);
+  t.match(rest, { entries: [], eof: true, iatt: { type: FileType.DIR } });
+  t.strictSame((await fops.readdir(root, dir.fd, 4096, 0n)).entries, entries);
+});
+
 eachMode(t, 'readdirp returns each entry with its attributes', async (t, s) => {
   const { brick, fops, top, path } = await open(t, s);
   mkdirSync(path('d'));
