@@ -1,5 +1,6 @@
 # Helpers for the suites, sourced by bash in the guest. A suite starts in an empty directory ($WORK) of the mount
-# ($MNT). The files that it puts into $RESULTS are copied to the host.
+# ($MNT). The files that it puts into $RESULTS are copied to the host. How to mount is in mounting.sh beside it.
+. /run/job/mounting.sh
 LC_PASS=0 LC_FAIL=0
 
 now_ms() {
@@ -71,27 +72,8 @@ fresh() {
   sync
   echo 3 >/proc/sys/vm/drop_caches
 }
-remount() {
-  cd /
-  umount "$MNT" && mount -t nfs -o "$LC_OPTIONS" "$LC_SOURCE" "$MNT" && cd "$WORK"
-}
-
-# mount_at POINT [OPTIONS]: mounts the export once more, with caches of its own.
-mount_at() {
-  mkdir -p "$1"
-  timeout 60 mount -t nfs -o "$LC_OPTIONS,nosharecache${2:+,$2}" "$LC_SOURCE" "$1"
-}
 # there POINT: the suite's directory, seen through the mount at POINT.
 there() { echo "$1/${WORK#"$MNT"/}"; }
-
-# Starts what mount.nfs needs when nolock is not given.
-start_statd() {
-  modprobe lockd
-  mkdir -p /run/rpcbind /run/sendsigs.omit.d
-  chown _rpc: /run/rpcbind
-  pidof rpcbind >/dev/null || rpcbind || return
-  pidof rpc.statd >/dev/null || rpc.statd --no-notify
-}
 
 # host WORDS...: the host runs run's --hook with these words. Returns its exit status when it is done.
 host() {
@@ -101,7 +83,7 @@ host() {
     return 125
   }
   echo "$*" >&7
-  read -r -t 90 status <&7 || {
+  read -r -t 90 status <&8 || {
     echo "host: no answer to '$*'"
     return 124
   }
