@@ -8,12 +8,26 @@ export interface NodeActor<Args> {
   readonly name: string;
   readonly args: Message<Args>;
   readonly changes: boolean;
+  readonly waits?: boolean;
+  /** The node in the arguments, if the operation is about two. */
+  readonly other?: (args: Args) => number;
   /** Carries out a call about `inode`. It is an async function; what it throws has an errno. */
   run(call: FuseCall, inode: Inode, args: Args): Promise<void>;
 }
 
 /** An operation on a node: the frame around it finds the inode. The kernel holds the node until the call is answered. */
 export function fuseActor<Args>(actor: NodeActor<Args>): FuseActor<Args> {
-  const { name, args, changes } = actor;
-  return { name, args, changes, run: (call, args) => actor.run(call, call.inode, args) };
+  const { name, args, changes, waits = false, other } = actor;
+  return {
+    name,
+    args,
+    changes,
+    waits,
+    run(call, args) {
+      const finding = call.findNodes(other?.(args));
+      return finding === undefined
+        ? actor.run(call, call.inode, args)
+        : finding.then(() => actor.run(call, call.inode, args));
+    },
+  };
 }

@@ -7,7 +7,7 @@ import { checkMountpoint } from '../xlators/mount/fuse/mountpoint.ts';
 import type { ServerConfig } from './config.ts';
 
 /** The masters of a graph that mount. */
-export const mountsOf = ({ tops }: Pick<Graph, 'tops'>): MountFuse[] => tops.filter(top => top instanceof MountFuse);
+const mountsOf = ({ tops }: Pick<Graph, 'tops'>): MountFuse[] => tops.filter(top => top instanceof MountFuse);
 
 /** The directories of bricks on this machine. */
 export const brickDirectories = ({ volumes }: Plan): string[] =>
@@ -25,4 +25,34 @@ export async function mountAll(graph: Graph, { stateDir, file, log }: ServerConf
     await mount.mount();
     graph.env.log.info({ mountpoint: mount.mountpoint }, 'mounted');
   }
+}
+
+/**
+ * Prepares the mounts of one graph to go on with another one. Returns what makes them do so; its promise resolves when
+ * they use nothing of the former graph any more.
+ * @throws {Error} a mount would have to be made, to end, or cannot go on
+ */
+export function handingOver(from: Graph, to: Graph): () => Promise<void> {
+  const [before, next] = [mountsOf(from), mountsOf(to)];
+  if (from === to) return () => Promise.resolve();
+  const pairs = next.map(mount => [mount, before.find(({ mountpoint }) => mountpoint === mount.mountpoint)] as const);
+  const unpaired =
+    pairs.find(([, former]) => former === undefined)?.[0] ??
+    before.find(old => !pairs.some(([, former]) => former === old));
+  if (unpaired !== undefined)
+    throw new Error(
+      `expected the same mounts as before, but for ${unpaired.mountpoint} (${unpaired.where}); other mounts take a restart`,
+    );
+  for (const [mount, former] of pairs) {
+    const why = mount.refusal(former!);
+    if (why !== undefined)
+      throw new Error(
+        `${mount.mountpoint} (${mount.where}) cannot go on with the new graph: ${why}; this takes a restart`,
+      );
+  }
+  return async () => {
+    for (const result of await Promise.allSettled(pairs.map(([mount, former]) => mount.takeOver(former!))))
+      if (result.status === 'rejected')
+        to.env.log.error({ err: result.reason as unknown }, 'a mount has not left the former graph in order');
+  };
 }

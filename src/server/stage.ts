@@ -25,7 +25,7 @@ import { XLATORS } from '../xlators/registry.ts';
 import type { ServerConfig } from './config.ts';
 import { gated } from './gated.ts';
 import { clientLimits } from './limits.ts';
-import { mountAll, mountsOf } from './local-mounts.ts';
+import { handingOver, mountAll } from './local-mounts.ts';
 import { objectAt, type ObjectQuestion, type ObjectReport } from './control/object.ts';
 import type { DumpSection } from './control/graph-dump.ts';
 import { stageDump } from './control/stage-dump.ts';
@@ -41,6 +41,8 @@ const UP_MS = 5000;
 interface Prepared {
   readonly next: NextGraph;
   readonly programs: ProgramRegistry;
+  /** Makes the mounts go on with it. */
+  readonly handOver: () => Promise<void>;
 }
 
 export interface ServerStageOptions {
@@ -147,30 +149,22 @@ export class ServerStage {
     const watch = { ...this.graph.env.watch!, bricks };
     const next = await this.#live.prepare(sourceOf(this.#config, text), { watch });
     try {
-      this.#refuseExchange(next.graph);
-      this.#prepared = { next, programs: programsOf(next.graph) };
+      const handOver = handingOver(this.graph, next.graph);
+      this.#prepared = { next, programs: programsOf(next.graph), handOver };
     } catch (error) {
       await next.drop();
       throw error;
     }
   }
 
-  /** A mount stays with the graph that it began with. @throws {Error} */
-  #refuseExchange(next: Graph): void {
-    const [mount] = next === this.graph ? [] : [...mountsOf(this.graph), ...mountsOf(next)];
-    if (mount === undefined) return;
-    const why = `${mount.mountpoint} (${mount.where}) is mounted from it`;
-    throw new Error(`expected other values of live options only, since ${why}; other changes take a restart`);
-  }
-
   /** Makes the prepared graph serve. The calls in the old one finish in the background. */
   commit(): void {
     if (this.#prepared === undefined) return; // the stage is stopping
-    const { next, programs } = this.#prepared;
+    const { next, programs, handOver } = this.#prepared;
     this.#prepared = undefined;
     this.service.programs = programs;
     this.#udp.programs = overUdp(programs);
-    void next.commit();
+    void next.commit(handOver());
   }
 
   /** Takes down the prepared graph, if there is one. */

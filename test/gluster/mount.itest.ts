@@ -3,11 +3,13 @@
  * call of this process touches a mount.
  */
 import { execFile } from 'node:child_process';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { folders, mounting } from '../cli/harness.ts';
-import { enterBed, HOST } from './support/bed.ts';
+import { BED, enterBed, gluster, HOST } from './support/bed.ts';
+import { completed } from './support/rebalance.ts';
 import { GlusterVolume, type Kind } from './support/volume.ts';
 
 enterBed(import.meta.filename);
@@ -91,6 +93,44 @@ for (const kind of ['replicate', 'disperse'] as const) {
     await volume.healed();
   });
 }
+
+t.test('a brick is added to a mounted volume and an option is set while programs work', async t => {
+  const volume = await GlusterVolume.for(t, 'distribute');
+  const { mnt, server, end } = await mounted(t, volume);
+  const taken = (times: number) => server.stderr.until(new RegExp(`(the new volfile has taken over[^]*){${times}}`));
+  await sh('cd "$1" && mkdir d && for i in $(seq 100); do echo $i > d/$i; done', mnt);
+  const work = sh(
+    `cd "$1" && exec 3<>open && exec 4<>locked && flock 4
+    n=0; until [ -e stop ]; do
+      n=$((n + 1)); echo $n > d/new-$n; mv d/new-$n d/moved-$n; [ "$(cat d/moved-$n)" = $n ]; echo $n >&3
+    done
+    [ "$(wc -l < open)" = $n ] && echo $n`,
+    mnt,
+  );
+  await gluster(`volume set ${volume.name} network.ping-timeout 20`);
+  await taken(1);
+  const more = join(BED, 'bricks/more');
+  mkdirSync(more);
+  await gluster(`volume add-brick ${volume.name} ${HOST}:${more} force`);
+  await taken(2);
+  await t.rejects(sh('flock -n "$1/locked" true', mnt), 'the lock is held');
+  await gluster(`volume rebalance ${volume.name} start`);
+  await completed(`volume rebalance ${volume.name} status`);
+  t.ok(readdirSync(join(more, 'd')).length > 10, 'the new brick has files');
+  await sh('touch "$1/stop"', mnt);
+  const turns = Number(await work);
+  t.ok(turns > 0, `${turns} turns`);
+  const names = (await sh('ls "$1/d"', mnt)).trim().split('\n');
+  const expected = Array.from({ length: 100 }, (_, i) => `${i + 1}`);
+  for (let i = 1; i <= turns; i++) expected.push(`moved-${i}`);
+  t.strictSame(names.sort(), expected.sort());
+  t.equal(
+    await sh('cd "$1/d" && for f in *; do [ "moved-$(cat $f)" = $f ] || [ "$(cat $f)" = $f ] || echo $f; done', mnt),
+    '',
+  );
+  t.notMatch(server.stderr.text, /lost with the former graph|"level":50/);
+  t.equal(await end(), 0, server.stderr.text);
+});
 
 t.test('while all bricks are away calls fail, and go on when they are back', async t => {
   const volume = await GlusterVolume.for(t, 'distribute');

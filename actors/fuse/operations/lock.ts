@@ -31,8 +31,10 @@ export const getlk = fuseActor({
 
 /** Sets or removes a lock, also one of flock(2): the kernel gives each open file an owner of its own for those. */
 async function lock(call: FuseCall, args: fuse_lk_in, command: 'set' | 'wait'): Promise<void> {
-  const { files, volume } = call.serving;
-  await volume.top.lk(call.lockFrame(args.owner, command === 'wait'), files.of(args.fh), command, toFlock(args));
+  const { files, locks, volume } = call.serving;
+  const [frame, fd, flock] = [call.lockFrame(args.owner, command === 'wait'), files.of(args.fh), toFlock(args)];
+  await volume.top.lk(frame, fd, command, flock);
+  locks.set(frame, fd.inode.gfid, flock, fd);
   call.answerNothing();
 }
 
@@ -47,5 +49,6 @@ export const setlkw = fuseActor({
   name: 'SETLKW',
   args: fuse_lk_in,
   changes: true,
+  waits: true,
   run: (call, _inode, args) => lock(call, args, 'wait'),
 });

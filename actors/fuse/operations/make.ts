@@ -44,6 +44,7 @@ export const link = fuseActor({
   name: 'LINK',
   args: fuse_link_in,
   changes: true,
+  other: ({ oldnodeid }) => oldnodeid,
 
   async run(call, parent, { oldnodeid, newname }) {
     const inode = call.inodeOf(oldnodeid);

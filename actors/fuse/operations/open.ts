@@ -12,6 +12,9 @@ import { modeFor } from '../umask.ts';
 /** What the graph is told of the flags of open(2). The kernel itself creates, truncates and finds the end of a file. */
 const GRAPH_FLAGS = O_WRONLY | O_RDWR | O_SYNC | O_DSYNC | FMODE_EXEC;
 
+/** What closing a file does to the locks of its owner. */
+const UNLOCK_ALL = { type: 'unlock', start: 0n, length: 0n } as const;
+
 function openFlags({ serving: { options } }: FuseCall, flags: number): number {
   const direct = options['direct-io-mode'] || (flags & O_DIRECT) !== 0;
   return (direct ? OpenFlag.DIRECT_IO : 0) | (options['fopen-keep-cache'] ? OpenFlag.KEEP_CACHE : 0);
@@ -72,8 +75,10 @@ export const flush = fuseActor({
   changes: true,
 
   async run(call, _inode, { fh, lock_owner }) {
-    const { files, volume } = call.serving;
-    await volume.top.flush(call.lockFrame(lock_owner), files.of(fh));
+    const { files, locks, volume } = call.serving;
+    const [frame, fd] = [call.lockFrame(lock_owner), files.of(fh)];
+    await volume.top.flush(frame, fd);
+    if (!locks.isEmpty) locks.set(frame, fd.inode.gfid, UNLOCK_ALL, undefined);
     call.answerNothing();
   },
 });
@@ -85,11 +90,12 @@ export const release: FuseActor<fuse_release_in> = {
   changes: true,
 
   async run(call, { fh, release_flags, lock_owner }) {
-    const { files, volume } = call.serving;
+    const { files, locks, volume } = call.serving;
     try {
       if ((release_flags & ReleaseFlag.FLOCK_UNLOCK) === 0) return;
-      const everything = { type: 'unlock', start: 0n, length: 0n } as const;
-      await volume.top.lk(call.lockFrame(lock_owner), files.of(fh), 'set', everything);
+      const [frame, fd] = [call.lockFrame(lock_owner), files.of(fh)];
+      locks.set(frame, fd.inode.gfid, UNLOCK_ALL, undefined);
+      await volume.top.lk(frame, fd, 'set', UNLOCK_ALL);
     } finally {
       files.release(fh);
       call.answerNothing();

@@ -39,6 +39,7 @@ export const rename = fuseActor({
   name: 'RENAME',
   args: fuse_rename_in,
   changes: true,
+  other: ({ newdir }) => newdir,
   run: (call, from, args) => move(call, from, args),
 });
 
@@ -46,5 +47,6 @@ export const rename2 = fuseActor({
   name: 'RENAME2',
   args: fuse_rename2_in,
   changes: true,
+  other: ({ newdir }) => newdir,
   run: (call, from, args) => move(call, from, args, args.flags),
 });

@@ -15,7 +15,7 @@ import { dropReserve } from '../../sys/process/capabilities.ts';
 import { exitNow } from '../../sys/process/exit.ts';
 import { bytesOfText } from '../../wire-text.ts';
 import { within } from '../../within.ts';
-import { banner, readyLine } from './banner.ts';
+import { banner, readyLine, warningOf } from './banner.ts';
 import { command } from './command.ts';
 import { controlName } from '../control-name.ts';
 import { daemonParent, inBackground, logFileOf, tellParent } from './daemon.ts';
@@ -25,7 +25,6 @@ import { PidFile } from './pid-file.ts';
 import { type ServeConfig, serveConfig } from './serve-config.ts';
 import { type ServeArguments, SERVE_OPTIONS } from './serve-options.ts';
 import { namesVolfile } from '../volfile-argument.ts';
-import type { VolfileSource } from '../../volfile/source.ts';
 import { Reloads } from './reload.ts';
 import { Signals } from '../signals.ts';
 import { dumper } from '../dumper.ts';
@@ -116,9 +115,15 @@ async function serveUntilStopped(
   log.info({ address: server.address, version: VERSION, pid: process.pid }, 'serving');
   if (!inBackground()) process.stdout.write(bytesOfText(greeting + readyLine(server)));
   tellParent({ ready: greeting });
-  const reloads = new Reloads(server, source, log);
+  const reload = async (read: () => Promise<string>, ifOther?: boolean) => {
+    await server.reload(read, ifOther);
+    const warning = warningOf(server);
+    if (warning !== undefined) log.warn(warning);
+  };
+  const reloads = new Reloads({ reload }, source, log);
+  server.troubles = () => reloads.troubles;
   signals.handle({
-    hangup: () => void hangup(reloads, source, file, log),
+    hangup: () => void reloads.hangup(file),
     dump: dumper(() => serverDump(server, VERSION), log),
     ignored: signal => log.warn({ signal }, `${signal} is ignored`),
   });
@@ -178,20 +183,6 @@ async function finish(server: Server, { graceMs }: ServerConfig, log: Log, exitC
   // A handle that is still open, or a read that does not end, may keep the process from ending by itself.
   process.exitCode = exitCode;
   setTimeout(() => exitNow(exitCode), EXIT_MS).unref();
-}
-
-/** Reopens the log file, which may have been renamed, and reloads the volfile, which may have been edited. */
-async function hangup(reloads: Reloads, source: VolfileSource, file: LogFile | undefined, log: Log): Promise<void> {
-  log.info({ logFile: file?.path, volfile: source.name }, 'SIGHUP');
-  try {
-    file?.reopen();
-  } catch (err) {
-    log.error(
-      { err },
-      `cannot reopen the log file ${file!.path}, so the old file stays in use: ${(err as Error).message}`,
-    );
-  }
-  if (!source.fixed) await reloads.reload();
 }
 
 async function register(server: Server, log: Log): Promise<void> {

@@ -1,7 +1,7 @@
-/** The locks of clients (fcntl(2)) that a brick has given, so that they can be taken again on another connection. */
-import { NEVER } from '../../../graph/own-frame.ts';
-import type { Flock } from '../../../graph/fops.ts';
-import type { Frame } from '../../../graph/frame.ts';
+/** The locks (fcntl(2), flock(2)) that were given, so that they can be taken again on another connection or graph. */
+import type { Flock } from '../fops.ts';
+import type { Frame } from '../frame.ts';
+import { NEVER } from '../own-frame.ts';
 
 /** The end of a range that extends to the end of the file. */
 const END = 1n << 64n;
@@ -21,18 +21,22 @@ interface Range<F> extends HeldLock {
   readonly through: F | undefined;
 }
 
-/** Merges locks as a brick does: a lock replaces what its owner has had in the range. */
+/** Merges locks as a brick does: a lock replaces what its owner has had in the range. `F` is what was locked through. */
 export class HeldLocks<F extends object> {
   /** By file and owner. */
   readonly #held = new Map<string, Range<F>[]>();
   /** How many ranges are locked through each fd. */
   readonly #through = new Map<F, number>();
 
+  get isEmpty(): boolean {
+    return this.#held.size === 0;
+  }
+
   has(through: F): boolean {
     return this.#through.has(through);
   }
 
-  /** Notes a lock, or an unlock, that the brick has confirmed. */
+  /** Notes a lock, or an unlock, that was confirmed. */
   set(frame: Frame, gfid: Buffer, lock: Flock, through: F | undefined): void {
     const key = keyOf(frame, gfid);
     const [start, end] = [lock.start, lock.length === 0n ? END : lock.start + lock.length];

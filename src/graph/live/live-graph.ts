@@ -18,9 +18,9 @@ export interface NextGraph {
   readonly graph: Graph;
   /**
    * Makes it the present graph, or changes the options of the present one, at once. The promise resolves when the calls
-   * in the previous graph have finished and it has been stopped.
+   * in the previous graph have finished and it has been stopped, which is not before `left` resolves.
    */
-  commit(): Promise<void>;
+  commit(left?: Promise<unknown>): Promise<void>;
   /** Takes down what was prepared. The present graph stays as it is. */
   drop(): Promise<void>;
 }
@@ -89,10 +89,11 @@ export class LiveGraph implements AsyncDisposable {
   #replaced(graph: Graph, over: () => void): NextGraph {
     return (this.#next = {
       graph,
-      commit: async () => {
+      commit: async left => {
         this.#next = undefined;
         const previous = this.#current;
         this.#current = graph;
+        if (left !== undefined) await left;
         await this.#drain(previous).finally(over);
       },
       drop: async () => {

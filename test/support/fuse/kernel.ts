@@ -54,6 +54,15 @@ function optionsOf(options: Readonly<Record<string, string>>): FuseOptions {
   }).values;
 }
 
+/** The child of a master, which is up. */
+async function subvolumeOf(top: Xlator): Promise<Subvolume> {
+  const host = new Host({ verifiers: new WriteVerifiers(), programsOf: () => [] });
+  const subvolume = await Subvolume.of(top, { host, log: silent, inodes: 100, stages: 1 });
+  subvolume.notify({ kind: 'child-up' });
+  await subvolume.ready();
+  return subvolume;
+}
+
 export interface KernelOptions extends Partial<Pick<SessionOptions, 'locks' | 'log' | 'actors'>> {
   readonly options?: Readonly<Record<string, string>>;
 }
@@ -91,11 +100,16 @@ export class Kernel {
   /** The answer to INIT. */
   begun: fuse_init_out | undefined;
 
+  /** Prepares another graph to take the place of the one that is served, and returns what makes it do so. */
+  async exchanging(t: Test, text: string, options: KernelOptions = {}): Promise<() => Promise<void>> {
+    const { graph, top } = await volumeOf(t, text);
+    const subvolume = await subvolumeOf(top);
+    const below = { subvolume, slot: graph.xlators.size, locks: false, log: silent, ...options };
+    return () => this.session.exchange({ ...below, options: optionsOf(options.options ?? {}) });
+  }
+
   static async #over(t: Test, top: Xlator, slot: number, options: KernelOptions): Promise<Kernel> {
-    const host = new Host({ verifiers: new WriteVerifiers(), programsOf: () => [] });
-    const subvolume = await Subvolume.of(top, { host, log: silent, inodes: 100, stages: 1 });
-    subvolume.notify({ kind: 'child-up' });
-    await subvolume.ready();
+    const subvolume = await subvolumeOf(top);
     const pair = Buffer.alloc(8);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0) throw new Error('socketpair');
     const fd = pair.readInt32LE(0);

@@ -1,8 +1,9 @@
 /** `bricknfs mount`: mounts through FUSE, and serves the mount until it is unmounted or a signal comes. */
 import { resolve } from 'node:path';
 import type { InferredOptionTypes } from 'yargs';
+import type { GlusterSource } from '../../../glusterd/source.ts';
 import { Graph } from '../../../graph/graph.ts';
-import { type Plan, planGraph } from '../../../graph/plan.ts';
+import { type GraphSource, type Plan, planGraph } from '../../../graph/plan.ts';
 import { type Log, type LogOptions, makeLog } from '../../../log.ts';
 import { WriteVerifiers } from '../../../master/write-verifiers.ts';
 import type { StateDump } from '../../../server/control/dump.ts';
@@ -12,7 +13,6 @@ import { mountStateDir, openStateDir } from '../../../server/state.ts';
 import { StateLock } from '../../../server/state-lock.ts';
 import { dropReserve } from '../../../sys/process/capabilities.ts';
 import { exitNow } from '../../../sys/process/exit.ts';
-import { asServer } from '../../../sys/process/identity.ts';
 import { within } from '../../../within.ts';
 import { FuseHost } from '../../../xlators/mount/fuse/fuse-host.ts';
 import { MountFuse } from '../../../xlators/mount/fuse/mount-fuse.ts';
@@ -29,8 +29,10 @@ import { LOG_OPTIONS, logOptions } from '../../log-options.ts';
 import { Signals } from '../../signals.ts';
 import { VERSION } from '../../version.ts';
 import { readVolfile } from '../../volfile-argument.ts';
+import { Reloads } from '../reload.ts';
+import { MountedGraph } from './mounted-graph.ts';
 import { mountVolfile } from './volfile.ts';
-import { mountWords } from './words.ts';
+import { type MountWords, mountWords } from './words.ts';
 
 const STDERR = 2;
 /** How long bricks may take to come up before the mount is made all the same. */
@@ -58,8 +60,8 @@ const OPTIONS = {
 
 interface Wanted {
   readonly plan: Plan;
-  /** The volfile. */
-  readonly text: string;
+  /** What it was planned from. */
+  readonly source: GraphSource;
   readonly stateDir: string;
   readonly log: LogOptions;
 }
@@ -82,10 +84,15 @@ export const mount = command({
     dropReserve(); // first, since the threads of the pool keep the capabilities that the process has when they start
     const forks = !args['no-daemon'] && !inBackground();
     const signals = forks ? undefined : new Signals();
-    const wanted = await plan(args, source, mountpoint);
-    if (signals === undefined) return daemonParent(wanted);
+    const settings = mountWords(args.options ?? []);
+    await using volfile = await mountVolfile({ ...settings, source, mountpoint: resolve(mountpoint) });
+    const wanted = await plan(args, settings, volfile, mountpoint);
+    if (signals === undefined) {
+      await volfile[Symbol.asyncDispose](); // the process in the background has its own
+      return await daemonParent(wanted);
+    }
     try {
-      return await serve(wanted, await loadParts(), signals);
+      return await serve(wanted, volfile, await loadParts(), signals);
     } catch (error) {
       tellParent({ failure: failureOf(error) });
       throw error;
@@ -94,28 +101,31 @@ export const mount = command({
 });
 
 /** Finds out what is to be mounted, and whether that can be. Nothing is started or changed. */
-async function plan(args: InferredOptionTypes<typeof OPTIONS>, source: string, given: string): Promise<Wanted> {
-  const words = mountWords(args.options ?? []);
+async function plan(
+  args: InferredOptionTypes<typeof OPTIONS>,
+  words: MountWords,
+  volfile: GlusterSource,
+  given: string,
+): Promise<Wanted> {
   const stateDir = resolve(args['state-dir'] ?? mountStateDir(resolve(given)));
   const logFile = args['log-file'] ?? words.logFile;
   const level = args['log-level'] ?? (words.logLevel && LOG_OPTIONS['log-level'].coerce(words.logLevel));
   const log = logOptions({ ...args, 'log-level': level, 'log-file': logFile && resolve(logFile) });
-  await using volfile = await mountVolfile({ ...words, source, mountpoint: resolve(given) });
-  const text = await readVolfile(volfile);
-  const planned = await planGraph({
-    text,
+  const source = {
+    text: await readVolfile(volfile),
     file: volfile.name,
     overrides: words.overrides,
     registry: XLATORS,
     foreign: FOREIGN_LAYERS,
-  });
+  };
+  const planned = await planGraph(source);
   const bricks = brickDirectories(planned);
   const own = [stateDir, ...(log.file === undefined ? [] : [log.file])];
   await checkMountpoint(resolve(given), { bricks, own });
-  return { plan: planned, text, stateDir, log };
+  return { plan: planned, source, stateDir, log };
 }
 
-async function serve(wanted: Wanted, parts: ServingParts, signals: Signals): Promise<number> {
+async function serve(wanted: Wanted, volfile: GlusterSource, parts: ServingParts, signals: Signals): Promise<number> {
   const file = await openLogFile(wanted);
   const log = makeLog(file === undefined ? wanted.log : { ...wanted.log, file: file.path, fd: file.fd });
   process.on('uncaughtException', err => {
@@ -133,39 +143,31 @@ async function serve(wanted: Wanted, parts: ServingParts, signals: Signals): Pro
     fuseActors: () => parts.fuseActors(),
   });
   const graph = await Graph.prepare(wanted.plan, { log, stateDir, stage: 0, host });
-  running.use(graph);
+  const mounted = running.use(new MountedGraph(graph, wanted.source, UP_MS));
   if ((await within(UP_MS, graph.up())) === undefined) log.warn('the volume is not up yet; calls fail until it is');
   const top = graph.top as MountFuse;
   await top.mount();
   log.info({ mountpoint: top.mountpoint, pid: process.pid }, 'mounted');
   tellParent({ ready: '' });
+  const reloads = new Reloads(mounted, volfile, log);
   signals.handle({
-    hangup: () => reopen(file, log),
-    dump: dumper(() => dumpOf(graph, stateDir, wanted.text), log),
+    hangup: () => void reloads.hangup(file),
+    dump: dumper(() => dumpOf(mounted, stateDir), log),
     ignored: signal => log.warn({ signal }, `${signal} is ignored`),
   });
+  reloads.follow();
   const why = await Promise.race([signals.stop, top.ended.catch((error: Error) => error)]);
-  return await finish(top, why, log);
+  return await finish(mounted.current.top as MountFuse, why, log);
 }
 
 /** What a state dump of the mount has. */
-const dumpOf = (graph: Graph, dir: string, volfile: string): StateDump => ({
+const dumpOf = ({ current, text }: MountedGraph, dir: string): StateDump => ({
   dir,
   version: VERSION,
-  process: { mountpoint: (graph.top as MountFuse).mountpoint },
-  sections: graphDump('graph', graph),
-  volfile,
+  process: { mountpoint: (current.top as MountFuse).mountpoint },
+  sections: graphDump('graph', current),
+  volfile: text,
 });
-
-/** Opens the log file anew, which may have been renamed. */
-function reopen(file: LogFile | undefined, log: Log): void {
-  asServer(); // this thread may have a caller's rights
-  try {
-    file?.reopen();
-  } catch (err) {
-    log.error({ err }, `the log file cannot be opened anew, so the old file stays in use: ${reasonOf(err)}`);
-  }
-}
 
 /** The mount has ended, or is to end because of a signal. */
 async function finish(top: MountFuse, why: NodeJS.Signals | Error | void, log: Log): Promise<number> {

@@ -43,7 +43,7 @@ function fuseStanza({ source, mountpoint, fuse }: MountSettings, below: string, 
 /** Gives a volfile of the user a `mount/fuse` in place of the masters that it has. */
 class MountedVolfile implements VolfileSource {
   readonly name: string;
-  readonly fixed = true;
+  readonly fixed = false;
   readonly #settings: MountSettings;
 
   constructor(settings: MountSettings) {

@@ -65,9 +65,15 @@ export class Device {
     this.#handlers = handlers;
   }
 
-  /** Begins to read requests. */
+  /** Begins to read requests, or goes on after a {@link pause}. */
   start(): void {
-    this.#unwatch = whenReadable(this.fd, () => this.#read());
+    if (this.#leaving === undefined) this.#unwatch ??= whenReadable(this.fd, () => this.#read());
+  }
+
+  /** Reads no requests until {@link start}: callers wait. */
+  pause(): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
   }
 
   /**

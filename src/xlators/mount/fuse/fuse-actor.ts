@@ -10,6 +10,8 @@ export interface FuseActor<Args = any> {
    * changes nothing.
    */
   readonly changes: boolean;
+  /** The operation waits for something that others do, however long: it is carried out anew in a new graph. */
+  readonly waits?: boolean;
   /** The kernel waits for no answer, and takes one amiss. Such an operation needs no graph. */
   readonly silent?: boolean;
   /**

@@ -3,8 +3,9 @@ import type { fuse_in_header } from '#protocols/fuse/header.ts';
 import { FsError } from '../../../errno.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { identityOf } from '../../../graph/identity.ts';
-import type { Inode } from '../../../graph/inode.ts';
-import { NEVER } from '../../../graph/own-frame.ts';
+import type { HeldLocks } from '../../../graph/fops/held-locks.ts';
+import type { Fd, Inode } from '../../../graph/inode.ts';
+import { NEVER, OWN } from '../../../graph/own-frame.ts';
 import type { Volume } from '../../../master/volume.ts';
 import type { Callers } from './callers.ts';
 import type { Device } from './device.ts';
@@ -13,17 +14,21 @@ import type { Nodes } from './nodes.ts';
 import type { OpenFiles } from './open-files.ts';
 import type { FuseOptions } from './options.ts';
 
-/** What all calls of a mount share. */
+/** What all calls of a mount share, until another graph takes over. */
 export interface Serving {
   readonly volume: Volume;
   readonly nodes: Nodes;
   readonly files: OpenFiles;
+  /** The locks that the graph has given, unless the kernel keeps them. */
+  readonly locks: HeldLocks<Fd>;
   readonly invalidations: Invalidations;
   readonly callers: Callers;
   readonly device: Device;
   readonly options: FuseOptions;
   /** The calls that are not answered, by their numbers. */
   readonly active: Map<number, FuseCall>;
+  /** Called when a call is answered. */
+  answered(call: FuseCall): void;
   /** The caller of a request was interrupted. */
   interrupt(unique: number): void;
 }
@@ -68,6 +73,25 @@ export class FuseCall {
     const inode = this.serving.nodes.inodeOf(nodeid);
     if (inode === undefined) throw new FsError('ESTALE', 'no such node');
     return inode;
+  }
+
+  /**
+   * Asks the graph for the object of the request, and of the `other` node in it, as far as they are known from a graph
+   * before this one only. `undefined`: there is nothing to ask.
+   */
+  findNodes(other?: number): Promise<unknown> | undefined {
+    const { nodes, volume } = this.serving;
+    const { nodeid } = this.header;
+    const [first, second] = [nodes.isUnfound(nodeid), other !== undefined && nodes.isUnfound(other)];
+    if (!first && !second) return undefined;
+    const find = (id: number) => nodes.find(id, volume.top, OWN);
+    return Promise.all([first && find(nodeid), second && find(other!)]);
+  }
+
+  /** Takes the call back without an answer, to be carried out anew; what it waits for ends. */
+  withdraw(): void {
+    this.#isFirst();
+    this.interrupt();
   }
 
   /** The caller with all its groups, for what the graph decides by the caller's rights. */
@@ -115,7 +139,7 @@ export class FuseCall {
   #isFirst(): boolean {
     if (this.answered) return false;
     this.answered = true;
-    this.serving.active.delete(this.header.unique);
+    this.serving.answered(this);
     return true;
   }
 }

@@ -7,10 +7,21 @@ import type { Subvolume } from '../../../master/subvolume.ts';
 import type { FuseHostParts } from './fuse-host.ts';
 import { type KernelMount, mountInKernel } from './kernel-mount.ts';
 import { OPTIONS } from './options.ts';
+import type { Below } from './serving.ts';
 import { Session } from './session.ts';
 
 /** How many inodes are remembered that the kernel has forgotten. */
 const INODES = 4096;
+
+/** Whether a layer's class has a `lk` of its own; a layer that is watched has one that calls it (`watched.ts`). */
+const hasLocks = (layer: Xlator): boolean => (Object.getPrototypeOf(layer) as Xlator).lk !== Xlator.prototype.lk;
+
+/** A mount, which one graph hands over to the next. */
+interface Mounted {
+  readonly session: Session;
+  /** `undefined` when it was taken off its directory. */
+  mount: KernelMount | undefined;
+}
 
 export class MountFuse extends Master<typeof OPTIONS> {
   static readonly doc =
@@ -20,8 +31,7 @@ export class MountFuse extends Master<typeof OPTIONS> {
   static readonly options = OPTIONS;
 
   readonly #fuseActors: FuseHostParts['fuseActors'];
-  #mount: KernelMount | undefined;
-  #session: Session | undefined;
+  #mounted: Mounted | undefined;
 
   constructor(config: XlatorConfig<typeof OPTIONS>) {
     super(config);
@@ -36,42 +46,68 @@ export class MountFuse extends Master<typeof OPTIONS> {
 
   /** Resolves when the mount is gone. Rejects if the kernel has ended it. */
   get ended(): Promise<void> {
-    return this.#session!.ended;
+    return this.#mounted!.session.ended;
   }
 
   protected override get inodes(): number {
     return INODES;
   }
 
-  /** Mounts. Resolves when the kernel has agreed, so that the mount answers. @throws {Error} */
-  async mount(): Promise<void> {
-    const { options, log } = this;
+  get #below(): Below {
     const [subvolume] = this.subvolumes.values() as Iterable<Subvolume>;
     if (subvolume === undefined) throw new Error('expected a mount/fuse that is initialised');
-    const { top } = subvolume;
+    const { options, log, slot } = this;
+    const locks = subtree(subvolume.top).some(hasLocks);
+    return { subvolume, slot, options, locks, log };
+  }
+
+  /** Mounts. Resolves when the kernel has agreed, so that the mount answers. @throws {Error} */
+  async mount(): Promise<void> {
+    const below = this.#below;
+    const { options } = this;
     const actors = await this.#fuseActors();
-    this.#mount = await mountInKernel({ ...options, fsname: options.fsname ?? top.name });
-    const locks = subtree(top).some(layer => layer.lk !== Xlator.prototype.lk);
-    this.#session = new Session({ fd: this.#mount.fd, subvolume, slot: this.slot, options, locks, actors, log });
-    this.#session.ended.catch(() => {}).finally(() => (this.#mount = undefined));
+    const mount = await mountInKernel({ ...options, fsname: options.fsname ?? below.subvolume.name });
+    const mounted: Mounted = { mount, session: new Session({ ...below, fd: mount.fd, actors }) };
+    this.#mounted = mounted;
+    mounted.session.ended.catch(() => {}).finally(() => (mounted.mount = undefined));
     try {
-      await this.#session.begun;
+      await mounted.session.begun;
     } catch (error) {
       await this.unmount();
       throw error;
     }
   }
 
+  /** Why {@link takeOver} is not possible; `undefined` if it is. */
+  refusal(from: MountFuse): string | undefined {
+    const [own, other] = [this.#below, from.#below];
+    const [tree, before] = [own.subvolume.volume.tree, other.subvolume.volume.tree];
+    if (tree !== undefined && before !== undefined && !tree.equals(before)) return 'another volume is to be mounted';
+    if (own.locks !== other.locks) return 'locks are to be kept elsewhere than before';
+    return undefined;
+  }
+
+  /**
+   * Goes on with the mount of the graph before this one, which has no mount from now on. Resolves when nothing of that
+   * graph is used any more.
+   */
+  async takeOver(from: MountFuse): Promise<void> {
+    this.#mounted = from.#mounted;
+    from.#mounted = undefined;
+    await this.#mounted?.session.exchange(this.#below);
+  }
+
   /** Takes the mount off its directory; it ends when no process uses it any more. @throws {Error} */
   async unmount(): Promise<void> {
-    const mount = this.#mount;
-    this.#mount = undefined; // whatever is mounted there from here on is another's
+    const mounted = this.#mounted;
+    const mount = mounted?.mount;
+    if (mounted !== undefined) mounted.mount = undefined; // whatever is mounted there from here on is another's
     await mount?.unmount();
   }
 
   override dump(): DumpValues {
-    const session = this.#session;
-    return { ...super.dump(), mountpoint: this.mountpoint, mounted: this.#mount !== undefined, ...session?.dump() };
+    const { mount, session } = this.#mounted ?? {};
+    return { ...super.dump(), mountpoint: this.mountpoint, mounted: mount !== undefined, ...session?.dump() };
   }
 
   /** Takes the mount away if it is still there. The calls of programs that use it fail from then on. */
@@ -79,7 +115,7 @@ export class MountFuse extends Master<typeof OPTIONS> {
     try {
       await this.unmount();
     } finally {
-      await this.#session?.close();
+      await this.#mounted?.session.close();
     }
     await super.fini();
   }

@@ -10,26 +10,51 @@ export class OpenFiles {
   readonly #volume: Volume;
   readonly #release: (fd: Fd) => void;
   readonly #byNumber = new Map<number, Fd>();
+  /** The numbers of what could not be opened again in this graph. */
+  readonly #lost = new Set<number>();
   #last = 0;
 
-  constructor(volume: Volume) {
+  /** With `before`, the fds of another graph, of which the kernel goes on to use the numbers: see {@link put}. */
+  constructor(volume: Volume, before?: OpenFiles) {
     this.#volume = volume;
     this.#release = releaseOf(volume.top);
+    if (before === undefined) return;
+    this.#last = before.#last;
+    for (const number of before.#lost) this.#lost.add(number);
   }
 
   get count(): number {
     return this.#byNumber.size;
   }
 
+  /** All that is open. */
+  entries(): (readonly [number: number, fd: Fd])[] {
+    return [...this.#byNumber];
+  }
+
   /** Makes the fd of what was opened, and returns its number. */
-  add(inode: Inode, flags: number, { notes }: Opened): number {
-    this.#byNumber.set(++this.#last, new Fd(this.#volume.table.ref(inode), flags, notes));
+  add(inode: Inode, flags: number, opened: Opened): number {
+    this.put(++this.#last, inode, flags, opened);
     return this.#last;
   }
 
-  /** @throws {FsError} EBADF: nothing is open under this number */
+  /** Makes the fd of what was opened again, under the number that it had in the graph before. */
+  put(number: number, inode: Inode, flags: number, { notes }: Opened): Fd {
+    const fd = new Fd(this.#volume.table.ref(inode), flags, notes);
+    this.#byNumber.set(number, fd);
+    return fd;
+  }
+
+  /** What has the number cannot be used any more: it was not opened again, or its locks were lost. */
+  lose(number: number): void {
+    this.release(number);
+    this.#lost.add(number);
+  }
+
+  /** @throws {FsError} EBADF: nothing is open under this number; EBADFD: what was is lost */
   of(number: number): Fd {
     const fd = this.#byNumber.get(number);
+    if (this.#lost.has(number)) throw new FsError('EBADFD', 'it could not be opened again with the new volfile');
     if (fd === undefined) throw new FsError('EBADF', 'no open file of this number');
     return fd;
   }
@@ -40,6 +65,7 @@ export class OpenFiles {
   }
 
   release(number: number): void {
+    this.#lost.delete(number);
     const fd = this.#byNumber.get(number);
     if (fd === undefined) return;
     this.#byNumber.delete(number);

@@ -4,33 +4,31 @@ import { InitFlag, KERNEL_VERSION, MINOR_MIN, Opcode } from '#protocols/fuse/con
 import { fuse_in_header, fuse_init_in, fuse_init_out } from '#protocols/fuse/header.ts';
 import { type Errno, ERRNO, errnoOf, FsError } from '../../../errno.ts';
 import type { DumpValues } from '../../../graph/xlator.ts';
-import type { Log } from '../../../log.ts';
-import type { Subvolume } from '../../../master/subvolume.ts';
+import { within } from '../../../within.ts';
 import { Callers } from './callers.ts';
 import { Device, IO_BYTES_MAX } from './device.ts';
 import type { FuseActor, FuseActors } from './fuse-actor.ts';
+import { moveOpen } from './exchange.ts';
 import { FuseCall, type Serving } from './fuse-call.ts';
-import { Invalidations } from './invalidations.ts';
-import { Nodes } from './nodes.ts';
-import { OpenFiles } from './open-files.ts';
-import type { FuseOptions } from './options.ts';
+import { type Below, leave, servingOf } from './serving.ts';
 
 const PAGE_BYTES = 4096;
 /** Of requests whose arguments are views, those with more bytes than this keep their buffer; what is shorter is copied. */
 const COPIED_MAX = 32 * 1024;
 /** How long the graph may take to answer a caller that was interrupted. */
 const INTERRUPTED_MS = 1000;
+/** How long the calls in a graph may take to finish before another one takes over. They fail then. */
+const LEAVE_MS = 30_000;
 
-export interface SessionOptions {
+export interface SessionOptions extends Below {
   readonly fd: number;
-  readonly subvolume: Subvolume;
-  /** See {@link Nodes}. */
-  readonly slot: number;
-  readonly options: FuseOptions;
-  /** Whether locks are the graph's part; otherwise the kernel keeps those that are taken through this mount. */
-  readonly locks: boolean;
   readonly actors: FuseActors;
-  readonly log: Log;
+}
+
+/** An operation that waits for others, and how it is carried out. */
+interface Waiting {
+  readonly actor: FuseActor;
+  readonly args: unknown;
 }
 
 /** The errors that Linux knows but no program; the kernel refuses numbers of 512 and above. */
@@ -41,68 +39,103 @@ const KNOWN_AS: Partial<Record<Errno, Errno>> = {
 };
 
 export class Session {
-  readonly serving: Serving;
+  #serving: Serving;
   /** Resolves when the kernel has been told how to speak. Rejects if it speaks no version that is known here. */
   readonly begun: Promise<void>;
   /** Resolves when the mount is gone. */
   readonly ended: Promise<void>;
-  readonly #session: SessionOptions;
+  readonly #actors: FuseActors;
+  #below: Below;
+  readonly #waiting = new Map<FuseCall, Waiting>();
+  /** Called when no call is under way any more. */
+  #idle: (() => void) | undefined;
+  #isOver = false;
   readonly #begun = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
 
   constructor(session: SessionOptions) {
-    this.#session = session;
+    this.#below = session;
+    this.#actors = session.actors;
     this.begun = this.#begun.promise;
     this.ended = this.#ended.promise;
     this.begun.catch(() => {});
     this.ended.catch(() => {});
-    const { volume } = session.subvolume;
     const device = new Device(session.fd, {
       request: (header, bytes, length) => this.#take(header, bytes, length),
       ended: error => this.#end(error),
     });
-    const { options, subvolume } = session;
-    // A brick tells of an object that another client has changed, and not of its name.
-    const nodes = new Nodes(volume.table, session.slot, subvolume.top.isRemote);
-    const invalidations = new Invalidations(device, volume.table, nodes, options);
-    subvolume.listeners.add(invalidations);
-    const served = { ...volume, top: subvolume.topFor(invalidations) };
-    this.serving = {
-      volume: served,
-      nodes,
-      files: new OpenFiles(served),
-      invalidations,
-      callers: new Callers(),
+    this.#serving = servingOf(session, {
       device,
-      options,
+      callers: new Callers(),
       active: new Map(),
+      answered: call => this.#answered(call),
       interrupt: unique => this.#interrupt(unique),
-    };
+    });
     device.start();
+  }
+
+  get serving(): Serving {
+    return this.#serving;
+  }
+
+  /**
+   * Goes on with another graph. Requests wait meanwhile; calls under way are answered by the graph that they began in, and
+   * what waits for a lock waits for it in the new one.
+   */
+  async exchange(below: Below): Promise<void> {
+    const before = this.#serving;
+    before.device.pause();
+    const waiting = [...this.#waiting];
+    for (const [call] of waiting) call.withdraw();
+    try {
+      await this.#quiet();
+      const next = servingOf(below, before, before);
+      await moveOpen(before, next, below.log);
+      leave(this.#below, before);
+      this.#below = below;
+      this.#serving = next;
+      if (this.#isOver) leave(below, next);
+      else next.invalidations.everythingChanged();
+    } finally {
+      if (!this.#isOver) for (const [{ header }, { actor, args }] of waiting) this.#again(actor, header, args);
+      before.device.start();
+    }
+  }
+
+  /** Resolves when all calls are answered. Those that take too long fail. */
+  async #quiet(): Promise<void> {
+    const { active } = this.#serving;
+    if (active.size === 0) return;
+    const idle = new Promise<true>(resolve => (this.#idle = () => resolve(true)));
+    const ended = await within(LEAVE_MS, idle);
+    this.#idle = undefined;
+    if (ended === true) return;
+    this.#below.log.warn(`${active.size} calls did not finish in the former graph within ${LEAVE_MS} ms; they fail`);
+    for (const call of active.values()) {
+      call.interrupt();
+      call.answerNothing(ERRNO.EIO);
+    }
   }
 
   /** What a state dump shows of the mount: how much the kernel knows of, has open, and waits for. */
   dump(): DumpValues {
-    const { nodes, files, active } = this.serving;
+    const { nodes, files, active } = this.#serving;
     return { nodes: nodes.count, 'open-files': files.count, 'calls-under-way': active.size };
   }
 
   /** Ends the connection without an unmount: from then on callers get ENOTCONN. */
   async close(): Promise<void> {
     this.#end();
-    await this.serving.device.close();
+    await this.#serving.device.close();
   }
 
   #end(error?: Error): void {
-    const { files, nodes, active, invalidations } = this.serving;
-    this.#session.subvolume.listeners.remove(invalidations);
-    invalidations.clear();
-    for (const call of active.values()) {
+    this.#isOver = true;
+    for (const call of this.#serving.active.values()) {
       call.interrupt();
       call.answerNothing(ERRNO.ENOTCONN);
     }
-    files.clear();
-    nodes.clear();
+    leave(this.#below, this.#serving);
     this.#begun.reject(error ?? new Error('it was unmounted at once'));
     if (error === undefined) this.#ended.resolve();
     else this.#ended.reject(error);
@@ -114,13 +147,13 @@ export class Session {
       this.#init(header, bytes, length);
       return;
     }
-    const call = new FuseCall(this.serving, header);
-    const actor = this.#session.actors[opcode];
+    const call = new FuseCall(this.#serving, header);
+    const actor = this.#actors[opcode];
     if (actor === undefined) {
       call.answerNothing(ERRNO.ENOSYS);
       return;
     }
-    if (actor.silent !== true) this.serving.active.set(unique, call);
+    if (actor.silent !== true) this.#serving.active.set(unique, call);
     this.#run(actor, call, bytes, length);
   }
 
@@ -130,14 +163,14 @@ export class Session {
     try {
       if (call.header.len !== length)
         throw new FuseMessageError(`${length} bytes where ${call.header.len} are announced`);
-      if (actor.silent !== true && !this.#session.subvolume.up) throw new FsError('ENOTCONN', 'the volume is down');
+      if (actor.silent !== true && !this.#below.subvolume.up) throw new FsError('ENOTCONN', 'the volume is down');
       const views = actor.args.views;
       const kept = views && length <= COPIED_MAX ? Buffer.from(bytes.subarray(size, length)) : undefined;
       const args: unknown =
         kept === undefined ? actor.args.decode(bytes, size, length) : actor.args.decode(kept, 0, kept.length);
-      done = actor.run(call, args);
+      done = this.#start(actor, call, args);
       if (done === undefined) return;
-      const back = views && kept === undefined ? this.serving.device.lend() : undefined;
+      const back = views && kept === undefined ? this.#serving.device.lend() : undefined;
       done.then(back, (error: unknown) => {
         back?.();
         this.#fail(actor, call, error);
@@ -147,30 +180,49 @@ export class Session {
     }
   }
 
+  #start(actor: FuseActor, call: FuseCall, args: unknown): Promise<void> | void {
+    if (actor.waits === true) this.#waiting.set(call, { actor, args });
+    return actor.run(call, args);
+  }
+
+  /** Carries out anew what has waited in another graph. */
+  #again(actor: FuseActor, header: fuse_in_header, args: unknown): void {
+    const call = new FuseCall(this.#serving, header);
+    this.#serving.active.set(header.unique, call);
+    void (async () => this.#start(actor, call, args))().catch((error: unknown) => this.#fail(actor, call, error));
+  }
+
+  #answered(call: FuseCall): void {
+    const { active } = this.#serving;
+    active.delete(call.header.unique);
+    this.#waiting.delete(call);
+    if (active.size === 0) this.#idle?.();
+  }
+
   #fail({ name, silent }: FuseActor, call: FuseCall, error: unknown): void {
     const { unique, pid } = call.header;
     const code = error instanceof FuseMessageError ? 'EINVAL' : errnoOf(error);
     if (code === undefined) {
-      this.#session.log.error({ err: error, operation: name, unique, pid }, 'a bug: the caller gets EIO');
+      this.#below.log.error({ err: error, operation: name, unique, pid }, 'a bug: the caller gets EIO');
     }
     if (silent !== true) call.answerNothing(ERRNO[(code && KNOWN_AS[code]) ?? code ?? 'EIO']);
   }
 
   /** The caller of a request was interrupted. What changes nothing ends soon, whatever the graph does. */
   #interrupt(unique: number): void {
-    const { active } = this.serving;
+    const { active } = this.#serving;
     const call = active.get(unique);
     if (call === undefined) return;
     call.interrupt();
-    if (this.#session.actors[call.header.opcode]?.changes === true) return;
+    if (this.#actors[call.header.opcode]?.changes === true) return;
     setTimeout(() => {
       if (active.get(unique) === call) call.answerNothing(ERRNO.EINTR);
     }, INTERRUPTED_MS).unref();
   }
 
   #init({ unique, len }: fuse_in_header, bytes: Buffer, length: number): void {
-    const { device } = this.serving;
-    const { options, locks } = this.#session;
+    const { device } = this.#serving;
+    const { options, locks } = this.#below;
     const { major, minor, max_readahead, flags } = fuse_init_in.decode(bytes, fuse_in_header.size, length);
     if (len !== length || major < KERNEL_VERSION.major || (major === KERNEL_VERSION.major && minor < MINOR_MIN)) {
       device.answerNothing(unique, ERRNO.EPROTO);

@@ -7,7 +7,7 @@ import type { Flock } from '../../../graph/fops.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import type { Fd } from '../../../graph/inode.ts';
 import type { Note } from '../../../graph/note.ts';
-import { type HeldLock, HeldLocks } from './held-locks.ts';
+import { type HeldLock, HeldLocks } from '../../../graph/fops/held-locks.ts';
 
 /** Stands for no open file: the brick opens the object for one fop. */
 export const ANONYMOUS = -2;

@@ -1,0 +1,91 @@
+/** What is open and locked through a mount is opened and locked in another graph. */
+import { errnoOf } from '../../../errno.ts';
+import type { Flock } from '../../../graph/fops.ts';
+import type { HeldLock } from '../../../graph/fops/held-locks.ts';
+import { FileType } from '../../../graph/iatt.ts';
+import type { Fd, Inode } from '../../../graph/inode.ts';
+import { OWN } from '../../../graph/own-frame.ts';
+import type { Log } from '../../../log.ts';
+import type { Serving } from './fuse-call.ts';
+
+/** How many files are opened at the same time. */
+const AT_ONCE = 64;
+
+/** What is moved from the graph `before` to the graph `next`. */
+class Move {
+  readonly before: Serving;
+  readonly next: Serving;
+  /** The new fds by the old ones, with their numbers. */
+  readonly #fds = new Map<Fd, readonly [number: number, fd: Fd]>();
+  lost = 0;
+
+  constructor(before: Serving, next: Serving) {
+    this.before = before;
+    this.next = next;
+  }
+
+  /** Opens everything. What cannot be opened is lost: its users are told so at their next call. */
+  async files(): Promise<void> {
+    const all = this.before.files.entries().values();
+    const some = async () => {
+      for (const [number, fd] of all) await this.#file(number, fd);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, some));
+  }
+
+  async #file(number: number, fd: Fd): Promise<void> {
+    const { files, volume } = this.next;
+    try {
+      const inode = await this.#inode(fd.inode);
+      const isDir = inode.type === FileType.DIR;
+      const opened = await (isDir ? volume.top.opendir(OWN, inode) : volume.top.open(OWN, inode, fd.flags));
+      this.#fds.set(fd, [number, files.put(number, inode, fd.flags, opened)]);
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      this.#lose(number);
+    }
+  }
+
+  async #inode(was: Inode): Promise<Inode> {
+    const { nodes, volume } = this.next;
+    const id = this.before.nodes.idOf(was);
+    if (id === undefined) return volume.table.link((await volume.top.discover(OWN, was.gfid, was.hint)).iatt);
+    if (nodes.isUnfound(id)) await nodes.find(id, volume.top, OWN);
+    return nodes.inodeOf(id)!;
+  }
+
+  /** Takes each lock in the new graph as soon as the old one has given it up. In between another client may get it. */
+  async locks(): Promise<void> {
+    for (const [held, fd] of this.before.locks.all()) {
+      const [number, open] = (fd && this.#fds.get(fd)) ?? [];
+      if (fd === undefined || number === undefined || open === undefined) continue; // lost together with its file
+      try {
+        await this.#lock(held, fd, open);
+      } catch (error) {
+        if (errnoOf(error) === undefined) throw error;
+        this.#lose(number);
+      }
+    }
+  }
+
+  async #lock({ frame, lock, gfid }: HeldLock, from: Fd, to: Fd): Promise<void> {
+    const unlock: Flock = { ...lock, type: 'unlock' };
+    await this.before.volume.top.lk(frame, from, 'set', unlock);
+    await this.next.volume.top.lk(frame, to, 'set', lock);
+    this.next.locks.set(frame, gfid, lock, to);
+  }
+
+  #lose(number: number): void {
+    this.lost++;
+    this.next.files.lose(number);
+  }
+}
+
+/** Opens and locks in the graph `next` what is open and locked in the graph `before`, under the same numbers. */
+export async function moveOpen(before: Serving, next: Serving, log: Log): Promise<void> {
+  const move = new Move(before, next);
+  await move.files();
+  await move.locks();
+  if (move.lost > 0)
+    log.warn(`${move.lost} open files, or their locks, are lost with the former graph; their users get EBADFD`);
+}

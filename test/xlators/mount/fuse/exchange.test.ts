@@ -1,0 +1,146 @@
+/** Another graph takes over a mount: the kernel goes on with what it knows, has open and has locked. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { Opcode, ROOT_ID } from '#protocols/fuse/constants.ts';
+import * as file from '#protocols/fuse/file.ts';
+import { fuse_link_in, fuse_mkdir_in, fuse_mknod_in, fuse_rename_in } from '#protocols/fuse/names.ts';
+import { fuse_attr_out, fuse_entry_out, fuse_getattr_in, fuse_name_in } from '#protocols/fuse/object.ts';
+import { O_RDWR } from '#src/sys/constants.ts';
+import { Kernel, type KernelOptions } from '../../../support/fuse/kernel.ts';
+import { keptLog, stackOf, xlatorOf } from '../../../support/graph.ts';
+import { Failing } from '../../../support/memory/failing.ts';
+
+const [WRITE, UNLOCK] = [1, 2];
+const END = 0x7fff_ffff_ffff_ffffn;
+const GETATTR = { getattr_flags: 0, dummy: 0, fh: 0 };
+const OPEN = { flags: O_RDWR, open_flags: 0 };
+const OPTIONS: KernelOptions = { locks: true, options: { acl: 'off' } };
+
+let stores = 0;
+
+/** A mount of a brick in memory, and the volfiles of two graphs over it, whose layers have different numbers. */
+async function scene(t: Test) {
+  const brick = `test/memory store=exchange-${stores++}`;
+  const kernel = await Kernel.over(t, stackOf(brick), OPTIONS);
+  const mknod = (name: string) => ({ mode: 0o100666, rdev: 0, umask: 0, name });
+  const make = (name: string) => kernel.ask(Opcode.MKNOD, ROOT_ID, fuse_mknod_in, mknod(name), fuse_entry_out);
+  const open = async (nodeid: number) =>
+    (await kernel.ask(Opcode.OPEN, nodeid, file.fuse_open_in, OPEN, file.fuse_open_out)).fh;
+  const write = (nodeid: number, fh: number, text: string) => {
+    const data = Buffer.from(text);
+    const args = { fh, offset: 0, size: data.length, write_flags: 0, lock_owner: 0n, flags: 0, data };
+    return kernel.ask(Opcode.WRITE, nodeid, file.fuse_write_in, args, file.fuse_write_out);
+  };
+  const read = async (nodeid: number, fh: number) => {
+    const args = { fh, offset: 0, size: 100, read_flags: 0, lock_owner: 0n, flags: 0 };
+    const { error, body } = await kernel.send(Opcode.READ, nodeid, file.fuse_read_in, args);
+    return error ?? body.toString('latin1');
+  };
+  const lock = async (nodeid: number, fh: number, owner: bigint, type: number, opcode: number = Opcode.SETLK) => {
+    const args = { fh, owner, start: 0n, end: END, type, pid: 7, lk_flags: 0 };
+    return (await kernel.send(opcode, nodeid, file.fuse_lk_in, args)).error;
+  };
+  const exchange = async (options: Partial<KernelOptions> = {}) =>
+    (await kernel.exchanging(t, stackOf('debug/io-stats', brick), { ...OPTIONS, ...options }))();
+  return { kernel, make, open, write, read, lock, exchange };
+}
+
+t.test('objects keep their numbers, and files stay open', async t => {
+  const { kernel, make, open, write, read, exchange } = await scene(t);
+  const a = await make('a');
+  const b = await make('b');
+  const mkdir = { mode: 0o777, umask: 0, name: 'd' };
+  const d = await kernel.ask(Opcode.MKDIR, ROOT_ID, fuse_mkdir_in, mkdir, fuse_entry_out);
+  const fh = await open(a.nodeid);
+  await write(a.nodeid, fh, 'text');
+  const dir = await kernel.ask(Opcode.OPENDIR, d.nodeid, file.fuse_open_in, OPEN, file.fuse_open_out);
+  const old = kernel.session.serving;
+  await exchange();
+
+  t.strictSame([old.nodes.count, old.files.count], [0, 0], 'nothing is used of the old graph');
+  t.equal(await read(a.nodeid, fh), 'text');
+  await write(a.nodeid, fh, 'more');
+  const attributes = await kernel.ask(Opcode.GETATTR, b.nodeid, fuse_getattr_in, GETATTR, fuse_attr_out);
+  t.equal(attributes.ino, b.ino, 'what was not open is found when it is asked for');
+  t.equal((await kernel.lookup(ROOT_ID, 'a')).nodeid, a.nodeid);
+  t.equal((await kernel.lookup(ROOT_ID, 'd')).nodeid, d.nodeid, 'also if it is looked up first');
+  const list = { fh: dir.fh, offset: 0n, size: 4096, read_flags: 0, lock_owner: 0n, flags: 0 };
+  t.equal((await kernel.send(Opcode.READDIR, d.nodeid, file.fuse_readdir_in, list)).error, undefined);
+  const other = await make('c');
+  t.ok(other.nodeid > d.nodeid, 'no number is used again');
+  await kernel.session.close();
+});
+
+t.test('operations on two objects find both', async t => {
+  const { kernel, make, exchange } = await scene(t);
+  const mkdir = (name: string) => ({ mode: 0o777, umask: 0, name });
+  const from = await kernel.ask(Opcode.MKDIR, ROOT_ID, fuse_mkdir_in, mkdir('from'), fuse_entry_out);
+  const to = await kernel.ask(Opcode.MKDIR, ROOT_ID, fuse_mkdir_in, mkdir('to'), fuse_entry_out);
+  const a = await make('a');
+  await exchange();
+  const link = { oldnodeid: a.nodeid, newname: 'b' };
+  t.equal((await kernel.ask(Opcode.LINK, from.nodeid, fuse_link_in, link, fuse_entry_out)).nodeid, a.nodeid);
+  await exchange();
+  const rename = { newdir: to.nodeid, oldname: 'b', newname: 'c' };
+  t.equal((await kernel.send(Opcode.RENAME, from.nodeid, fuse_rename_in, rename)).error, undefined);
+  t.equal((await kernel.lookup(to.nodeid, 'c')).nodeid, a.nodeid);
+});
+
+t.test('what is gone meanwhile is stale, and open files that cannot be opened again fail', async t => {
+  const { kernel, make, open, read, exchange } = await scene(t);
+  const [a, b] = [await make('a'), await make('b')];
+  const fh = await open(a.nodeid);
+  const { log, lines } = keptLog();
+  for (const name of ['a', 'b']) await kernel.send(Opcode.UNLINK, ROOT_ID, fuse_name_in, { name });
+  await exchange({ log });
+  t.equal((await kernel.send(Opcode.GETATTR, b.nodeid, fuse_getattr_in, GETATTR)).error, 'ESTALE');
+  t.match(lines, [{ msg: /^1 open files/ }]);
+  t.not(await read(a.nodeid, fh), '');
+  const release = { fh, flags: 0, release_flags: 0, lock_owner: 0n };
+  t.equal((await kernel.send(Opcode.RELEASE, a.nodeid, file.fuse_release_in, release)).error, undefined);
+});
+
+t.test('locks are kept, and what waits for one goes on to wait', async t => {
+  const { make, open, lock, exchange } = await scene(t);
+  const { nodeid } = await make('a');
+  const fh = await open(nodeid);
+  t.equal(await lock(nodeid, fh, 1n, WRITE), undefined);
+  let granted = false;
+  const waits = lock(nodeid, fh, 2n, WRITE, Opcode.SETLKW).then(error => {
+    granted = true;
+    return error;
+  });
+  await exchange();
+  t.equal(await lock(nodeid, fh, 3n, WRITE), 'EAGAIN', 'the lock is held in the new graph');
+  await sleep(20);
+  t.notOk(granted);
+  t.equal(await lock(nodeid, fh, 1n, UNLOCK), undefined);
+  t.equal(await waits, undefined);
+  t.equal(await lock(nodeid, fh, 3n, WRITE), 'EAGAIN');
+});
+
+t.test('a call under way is answered by the graph that it began in, and later ones wait', async t => {
+  const dir = t.testdir({ a: '' });
+  const text = stackOf('test/failing', `storage/posix directory=${dir}`);
+  const kernel = await Kernel.over(t, text);
+  const { happened, resume } = xlatorOf(kernel.subvolume.top, kernel.subvolume.name, Failing).fail({
+    fop: 'lookup',
+    when: 'before',
+    what: 'hang',
+  });
+  const first = kernel.lookup(ROOT_ID, 'a');
+  await happened;
+  const order: string[] = [];
+  const exchange = await kernel.exchanging(t, text);
+  const over = exchange().then(() => order.push('exchanged'));
+  const second = kernel.lookup(ROOT_ID, 'a').then(entry => {
+    order.push('second');
+    return entry;
+  });
+  await sleep(20);
+  t.strictSame(order, []);
+  resume();
+  await over;
+  t.equal((await second).nodeid, (await first).nodeid);
+  t.equal(order[0], 'exchanged');
+});
