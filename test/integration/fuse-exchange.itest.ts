@@ -38,8 +38,8 @@ volume data
 end-volume
 ${masters(mnt)}`;
 
-const fuseAt = (mnt: string): string =>
-  `volume local\n  type mount/fuse\n  option mountpoint ${mnt}\n  subvolumes data\nend-volume\n`;
+const fuseAt = (mnt: string, options: string): string =>
+  `volume local\n  type mount/fuse\n  option mountpoint ${mnt}\n${options}\n  subvolumes data\nend-volume\n`;
 
 const NFS = `volume nfs
   type nfs/server
@@ -97,17 +97,22 @@ t.test('a mount of a volfile', async t => {
   t.equal(await server.exited, 0, server.stderr.text);
 });
 
-t.test('a mount beside NFS; other mounts than before are refused', async t => {
+t.test('a mount beside NFS; what takes a restart is refused', async t => {
   const { data, mnt, state, another } = folders(t, 'data', 'mnt', 'state', 'another');
   const file = join(state, 'served.vol');
-  const masters = (mnt: string) => fuseAt(mnt) + NFS;
-  const write = (more: boolean, at = mnt) => writeFileSync(file, volfile({ data, mnt: at, more, masters }));
+  const write = (more: boolean, at = mnt, options = '') =>
+    writeFileSync(file, volfile({ data, mnt: at, more, masters: mnt => fuseAt(mnt, options) + NFS }));
   write(false);
   const server = await serving(t, ['-f', file, '--state-dir', state]);
   await reloads(t, server, mnt, write);
   write(false, another);
   server.child.kill('SIGHUP');
   await server.stderr.until(/expected the same mounts as before, but for .*another/);
+  write(false, mnt, '  option read-only on');
+  server.child.kill('SIGHUP');
+  await server.stderr.until(
+    /cannot go on with the new graph: the kernel is told of option read-only once; this takes a restart/,
+  );
   t.equal(await sh('cat "$1/cold"', mnt), 'text\n');
   server.child.kill('SIGTERM');
   t.equal(await server.exited, 0, server.stderr.text);

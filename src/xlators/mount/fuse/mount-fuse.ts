@@ -1,4 +1,5 @@
 /** `mount/fuse`: shows a volume as a directory of this machine. */
+import { isDeepStrictEqual } from 'node:util';
 import type { DumpValues, XlatorConfig } from '../../../graph/xlator.ts';
 import { Xlator } from '../../../graph/xlator.ts';
 import { subtree } from '../../../graph/subtree.ts';
@@ -6,7 +7,7 @@ import { Master } from '../../../master/master.ts';
 import type { Subvolume } from '../../../master/subvolume.ts';
 import type { FuseHostParts } from './fuse-host.ts';
 import { type KernelMount, mountInKernel } from './kernel-mount.ts';
-import { OPTIONS } from './options.ts';
+import { FIXED_OPTIONS, OPTIONS } from './options.ts';
 import type { Below } from './serving.ts';
 import { Session } from './session.ts';
 
@@ -84,6 +85,8 @@ export class MountFuse extends Master<typeof OPTIONS> {
     const [tree, before] = [own.subvolume.volume.tree, other.subvolume.volume.tree];
     if (tree !== undefined && before !== undefined && !tree.equals(before)) return 'another volume is to be mounted';
     if (own.locks !== other.locks) return 'locks are to be kept elsewhere than before';
+    const fixed = FIXED_OPTIONS.find(name => !isDeepStrictEqual(own.options[name], other.options[name]));
+    if (fixed !== undefined) return `the kernel is told of option ${fixed} once`;
     return undefined;
   }
 

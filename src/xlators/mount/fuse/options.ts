@@ -1,14 +1,4 @@
-import {
-  atStart,
-  bool,
-  duration,
-  integer,
-  list,
-  option,
-  type OptionValues,
-  path,
-  text,
-} from '../../../graph/options.ts';
+import { bool, duration, integer, list, option, type OptionValues, path, text } from '../../../graph/options.ts';
 import {
   MS_DIRSYNC,
   MS_NOATIME,
@@ -36,25 +26,19 @@ const HOUR = 3600;
 
 export const OPTIONS = {
   mountpoint: path({ required: true }, 'The directory on which the volume is mounted.'),
-  fsname: atStart(
-    text({ default: undefined, unset: 'the name of the volume' }, 'What mount(8) and df(1) show as the source.'),
-  ),
-  'mount-flags': atStart(
-    list(
-      option<string>({ required: true }, `one of ${Object.keys(MOUNT_FLAGS).join(', ')}`, '', word =>
-        Object.hasOwn(MOUNT_FLAGS, word) ? word : undefined,
-      ),
-      { default: [], max: 16 },
-      'Flags of the mount, as mount(8) has them.',
+  fsname: text({ default: undefined, unset: 'the name of the volume' }, 'What mount(8) and df(1) show as the source.'),
+  'mount-flags': list(
+    option<string>({ required: true }, `one of ${Object.keys(MOUNT_FLAGS).join(', ')}`, '', word =>
+      Object.hasOwn(MOUNT_FLAGS, word) ? word : undefined,
     ),
+    { default: [], max: 16 },
+    'Flags of the mount, as mount(8) has them.',
   ),
-  'allow-other': atStart(
-    bool(
-      { default: undefined, unset: 'on for root, off for other users' },
-      'Whether other users than the one that mounts may use the mount. For plain users, /etc/fuse.conf must allow it.',
-    ),
+  'allow-other': bool(
+    { default: undefined, unset: 'on for root, off for other users' },
+    'Whether other users than the one that mounts may use the mount. For plain users, /etc/fuse.conf must allow it.',
   ),
-  'read-only': atStart(bool({ default: false }, 'Mounts read-only, so that the kernel refuses every change.')),
+  'read-only': bool({ default: false }, 'Mounts read-only, so that the kernel refuses every change.'),
   'entry-timeout': duration(
     { default: 1, min: 0, max: HOUR },
     'How long the kernel takes it for granted that a name leads to the same object.',
@@ -72,20 +56,28 @@ export const OPTIONS = {
     { default: false },
     'Whether what the kernel has cached of a file stays cached when the file is opened again.',
   ),
-  acl: atStart(bool({ default: true }, 'Whether POSIX ACLs can be read and set, and hold.')),
-  'use-readdirp': atStart(bool({ default: true }, 'Whether listings tell the attributes of entries with their names.')),
-  'background-qlen': atStart(
-    integer(
-      { default: 64, min: 1, max: 65_535 },
-      'How many requests of the kernel that no program waits for (reading ahead, writing back) may be under way.',
-    ),
+  acl: bool({ default: true }, 'Whether POSIX ACLs can be read and set, and hold.'),
+  'use-readdirp': bool({ default: true }, 'Whether listings tell the attributes of entries with their names.'),
+  'background-qlen': integer(
+    { default: 64, min: 1, max: 65_535 },
+    'How many requests of the kernel that no program waits for (reading ahead, writing back) may be under way.',
   ),
-  'congestion-threshold': atStart(
-    integer(
-      { default: 48, min: 1, max: 65_535 },
-      'From how many such requests on the kernel takes the mount for congested.',
-    ),
+  'congestion-threshold': integer(
+    { default: 48, min: 1, max: 65_535 },
+    'From how many such requests on the kernel takes the mount for congested.',
   ),
 };
 
 export type FuseOptions = OptionValues<typeof OPTIONS>;
+
+/** What the kernel is told once, when it mounts. */
+export const FIXED_OPTIONS: readonly (keyof FuseOptions)[] = [
+  'fsname',
+  'mount-flags',
+  'allow-other',
+  'read-only',
+  'acl',
+  'use-readdirp',
+  'background-qlen',
+  'congestion-threshold',
+];
