@@ -1,5 +1,8 @@
 import { within } from '../../within.ts';
 
+/** No Error: that would keep whatever was called when it was made, such as the next graph, as long as this one. */
+const ENDING = 'the graph is to be left';
+
 /** Counts the calls inside, so that what they use is not taken down while they run. */
 export class Gate {
   #inside = 0;
@@ -14,7 +17,7 @@ export class Gate {
 
   /** Tells calls inside that wait for something to end. */
   hurry(): void {
-    this.#ending.abort();
+    this.#ending.abort(ENDING);
   }
 
   /** The number of calls inside. */

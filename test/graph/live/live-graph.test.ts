@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
 import { Gate } from '#src/graph/live/gate.ts';
 import { Graph } from '#src/graph/graph.ts';
@@ -108,6 +110,27 @@ t.test('the new graph is up before it takes over, and the old one stops when its
   t.equal(events.at(-1), 'fini one');
   await live[Symbol.asyncDispose]();
   t.equal(events.at(-1), 'fini two');
+});
+
+t.test('a graph that was replaced stays in memory only if it is used, and keeps no other one there', async t => {
+  const { source, start } = setup(t);
+  const live = await start();
+  const first = live.current;
+  const replace = async (name: string) => {
+    const next = await live.prepare(source(name));
+    await next.commit();
+    return new WeakRef(next.graph);
+  };
+  const replaced = [];
+  for (const name of ['two', 'three', 'four']) replaced.push(await replace(name));
+  await turn();
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  t.strictSame(
+    replaced.map(graph => graph.deref()?.top.name),
+    [undefined, undefined, 'four'],
+  );
+  t.equal(first.top.name, 'one');
 });
 
 t.test('a graph that does not come up takes over after upMs', async t => {
