@@ -76,6 +76,25 @@ t.test(
   },
 );
 
+for (const kind of ['replicate', 'disperse', 'sharded'] as const) {
+  t.test(`${kind}: a file that has lost its name is written, read, cut and synced`, async t => {
+    const { mnt, server, end } = await mounted(t, await GlusterVolume.for(t, kind));
+    const script = `
+      use constant text => "0123456789" x 1000;
+      chdir shift; open my $f, "+>", "a" or die "$!"; unlink "a" or die "unlink: $!"; $| = 1;
+      use Fcntl; use IO::Handle; $f->autoflush(1);
+      for (1 .. 20) { syswrite($f, text) == 10000 or die "write: $!" }
+      sysseek $f, 77, 0; syswrite($f, "middle") == 6 or die "write: $!";
+      truncate $f, 150001 or die "truncate: $!"; $f->sync or die "sync: $!"; chmod 0600, $f or die "chmod: $!";
+      -s $f == 150001 or die "size: " . -s $f;
+      my $expected = substr text x 20, 0, 150001; substr $expected, 77, 6, "middle";
+      sysseek $f, 0, 0; my $got = ""; while (sysread $f, $got, 65536, length $got) {}
+      $got eq $expected or die "other bytes"; close $f or die "close: $!"; print "done";`;
+    t.equal(await sh('perl -e "$2" "$1"', mnt, script), 'done');
+    t.equal(await end(), 0, server.stderr.text);
+  });
+}
+
 for (const kind of ['replicate', 'disperse'] as const) {
   t.test(`${kind}: programs do not notice that a brick dies and comes back`, async t => {
     const volume = await GlusterVolume.for(t, kind);

@@ -16,9 +16,13 @@ function answerValue(call: FuseCall, value: Buffer, size: number): void {
   else call.answerBytes(value);
 }
 
-/** ACLs that do not hold can neither be set nor read. */
-function refuseAcl({ serving: { options } }: FuseCall, name: string): void {
+/** The attribute that programs ask for with each object that they list, whether there is SELinux or not. */
+const SELINUX = 'security.selinux';
+
+/** What does not hold can neither be set nor read. */
+function refuse({ serving: { options } }: FuseCall, name: string): void {
   if (!options.acl && name.startsWith('system.posix_acl_')) throw new FsError('EOPNOTSUPP', 'the option acl is off');
+  if (!options.selinux && name === SELINUX) throw new FsError('EOPNOTSUPP', 'the option selinux is off');
 }
 
 export const getxattr = fuseActor({
@@ -27,7 +31,7 @@ export const getxattr = fuseActor({
   changes: false,
 
   async run(call, inode, { size, name }) {
-    refuseAcl(call, name);
+    refuse(call, name);
     const value = (await call.serving.volume.top.getxattr(call.frame, inode, name)).get(name);
     if (value === undefined) throw new FsError('ENODATA', 'getxattr');
     answerValue(call, value, size);
@@ -52,7 +56,7 @@ export const setxattr = fuseActor({
 
   async run(call, inode, { size, flags, name, value }) {
     if (value.length !== size) throw new FsError('EINVAL', 'a value of another length than announced');
-    refuseAcl(call, name);
+    refuse(call, name);
     await call.serving.volume.top.setxattr(call.frame, inode, new Map([[name, value]]), flags);
     call.answerNothing();
   },
@@ -64,7 +68,7 @@ export const removexattr = fuseActor({
   changes: true,
 
   async run(call, inode, { name }) {
-    refuseAcl(call, name);
+    refuse(call, name);
     await call.serving.volume.top.removexattr(call.frame, inode, name);
     call.answerNothing();
   },

@@ -33,6 +33,7 @@ const OPTION_WORDS: Readonly<Record<string, { readonly option: string; readonly 
   'entry-timeout': { option: 'entry-timeout' },
   'negative-timeout': { option: 'negative-timeout' },
   'attribute-timeout': { option: 'attribute-timeout' },
+  selinux: { option: 'selinux', alone: 'on' },
   'use-readdirp': { option: 'use-readdirp' },
   'background-qlen': { option: 'background-qlen' },
   'congestion-threshold': { option: 'congestion-threshold' },

@@ -19,6 +19,8 @@ const HEADERS_MAX = 4096;
 const REQUEST_BYTES_MAX = IO_BYTES_MAX + HEADERS_MAX;
 /** How many requests are read before other events have their turn. */
 const TURN = 32;
+/** While requests come one by one, a second one is looked for only in one of so many turns. */
+const LOOKS_EACH = 8;
 /** How many buffers may be kept for requests whose data the graph still uses. */
 const LENT_MAX = 16;
 /** Replies with more data are sent without copying the data. */
@@ -51,6 +53,9 @@ export class Device {
   readonly #free: RequestBuffer[] = [];
   #buffer = requestBuffer();
   #lent = 0;
+  /** Whether several requests came at the same time lately. Otherwise the read that finds no second one is saved. */
+  #several = false;
+  #turns = 0;
   readonly #replyMemory = new ArrayBuffer(REQUEST_BYTES_MAX);
   readonly #reply = Buffer.from(this.#replyMemory);
   readonly #replyAddress = addressOf(this.#replyMemory);
@@ -196,9 +201,11 @@ export class Device {
   }
 
   #read(): void {
-    for (let i = 0; i < TURN && this.#unwatch !== undefined && this.#lent < LENT_MAX; i++) {
+    const most = this.#several || ++this.#turns % LOOKS_EACH === 0 ? TURN : 1;
+    for (let i = 0; i < most && this.#unwatch !== undefined && this.#lent < LENT_MAX; i++) {
       const { bytes, address } = this.#buffer;
       const length = readAt(this.fd, address, REQUEST_BYTES_MAX);
+      if (most > 1) this.#several = i > 0 && (length >= 0 || i > 1);
       if (length >= fuse_in_header.size) {
         const header = fuse_in_header.decode(bytes, 0);
         if (this.#leaving === undefined) this.#handlers.request(header, bytes, length);

@@ -57,6 +57,10 @@ export const OPTIONS = {
     'Whether what the kernel has cached of a file stays cached when the file is opened again.',
   ),
   acl: bool({ default: true }, 'Whether POSIX ACLs can be read and set, and hold.'),
+  selinux: bool(
+    { default: false },
+    'Whether SELinux labels can be read and set. Without them the kernel asks for none of the objects that are listed.',
+  ),
   'use-readdirp': bool({ default: true }, 'Whether listings tell the attributes of entries with their names.'),
   'background-qlen': integer(
     { default: 64, min: 1, max: 65_535 },

@@ -77,6 +77,11 @@ export class RemoteFds {
     return remote.number;
   }
 
+  /** The number of any fd by which this file is open. This looks through all fds. */
+  anyOf(gfid: Buffer): number | undefined {
+    return this.#fds.values().find(fd => fd.isOpen && fd.gfid.equals(gfid))?.number;
+  }
+
   #of(fd: Fd): RemoteFd | undefined {
     return fd.anonymous ? undefined : (fd.slots[this.#slot] as RemoteFd | undefined);
   }

@@ -17,6 +17,7 @@ import {
 } from '../../../../sys/constants.ts';
 import { ANONYMOUS, type Reopening } from '../fds.ts';
 import { FOPS } from '../fops.ts';
+import { fdInstead } from '../nameless.ts';
 import type { Remote } from '../remote.ts';
 import { requireDone } from '../replies.ts';
 import { changed, known, withXdata, wccOf } from './answers.ts';
@@ -100,6 +101,12 @@ export async function readv(
       reply = await remote.call(FOPS.READ, args, frame);
     }
   }
+  const instead = fd.anonymous ? fdInstead(remote, frame, inode.gfid, reply.value) : undefined;
+  if (instead !== undefined) {
+    reply.release();
+    args.fd = instead;
+    reply = await remote.call(FOPS.READ, args, frame);
+  }
   const { value } = reply;
   try {
     requireDone(value, 'readv');
@@ -153,6 +160,11 @@ export async function writev(
       reply = await remote.ask(FOPS.WRITE, args, frame);
     }
   }
+  const instead = fd.anonymous ? fdInstead(remote, frame, inode.gfid, reply) : undefined;
+  if (instead !== undefined) {
+    args.fd = instead;
+    reply = await remote.ask(FOPS.WRITE, args, frame);
+  }
   busy.written(reply);
   requireDone(reply, 'writev');
   const count = reply.op_ret;
@@ -177,7 +189,10 @@ export async function fsync(
   xdata?: fops.Xdata,
 ): Promise<fops.WccReply> {
   const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), data: dataOnly ? 1 : 0, xdata };
-  return changed(remote, await remote.ask(FOPS.FSYNC, args, frame), 'fsync');
+  let reply = await remote.ask(FOPS.FSYNC, args, frame);
+  const instead = fd.anonymous ? fdInstead(remote, frame, args.gfid, reply) : undefined;
+  if (instead !== undefined) reply = await remote.ask(FOPS.FSYNC, { ...args, fd: instead }, frame);
+  return changed(remote, reply, 'fsync');
 }
 
 export async function truncate(

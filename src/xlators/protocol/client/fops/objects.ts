@@ -10,6 +10,7 @@ import { FileType } from '../../../../graph/iatt.ts';
 import type { Fd, Inode } from '../../../../graph/inode.ts';
 import { FOPS } from '../fops.ts';
 import { iattOf } from '../iatt.ts';
+import { fdInstead } from '../nameless.ts';
 import type { Remote } from '../remote.ts';
 import { byGfid, failureOf, requireDone } from '../replies.ts';
 import { changed, known, withXdata } from './answers.ts';
@@ -58,7 +59,10 @@ export async function discover(remote: Remote, frame: Frame, gfid: Buffer, xdata
 }
 
 export async function stat(remote: Remote, frame: Frame, inode: Inode, xdata?: fops.Xdata): Promise<fops.StatReply> {
-  const reply = await remote.ask(FOPS.STAT, { gfid: inode.gfid, xdata }, frame);
+  const args = { gfid: inode.gfid, xdata };
+  let reply = await remote.ask(FOPS.STAT, args, frame);
+  const fd = fdInstead(remote, frame, inode.gfid, reply);
+  if (fd !== undefined) reply = await remote.ask(FOPS.FSTAT, { ...args, fd }, frame);
   requireDone(reply, 'stat');
   return { ...known(remote, reply.stat, 'stat'), ...withXdata(reply.xdata) };
 }

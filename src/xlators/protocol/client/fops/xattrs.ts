@@ -3,6 +3,7 @@ import type { Xattrs, Xdata, XdataValue } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Fd, Inode } from '../../../../graph/inode.ts';
 import { FOPS } from '../fops.ts';
+import { fdInstead } from '../nameless.ts';
 import type { Remote } from '../remote.ts';
 import { requireDone } from '../replies.ts';
 
@@ -94,7 +95,10 @@ export async function xattrop(
   xattrs: Xattrs,
   xdata?: Xdata,
 ): Promise<Xattrs> {
-  const reply = await remote.ask(FOPS.XATTROP, { gfid, flags: OPERATIONS[op], dict: xattrs, xdata }, frame);
+  const args = { gfid, flags: OPERATIONS[op], dict: xattrs, xdata };
+  let reply = await remote.ask(FOPS.XATTROP, args, frame);
+  const fd = fdInstead(remote, frame, gfid, reply);
+  if (fd !== undefined) reply = await remote.ask(FOPS.FXATTROP, { ...args, fd }, frame);
   requireDone(reply, 'xattrop');
   return xattrsOf(reply.dict);
 }

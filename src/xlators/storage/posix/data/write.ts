@@ -30,6 +30,17 @@ interface Target {
   readonly object: PosixObject;
   readonly file: Descriptor;
   readonly before: Iatt;
+  /** Whether it is written to through an fd that the caller has opened. */
+  readonly opened: boolean;
+}
+
+/**
+ * Notes that the descriptor must not be closed before the data are durable, or an error of writing them back could go
+ * unnoticed. What the caller keeps open stays in the kernel's memory together with its errors: the caller's fsync(2) finds
+ * them, as it does on a file system of this machine, and without one they are its own risk.
+ */
+function noteDirty({ file, opened }: Target): void {
+  if (!opened) file.dirty = true;
 }
 
 export function write(
@@ -47,7 +58,7 @@ export function write(
   refuseRange(offset, data.length);
   const target = prepare(brick, frame, inode, opened);
   const start = performance.now();
-  const { object, file, before } = target;
+  const { object, file } = target;
   if (start < brick.slowWritesUntilMs && !nearReserve(file.fd, frame)) {
     return writeLater(brick, frame, target, data, offset, stable);
   }
@@ -60,8 +71,8 @@ export function write(
     else brick.watchedWritesUntilMs = start + SLOW_FOR_MS;
   }
   const after = afterWrite(brick, target);
-  file.dirty = true;
-  const written = { count, stable, before, after };
+  noteDirty(target);
+  const written = { count, stable, before: target.before, after };
   return stable === Stable.UNSTABLE ? written : durable(brick, object, file, written);
 }
 
@@ -108,7 +119,7 @@ function prepare(brick: Brick, { identity }: Frame, inode: Inode, opened: boolea
     if (!may && permitted(object, seen, objects.fd(object), identity, Access.WRITE) === 0) {
       throw fsError('EACCES', 'write');
     }
-    return { object, file: openFile(brick, object, true, identity), before };
+    return { object, file: openFile(brick, object, true, identity), before, opened };
   } catch (error) {
     throw withWcc(error, before, before);
   }
@@ -163,17 +174,18 @@ async function durable(brick: Brick, object: PosixObject, file: Descriptor, writ
 async function writeLater(
   brick: Brick,
   frame: Frame,
-  { object, file, before }: Target,
+  target: Target,
   data: Buffer,
   offset: number,
   stable: Stable,
 ): Promise<Written> {
+  const { object, file, before } = target;
   if (data.length > 0) clearSetId(file.fd, frame.identity, before);
   file.pin();
   let count = 0;
   try {
     count = await brick.pool.run(() => writeAll(file.fd, data, offset));
-    file.dirty = true;
+    noteDirty(target);
     // Other calls may have changed the file meanwhile, so its attributes right before the write are not known.
     const after = iattNow(brick.objects, object, file.fd);
     if (stable === Stable.UNSTABLE) return { count, stable, before: undefined, after };
