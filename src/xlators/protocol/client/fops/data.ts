@@ -27,6 +27,11 @@ function checkFile({ type }: Inode): void {
   if (type !== FileType.REG) throw new FsError('EINVAL', 'EINVAL: only a file has data');
 }
 
+/** Refuses to change bytes whose offsets numbers cannot tell apart; a brick would refuse some of them with EINVAL. */
+function checkEnd(end: number): void {
+  if (end > Number.MAX_SAFE_INTEGER) throw new FsError('EFBIG', 'EFBIG: an offset above 2^53');
+}
+
 export async function open(
   remote: Remote,
   frame: Frame,
@@ -139,6 +144,7 @@ export async function writev(
 ): Promise<fops.Written> {
   const { inode } = fd;
   checkFile(inode);
+  checkEnd(offset + data.length);
   const { busy } = remote;
   const open = fd.anonymous ? busy.begin(inode, true) : undefined;
   const flag = stable === fops.Stable.UNSTABLE ? 0 : O_DSYNC;
@@ -203,6 +209,7 @@ export async function truncate(
   xdata?: fops.Xdata,
 ): Promise<fops.WccReply> {
   checkFile(inode);
+  checkEnd(size);
   const reply = await remote.ask(FOPS.TRUNCATE, { gfid: inode.gfid, offset: size, xdata }, frame);
   return changed(remote, reply, 'truncate');
 }
@@ -215,6 +222,7 @@ export async function ftruncate(
   xdata?: fops.Xdata,
 ): Promise<fops.WccReply> {
   checkFile(fd.inode);
+  checkEnd(size);
   const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), offset: size, xdata };
   return changed(remote, await remote.ask(FOPS.FTRUNCATE, args, frame), 'ftruncate');
 }
@@ -256,6 +264,7 @@ function onRange(procedure: 'DISCARD' | 'ZEROFILL', what: string) {
 
 function rangeOf(remote: Remote, fd: Fd, offset: number, size: number, xdata: fops.Xdata | undefined) {
   checkFile(fd.inode);
+  checkEnd(offset + size);
   return { gfid: fd.inode.gfid, fd: remote.fdOf(fd), offset, size, xdata };
 }
 

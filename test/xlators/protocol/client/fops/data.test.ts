@@ -163,3 +163,19 @@ t.test('what is open is used by its number, closed once, and opened again on ano
     { fop: 'RELEASEDIR', args: { fd: 8 } },
   ]);
 });
+
+t.test('bytes that no file can have are not changed', async t => {
+  const { remote, calls } = remoteOf({});
+  const far = 2 ** 59;
+  for (const call of [
+    () => data.writev(remote, frame, fd, Buffer.from('abc'), far, Stable.UNSTABLE),
+    () => data.truncate(remote, frame, file, far),
+    () => data.ftruncate(remote, frame, fd, far),
+    () => data.fallocate(remote, frame, fd, 0, far, 1),
+    () => data.discard(remote, frame, fd, far, 1),
+    () => data.zerofill(remote, frame, fd, Number.MAX_SAFE_INTEGER, 1),
+  ]) {
+    await t.rejects(call(), { code: 'EFBIG' });
+  }
+  t.strictSame(calls, []);
+});
