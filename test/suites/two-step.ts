@@ -207,6 +207,12 @@ export function twoStepSuite(t: Test, name: string, make: (t: Test) => Promise<S
     await top.setattr(anna, inode, { mode: 0 });
     t.match(await top.writev(bert, fd, Buffer.from('T'), 0, Stable.UNSTABLE), { count: 1 });
     t.equal((await top.readv(bert, fd, 9, 0)).data.toString(), 'Text');
+    t.match(await top.fsetattr(bert, fd, { size: 3, mtime: 'now' }), { after: { size: 3 } });
+    t.equal(
+      (await failure(top.fsetattr(bert, fd, { size: 3, mode: 0o600 }))).code,
+      'EPERM',
+      'the rest needs the owner',
+    );
     t.match(await top.ftruncate(bert, fd, 2), { after: { size: 2 } });
     await top.discard(bert, fd, 0, 1);
   });

@@ -133,30 +133,33 @@ export class TwoStep extends Xlator {
   }
 
   override setattr(...[frame, inode, attr, guard, xdata]: fops.Args<'setattr'>): fops.Reply<'setattr'> {
-    const below = this.#below;
     const target = {
-      below,
+      below: this.#below,
       frame,
       inode,
-      setattr: async (rest: fops.SetAttr) => {
-        const wcc = await below.setattr(frame, inode, rest, undefined, xdata);
-        this.#rights.seen(inode, wcc.after);
-        return wcc;
-      },
+      setattr: (rest: fops.SetAttr) => this.#setattr(frame, inode, rest, xdata),
       truncate: (size: number) => this.truncate(frame, inode, size, xdata),
     };
     return setattr(target, attr, guard);
   }
 
-  /** A brick checks the caller's rights in setattr only. */
+  async #setattr(frame: Frame, inode: Inode, attr: fops.SetAttr, xdata?: fops.Xdata): Promise<fops.WccReply> {
+    const wcc = await this.#below.setattr(frame, inode, attr, undefined, xdata);
+    this.#rights.seen(inode, wcc.after);
+    return wcc;
+  }
+
   override fsetattr(...[frame, fd, attr, xdata]: fops.Args<'fsetattr'>): fops.Reply<'fsetattr'> {
-    if (frame.identity.uid !== 0) return this.setattr(frame, fd.inode, attr, undefined, xdata);
     const below = this.#below;
+    const isRoot = frame.identity.uid === 0;
     const target = {
       below,
       frame,
       inode: fd.inode,
-      setattr: (rest: fops.SetAttr) => below.fsetattr(frame, fd, rest, xdata),
+      // A brick checks the caller's rights in setattr only.
+      setattr: (rest: fops.SetAttr) =>
+        isRoot ? below.fsetattr(frame, fd, rest, xdata) : this.#setattr(frame, fd.inode, rest, xdata),
+      // Those to change the size were checked when the file was opened.
       truncate: (size: number) => this.ftruncate(frame, fd, size, xdata),
     };
     return setattr(target, attr, undefined);
