@@ -83,7 +83,7 @@ host() {
     return 125
   }
   echo "$*" >&7
-  read -r -t 90 status <&8 || {
+  read -r -t 300 status <&8 || {
     echo "host: no answer to '$*'"
     return 124
   }
