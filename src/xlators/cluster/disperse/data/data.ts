@@ -2,6 +2,7 @@
 import { FALLOC_FL_KEEP_SIZE } from '../../../../sys/constants.ts';
 import { FsError } from '../../../../errno.ts';
 import { Stable, type WccReply, type Written, type Xdata } from '../../../../graph/fops.ts';
+import { requireBelowMax } from '../../../../graph/fops/range.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import type { Fd, Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
@@ -23,6 +24,7 @@ export class Data extends Reads {
   async write(frame: Frame, fd: Fd, data: Buffer, offset: number, stable: Stable, xdata?: Xdata): Promise<Written> {
     const { stripe } = this.volume;
     requireFile(fd.inode);
+    requireBelowMax(offset + data.length);
     if (data.length === 0) {
       const { iatt } = await this.read(frame, fd.inode.fd, 0, 0);
       return { before: iatt, after: iatt, count: 0, stable };
@@ -96,6 +98,7 @@ export class Data extends Reads {
   async truncate(frame: Frame, fd: Fd, size: number, call: Call, asked?: Xdata): Promise<WccReply> {
     const { stripe, k } = this.volume;
     requireFile(fd.inode);
+    requireBelowMax(size);
     const from = down(size, stripe);
     const end = up(size, stripe);
     return this.bytes.run(frame, fd.inode, writing(from, Infinity), async (held): Promise<Done<WccReply>> => {
@@ -137,6 +140,7 @@ export class Data extends Reads {
     if ((mode & ~FALLOC_FL_KEEP_SIZE) !== 0) throw new FsError('EOPNOTSUPP');
     const { stripe, k } = this.volume;
     requireFile(fd.inode);
+    requireBelowMax(offset + length);
     const from = down(offset, stripe);
     const to = up(offset + length, stripe);
     return this.bytes.run(frame, fd.inode, this.#writing(from, to), async (held): Promise<Done<WccReply>> => {
@@ -154,6 +158,7 @@ export class Data extends Reads {
   async zero(frame: Frame, fd: Fd, offset: number, length: number, extend: boolean, xdata?: Xdata): Promise<WccReply> {
     const { stripe } = this.volume;
     requireFile(fd.inode);
+    requireBelowMax(offset + length);
     const end = offset + length;
     const wish = writing(down(offset, stripe), Infinity);
     return this.bytes.run(frame, fd.inode, wish, async (held): Promise<Done<WccReply>> => {

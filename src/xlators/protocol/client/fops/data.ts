@@ -17,6 +17,7 @@ import {
 } from '../../../../sys/constants.ts';
 import { ANONYMOUS, type Reopening } from '../fds.ts';
 import { FOPS } from '../fops.ts';
+import { requireBelowMax } from '../../../../graph/fops/range.ts';
 import { fdInstead } from '../nameless.ts';
 import type { Remote } from '../remote.ts';
 import { requireDone } from '../replies.ts';
@@ -25,11 +26,6 @@ import { changed, known, withXdata, wccOf } from './answers.ts';
 function checkFile({ type }: Inode): void {
   if (type === FileType.DIR) throw new FsError('EISDIR', 'EISDIR: a directory has no data');
   if (type !== FileType.REG) throw new FsError('EINVAL', 'EINVAL: only a file has data');
-}
-
-/** Refuses to change bytes whose offsets numbers cannot tell apart; a brick would refuse some of them with EINVAL. */
-function checkEnd(end: number): void {
-  if (end > Number.MAX_SAFE_INTEGER) throw new FsError('EFBIG', 'EFBIG: an offset above 2^53');
 }
 
 export async function open(
@@ -144,7 +140,7 @@ export async function writev(
 ): Promise<fops.Written> {
   const { inode } = fd;
   checkFile(inode);
-  checkEnd(offset + data.length);
+  requireBelowMax(offset + data.length);
   const { busy } = remote;
   const open = fd.anonymous ? busy.begin(inode, true) : undefined;
   const flag = stable === fops.Stable.UNSTABLE ? 0 : O_DSYNC;
@@ -209,7 +205,7 @@ export async function truncate(
   xdata?: fops.Xdata,
 ): Promise<fops.WccReply> {
   checkFile(inode);
-  checkEnd(size);
+  requireBelowMax(size);
   const reply = await remote.ask(FOPS.TRUNCATE, { gfid: inode.gfid, offset: size, xdata }, frame);
   return changed(remote, reply, 'truncate');
 }
@@ -222,7 +218,7 @@ export async function ftruncate(
   xdata?: fops.Xdata,
 ): Promise<fops.WccReply> {
   checkFile(fd.inode);
-  checkEnd(size);
+  requireBelowMax(size);
   const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), offset: size, xdata };
   return changed(remote, await remote.ask(FOPS.FTRUNCATE, args, frame), 'ftruncate');
 }
@@ -264,7 +260,7 @@ function onRange(procedure: 'DISCARD' | 'ZEROFILL', what: string) {
 
 function rangeOf(remote: Remote, fd: Fd, offset: number, size: number, xdata: fops.Xdata | undefined) {
   checkFile(fd.inode);
-  checkEnd(offset + size);
+  requireBelowMax(offset + size);
   return { gfid: fd.inode.gfid, fd: remote.fdOf(fd), offset, size, xdata };
 }
 

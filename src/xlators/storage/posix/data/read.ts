@@ -2,6 +2,7 @@
 import { read as readPooled } from 'node:fs';
 import { ERRNO } from '../../../../errno.ts';
 import { Access, type ReadReply } from '../../../../graph/fops.ts';
+import { requireBelowMax } from '../../../../graph/fops/range.ts';
 import type { Frame } from '../../../../graph/frame.ts';
 import { FileType } from '../../../../graph/iatt.ts';
 import type { Inode } from '../../../../graph/inode.ts';
@@ -60,7 +61,7 @@ export function requireFile(type: FileType): void {
 /** Refuses a range that no file can have. */
 export function refuseRange(offset: number, size: number): void {
   if (!(offset >= 0)) throw fsError('EINVAL', 'a negative offset');
-  if (offset + size > Number.MAX_SAFE_INTEGER) throw fsError('EFBIG', 'an offset above 2^53');
+  requireBelowMax(offset + size);
 }
 
 /** Reads what is in memory, and returns how many bytes that was. */
