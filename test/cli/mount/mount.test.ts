@@ -71,6 +71,37 @@ t.test('after a kill, umount removes the mount, and another one takes its place'
   t.notOk(isMounted());
 });
 
+t.test('a volfile that was changed takes over at SIGHUP, unless it is wrong', async t => {
+  const file = join(state, 'mounted.vol');
+  const write = (layers: readonly string[], directory = data) => {
+    const brick = `volume brick\n type storage/posix\n option directory ${directory}\nend-volume\n`;
+    const above = layers.map((type, i) => {
+      const below = i === 0 ? 'brick' : `layer-${i - 1}`;
+      return `volume layer-${i}\n type ${type}\n subvolumes ${below}\nend-volume\n`;
+    });
+    writeFileSync(file, brick + above.join(''));
+  };
+  write(['debug/io-stats']);
+  const server = await mounting(t, [...STATE, file, mnt]);
+  const reloaded = async (pattern: RegExp) => {
+    server.child.kill('SIGHUP');
+    await server.stderr.until(pattern);
+  };
+  await run('sh', '-c', `echo kept > ${mnt}/kept`);
+  const used = run('sh', '-c', `exec 3<${mnt}/kept && until [ -e ${mnt}/stop ]; do :; done && cat <&3`);
+  write(['debug/io-stats', 'debug/io-stats']);
+  await reloaded(/the new volfile has taken over/);
+  write(['no/such']);
+  await reloaded(/the volfile was not reloaded, and nothing has changed: .*no\/such/);
+  write(['debug/io-stats'], state);
+  await reloaded(/cannot go on with the new graph: another volume is to be mounted; this takes a restart/);
+  await run('touch', join(mnt, 'stop'));
+  t.equal(await used, 'kept\n');
+  await run('rm', join(mnt, 'stop'), join(mnt, 'kept'));
+  await run('umount', mnt);
+  t.equal(await server.exited, 0, server.stderr.text);
+});
+
 t.test('as mount(8) has it done', async t => {
   const helper = join(import.meta.dirname, '../../../bin/mount.bricknfs');
   await run('mount', '-t', 'tmpfs', 'tmpfs', '/var/lib'); // where the state is without --state-dir
