@@ -91,6 +91,9 @@ for (const kind of ['replicate', 'disperse', 'sharded'] as const) {
       sysseek $f, 0, 0; my $got = ""; while (sysread $f, $got, 65536, length $got) {}
       $got eq $expected or die "other bytes"; close $f or die "close: $!"; print "done";`;
     t.equal(await sh('perl -e "$2" "$1"', mnt, script), 'done');
+    const asUser = 'chmod 755 "$(dirname "$1")" && chmod 777 "$1" && setpriv --reuid=1000 --regid=1000 --clear-groups';
+    t.equal(await sh(`${asUser} perl -e "$2" "$1"`, mnt, script), 'done');
+    await sh(`cp /bin/true "$1/x" && chmod 711 "$1/x" && ${asUser} "$1/x"`, mnt);
     t.equal(await end(), 0, server.stderr.text);
   });
 }

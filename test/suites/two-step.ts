@@ -3,6 +3,7 @@
  * Over a brick in memory, and over real ones.
  */
 import { constants } from 'node:fs';
+import { FMODE_EXEC } from '#src/sys/constants.ts';
 import type { Test } from 'tap';
 import { Access, type CreateHow, type SetAttr, Stable } from '#src/graph/fops.ts';
 import type { Frame } from '#src/graph/frame.ts';
@@ -198,6 +199,18 @@ export function twoStepSuite(t: Test, name: string, make: (t: Test) => Promise<S
     const inode = await fileOf(anna, 'f', 0o711, 'text');
     t.equal(await text(fix, bert, inode), 'text');
     t.equal((await failure(top.writev(bert, inode.fd, Buffer.from('x'), 0, Stable.UNSTABLE))).code, 'EACCES');
+  });
+
+  test('a file that may be executed but not read can be opened to execute it', async t => {
+    const { top, fileOf } = await peopleOf(await make(t));
+    const inode = await fileOf(anna, 'f', 0o711, 'text');
+    const open = async (who: Frame) => new Fd(inode, FMODE_EXEC, (await top.open(who, inode, FMODE_EXEC)).notes);
+    t.equal((await top.readv(bert, await open(bert), 9, 0)).data.toString(), 'text');
+    await open(frame);
+    await top.setxattr(frame, inode, new Map([['security.capability', Buffer.from('v')]]), 0);
+    t.equal((await top.getxattr(bert, inode, 'security.capability')).get('security.capability')!.toString(), 'v');
+    await top.setattr(anna, inode, { mode: 0o644 });
+    t.equal((await failure(open(bert))).code, 'EACCES');
   });
 
   test('the rights of an fd were checked when it was opened', async t => {

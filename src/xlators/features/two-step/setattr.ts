@@ -40,6 +40,10 @@ const needsOwner = (identity: Identity, { uid, gid, atime, mtime }: SetAttr): bo
 const isMember = (identity: Identity, gid: number | undefined): boolean =>
   gid === undefined || gid === identity.gid || identity.groups.includes(gid);
 
+/** Whether the caller owns the object and may set this of it. */
+export const isOwners = (identity: Identity, { uid }: Iatt, attr: SetAttr): boolean =>
+  identity.uid === uid && (attr.uid === undefined || attr.uid === uid) && isMember(identity, attr.gid);
+
 async function seeing(target: Target, attr: SetAttr, guard: Time | undefined): Promise<WccReply> {
   const { size, ...given } = attr;
   // Setting the size sets the mtime too, also for callers who are not the owner.

@@ -1,4 +1,4 @@
-import { errnoOf, FsError } from '../../../errno.ts';
+import { errnoOf, FsError, isGone } from '../../../errno.ts';
 import * as fops from '../../../graph/fops.ts';
 import { ANCESTRY_PATH } from '../../../graph/fops/virtual-xattrs.ts';
 import type { Frame } from '../../../graph/frame.ts';
@@ -6,12 +6,19 @@ import { FileType, type Iatt, setIdOf } from '../../../graph/iatt.ts';
 import type { Fd, Inode } from '../../../graph/inode.ts';
 import { ownFrame } from '../../../graph/own-frame.ts';
 import { Xlator } from '../../../graph/xlator.ts';
+import { FMODE_EXEC } from '../../../sys/constants.ts';
 import { create, DIR_MODE, FILE_MODE, finished, type Making, modeOnly } from './create.ts';
 import { attributesOf, rejectData, rejectIn } from './failure.ts';
 import { Misses } from './misses.ts';
 import { isOwnName, isOwnXattr, withoutOwn, withoutOwnNames } from './own-names.ts';
 import { RightsOfFiles } from './rights.ts';
-import { setattr } from './setattr.ts';
+import { isOwners, setattr } from './setattr.ts';
+
+/**
+ * A brick wants the right to read the object, whatever attribute is asked for. Any caller that may use a directory may be told
+ * where it is, and Linux wants that right for `user.` attributes alone (xattr(7)): execve(2) asks for `security.capability`.
+ */
+const isForAll = (name: string): boolean => name === ANCESTRY_PATH || name.startsWith('security.');
 
 /** The largest cookie that fits in 32 bits. */
 const NARROW_MAX = 0xffff_ffffn;
@@ -149,6 +156,19 @@ export class TwoStep extends Xlator {
     return wcc;
   }
 
+  /** The same through an fd, for callers other than root: a brick checks their rights in setattr only. */
+  async #fsetattr(frame: Frame, fd: Fd, attr: fops.SetAttr, xdata?: fops.Xdata): Promise<fops.WccReply> {
+    try {
+      return await this.#setattr(frame, fd.inode, attr, xdata);
+    } catch (error) {
+      // By its gfid a brick does not find a file that has lost its last name.
+      if (fd.anonymous || !isGone(error)) throw error;
+      const now = await this.#below.fstat(frame, fd);
+      if (!isOwners(frame.identity, now, attr)) throw new FsError('EPERM', 'only the owner may set these attributes');
+      return this.#below.fsetattr(frame, fd, attr, xdata);
+    }
+  }
+
   override fsetattr(...[frame, fd, attr, xdata]: fops.Args<'fsetattr'>): fops.Reply<'fsetattr'> {
     const below = this.#below;
     const isRoot = frame.identity.uid === 0;
@@ -156,13 +176,28 @@ export class TwoStep extends Xlator {
       below,
       frame,
       inode: fd.inode,
-      // A brick checks the caller's rights in setattr only.
       setattr: (rest: fops.SetAttr) =>
-        isRoot ? below.fsetattr(frame, fd, rest, xdata) : this.#setattr(frame, fd.inode, rest, xdata),
+        isRoot ? below.fsetattr(frame, fd, rest, xdata) : this.#fsetattr(frame, fd, rest, xdata),
       // Those to change the size were checked when the file was opened.
       truncate: (size: number) => this.ftruncate(frame, fd, size, xdata),
     };
     return setattr(target, attr, undefined);
+  }
+
+  /**
+   * A brick opens a file with the caller's rights, and so not at all if the caller may execute but not read it. Such a file is
+   * opened as root.
+   */
+  override open(...args: fops.Args<'open'>): fops.Reply<'open'> {
+    const [frame, , flags] = args;
+    const executes = (flags & FMODE_EXEC) !== 0 && frame.identity.uid !== 0;
+    return executes ? this.#openToExecute(...args) : this.#below.open(...args);
+  }
+
+  async #openToExecute(...[frame, inode, flags, xdata]: fops.Args<'open'>): fops.Reply<'open'> {
+    const { granted } = await this.#below.access(frame, inode, fops.Access.EXECUTE);
+    if (granted !== fops.Access.EXECUTE) throw new FsError('EACCES', 'the file may not be executed');
+    return this.#below.open(ownFrame(frame), inode, flags, xdata);
   }
 
   override truncate(...[frame, inode, size, xdata]: fops.Args<'truncate'>): fops.Reply<'truncate'> {
@@ -251,8 +286,7 @@ export class TwoStep extends Xlator {
   }
 
   override getxattr(...[frame, inode, name, xdata]: fops.Args<'getxattr'>): fops.Reply<'getxattr'> {
-    // Any caller that may use a directory may be told where it is; a brick would want the right to read it.
-    const as = name === ANCESTRY_PATH ? ownFrame(frame) : frame;
+    const as = name !== undefined && isForAll(name) ? ownFrame(frame) : frame;
     if (name !== undefined && name !== ANCESTRY_PATH && isOwnXattr(name)) return Promise.reject(new FsError('ENODATA'));
     const found = this.#below.getxattr(as, inode, name, xdata);
     return name === undefined ? found.then(withoutOwn) : found;
