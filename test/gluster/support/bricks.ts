@@ -1,7 +1,7 @@
 /** What real bricks have on their disks. */
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Brick {
@@ -67,13 +67,13 @@ export function treeOf({ path }: Brick, shows: { readonly content?: boolean } = 
   return tree;
 }
 
-/** How many links each inode has below a directory. */
+/** How many links each inode has below a directory, which a new brick may not have yet and an old one may be emptying. */
 function linksBelow(directory: string): Map<number, number> {
   const links = new Map<number, number>();
-  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
-    if (entry.isDirectory()) continue;
-    const { ino } = lstatSync(join(entry.parentPath, entry.name));
-    links.set(ino, (links.get(ino) ?? 0) + 1);
+  const entries = existsSync(directory) ? readdirSync(directory, { recursive: true, withFileTypes: true }) : [];
+  for (const entry of entries) {
+    const stats = lstatSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false });
+    if (stats?.isDirectory() === false) links.set(stats.ino, (links.get(stats.ino) ?? 0) + 1);
   }
   return links;
 }
