@@ -9,6 +9,7 @@ export interface NodeActor<Args> {
   readonly args: Message<Args>;
   readonly changes: boolean;
   readonly waits?: boolean;
+  readonly closes?: boolean;
   /** The node in the arguments, if the operation is about two. */
   readonly other?: (args: Args) => number;
   /** Carries out a call about `inode`. It is an async function; what it throws has an errno. */
@@ -17,12 +18,13 @@ export interface NodeActor<Args> {
 
 /** An operation on a node: the frame around it finds the inode. The kernel holds the node until the call is answered. */
 export function fuseActor<Args>(actor: NodeActor<Args>): FuseActor<Args> {
-  const { name, args, changes, waits = false, other } = actor;
+  const { name, args, changes, waits = false, closes = false, other } = actor;
   return {
     name,
     args,
     changes,
     waits,
+    closes,
     run(call, args) {
       const finding = call.findNodes(other?.(args));
       return finding === undefined

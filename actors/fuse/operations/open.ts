@@ -73,12 +73,16 @@ export const flush = fuseActor({
   name: 'FLUSH',
   args: fuse_flush_in,
   changes: true,
+  closes: true,
 
   async run(call, _inode, { fh, lock_owner }) {
     const { files, locks, volume } = call.serving;
     const [frame, fd] = [call.lockFrame(lock_owner), files.of(fh)];
-    await volume.top.flush(frame, fd);
-    if (!locks.isEmpty) locks.set(frame, fd.inode.gfid, UNLOCK_ALL, undefined);
+    try {
+      await volume.top.flush(frame, fd);
+    } finally {
+      if (!locks.isEmpty) locks.set(frame, fd.inode.gfid, UNLOCK_ALL, undefined);
+    }
     call.answerNothing();
   },
 });
@@ -88,6 +92,7 @@ export const release: FuseActor<fuse_release_in> = {
   name: 'RELEASE',
   args: fuse_release_in,
   changes: true,
+  closes: true,
 
   async run(call, { fh, release_flags, lock_owner }) {
     const { files, locks, volume } = call.serving;
@@ -97,7 +102,8 @@ export const release: FuseActor<fuse_release_in> = {
       locks.set(frame, fd.inode.gfid, UNLOCK_ALL, undefined);
       await volume.top.lk(frame, fd, 'set', UNLOCK_ALL);
     } finally {
-      files.release(fh);
+      const fd = files.release(fh);
+      if (fd !== undefined) locks.forget(fd); // those of OFD, which no request gives up
       call.answerNothing();
     }
   },
@@ -108,6 +114,7 @@ export const releasedir: FuseActor<fuse_release_in> = {
   name: 'RELEASEDIR',
   args: fuse_release_in,
   changes: true,
+  closes: true,
 
   run(call, { fh }) {
     call.serving.files.release(fh);

@@ -77,7 +77,8 @@ class Move {
 
   #lose(number: number): void {
     this.lost++;
-    this.next.files.lose(number);
+    const fd = this.next.files.lose(number);
+    if (fd !== undefined) this.next.locks.forget(fd);
   }
 }
 

@@ -14,6 +14,8 @@ export interface FuseActor<Args = any> {
   readonly waits?: boolean;
   /** The kernel waits for no answer, and takes one amiss. Such an operation needs no graph. */
   readonly silent?: boolean;
+  /** It ends the use of what is open, and is carried out also while the volume is down: the kernel asks once. */
+  readonly closes?: boolean;
   /**
    * Carries out a call, and answers it if the operation has an answer. What is thrown, or the promise rejects with,
    * becomes the errno of the answer.

@@ -46,9 +46,10 @@ export class OpenFiles {
   }
 
   /** What has the number cannot be used any more: it was not opened again, or its locks were lost. */
-  lose(number: number): void {
-    this.release(number);
+  lose(number: number): Fd | undefined {
+    const fd = this.release(number);
     this.#lost.add(number);
+    return fd;
   }
 
   /** @throws {FsError} EBADF: nothing is open under this number; EBADFD: what was is lost */
@@ -64,13 +65,15 @@ export class OpenFiles {
     return this.#byNumber.values().find(fd => fd.inode === inode);
   }
 
-  release(number: number): void {
+  /** Returns the fd that had the number. */
+  release(number: number): Fd | undefined {
     this.#lost.delete(number);
     const fd = this.#byNumber.get(number);
-    if (fd === undefined) return;
+    if (fd === undefined) return undefined;
     this.#byNumber.delete(number);
     this.#release(fd);
     this.#volume.table.unref(fd.inode);
+    return fd;
   }
 
   /** Releases everything, when the mount is gone. */

@@ -163,7 +163,8 @@ export class Session {
     try {
       if (call.header.len !== length)
         throw new FuseMessageError(`${length} bytes where ${call.header.len} are announced`);
-      if (actor.silent !== true && !this.#below.subvolume.up) throw new FsError('ENOTCONN', 'the volume is down');
+      const needsGraph = actor.silent !== true && actor.closes !== true;
+      if (needsGraph && !this.#below.subvolume.up) throw new FsError('ENOTCONN', 'the volume is down');
       const views = actor.args.views;
       const kept = views && length <= COPIED_MAX ? Buffer.from(bytes.subarray(size, length)) : undefined;
       const args: unknown =

@@ -1,8 +1,11 @@
 /** How a session begins and ends, and what it makes of requests that are wrong or are not answered by the graph. */
 import t from 'tap';
-import { InitFlag, Opcode, ROOT_ID } from '#protocols/fuse/constants.ts';
+import { InitFlag, Opcode, ReleaseFlag, ROOT_ID } from '#protocols/fuse/constants.ts';
+import * as file from '#protocols/fuse/file.ts';
 import { fuse_init_out, fuse_interrupt_in } from '#protocols/fuse/header.ts';
-import { fuse_forget_in, fuse_getattr_in, fuse_name_in } from '#protocols/fuse/object.ts';
+import { fuse_mknod_in } from '#protocols/fuse/names.ts';
+import { fuse_entry_out, fuse_forget_in, fuse_getattr_in, fuse_name_in } from '#protocols/fuse/object.ts';
+import { O_RDWR } from '#src/sys/constants.ts';
 import type { FuseActors } from '#src/xlators/mount/fuse/fuse-actor.ts';
 import { Kernel } from '../../../support/fuse/kernel.ts';
 import { keptLog, stackOf } from '../../../support/graph.ts';
@@ -59,6 +62,35 @@ t.test('while the volume is down, calls fail with ENOTCONN, and go on when it is
   kernel.tell(Opcode.FORGET, 9, fuse_forget_in.encode({ nlookup: 1 }));
   kernel.subvolume.notify({ kind: 'child-up' });
   t.equal((await getattr()).error, undefined);
+});
+
+t.test('what is closed while the volume is down is neither open nor locked afterwards', async t => {
+  const kernel = await Kernel.over(t, MEMORY, { locks: true, options: { acl: 'off' } });
+  const mknod = { mode: 0o100666, rdev: 0, umask: 0, name: 'a' };
+  const { nodeid } = await kernel.ask(Opcode.MKNOD, ROOT_ID, fuse_mknod_in, mknod, fuse_entry_out);
+  const opened = async () => {
+    const open = { flags: O_RDWR, open_flags: 0 };
+    return (await kernel.ask(Opcode.OPEN, nodeid, file.fuse_open_in, open, file.fuse_open_out)).fh;
+  };
+  const lock = async (fh: number, owner: bigint) => {
+    const args = { fh, owner, start: owner, end: owner, type: 1, pid: 7, lk_flags: 0 };
+    t.equal((await kernel.send(Opcode.SETLK, nodeid, file.fuse_lk_in, args)).error, undefined);
+  };
+  const release = async (fh: number, release_flags: number, lock_owner: bigint) => {
+    const args = { fh, flags: 0, release_flags, lock_owner };
+    t.equal((await kernel.send(Opcode.RELEASE, nodeid, file.fuse_release_in, args)).error, undefined);
+  };
+  const [shared, flocked, ofd] = [await opened(), await opened(), await opened()];
+  await lock(shared, 1n);
+  await lock(flocked, 2n);
+  await lock(ofd, 3n);
+  await release(ofd, 0, 0n);
+  kernel.subvolume.notify({ kind: 'child-down' });
+  await release(flocked, ReleaseFlag.FLOCK_UNLOCK, 2n);
+  const flush = { fh: shared, unused: 0, padding: 0, lock_owner: 1n };
+  await kernel.send(Opcode.FLUSH, nodeid, file.fuse_flush_in, flush); // another process goes on to use it
+  const { files, locks } = kernel.session.serving;
+  t.strictSame([files.count, locks.all()], [1, []]);
 });
 
 /** Actors of which LOOKUP does as the test says. */

@@ -178,9 +178,12 @@ export async function writev(
 }
 
 export async function flush(remote: Remote, frame: Frame, fd: Fd, xdata?: fops.Xdata): Promise<void> {
-  const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), xdata };
-  requireDone(await remote.ask(FOPS.FLUSH, args, frame), 'flush');
-  remote.fds.flushed(frame, fd);
+  try {
+    const args = { gfid: fd.inode.gfid, fd: remote.fdOf(fd), xdata };
+    requireDone(await remote.ask(FOPS.FLUSH, args, frame), 'flush');
+  } finally {
+    remote.fds.flushed(frame, fd); // without a connection, too: the next one must not take the locks again
+  }
 }
 
 export async function fsync(

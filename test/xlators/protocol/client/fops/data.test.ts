@@ -126,6 +126,16 @@ t.test('truncate, ftruncate, fsync, flush and seek', async t => {
   ]);
 });
 
+t.test('what is flushed while the brick is away is not locked again', async t => {
+  const { remote, calls } = remoteOf({ LK: ({ flock }) => ({ ...DONE, flock }) });
+  const owner = { ...frame, lkOwner: Buffer.from('me') };
+  remote.fds.locked(owner, fd, { type: 'write', start: 0n, length: 0n });
+  remote.attach(undefined);
+  await t.rejects(data.flush(remote, owner, fd), { code: 'ENOTCONN' });
+  t.equal(await remote.fds.reopen(data.reopening(remote)), 0);
+  t.strictSame(calls, []);
+});
+
 t.test('what is open is used by its number, closed once, and opened again on another connection', async t => {
   const { remote, calls } = remoteOf({
     OPEN: () => ({ ...DONE, fd: 7 }),
