@@ -129,6 +129,8 @@ t.test('a brick is added to a mounted volume and an option is set while programs
     [ "$(wc -l < open)" = $n ] && echo $n`,
     mnt,
   );
+  await sh('until [ -s "$1/open" ]; do sleep 0.1; done', mnt);
+  const waiting = [1, 2, 3].map(() => sh('flock "$1/locked" true', mnt));
   await gluster(`volume set ${volume.name} network.ping-timeout 20`);
   await taken(1);
   const more = join(BED, 'bricks/more');
@@ -142,6 +144,7 @@ t.test('a brick is added to a mounted volume and an option is set while programs
   await sh('touch "$1/stop"', mnt);
   const turns = Number(await work);
   t.ok(turns > 0, `${turns} turns`);
+  await Promise.all(waiting);
   const names = (await sh('ls "$1/d"', mnt)).trim().split('\n');
   const expected = Array.from({ length: 100 }, (_, i) => `${i + 1}`);
   for (let i = 1; i <= turns; i++) expected.push(`moved-${i}`);

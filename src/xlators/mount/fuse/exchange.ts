@@ -1,15 +1,20 @@
 /** What is open and locked through a mount is opened and locked in another graph. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../../../errno.ts';
 import type { Flock } from '../../../graph/fops.ts';
 import type { HeldLock } from '../../../graph/fops/held-locks.ts';
 import { FileType } from '../../../graph/iatt.ts';
 import type { Fd, Inode } from '../../../graph/inode.ts';
+import type { Frame } from '../../../graph/frame.ts';
 import { OWN } from '../../../graph/own-frame.ts';
 import type { Log } from '../../../log.ts';
 import type { Serving } from './fuse-call.ts';
 
 /** How many files are opened at the same time. */
 const AT_ONCE = 64;
+/** How long locks are asked for again that calls have got which have given up waiting, and how often. */
+const GIVEN_BACK_MS = 3000;
+const AGAIN_MS = 10;
 
 /** What is moved from the graph `before` to the graph `next`. */
 class Move {
@@ -17,11 +22,14 @@ class Move {
   readonly next: Serving;
   /** The new fds by the old ones, with their numbers. */
   readonly #fds = new Map<Fd, readonly [number: number, fd: Fd]>();
+  readonly #gaveUp: ReadonlySet<string>;
+  #givenBackMs = 0;
   lost = 0;
 
-  constructor(before: Serving, next: Serving) {
+  constructor(before: Serving, next: Serving, gaveUp: ReadonlySet<string>) {
     this.before = before;
     this.next = next;
+    this.#gaveUp = gaveUp;
   }
 
   /** Opens everything. What cannot be opened is lost: its users are told so at their next call. */
@@ -56,6 +64,7 @@ class Move {
 
   /** Takes each lock in the new graph as soon as the old one has given it up. In between another client may get it. */
   async locks(): Promise<void> {
+    this.#givenBackMs = performance.now() + GIVEN_BACK_MS;
     for (const [held, fd] of this.before.locks.all()) {
       const [number, open] = (fd && this.#fds.get(fd)) ?? [];
       if (fd === undefined || number === undefined || open === undefined) continue; // lost together with its file
@@ -71,8 +80,31 @@ class Move {
   async #lock({ frame, lock, gfid }: HeldLock, from: Fd, to: Fd): Promise<void> {
     const unlock: Flock = { ...lock, type: 'unlock' };
     await this.before.volume.top.lk(frame, from, 'set', unlock);
-    await this.next.volume.top.lk(frame, to, 'set', lock);
+    await this.#take(frame, to, lock);
     this.next.locks.set(frame, gfid, lock, to);
+  }
+
+  /**
+   * A brick cannot be told that a lock is not waited for any longer: it gives the lock to those first who waited in the graph
+   * before, and they give it back one after the other.
+   */
+  async #take(frame: Frame, fd: Fd, lock: Flock): Promise<void> {
+    for (;;) {
+      try {
+        await this.next.volume.top.lk(frame, fd, 'set', lock);
+        return;
+      } catch (error) {
+        const isTaken = errnoOf(error) === 'EAGAIN' && performance.now() < this.#givenBackMs;
+        if (!isTaken || !(await this.#isGivenBack(frame, fd, lock))) throw error;
+      }
+      await sleep(AGAIN_MS);
+    }
+  }
+
+  /** Whether what is in the way of a lock was taken in the graph before, or is gone by now. */
+  async #isGivenBack(frame: Frame, fd: Fd, lock: Flock): Promise<boolean> {
+    const { type, owner = Buffer.alloc(0) } = await this.next.volume.top.lk(frame, fd, 'get', lock);
+    return type === 'unlock' || this.#gaveUp.has(owner.toString('hex')) || frame.lkOwner?.equals(owner) === true;
   }
 
   #lose(number: number): void {
@@ -82,9 +114,12 @@ class Move {
   }
 }
 
-/** Opens and locks in the graph `next` what is open and locked in the graph `before`, under the same numbers. */
-export async function moveOpen(before: Serving, next: Serving, log: Log): Promise<void> {
-  const move = new Move(before, next);
+/**
+ * Opens and locks in the graph `next` what is open and locked in the graph `before`, under the same numbers. `gaveUp` has the
+ * owners, in hexadecimal digits, who may still get locks in `before` for which they do not wait any longer.
+ */
+export async function moveOpen(before: Serving, next: Serving, gaveUp: ReadonlySet<string>, log: Log): Promise<void> {
+  const move = new Move(before, next, gaveUp);
   await move.files();
   await move.locks();
   if (move.lost > 0)

@@ -45,6 +45,8 @@ export class FuseCall {
   readonly serving: Serving;
   readonly header: fuse_in_header;
   answered = false;
+  /** The owner of the lock that the call waits for, in hexadecimal digits. */
+  waitsAs: string | undefined;
   /** How many changes by others were told of before the call. */
   readonly #changes: number;
   #abort: AbortController | undefined;
@@ -108,8 +110,12 @@ export class FuseCall {
 
   /** The caller as the owner of locks. With `waits` an interrupt ends the waiting. */
   lockFrame(owner: bigint, waits = false): Frame {
-    if (waits) this.#abort ??= new AbortController();
-    return { ...this.openFrame, lkOwner: ownerBytes(owner), ...(this.#abort && { signal: this.#abort.signal }) };
+    const lkOwner = ownerBytes(owner);
+    if (waits) {
+      this.#abort ??= new AbortController();
+      this.waitsAs = lkOwner.toString('hex');
+    }
+    return { ...this.openFrame, lkOwner, ...(this.#abort && { signal: this.#abort.signal }) };
   }
 
   /** The caller was interrupted: what waits for a lock fails. */

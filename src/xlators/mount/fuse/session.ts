@@ -19,6 +19,8 @@ const COPIED_MAX = 32 * 1024;
 const INTERRUPTED_MS = 1000;
 /** How long the calls in a graph may take to finish before another one takes over. They fail then. */
 const LEAVE_MS = 30_000;
+/** How many owners are remembered that have given up waiting for locks. */
+const GAVE_UP_MAX = 4096;
 
 export interface SessionOptions extends Below {
   readonly fd: number;
@@ -47,6 +49,8 @@ export class Session {
   readonly #actors: FuseActors;
   #below: Below;
   readonly #waiting = new Map<FuseCall, Waiting>();
+  /** The owners who have given up waiting for locks in the present graph: a brick may still give them. */
+  readonly #gaveUp = new Set<string>();
   /** Called when no call is under way any more. */
   #idle: (() => void) | undefined;
   #isOver = false;
@@ -86,11 +90,15 @@ export class Session {
     const before = this.#serving;
     before.device.pause();
     const waiting = [...this.#waiting];
-    for (const [call] of waiting) call.withdraw();
+    for (const [call] of waiting) {
+      call.withdraw();
+      this.#givesUp(call);
+    }
     try {
       await this.#quiet();
       const next = servingOf(below, before, before);
-      await moveOpen(before, next, below.log);
+      await moveOpen(before, next, this.#gaveUp, below.log);
+      this.#gaveUp.clear();
       leave(this.#below, before);
       this.#below = below;
       this.#serving = next;
@@ -215,10 +223,18 @@ export class Session {
     const call = active.get(unique);
     if (call === undefined) return;
     call.interrupt();
+    this.#givesUp(call);
     if (this.#actors[call.header.opcode]?.changes === true) return;
     setTimeout(() => {
       if (active.get(unique) === call) call.answerNothing(ERRNO.EINTR);
     }, INTERRUPTED_MS).unref();
+  }
+
+  #givesUp({ waitsAs }: FuseCall): void {
+    if (waitsAs === undefined) return;
+    const [oldest] = this.#gaveUp;
+    if (this.#gaveUp.size >= GAVE_UP_MAX) this.#gaveUp.delete(oldest!);
+    this.#gaveUp.add(waitsAs);
   }
 
   #init({ unique, len }: fuse_in_header, bytes: Buffer, length: number): void {

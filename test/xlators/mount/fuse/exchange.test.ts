@@ -5,9 +5,10 @@ import { Opcode, ROOT_ID } from '#protocols/fuse/constants.ts';
 import * as file from '#protocols/fuse/file.ts';
 import { fuse_link_in, fuse_mkdir_in, fuse_mknod_in, fuse_rename_in } from '#protocols/fuse/names.ts';
 import { fuse_attr_out, fuse_entry_out, fuse_getattr_in, fuse_name_in } from '#protocols/fuse/object.ts';
+import { Inode } from '#src/graph/inode.ts';
 import { O_RDWR } from '#src/sys/constants.ts';
 import { Kernel, type KernelOptions } from '../../../support/fuse/kernel.ts';
-import { keptLog, stackOf, xlatorOf } from '../../../support/graph.ts';
+import { frame, keptLog, stackOf, volumeOf, xlatorOf } from '../../../support/graph.ts';
 import { Failing } from '../../../support/memory/failing.ts';
 
 const [WRITE, UNLOCK] = [1, 2];
@@ -18,10 +19,8 @@ const OPTIONS: KernelOptions = { locks: true, options: { acl: 'off' } };
 
 let stores = 0;
 
-/** A mount of a brick in memory, and the volfiles of two graphs over it, whose layers have different numbers. */
-async function scene(t: Test) {
-  const brick = `test/memory store=exchange-${stores++}`;
-  const kernel = await Kernel.over(t, stackOf(brick), OPTIONS);
+/** What programs do in a mount. */
+function callsOf(kernel: Kernel) {
   const mknod = (name: string) => ({ mode: 0o100666, rdev: 0, umask: 0, name });
   const make = (name: string) => kernel.ask(Opcode.MKNOD, ROOT_ID, fuse_mknod_in, mknod(name), fuse_entry_out);
   const open = async (nodeid: number) =>
@@ -40,9 +39,16 @@ async function scene(t: Test) {
     const args = { fh, owner, start: 0n, end: END, type, pid: 7, lk_flags: 0 };
     return (await kernel.send(opcode, nodeid, file.fuse_lk_in, args)).error;
   };
+  return { make, open, write, read, lock };
+}
+
+/** A mount of a brick in memory, and the volfiles of two graphs over it, whose layers have different numbers. */
+async function scene(t: Test) {
+  const brick = `test/memory store=exchange-${stores++}`;
+  const kernel = await Kernel.over(t, stackOf(brick), OPTIONS);
   const exchange = async (options: Partial<KernelOptions> = {}) =>
     (await kernel.exchanging(t, stackOf('debug/io-stats', brick), { ...OPTIONS, ...options }))();
-  return { kernel, make, open, write, read, lock, exchange };
+  return { kernel, brick, ...callsOf(kernel), exchange };
 }
 
 t.test('objects keep their numbers, and files stay open', async t => {
@@ -143,4 +149,46 @@ t.test('a call under way is answered by the graph that it began in, and later on
   await over;
   t.equal((await second).nodeid, (await first).nodeid);
   t.equal(order[0], 'exchanged');
+});
+
+t.test('a lock is kept although those who wait for it get it first in the graph before', async t => {
+  const { kernel, brick, make, open, lock, exchange } = await scene(t);
+  const { nodeid } = await make('a');
+  const fh = await open(nodeid);
+  t.equal(await lock(nodeid, fh, 1n, WRITE), undefined);
+  const waits = lock(nodeid, fh, 2n, WRITE, Opcode.SETLKW);
+  while (kernel.session.serving.active.size === 0) await sleep(1);
+  // As a brick of GlusterFS does, which cannot be told that a lock is not waited for any longer.
+  const { top, root } = await volumeOf(t, stackOf(brick));
+  const { iatt } = await top.lookup(frame, root, 'a');
+  const fd = new Inode(iatt.gfid, iatt.type).fd;
+  const owner = { ...frame, client: '', lkOwner: Buffer.from('0200000000000000', 'hex') };
+  const range = { start: 0n, length: 0n } as const;
+  const givenBack = top.lk(owner, fd, 'wait', { ...range, type: 'write' }).then(async () => {
+    await sleep(50);
+    await top.lk(owner, fd, 'set', { ...range, type: 'unlock' });
+  });
+  const { log, lines } = keptLog();
+  await exchange({ log });
+  await givenBack;
+  t.strictSame(lines, []);
+  t.equal(await lock(nodeid, fh, 3n, WRITE), 'EAGAIN', 'the lock is held in the new graph');
+  t.equal(await lock(nodeid, fh, 1n, UNLOCK), undefined);
+  t.equal(await waits, undefined);
+  await kernel.session.close();
+});
+
+t.test('a lock that another client has got meanwhile is lost', async t => {
+  const { brick, make, open, lock, exchange } = await scene(t);
+  const { nodeid } = await make('a');
+  const fh = await open(nodeid);
+  t.equal(await lock(nodeid, fh, 1n, WRITE), undefined);
+  const { top, root } = await volumeOf(t, stackOf(brick));
+  const { iatt } = await top.lookup(frame, root, 'a');
+  const other = top.lk(frame, new Inode(iatt.gfid, iatt.type).fd, 'wait', { start: 0n, length: 0n, type: 'write' });
+  const { log, lines } = keptLog();
+  await exchange({ log });
+  await other;
+  t.match(lines, [{ msg: /^1 open files, or their locks/ }]);
+  t.equal(await lock(nodeid, fh, 1n, UNLOCK), 'EBADFD');
 });
