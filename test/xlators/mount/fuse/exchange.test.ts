@@ -192,3 +192,20 @@ t.test('a lock that another client has got meanwhile is lost', async t => {
   t.match(lines, [{ msg: /^1 open files, or their locks/ }]);
   t.equal(await lock(nodeid, fh, 1n, UNLOCK), 'EBADFD');
 });
+
+t.test('locks of a graph that is down are taken in the next one', async t => {
+  const brick = `test/memory store=exchange-${stores++}`;
+  const kernel = await Kernel.over(t, stackOf('test/failing', brick), OPTIONS);
+  const { make, open, lock } = callsOf(kernel);
+  const { nodeid } = await make('a');
+  const fh = await open(nodeid);
+  t.equal(await lock(nodeid, fh, 1n, WRITE), undefined);
+  xlatorOf(kernel.subvolume.top, kernel.subvolume.name, Failing).disconnect();
+  const { log, lines } = keptLog();
+  await (
+    await kernel.exchanging(t, stackOf(brick), { ...OPTIONS, log })
+  )();
+  t.strictSame(lines, []);
+  t.equal(await lock(nodeid, fh, 2n, WRITE), 'EAGAIN', 'the lock is held in the new graph');
+  t.equal(await lock(nodeid, fh, 1n, UNLOCK), undefined);
+});
