@@ -45,6 +45,8 @@ export class FuseCall {
   readonly serving: Serving;
   readonly header: fuse_in_header;
   answered = false;
+  /** Whether the caller was interrupted. */
+  interrupted = false;
   /** The owner of the lock that the call waits for, in hexadecimal digits. */
   waitsAs: string | undefined;
   /** How many changes by others were told of before the call. */
@@ -120,6 +122,7 @@ export class FuseCall {
 
   /** The caller was interrupted: what waits for a lock fails. */
   interrupt(): void {
+    this.interrupted = true;
     this.#abort?.abort();
   }
 

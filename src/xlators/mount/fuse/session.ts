@@ -89,7 +89,7 @@ export class Session {
   async exchange(below: Below): Promise<void> {
     const before = this.#serving;
     before.device.pause();
-    const waiting = [...this.#waiting];
+    const waiting = [...this.#waiting].filter(([{ interrupted }]) => !interrupted); // the others are about to end
     for (const [call] of waiting) {
       call.withdraw();
       this.#givesUp(call);

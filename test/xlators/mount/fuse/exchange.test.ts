@@ -5,6 +5,7 @@ import { Opcode, ROOT_ID } from '#protocols/fuse/constants.ts';
 import * as file from '#protocols/fuse/file.ts';
 import { fuse_link_in, fuse_mkdir_in, fuse_mknod_in, fuse_rename_in } from '#protocols/fuse/names.ts';
 import { fuse_attr_out, fuse_entry_out, fuse_getattr_in, fuse_name_in } from '#protocols/fuse/object.ts';
+import { fuse_interrupt_in } from '#protocols/fuse/header.ts';
 import { Inode } from '#src/graph/inode.ts';
 import { O_RDWR } from '#src/sys/constants.ts';
 import { Kernel, type KernelOptions } from '../../../support/fuse/kernel.ts';
@@ -208,4 +209,28 @@ t.test('locks of a graph that is down are taken in the next one', async t => {
   t.strictSame(lines, []);
   t.equal(await lock(nodeid, fh, 2n, WRITE), 'EAGAIN', 'the lock is held in the new graph');
   t.equal(await lock(nodeid, fh, 1n, UNLOCK), undefined);
+});
+
+t.test('a caller who was interrupted does not wait for a lock again', async t => {
+  const brick = `test/memory store=exchange-${stores++}`;
+  const kernel = await Kernel.over(t, stackOf('test/failing', brick), OPTIONS);
+  const { make, open, lock } = callsOf(kernel);
+  const { nodeid } = await make('a');
+  const fh = await open(nodeid);
+  t.equal(await lock(nodeid, fh, 1n, WRITE), undefined);
+  // The graph takes a while to find out what it has to give back.
+  const { happened, resume } = xlatorOf(kernel.subvolume.top, kernel.subvolume.name, Failing).fail({
+    fop: 'lk',
+    when: 'before',
+    what: 'hang',
+  });
+  const waits = lock(nodeid, fh, 2n, WRITE, Opcode.SETLKW);
+  await happened;
+  const [unique] = kernel.session.serving.active.keys();
+  kernel.tell(Opcode.INTERRUPT, 0, fuse_interrupt_in.encode({ unique: unique! }));
+  await sleep(20);
+  const over = (await kernel.exchanging(t, stackOf(brick), OPTIONS))();
+  resume();
+  await over;
+  t.equal(await waits, 'EINTR');
 });
