@@ -51,7 +51,9 @@ export function handingOver(from: Graph, to: Graph): () => Promise<void> {
       );
   }
   return async () => {
-    for (const result of await Promise.allSettled(pairs.map(([mount, former]) => mount.takeOver(former!))))
+    for (const result of await Promise.allSettled(
+      pairs.map(([mount, former]) => mount.takeOver(former!, to.gate.ending)),
+    ))
       if (result.status === 'rejected')
         to.env.log.error({ err: result.reason as unknown }, 'a mount has not left the former graph in order');
   };

@@ -117,3 +117,27 @@ t.test('a mount beside NFS; what takes a restart is refused', async t => {
   server.child.kill('SIGTERM');
   t.equal(await server.exited, 0, server.stderr.text);
 });
+
+t.test('a server that is stopped while a call keeps a mount in the former graph leaves no mount behind', async t => {
+  const { data, mnt, state } = folders(t, 'data', 'mnt', 'state');
+  const file = join(state, 'slow.vol');
+  const slow = `volume slow\n  type debug/delay-gen\n  option delay-duration 60000000\n  option delay-percentage 100
+  option enable fsync\n  subvolumes data\nend-volume\n`;
+  const over = (masters: string) => slow + masters.replaceAll('subvolumes data', 'subvolumes slow');
+  const write = (more: boolean) =>
+    writeFileSync(file, volfile({ data, mnt, more, masters: mnt => over(fuseAt(mnt, '') + NFS) }));
+  write(false);
+  const server = await serving(t, ['-f', file, '--state-dir', state, '--grace', '3']);
+  const hangs = sh('echo text > "$1/a" && sync "$1/a"', mnt).then(
+    () => 'synced',
+    () => 'failed',
+  );
+  await sh('until [ -s "$1/a" ]; do sleep 0.05; done; sleep 0.5', mnt);
+  write(true);
+  server.child.kill('SIGHUP');
+  await server.stderr.until(/the new volfile has taken over/);
+  server.child.kill('SIGTERM');
+  await server.exited;
+  t.equal(await hangs, 'failed');
+  t.equal(await sh('ls -A "$1"', mnt), '', 'nothing is mounted there any more');
+});

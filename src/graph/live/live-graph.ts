@@ -127,6 +127,7 @@ export class LiveGraph implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    this.#current.gate.hurry(); // a reload that is under way must not keep it
     await this.#next?.drop();
     await this.#reloads.run(() => this.#drain(this.#current));
   }

@@ -7,6 +7,7 @@ import { fuse_in_header, fuse_init_in, fuse_init_out, fuse_out_header } from '#p
 import { fuse_entry_out, fuse_name_in } from '#protocols/fuse/object.ts';
 import { fuseActors } from '#actors/fuse/program.ts';
 import { type Errno, errnoCode } from '#src/errno.ts';
+import { NEVER } from '#src/graph/own-frame.ts';
 import { readOptions } from '#src/graph/options/read-options.ts';
 import type { Xlator } from '#src/graph/xlator.ts';
 import { silent } from '#src/log.ts';
@@ -101,11 +102,11 @@ export class Kernel {
   begun: fuse_init_out | undefined;
 
   /** Prepares another graph to take the place of the one that is served, and returns what makes it do so. */
-  async exchanging(t: Test, text: string, options: KernelOptions = {}): Promise<() => Promise<void>> {
+  async exchanging(t: Test, text: string, options: KernelOptions = {}, ending = NEVER): Promise<() => Promise<void>> {
     const { graph, top } = await volumeOf(t, text);
     const subvolume = await subvolumeOf(top);
     const below = { subvolume, slot: graph.xlators.size, locks: false, log: silent, ...options };
-    return () => this.session.exchange({ ...below, options: optionsOf(options.options ?? {}) });
+    return () => this.session.exchange({ ...below, options: optionsOf(options.options ?? {}) }, ending);
   }
 
   static async #over(t: Test, top: Xlator, slot: number, options: KernelOptions): Promise<Kernel> {

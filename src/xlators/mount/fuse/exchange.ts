@@ -1,6 +1,6 @@
 /** What is open and locked through a mount is opened and locked in another graph. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errnoOf } from '../../../errno.ts';
+import { errnoOf, FsError } from '../../../errno.ts';
 import type { Flock } from '../../../graph/fops.ts';
 import type { HeldLock } from '../../../graph/fops/held-locks.ts';
 import { FileType } from '../../../graph/iatt.ts';
@@ -16,6 +16,16 @@ const AT_ONCE = 64;
 const GIVEN_BACK_MS = 3000;
 const AGAIN_MS = 10;
 
+export interface Moving {
+  /** The owners, in hexadecimal digits, who may still get locks in the former graph for which they do not wait any longer. */
+  readonly gaveUp: ReadonlySet<string>;
+  /** Aborted when nothing is waited for any longer. */
+  readonly over: AbortSignal;
+  readonly log: Log;
+}
+
+const tooLate = () => new FsError('ETIMEDOUT', 'the graph does not answer in time');
+
 /** What is moved from the graph `before` to the graph `next`. */
 class Move {
   readonly before: Serving;
@@ -23,13 +33,19 @@ class Move {
   /** The new fds by the old ones, with their numbers. */
   readonly #fds = new Map<Fd, readonly [number: number, fd: Fd]>();
   readonly #gaveUp: ReadonlySet<string>;
+  readonly #over: AbortSignal;
+  /** Rejects when nothing is waited for any longer. */
+  readonly #late: Promise<never>;
   #givenBackMs = 0;
   lost = 0;
 
-  constructor(before: Serving, next: Serving, gaveUp: ReadonlySet<string>) {
+  constructor(before: Serving, next: Serving, { gaveUp, over }: Moving) {
     this.before = before;
     this.next = next;
     this.#gaveUp = gaveUp;
+    this.#over = over;
+    this.#late = new Promise((_, reject) => over.addEventListener('abort', () => reject(tooLate())));
+    this.#late.catch(() => {});
   }
 
   /** Opens everything. What cannot be opened is lost: its users are told so at their next call. */
@@ -44,9 +60,10 @@ class Move {
   async #file(number: number, fd: Fd): Promise<void> {
     const { files, volume } = this.next;
     try {
-      const inode = await this.#inode(fd.inode);
-      const isDir = inode.type === FileType.DIR;
-      const opened = await (isDir ? volume.top.opendir(OWN, inode) : volume.top.open(OWN, inode, fd.flags));
+      const inode = await this.#inTime(() => this.#inode(fd.inode));
+      const open = () =>
+        inode.type === FileType.DIR ? volume.top.opendir(OWN, inode) : volume.top.open(OWN, inode, fd.flags);
+      const opened = await this.#inTime(open, late => files.drop(inode, fd.flags, late));
       this.#fds.set(fd, [number, files.put(number, inode, fd.flags, opened)]);
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
@@ -80,7 +97,7 @@ class Move {
   async #lock({ frame, lock, gfid }: HeldLock, from: Fd, to: Fd): Promise<void> {
     const unlock: Flock = { ...lock, type: 'unlock' };
     try {
-      await this.before.volume.top.lk(frame, from, 'set', unlock);
+      await this.#inTime(() => this.before.volume.top.lk(frame, from, 'set', unlock));
     } catch (error) {
       // A graph that is down has given up its locks, or does so with its last connection.
       if (errnoOf(error) === undefined) throw error;
@@ -94,9 +111,11 @@ class Move {
    * before, and they give it back one after the other.
    */
   async #take(frame: Frame, fd: Fd, lock: Flock): Promise<void> {
+    const { top } = this.next.volume;
+    const giveBack = () => void top.lk(frame, fd, 'set', { ...lock, type: 'unlock' }).catch(() => {});
     for (;;) {
       try {
-        await this.next.volume.top.lk(frame, fd, 'set', lock);
+        await this.#inTime(() => top.lk(frame, fd, 'set', lock), giveBack);
         return;
       } catch (error) {
         const isTaken = errnoOf(error) === 'EAGAIN' && performance.now() < this.#givenBackMs;
@@ -108,8 +127,25 @@ class Move {
 
   /** Whether what is in the way of a lock was taken in the graph before, or is gone by now. */
   async #isGivenBack(frame: Frame, fd: Fd, lock: Flock): Promise<boolean> {
-    const { type, owner = Buffer.alloc(0) } = await this.next.volume.top.lk(frame, fd, 'get', lock);
+    const { top } = this.next.volume;
+    const { type, owner = Buffer.alloc(0) } = await this.#inTime(() => top.lk(frame, fd, 'get', lock));
     return type === 'unlock' || this.#gaveUp.has(owner.toString('hex')) || frame.lkOwner?.equals(owner) === true;
+  }
+
+  /** What `call` brings when it is not waited for any longer is for `late`. @throws {FsError} ETIMEDOUT, among others */
+  async #inTime<T>(call: () => Promise<T>, late?: (value: T) => void): Promise<T> {
+    if (this.#over.aborted) throw tooLate();
+    let isLate = false;
+    const answer = call();
+    answer.then(
+      value => isLate && late?.(value),
+      () => {},
+    );
+    try {
+      return await Promise.race([answer, this.#late]);
+    } finally {
+      isLate = true;
+    }
   }
 
   #lose(number: number): void {
@@ -119,14 +155,11 @@ class Move {
   }
 }
 
-/**
- * Opens and locks in the graph `next` what is open and locked in the graph `before`, under the same numbers. `gaveUp` has the
- * owners, in hexadecimal digits, who may still get locks in `before` for which they do not wait any longer.
- */
-export async function moveOpen(before: Serving, next: Serving, gaveUp: ReadonlySet<string>, log: Log): Promise<void> {
-  const move = new Move(before, next, gaveUp);
+/** Opens and locks in the graph `next` what is open and locked in the graph `before`, under the same numbers. */
+export async function moveOpen(before: Serving, next: Serving, moving: Moving): Promise<void> {
+  const move = new Move(before, next, moving);
   await move.files();
   await move.locks();
   if (move.lost > 0)
-    log.warn(`${move.lost} open files, or their locks, are lost with the former graph; their users get EBADFD`);
+    moving.log.warn(`${move.lost} open files, or their locks, are lost with the former graph; their users get EBADFD`);
 }

@@ -92,12 +92,12 @@ export class MountFuse extends Master<typeof OPTIONS> {
 
   /**
    * Goes on with the mount of the graph before this one, which has no mount from now on. Resolves when nothing of that
-   * graph is used any more.
+   * graph is used any more. When `ending` is aborted, the mount is to end, and nothing is waited for.
    */
-  async takeOver(from: MountFuse): Promise<void> {
+  async takeOver(from: MountFuse, ending: AbortSignal): Promise<void> {
     this.#mounted = from.#mounted;
     from.#mounted = undefined;
-    await this.#mounted?.session.exchange(this.#below);
+    await this.#mounted?.session.exchange(this.#below, ending);
   }
 
   /** Takes the mount off its directory; it ends when no process uses it any more. @throws {Error} */

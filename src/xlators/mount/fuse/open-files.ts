@@ -45,6 +45,11 @@ export class OpenFiles {
     return fd;
   }
 
+  /** Closes what was opened again, and is not wanted any more. */
+  drop(inode: Inode, flags: number, { notes }: Opened): void {
+    this.#release(new Fd(inode, flags, notes));
+  }
+
   /** What has the number cannot be used any more: it was not opened again, or its locks were lost. */
   lose(number: number): Fd | undefined {
     const fd = this.release(number);

@@ -19,6 +19,8 @@ const COPIED_MAX = 32 * 1024;
 const INTERRUPTED_MS = 1000;
 /** How long the calls in a graph may take to finish before another one takes over. They fail then. */
 const LEAVE_MS = 30_000;
+/** How long it may take to open and lock in another graph what is open and locked. The rest is lost then. */
+const MOVE_MS = 30_000;
 /** How many owners are remembered that have given up waiting for locks. */
 const GAVE_UP_MAX = 4096;
 
@@ -84,9 +86,9 @@ export class Session {
 
   /**
    * Goes on with another graph. Requests wait meanwhile; calls under way are answered by the graph that they began in, and
-   * what waits for a lock waits for it in the new one.
+   * what waits for a lock waits for it in the new one. When `ending` is aborted, nothing is waited for any longer.
    */
-  async exchange(below: Below): Promise<void> {
+  async exchange(below: Below, ending: AbortSignal): Promise<void> {
     const before = this.#serving;
     before.device.pause();
     const waiting = [...this.#waiting].filter(([{ interrupted }]) => !interrupted); // the others are about to end
@@ -95,9 +97,10 @@ export class Session {
       this.#givesUp(call);
     }
     try {
-      await this.#quiet();
+      await this.#quiet(ending);
       const next = servingOf(below, before, before);
-      await moveOpen(before, next, this.#gaveUp, below.log);
+      const over = AbortSignal.any([ending, AbortSignal.timeout(MOVE_MS)]);
+      await moveOpen(before, next, { gaveUp: this.#gaveUp, over, log: below.log });
       this.#gaveUp.clear();
       leave(this.#below, before);
       this.#below = below;
@@ -111,14 +114,18 @@ export class Session {
   }
 
   /** Resolves when all calls are answered. Those that take too long fail. */
-  async #quiet(): Promise<void> {
+  async #quiet(ending: AbortSignal): Promise<void> {
     const { active } = this.#serving;
     if (active.size === 0) return;
-    const idle = new Promise<true>(resolve => (this.#idle = () => resolve(true)));
-    const ended = await within(LEAVE_MS, idle);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const hurry = () => resolve();
+    this.#idle = resolve;
+    ending.addEventListener('abort', hurry);
+    if (!ending.aborted) await within(LEAVE_MS, promise);
+    ending.removeEventListener('abort', hurry);
     this.#idle = undefined;
-    if (ended === true) return;
-    this.#below.log.warn(`${active.size} calls did not finish in the former graph within ${LEAVE_MS} ms; they fail`);
+    if (active.size === 0) return;
+    this.#below.log.warn(`${active.size} calls did not finish in the former graph in time; they fail`);
     for (const call of active.values()) {
       call.interrupt();
       call.answerNothing(ERRNO.EIO);

@@ -234,3 +234,49 @@ t.test('a caller who was interrupted does not wait for a lock again', async t =>
   await over;
   t.equal(await waits, 'EINTR');
 });
+
+t.test('when the mount is to end, no graph is waited for', async t => {
+  const brick = `test/memory store=exchange-${stores++}`;
+  const kernel = await Kernel.over(t, stackOf('test/failing', brick), OPTIONS);
+  const { make, open, read } = callsOf(kernel);
+  const { nodeid } = await make('a');
+  const fh = await open(nodeid);
+  const { happened, resume } = xlatorOf(kernel.subvolume.top, kernel.subvolume.name, Failing).fail({
+    fop: 'lookup',
+    when: 'before',
+    what: 'hang',
+  });
+  const hangs = kernel.lookup(ROOT_ID, 'a');
+  await happened;
+  const slow = 'debug/delay-gen delay-duration=2000000 delay-percentage=100 enable=open';
+  const ending = new AbortController();
+  const { log, lines } = keptLog();
+  const exchange = await kernel.exchanging(t, stackOf(slow, brick), { ...OPTIONS, log }, ending.signal);
+  const start = performance.now();
+  const over = exchange();
+  await sleep(20);
+  ending.abort();
+  await over;
+  t.ok(performance.now() - start < 1000);
+  await t.rejects(hangs, { message: 'EIO' });
+  t.match(lines, [{ msg: /^1 open files/ }]);
+  t.equal(await read(nodeid, fh), 'EBADFD');
+  resume();
+});
+
+t.test('a file that is opened too late is closed', async t => {
+  const brick = `test/memory store=exchange-${stores++}`;
+  const kernel = await Kernel.over(t, stackOf(brick), OPTIONS);
+  const { make, open, read } = callsOf(kernel);
+  const { nodeid } = await make('a');
+  const fh = await open(nodeid);
+  const slow = 'debug/delay-gen delay-duration=300000 delay-percentage=100 enable=open';
+  const ending = new AbortController();
+  const over = (await kernel.exchanging(t, stackOf(slow, brick), OPTIONS, ending.signal))();
+  await sleep(20);
+  ending.abort();
+  await over;
+  await sleep(400);
+  t.equal(await read(nodeid, fh), 'EBADFD');
+  t.equal(kernel.session.serving.files.count, 0);
+});
