@@ -1,24 +1,17 @@
 import { errnoOf, FsError, isGone } from '../../../errno.ts';
 import * as fops from '../../../graph/fops.ts';
-import { ANCESTRY_PATH } from '../../../graph/fops/virtual-xattrs.ts';
 import type { Frame } from '../../../graph/frame.ts';
 import { FileType, type Iatt, setIdOf } from '../../../graph/iatt.ts';
 import type { Fd, Inode } from '../../../graph/inode.ts';
 import { ownFrame } from '../../../graph/own-frame.ts';
-import { Xlator } from '../../../graph/xlator.ts';
 import { FMODE_EXEC } from '../../../sys/constants.ts';
 import { create, DIR_MODE, FILE_MODE, finished, type Making, modeOnly } from './create.ts';
 import { attributesOf, rejectData, rejectIn } from './failure.ts';
 import { Misses } from './misses.ts';
-import { isOwnName, isOwnXattr, withoutOwn, withoutOwnNames } from './own-names.ts';
+import { isOwnName, withoutOwnNames } from './own-names.ts';
 import { RightsOfFiles } from './rights.ts';
 import { isOwners, setattr } from './setattr.ts';
-
-/**
- * A brick wants the right to read the object, whatever attribute is asked for. Any caller that may use a directory may be told
- * where it is, and Linux wants that right for `user.` attributes alone (xattr(7)): execve(2) asks for `security.capability`.
- */
-const isForAll = (name: string): boolean => name === ANCESTRY_PATH || name.startsWith('security.');
+import { TwoStepXattrs } from './xattrs.ts';
 
 /** The largest cookie that fits in 32 bits. */
 const NARROW_MAX = 0xffff_ffffn;
@@ -29,18 +22,17 @@ const NARROW_MAX = 0xffff_ffffn;
  * guarded and has a mode only, setattr has neither size nor guard. What a kernel would check or do for the caller on a
  * local disk, and a brick leaves to its client's kernel, is done here too.
  */
-export class TwoStep extends Xlator {
+export class TwoStep extends TwoStepXattrs {
   static readonly doc =
     'Makes fops of NFS of those that a GlusterFS brick has: exclusive creation, attributes of new objects, guards, and the rights of owners.';
-  readonly #below: Xlator = this.children[0]!;
-  readonly #rights = new RightsOfFiles(this.#below, this.slot);
+  readonly #rights = new RightsOfFiles(this.below, this.slot);
   readonly #misses = new Misses(this.slot);
 
   override lookup(...args: fops.Args<'lookup'>): fops.Reply<'lookup'> {
     const [frame, parent, name] = args;
     if (isOwnName(parent, name)) return Promise.reject(new FsError('ENOENT'));
-    const found = this.#below.lookup(...args);
-    const seen = this.#misses.expects(parent) ? attributesOf(this.#below, frame, parent) : undefined;
+    const found = this.below.lookup(...args);
+    const seen = this.#misses.expects(parent) ? attributesOf(this.below, frame, parent) : undefined;
     return found.then(
       answer => {
         this.#misses.found(parent);
@@ -48,7 +40,7 @@ export class TwoStep extends Xlator {
       },
       error => {
         if (errnoOf(error) === 'ENOENT') this.#misses.missed(parent);
-        return rejectIn(this.#below, frame, error, parent, undefined, seen);
+        return rejectIn(this.below, frame, error, parent, undefined, seen);
       },
     );
   }
@@ -96,7 +88,7 @@ export class TwoStep extends Xlator {
     make: (making: Making) => Promise<fops.Made>,
   ): Promise<fops.Made> {
     if (isOwnName(parent, name)) return this.#refuseOwn(frame, parent, name);
-    const below = this.#below;
+    const below = this.below;
     return make({ below, frame, parent, name, xdata }).then(
       made => (frame.identity.uid === 0 ? made : { ...made, iatt: this.#rights.noted(frame, made.iatt) }),
       error => rejectIn(below, frame, error, parent),
@@ -106,19 +98,19 @@ export class TwoStep extends Xlator {
   override link(...args: fops.Args<'link'>): fops.Reply<'link'> {
     const [frame, , parent, name] = args;
     if (isOwnName(parent, name)) return this.#refuseOwn(frame, parent, name);
-    return this.#below.link(...args).catch(error => rejectIn(this.#below, frame, error, parent));
+    return this.below.link(...args).catch(error => rejectIn(this.below, frame, error, parent));
   }
 
   override unlink(...args: fops.Args<'unlink'>): fops.Reply<'unlink'> {
     const [frame, parent, name] = args;
     if (isOwnName(parent, name)) return this.#refuseOwn(frame, parent, name);
-    return this.#below.unlink(...args).catch(error => rejectIn(this.#below, frame, error, parent));
+    return this.below.unlink(...args).catch(error => rejectIn(this.below, frame, error, parent));
   }
 
   override rmdir(...args: fops.Args<'rmdir'>): fops.Reply<'rmdir'> {
     const [frame, parent, name] = args;
     if (isOwnName(parent, name)) return this.#refuseOwn(frame, parent, name);
-    return this.#below.rmdir(...args).catch(error => rejectIn(this.#below, frame, error, parent));
+    return this.below.rmdir(...args).catch(error => rejectIn(this.below, frame, error, parent));
   }
 
   override rename(...args: fops.Args<'rename'>): fops.Reply<'rename'> {
@@ -127,8 +119,8 @@ export class TwoStep extends Xlator {
     if (isOwnName(to, toName)) return this.#refuseOwn(frame, to, toName);
     const isMove = frame.identity.uid !== 0 && !from.gfid.equals(to.gfid);
     const check = isMove ? this.#rights.mayMove(frame, from, fromName) : undefined;
-    const renamed = check === undefined ? this.#below.rename(...args) : check.then(() => this.#below.rename(...args));
-    return renamed.catch(error => rejectIn(this.#below, frame, error, from, to));
+    const renamed = check === undefined ? this.below.rename(...args) : check.then(() => this.below.rename(...args));
+    return renamed.catch(error => rejectIn(this.below, frame, error, from, to));
   }
 
   #refuseOwn(frame: Frame, parent: Inode, name: string): Promise<never> {
@@ -136,12 +128,12 @@ export class TwoStep extends Xlator {
   }
 
   #refuse(frame: Frame, parent: Inode, why: string): Promise<never> {
-    return rejectIn(this.#below, frame, new FsError('EPERM', why), parent);
+    return rejectIn(this.below, frame, new FsError('EPERM', why), parent);
   }
 
   override setattr(...[frame, inode, attr, guard, xdata]: fops.Args<'setattr'>): fops.Reply<'setattr'> {
     const target = {
-      below: this.#below,
+      below: this.below,
       frame,
       inode,
       setattr: (rest: fops.SetAttr) => this.#setattr(frame, inode, rest, xdata),
@@ -151,7 +143,7 @@ export class TwoStep extends Xlator {
   }
 
   async #setattr(frame: Frame, inode: Inode, attr: fops.SetAttr, xdata?: fops.Xdata): Promise<fops.WccReply> {
-    const wcc = await this.#below.setattr(frame, inode, attr, undefined, xdata);
+    const wcc = await this.below.setattr(frame, inode, attr, undefined, xdata);
     this.#rights.seen(inode, wcc.after);
     return wcc;
   }
@@ -163,14 +155,14 @@ export class TwoStep extends Xlator {
     } catch (error) {
       // By its gfid a brick does not find a file that has lost its last name.
       if (fd.anonymous || !isGone(error)) throw error;
-      const now = await this.#below.fstat(frame, fd);
+      const now = await this.below.fstat(frame, fd);
       if (!isOwners(frame.identity, now, attr)) throw new FsError('EPERM', 'only the owner may set these attributes');
-      return this.#below.fsetattr(frame, fd, attr, xdata);
+      return this.below.fsetattr(frame, fd, attr, xdata);
     }
   }
 
   override fsetattr(...[frame, fd, attr, xdata]: fops.Args<'fsetattr'>): fops.Reply<'fsetattr'> {
-    const below = this.#below;
+    const below = this.below;
     const isRoot = frame.identity.uid === 0;
     const target = {
       below,
@@ -191,24 +183,24 @@ export class TwoStep extends Xlator {
   override open(...args: fops.Args<'open'>): fops.Reply<'open'> {
     const [frame, , flags] = args;
     const executes = (flags & FMODE_EXEC) !== 0 && frame.identity.uid !== 0;
-    return executes ? this.#openToExecute(...args) : this.#below.open(...args);
+    return executes ? this.#openToExecute(...args) : this.below.open(...args);
   }
 
   async #openToExecute(...[frame, inode, flags, xdata]: fops.Args<'open'>): fops.Reply<'open'> {
-    const { granted } = await this.#below.access(frame, inode, fops.Access.EXECUTE);
+    const { granted } = await this.below.access(frame, inode, fops.Access.EXECUTE);
     if (granted !== fops.Access.EXECUTE) throw new FsError('EACCES', 'the file may not be executed');
-    return this.#below.open(ownFrame(frame), inode, flags, xdata);
+    return this.below.open(ownFrame(frame), inode, flags, xdata);
   }
 
   override truncate(...[frame, inode, size, xdata]: fops.Args<'truncate'>): fops.Reply<'truncate'> {
-    const cut = this.#below.truncate(frame, inode, size, xdata);
+    const cut = this.below.truncate(frame, inode, size, xdata);
     return cut.catch(error => rejectData(error, inode)).then(wcc => this.#clearSetId(frame, inode, wcc));
   }
 
   override ftruncate(...[frame, fd, size, xdata]: fops.Args<'ftruncate'>): fops.Reply<'ftruncate'> {
     // The rights of an fd were checked when it was opened, and those to truncate an inode are checked by the brick.
     if (fd.anonymous) return this.truncate(frame, fd.inode, size, xdata);
-    const cut = this.#below.ftruncate(frame, fd, size, xdata);
+    const cut = this.below.ftruncate(frame, fd, size, xdata);
     return cut.catch(error => rejectData(error, fd.inode)).then(wcc => this.#clearSetId(frame, fd.inode, wcc));
   }
 
@@ -216,7 +208,7 @@ export class TwoStep extends Xlator {
     const [frame, { inode, anonymous }] = args;
     const check = anonymous ? this.#rights.mayRead(frame, inode) : undefined;
     const read = () => {
-      const reply = this.#below.readv(...args);
+      const reply = this.below.readv(...args);
       return frame.identity.uid === 0
         ? reply
         : reply.then(answer => {
@@ -230,7 +222,7 @@ export class TwoStep extends Xlator {
   override writev(...args: fops.Args<'writev'>): fops.Reply<'writev'> {
     const [frame, { inode, anonymous }] = args;
     const check = anonymous ? this.#rights.mayWrite(frame, inode) : undefined;
-    const write = () => this.#below.writev(...args);
+    const write = () => this.below.writev(...args);
     const written = (check === undefined ? write() : check.then(write)).catch(error => rejectData(error, inode));
     if (frame.identity.uid === 0) return written;
     return written.then(wcc => {
@@ -240,15 +232,15 @@ export class TwoStep extends Xlator {
   }
 
   override fallocate(...args: fops.Args<'fallocate'>): fops.Reply<'fallocate'> {
-    return this.#checked(args[0], args[1], () => this.#below.fallocate(...args));
+    return this.#checked(args[0], args[1], () => this.below.fallocate(...args));
   }
 
   override discard(...args: fops.Args<'discard'>): fops.Reply<'discard'> {
-    return this.#checked(args[0], args[1], () => this.#below.discard(...args));
+    return this.#checked(args[0], args[1], () => this.below.discard(...args));
   }
 
   override zerofill(...args: fops.Args<'zerofill'>): fops.Reply<'zerofill'> {
-    return this.#checked(args[0], args[1], () => this.#below.zerofill(...args));
+    return this.#checked(args[0], args[1], () => this.below.zerofill(...args));
   }
 
   /** Makes a change that a brick lets everybody make, if the caller may. */
@@ -261,7 +253,7 @@ export class TwoStep extends Xlator {
   override seek(...args: fops.Args<'seek'>): fops.Reply<'seek'> {
     const [frame, { inode, anonymous }] = args;
     const check = anonymous ? this.#rights.mayRead(frame, inode) : undefined;
-    return check === undefined ? this.#below.seek(...args) : check.then(() => this.#below.seek(...args));
+    return check === undefined ? this.below.seek(...args) : check.then(() => this.below.seek(...args));
   }
 
   /**
@@ -273,55 +265,18 @@ export class TwoStep extends Xlator {
     if (after === undefined || frame.identity.uid === 0) return wcc;
     const setId = setIdOf(after.mode);
     if (setId === 0) return wcc;
-    const cleared = this.#below.setattr(ownFrame(frame), inode, { mode: after.mode & ~setId });
+    const cleared = this.below.setattr(ownFrame(frame), inode, { mode: after.mode & ~setId });
     return cleared.then(({ after: last }) => ({ ...wcc, after: last as Iatt | undefined }));
   }
 
   override readdir(...args: fops.Args<'readdir'>): fops.Reply<'readdir'> {
-    return this.#below.readdir(...args).then(list => shown(args[0], args[1], list));
+    return this.below.readdir(...args).then(list => shown(args[0], args[1], list));
   }
 
   override readdirp(...args: fops.Args<'readdirp'>): fops.Reply<'readdirp'> {
-    return this.#below.readdirp(...args).then(list => shown(args[0], args[1], list));
-  }
-
-  override getxattr(...[frame, inode, name, xdata]: fops.Args<'getxattr'>): fops.Reply<'getxattr'> {
-    const as = name !== undefined && isForAll(name) ? ownFrame(frame) : frame;
-    if (name !== undefined && name !== ANCESTRY_PATH && isOwnXattr(name)) return Promise.reject(new FsError('ENODATA'));
-    const found = this.#below.getxattr(as, inode, name, xdata);
-    return name === undefined ? found.then(withoutOwn) : found;
-  }
-
-  /** A brick checks the caller's rights to xattrs of an inode only. */
-  override fgetxattr(...[frame, fd, name, xdata]: fops.Args<'fgetxattr'>): fops.Reply<'fgetxattr'> {
-    if (name === ANCESTRY_PATH || frame.identity.uid !== 0) return this.getxattr(frame, fd.inode, name, xdata);
-    if (name !== undefined && isOwnXattr(name)) return Promise.reject(new FsError('ENODATA'));
-    const found = this.#below.fgetxattr(frame, fd, name, xdata);
-    return name === undefined ? found.then(withoutOwn) : found;
-  }
-
-  override setxattr(...args: fops.Args<'setxattr'>): fops.Reply<'setxattr'> {
-    return [...args[2].keys()].some(isOwnXattr) ? refuseXattr() : this.#below.setxattr(...args);
-  }
-
-  override fsetxattr(...args: fops.Args<'fsetxattr'>): fops.Reply<'fsetxattr'> {
-    const [frame, fd, xattrs, flags, xdata] = args;
-    if (frame.identity.uid !== 0) return this.setxattr(frame, fd.inode, xattrs, flags, xdata);
-    return [...xattrs.keys()].some(isOwnXattr) ? refuseXattr() : this.#below.fsetxattr(...args);
-  }
-
-  override removexattr(...args: fops.Args<'removexattr'>): fops.Reply<'removexattr'> {
-    return isOwnXattr(args[2]) ? refuseXattr() : this.#below.removexattr(...args);
-  }
-
-  override fremovexattr(...args: fops.Args<'fremovexattr'>): fops.Reply<'fremovexattr'> {
-    const [frame, fd, name, xdata] = args;
-    if (frame.identity.uid !== 0) return this.removexattr(frame, fd.inode, name, xdata);
-    return isOwnXattr(name) ? refuseXattr() : this.#below.fremovexattr(...args);
+    return this.below.readdirp(...args).then(list => shown(args[0], args[1], list));
   }
 }
-
-const refuseXattr = (): Promise<never> => Promise.reject(new FsError('EPERM', 'an extended attribute of GlusterFS'));
 
 /** The part of a listing that callers are shown. */
 function shown(frame: Frame, { inode }: Fd, list: fops.DirList): fops.DirList {
