@@ -207,8 +207,8 @@ export function twoStepSuite(t: Test, name: string, make: (t: Test) => Promise<S
     const open = async (who: Frame) => new Fd(inode, FMODE_EXEC, (await top.open(who, inode, FMODE_EXEC)).notes);
     t.equal((await top.readv(bert, await open(bert), 9, 0)).data.toString(), 'text');
     await open(frame);
-    await top.setxattr(frame, inode, new Map([['security.capability', Buffer.from('v')]]), 0);
-    t.equal((await top.getxattr(bert, inode, 'security.capability')).get('security.capability')!.toString(), 'v');
+    await top.setxattr(frame, inode, new Map([['security.suite', Buffer.from('v')]]), 0);
+    t.equal((await top.getxattr(bert, inode, 'security.suite')).get('security.suite')!.toString(), 'v');
     await top.setattr(anna, inode, { mode: 0o644 });
     t.equal((await failure(open(bert))).code, 'EACCES');
   });
