@@ -86,7 +86,8 @@ export class FuseCall {
   findNodes(other?: number): Promise<unknown> | undefined {
     const { nodes, volume } = this.serving;
     const { nodeid } = this.header;
-    const [first, second] = [nodes.isUnfound(nodeid), other !== undefined && nodes.isUnfound(other)];
+    const first = nodes.isUnfound(nodeid);
+    const second = other !== undefined && nodes.isUnfound(other);
     if (!first && !second) return undefined;
     const find = (id: number) => nodes.find(id, volume.top, OWN);
     return Promise.all([first && find(nodeid), second && find(other!)]);

@@ -1,6 +1,6 @@
 /** A subvolume is down, or full, or the rebalance daemon moves files. */
 import { setImmediate } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { O_RDWR } from '#src/sys/constants.ts';
 import { Fd, type Inode } from '#src/graph/inode.ts';
 import { Stable } from '#src/graph/fops.ts';
@@ -345,18 +345,24 @@ async function disturb(client: Client, d: Inode, child: number): Promise<void> {
   brick.connect();
 }
 
+/** A file on the first subvolume, and a free name that belongs to `toChild`, in the directory `d`. */
+async function toBeRenamed(t: Test, toChild: number) {
+  const client = await Client.of(t, newStore());
+  const d = await client.hand.dir('d');
+  const from = client.name('/d', 0, 'from');
+  const to = client.name('/d', toChild, 'to');
+  await client.hand.file(from, 'text', d);
+  return { client, d, from, to };
+}
+
 for (const [what, toChild] of [
   ['with both names on one subvolume', 0],
   ['to a name that belongs to another subvolume', 1],
 ] as const) {
   t.test(`a rename ${what}, while the layout of the directory changes`, async t => {
-    const client = await Client.of(t, newStore());
+    const { client, d, from, to } = await toBeRenamed(t, toChild);
     const { hand } = client;
     const { top, frame } = hand;
-    const d = await hand.dir('d');
-    const from = client.name('/d', 0, 'from');
-    const to = client.name('/d', toChild, 'to');
-    await hand.file(from, 'text', d);
     const locked = client.brick(toChild).fail({ fop: 'entrylk', when: 'after', what: 'hang' });
     const renamed = top.rename(frame, d, from, d, to);
     await locked.happened;
@@ -377,13 +383,9 @@ for (const [what, toChild, step] of [
   ['to a name that belongs to another subvolume', 1, 'link'],
 ] as const) {
   t.test(`a rename ${what} keeps its locks until it is over, also if it is refused`, async t => {
-    const client = await Client.of(t, newStore());
+    const { client, d, from, to } = await toBeRenamed(t, toChild);
     const { hand } = client;
     const { top, frame } = hand;
-    const d = await hand.dir('d');
-    const from = client.name('/d', 0, 'from');
-    const to = client.name('/d', toChild, 'to');
-    await hand.file(from, 'text', d);
     const unlocks = () =>
       client.bricks.flatMap(({ calls }) => calls.filter(({ fop, args }) => fop === 'entrylk' && args[4] === 'unlock'));
     for (const brick of client.bricks) brick.calls.length = 0;

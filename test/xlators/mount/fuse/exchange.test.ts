@@ -43,13 +43,30 @@ function callsOf(kernel: Kernel) {
   return { make, open, write, read, lock };
 }
 
-/** A mount of a brick in memory, and the volfiles of two graphs over it, whose layers have different numbers. */
-async function scene(t: Test) {
+/** The layer on top of the graph that was mounted first, which is `test/failing`. */
+const failing = ({ subvolume: { top, name } }: Kernel): Failing => xlatorOf(top, name, Failing);
+
+/** A mount of a brick in memory below these layers. */
+async function mounted(t: Test, ...above: string[]) {
   const brick = `test/memory store=exchange-${stores++}`;
-  const kernel = await Kernel.over(t, stackOf(brick), OPTIONS);
+  const kernel = await Kernel.over(t, stackOf(...above, brick), OPTIONS);
+  return { kernel, brick, ...callsOf(kernel) };
+}
+
+/** The same, and the exchange with another graph over the brick, whose layers have other numbers. */
+async function scene(t: Test) {
+  const scene = await mounted(t);
+  const { kernel, brick } = scene;
   const exchange = async (options: Partial<KernelOptions> = {}) =>
     (await kernel.exchanging(t, stackOf('debug/io-stats', brick), { ...OPTIONS, ...options }))();
-  return { kernel, brick, ...callsOf(kernel), exchange };
+  return { ...scene, exchange };
+}
+
+/** Another client of the brick, and an fd of the file `a` there. */
+async function elsewhere(t: Test, brick: string) {
+  const { top, root } = await volumeOf(t, stackOf(brick));
+  const { iatt } = await top.lookup(frame, root, 'a');
+  return { top, fd: new Inode(iatt.gfid, iatt.type).fd };
 }
 
 t.test('objects keep their numbers, and files stay open', async t => {
@@ -130,11 +147,7 @@ t.test('a call under way is answered by the graph that it began in, and later on
   const dir = t.testdir({ a: '' });
   const text = stackOf('test/failing', `storage/posix directory=${dir}`);
   const kernel = await Kernel.over(t, text);
-  const { happened, resume } = xlatorOf(kernel.subvolume.top, kernel.subvolume.name, Failing).fail({
-    fop: 'lookup',
-    when: 'before',
-    what: 'hang',
-  });
+  const { happened, resume } = failing(kernel).fail({ fop: 'lookup', when: 'before', what: 'hang' });
   const first = kernel.lookup(ROOT_ID, 'a');
   await happened;
   const order: string[] = [];
@@ -160,9 +173,7 @@ t.test('a lock is kept although those who wait for it get it first in the graph 
   const waits = lock(nodeid, fh, 2n, WRITE, Opcode.SETLKW);
   while (kernel.session.serving.active.size === 0) await sleep(1);
   // As a brick of GlusterFS does, which cannot be told that a lock is not waited for any longer.
-  const { top, root } = await volumeOf(t, stackOf(brick));
-  const { iatt } = await top.lookup(frame, root, 'a');
-  const fd = new Inode(iatt.gfid, iatt.type).fd;
+  const { top, fd } = await elsewhere(t, brick);
   const owner = { ...frame, client: '', lkOwner: Buffer.from('0200000000000000', 'hex') };
   const range = { start: 0n, length: 0n } as const;
   const givenBack = top.lk(owner, fd, 'wait', { ...range, type: 'write' }).then(async () => {
@@ -184,9 +195,8 @@ t.test('a lock that another client has got meanwhile is lost', async t => {
   const { nodeid } = await make('a');
   const fh = await open(nodeid);
   t.equal(await lock(nodeid, fh, 1n, WRITE), undefined);
-  const { top, root } = await volumeOf(t, stackOf(brick));
-  const { iatt } = await top.lookup(frame, root, 'a');
-  const other = top.lk(frame, new Inode(iatt.gfid, iatt.type).fd, 'wait', { start: 0n, length: 0n, type: 'write' });
+  const { top, fd } = await elsewhere(t, brick);
+  const other = top.lk(frame, fd, 'wait', { start: 0n, length: 0n, type: 'write' });
   const { log, lines } = keptLog();
   await exchange({ log });
   await other;
@@ -195,13 +205,11 @@ t.test('a lock that another client has got meanwhile is lost', async t => {
 });
 
 t.test('locks of a graph that is down are taken in the next one', async t => {
-  const brick = `test/memory store=exchange-${stores++}`;
-  const kernel = await Kernel.over(t, stackOf('test/failing', brick), OPTIONS);
-  const { make, open, lock } = callsOf(kernel);
+  const { kernel, brick, make, open, lock } = await mounted(t, 'test/failing');
   const { nodeid } = await make('a');
   const fh = await open(nodeid);
   t.equal(await lock(nodeid, fh, 1n, WRITE), undefined);
-  xlatorOf(kernel.subvolume.top, kernel.subvolume.name, Failing).disconnect();
+  failing(kernel).disconnect();
   const { log, lines } = keptLog();
   await (
     await kernel.exchanging(t, stackOf(brick), { ...OPTIONS, log })
@@ -212,18 +220,12 @@ t.test('locks of a graph that is down are taken in the next one', async t => {
 });
 
 t.test('a caller who was interrupted does not wait for a lock again', async t => {
-  const brick = `test/memory store=exchange-${stores++}`;
-  const kernel = await Kernel.over(t, stackOf('test/failing', brick), OPTIONS);
-  const { make, open, lock } = callsOf(kernel);
+  const { kernel, brick, make, open, lock } = await mounted(t, 'test/failing');
   const { nodeid } = await make('a');
   const fh = await open(nodeid);
   t.equal(await lock(nodeid, fh, 1n, WRITE), undefined);
   // The graph takes a while to find out what it has to give back.
-  const { happened, resume } = xlatorOf(kernel.subvolume.top, kernel.subvolume.name, Failing).fail({
-    fop: 'lk',
-    when: 'before',
-    what: 'hang',
-  });
+  const { happened, resume } = failing(kernel).fail({ fop: 'lk', when: 'before', what: 'hang' });
   const waits = lock(nodeid, fh, 2n, WRITE, Opcode.SETLKW);
   await happened;
   const [unique] = kernel.session.serving.active.keys();
@@ -236,16 +238,10 @@ t.test('a caller who was interrupted does not wait for a lock again', async t =>
 });
 
 t.test('when the mount is to end, no graph is waited for', async t => {
-  const brick = `test/memory store=exchange-${stores++}`;
-  const kernel = await Kernel.over(t, stackOf('test/failing', brick), OPTIONS);
-  const { make, open, read } = callsOf(kernel);
+  const { kernel, brick, make, open, read } = await mounted(t, 'test/failing');
   const { nodeid } = await make('a');
   const fh = await open(nodeid);
-  const { happened, resume } = xlatorOf(kernel.subvolume.top, kernel.subvolume.name, Failing).fail({
-    fop: 'lookup',
-    when: 'before',
-    what: 'hang',
-  });
+  const { happened, resume } = failing(kernel).fail({ fop: 'lookup', when: 'before', what: 'hang' });
   const hangs = kernel.lookup(ROOT_ID, 'a');
   await happened;
   const slow = 'debug/delay-gen delay-duration=2000000 delay-percentage=100 enable=open';
@@ -265,9 +261,7 @@ t.test('when the mount is to end, no graph is waited for', async t => {
 });
 
 t.test('a file that is opened too late is closed', async t => {
-  const brick = `test/memory store=exchange-${stores++}`;
-  const kernel = await Kernel.over(t, stackOf(brick), OPTIONS);
-  const { make, open, read } = callsOf(kernel);
+  const { kernel, brick, make, open, read } = await mounted(t);
   const { nodeid } = await make('a');
   const fh = await open(nodeid);
   const slow = 'debug/delay-gen delay-duration=300000 delay-percentage=100 enable=open';

@@ -1,4 +1,7 @@
-/** What a layer does by gfid to a file without a name goes through an fd by which somebody has the file open. */
+/**
+ * A brick does not find a file by its gfid once the file has lost its last name. A layer's own call is then made again
+ * through an fd by which the file is open at the brick.
+ */
 import t from 'tap';
 import { ERRNO } from '#src/errno.ts';
 import { Stable } from '#src/graph/fops.ts';

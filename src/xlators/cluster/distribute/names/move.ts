@@ -6,6 +6,8 @@
 import { errnoOf, isGone } from '../../../../errno.ts';
 import type { Renamed, Xdata } from '../../../../graph/fops.ts';
 import type { Frame } from '../../../../graph/frame.ts';
+import type { Iatt } from '../../../../graph/iatt.ts';
+import type { Inode } from '../../../../graph/inode.ts';
 import { ownFrame } from '../../../../graph/own-frame.ts';
 import { type Core, isDown } from '../core.ts';
 import { inodeFor } from '../directories/copies.ts';
@@ -119,10 +121,10 @@ export async function moveFile(core: Core, frame: Frame, move: Move, xdata?: Xda
   const { a, b, source, target } = move;
   const isHome = source.at === b.hashed;
   if (!isHome) {
-    await Promise.all([
-      mayChangeNames(core, frame, source.at, a.parent, source.found.iatt),
-      mayChangeNames(core, frame, source.at, b.parent, target?.found.iatt),
-    ]);
+    const ask = (directory: Inode, ...taken: Iatt[]) => mayChangeNames(core, frame, source.at, directory, ...taken);
+    const replaced = target === undefined ? [] : [target.found.iatt];
+    if (a.parent.gfid.equals(b.parent.gfid)) await ask(a.parent, source.found.iatt, ...replaced);
+    else await Promise.all([ask(a.parent, source.found.iatt), ask(b.parent, ...replaced)]);
   }
   const renamed = isHome
     ? await moveHome(mover)

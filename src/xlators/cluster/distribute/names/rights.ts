@@ -13,7 +13,7 @@ const CHANGE = Access.WRITE | Access.EXECUTE;
 const STICKY = 0o1000;
 
 /**
- * Resolves if the brick would let the caller add names to the directory, and take away the name of `taken`.
+ * Resolves if the brick would let the caller add names to the directory, and take away the names of those in `taken`.
  *
  * @throws {FsError} EACCES, as the brick answers, also if it is the sticky bit of the directory that forbids it
  */
@@ -22,7 +22,7 @@ export async function mayChangeNames(
   frame: Frame,
   at: number,
   directory: Inode,
-  taken?: Pick<Iatt, 'uid'>,
+  ...taken: readonly Pick<Iatt, 'uid'>[]
 ): Promise<void> {
   const { uid } = frame.identity;
   if (uid === 0) return;
@@ -31,6 +31,6 @@ export async function mayChangeNames(
     child.access(frame, directory, CHANGE),
     child.stat(frame, directory),
   ]);
-  const isOthers = taken !== undefined && (mode & STICKY) !== 0 && uid !== owner && uid !== taken.uid;
-  if (granted !== CHANGE || isOthers) throw new FsError('EACCES');
+  const isBound = (mode & STICKY) !== 0 && uid !== owner;
+  if (granted !== CHANGE || (isBound && taken.some(one => one.uid !== uid))) throw new FsError('EACCES');
 }

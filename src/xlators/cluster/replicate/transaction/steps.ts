@@ -41,8 +41,8 @@ export type Effect = 'durable' | 'unsynced' | 'sync';
  * - `blame` records in the changed object that the children in `whom` have missed a change.
  * - `sync` makes the writes durable.
  * - `post-op` takes the dirty mark away (`dirty` −1), or sets it where there was no pre-op (1), and blames.
- * - `retract` takes the blame of `whom` back, and marks the object dirty instead. This is done if another client has blamed
- *   all other children, so that none would be left that can be trusted.
+ * - `retract` takes the blame of `whom` back and marks the object dirty instead. It is needed when another client has blamed
+ *   all the other children, since every child would be blamed otherwise and none could be read.
  */
 export type Step =
   | 'lock'
